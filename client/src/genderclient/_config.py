@@ -1,0 +1,63 @@
+"""Where the server is."""
+
+import os
+from dataclasses import dataclass
+from typing import Final, Literal, Self, get_args
+from urllib.parse import SplitResult, urlsplit
+
+Scheme = Literal["grpc", "http"]
+
+URL_VARIABLE: Final = "GENDERCLIENT_URL"
+DEFAULT_URL: Final = "grpc://127.0.0.1:8001"
+_DEFAULT_PORTS: Final[dict[Scheme, int]] = {"grpc": 8001, "http": 8000}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUrl:
+    """A server's protocol and address, such as `grpc://127.0.0.1:8001` or `http://[::1]:8000`."""
+
+    scheme: Scheme
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads `scheme://host[:port]`; the port defaults to Triton's own.
+
+        Raises ValueError when `text` is anything else.
+        """
+        try:
+            parts = urlsplit(text)
+            scheme = _scheme(parts.scheme)
+            if not parts.hostname or _has_more_than_an_address(parts):
+                raise ValueError("expected scheme://host:port and nothing else")
+            return cls(scheme, parts.hostname, parts.port or _DEFAULT_PORTS[scheme])
+        except ValueError as exc:
+            raise ValueError(f"server URL {text!r}: {exc}; write it like {DEFAULT_URL}") from exc
+
+    @property
+    def address(self) -> str:
+        """`host:port`, an IPv6 host in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.address}"
+
+
+def default_url() -> str:
+    """The environment's `GENDERCLIENT_URL`, else Triton's gRPC port on this machine."""
+    return os.environ.get(URL_VARIABLE) or DEFAULT_URL
+
+
+def _scheme(name: str) -> Scheme:
+    for scheme in get_args(Scheme):
+        if name == scheme:
+            return scheme  # type: ignore[no-any-return]
+    if name in ("grpcs", "https"):
+        raise ValueError("TLS is not supported yet, only grpc:// and http://")
+    raise ValueError("expected grpc:// or http://")
+
+
+def _has_more_than_an_address(parts: SplitResult) -> bool:
+    return "@" in parts.netloc or parts.path not in ("", "/") or bool(parts.query or parts.fragment)

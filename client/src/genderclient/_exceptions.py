@@ -1,0 +1,90 @@
+"""Every error that `genderclient` raises for the world's faults, and the one place that makes them.
+
+GenderClientError
+├── InvalidInput            also a ValueError; sending the same input again will not help
+│   ├── InvalidAvatar
+│   └── InvalidNickname
+├── DeadlineExceeded        also a TimeoutError
+├── Unavailable             also a ConnectionError
+├── ModelNotFound
+├── ServerError             the model failed
+└── ProtocolError           the server does not speak this client's contract
+
+An argument of a type that is never accepted is a `TypeError`.
+"""
+
+# The names say what happened, as httpx and grpc name theirs; 'Error' behind each would add nothing.
+# ruff: noqa: N818
+
+import re
+
+from genderclient._transports.base import InferenceRequest, Status, TransportError
+
+
+class GenderClientError(Exception):
+    """Base of all of them; `model` is the model asked, None when the request was never sent."""
+
+    def __init__(self, message: str, *, model: str | None = None) -> None:
+        super().__init__(message if model is None else f"{model}: {message}")
+        self.model = model
+
+
+class InvalidInput(GenderClientError, ValueError):
+    """The avatar or the nickname cannot be used."""
+
+
+class InvalidAvatar(InvalidInput):
+    """The avatar is no image within the limits, or cannot be read."""
+
+
+class InvalidNickname(InvalidInput):
+    """The nickname is no text within the limits."""
+
+
+class DeadlineExceeded(GenderClientError, TimeoutError):
+    """No answer within `timeout_s`."""
+
+
+class Unavailable(GenderClientError, ConnectionError):
+    """No server there, or it takes no more requests now."""
+
+
+class ModelNotFound(GenderClientError):
+    """The server has no such model."""
+
+
+class ServerError(GenderClientError):
+    """The server failed while it worked on the request."""
+
+
+class ProtocolError(GenderClientError):
+    """Request or answer do not fit the contract: client and model are of different versions."""
+
+
+_REFUSALS = {"AVATAR": InvalidAvatar, "NICKNAME": InvalidNickname}
+_REFUSAL = re.compile(rf"\b({'|'.join(_REFUSALS)}): (.+)", re.DOTALL)
+
+
+def error_for(failure: TransportError, request: InferenceRequest) -> GenderClientError:
+    """The error that tells the caller about `failure`: what happened, and what to do."""
+    model, reason = request.model, failure.message
+    match failure.status:
+        case Status.INVALID_ARGUMENT:
+            return _refusal(reason, model)
+        case Status.DEADLINE_EXCEEDED:
+            return DeadlineExceeded(f"no answer within {request.timeout_s:g} s; raise timeout_s", model=model)
+        case Status.UNAVAILABLE:
+            return Unavailable(f"{reason}; is Triton running? Start it with `make serve`", model=model)
+        case Status.NOT_FOUND:
+            return ModelNotFound(f"{reason}; check the name and the server's model repository", model=model)
+        case Status.GARBLED:
+            return ProtocolError(f"{reason}; is this address a Triton server?", model=model)
+        case Status.FAILED:
+            return ServerError(f"{reason}; the server's log says more", model=model)
+
+
+def _refusal(reason: str, model: str) -> GenderClientError:
+    """Tells an input the server refused from a request that does not fit the model."""
+    if found := _REFUSAL.search(reason):
+        return _REFUSALS[found[1]](f"refused by the server: {found[0]}", model=model)
+    return ProtocolError(f"{reason}; use a client and a model of the same release", model=model)

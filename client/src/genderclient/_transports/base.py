@@ -1,0 +1,71 @@
+"""What travels between client and server, and the one method a transport has."""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class BytesTensor:
+    """One BYTES input of shape [1,1]. It never shows its value: that is somebody's avatar or nickname."""
+
+    name: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FloatTensor:
+    """One FP32 output: its shape with the batch dimension, and its values in row-major order."""
+
+    name: str
+    shape: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceRequest:
+    """One inference: inputs, the outputs wanted, and the seconds it may take from end to end."""
+
+    model: str
+    inputs: tuple[BytesTensor, ...]
+    outputs: tuple[str, ...]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceResponse:
+    """The answer, and the model and version that gave it."""
+
+    model: str
+    version: str
+    outputs: tuple[FloatTensor, ...]
+
+
+class Status(Enum):
+    """How an inference fails, whichever protocol carried it."""
+
+    INVALID_ARGUMENT = auto()
+    DEADLINE_EXCEEDED = auto()
+    UNAVAILABLE = auto()
+    NOT_FOUND = auto()
+    GARBLED = auto()
+    FAILED = auto()
+
+
+class TransportError(Exception):
+    """Why a transport has no response; the client turns it into the caller's error."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Transport(Protocol):
+    """Carries requests to a server; safe to use from several threads."""
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        """Sends `request` and waits at most `request.timeout_s`. Raises TransportError."""
+
+    def close(self) -> None:
+        """Closes every connection; closing twice does nothing."""

@@ -1,0 +1,114 @@
+"""The v2 protocol over HTTP.
+
+tritonclient frames the messages. Its HTTP client itself is not used: it may serve one thread only, leaves two file
+descriptors behind for each thread that had one, and times single reads instead of the whole request.
+"""
+
+import http.client
+import json
+import threading
+from typing import Any, Final
+from urllib.parse import quote
+
+import tritonclient.http as protocol  # type: ignore[import-untyped]
+from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]
+
+from genderclient._config import ServerUrl
+from genderclient._transports import _tensors
+from genderclient._transports._connection import Connection, Deadline, Reply
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+
+_HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+_STATUSES: Final = {
+    400: Status.INVALID_ARGUMENT,
+    404: Status.NOT_FOUND,
+    429: Status.UNAVAILABLE,
+    502: Status.UNAVAILABLE,
+    503: Status.UNAVAILABLE,
+    504: Status.UNAVAILABLE,
+}
+
+
+class HttpTransport:
+    """Kept-alive connections, as many as there are requests at the same time."""
+
+    def __init__(self, url: ServerUrl) -> None:
+        self._url = url
+        self._idle: list[Connection] = []
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def infer(self, request: InferenceRequest) -> InferenceResponse:
+        reply = self._send(request)
+        if reply.code != 200:
+            raise _failure(reply)
+        return _response(reply)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+
+    def _send(self, request: InferenceRequest) -> Reply:
+        try:
+            return self._post(request)
+        except TimeoutError as exc:
+            raise TransportError(Status.DEADLINE_EXCEEDED, f"{self._url}: {exc}") from exc
+        except (OSError, http.client.IncompleteRead) as exc:
+            raise TransportError(Status.UNAVAILABLE, f"{self._url}: {exc}") from exc
+        except http.client.HTTPException as exc:
+            raise TransportError(Status.GARBLED, f"{self._url}: no HTTP answer: {type(exc).__name__}") from exc
+
+    def _post(self, request: InferenceRequest) -> Reply:
+        deadline = Deadline.after(request.timeout_s)
+        tensors = _tensors.arguments(request, protocol)
+        body, header_length = protocol.InferenceServerClient.generate_request_body(**tensors)
+        headers = {_HEADER_LENGTH: str(header_length)}
+        connection = self._take()
+        try:
+            reply = connection.post(f"/v2/models/{quote(request.model, safe='')}/infer", body, headers, deadline)
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+        return reply
+
+    def _take(self) -> Connection:
+        with self._lock:
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.is_reusable():
+                    return connection
+                connection.close()
+        return Connection(self._url.host, self._url.port)
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
+
+
+def _response(reply: Reply) -> InferenceResponse:
+    try:
+        result = protocol.InferenceServerClient.parse_response_body(
+            reply.body, header_length=reply.headers.get(_HEADER_LENGTH)
+        )
+        header: dict[str, Any] = result.get_response()
+        model, version = header["model_name"], header.get("model_version", "")
+        names = [output["name"] for output in header["outputs"]]
+    except (AttributeError, KeyError, TypeError, ValueError, InferenceServerException) as exc:
+        raise TransportError(Status.GARBLED, "the answer does not follow the v2 protocol") from exc
+    return _tensors.response(result, model=model, version=version, names=names)
+
+
+def _failure(reply: Reply) -> TransportError:
+    status = _STATUSES.get(reply.code, Status.FAILED)
+    try:
+        return TransportError(status, str(json.loads(reply.body)["error"]))
+    except (KeyError, TypeError, ValueError):
+        # Triton explains its own errors; a proxy's "503" still means what it says, but its "404" is about no model.
+        known = status in (Status.UNAVAILABLE, Status.FAILED)
+        return TransportError(status if known else Status.GARBLED, f"HTTP {reply.code} without an explanation")
