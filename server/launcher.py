@@ -1,0 +1,115 @@
+"""Console script `tritonserver`: the Triton of the `nvidia-pytriton` wheel, made to work as typed.
+
+    tritonserver --model-repository=model_repository
+
+Every flag is Triton's own and is passed through; a few get other defaults, loopback addresses first among them.
+The process becomes Triton, so signals and exit codes are Triton's own. What would go wrong before that
+(platform, Python, wheel, folder, port) ends in one line on stderr and exit code 2.
+"""
+
+import errno
+import os
+import platform
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from server.errors import LaunchError
+from server.flags import Endpoint, Flags, endpoints, with_defaults
+from server.runtime import Runtime, Wheel, find_wheel, prepare
+
+PYTHONS = ((3, 11), (3, 12))
+DESCRIBES_ITSELF = frozenset({"--help", "--version"})
+
+
+def main() -> NoReturn:
+    """Become tritonserver, or say in one line why not."""
+    try:
+        launch(sys.argv[1:])
+    except LaunchError as error:
+        print(f"tritonserver: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def launch(arguments: list[str]) -> NoReturn:
+    """Replace this process by tritonserver with these arguments.
+
+    Raises:
+        LaunchError: it could not serve.
+    """
+    check_platform()
+    wheel = find_wheel()
+    runtime = prepare(wheel)
+    arguments = with_defaults(arguments, defaults(wheel, runtime))
+    if DESCRIBES_ITSELF.isdisjoint(arguments):
+        check_repositories(arguments)
+        for endpoint in endpoints(arguments):
+            check_free(endpoint)
+    os.execve(wheel.binary, ["tritonserver", *arguments], environment(wheel, runtime, os.environ))
+
+
+def defaults(wheel: Wheel, runtime: Runtime) -> dict[str, str]:
+    """What we choose where the user says nothing. Metrics follow the HTTP address."""
+    return {
+        "backend-directory": str(runtime.backends),
+        "cache-directory": str(wheel.caches),
+        "http-address": "127.0.0.1",
+        "grpc-address": "127.0.0.1",
+        "pinned-memory-pool-byte-size": "0",
+        "allow-gpu-metrics": "false",
+    }
+
+
+def environment(wheel: Wheel, runtime: Runtime, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of Triton and its Python stubs.
+
+    A stub ignores PYTHONPATH and PYTHONHOME: it looks for `python3` on PATH and takes the environment it lies in.
+    """
+    return {
+        **inherited,
+        "PATH": _paths(Path(sys.executable).parent, inherited.get("PATH")),
+        "LD_LIBRARY_PATH": _paths(wheel.libraries, runtime.libraries, inherited.get("LD_LIBRARY_PATH")),
+    }
+
+
+def _paths(*paths: Path | str | None) -> str:
+    return os.pathsep.join(str(path) for path in paths if path)
+
+
+def check_platform() -> None:
+    """Refuse what the wheel has no binary or no stub for."""
+    system, machine = platform.system(), platform.machine()
+    if (system, machine) != ("Linux", "x86_64"):
+        raise LaunchError(f"needs Linux on x86-64, this is {system} on {machine}; use the container instead")
+    if sys.version_info[:2] not in PYTHONS:
+        raise LaunchError(f"needs Python 3.11 or 3.12, this is {platform.python_version()}")
+
+
+def check_repositories(arguments: list[str]) -> None:
+    """Refuse a model repository that is no folder; `s3://` and the like are left to Triton."""
+    flags = Flags(arguments)
+    for repository in flags.all("model-repository") + flags.all("model-store"):
+        if "://" not in repository and not Path(repository).is_dir():
+            raise LaunchError(f"model repository '{repository}' is not a folder; pass --model-repository=<folder>")
+
+
+def check_free(endpoint: Endpoint) -> None:
+    """Refuse a busy port now: Triton would find it out only after loading every model."""
+    family = socket.AF_INET6 if ":" in endpoint.address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As Triton does, so that connections lingering from a server just stopped do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((endpoint.address, endpoint.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise LaunchError(
+                    f"{endpoint.service} port {endpoint.port} on {endpoint.address} is in use; "
+                    f"stop what listens there or pass {endpoint.flag}=<free port>"
+                ) from None
+
+
+if __name__ == "__main__":
+    main()
