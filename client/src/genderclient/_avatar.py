@@ -35,14 +35,15 @@ def encode_avatar(avatar: "Avatar | None") -> bytes:
     encoded = _encoded(avatar)
     if not encoded:
         raise InvalidAvatar("avatar: 0 bytes; pass None for a user without an avatar")
-    if len(encoded) > MAX_AVATAR_BYTES:
-        raise InvalidAvatar(f"avatar: over the limit of {MAX_AVATAR_BYTES} bytes; send a smaller picture")
+    _check_size(len(encoded))
     return encoded
 
 
 def _encoded(avatar: Any) -> bytes:
     if isinstance(avatar, bytes | bytearray | memoryview):
-        return _head(memoryview(avatar))
+        # Before copying: it could be gigabytes.
+        _check_size(memoryview(avatar).nbytes)
+        return bytes(avatar)
     if isinstance(avatar, str | os.PathLike):
         return _file(avatar)
     if _is_instance(avatar, "PIL.Image", "Image"):
@@ -59,9 +60,9 @@ def _is_instance(value: object, module: str, name: str) -> bool:
     return module in sys.modules and isinstance(value, getattr(sys.modules[module], name))
 
 
-def _head(data: memoryview) -> bytes:
-    """At most one byte more than the limit: enough to see that it is passed, without copying gigabytes."""
-    return data.tobytes() if data.nbytes <= MAX_AVATAR_BYTES else data.cast("B")[: MAX_AVATAR_BYTES + 1].tobytes()
+def _check_size(size_bytes: int) -> None:
+    if size_bytes > MAX_AVATAR_BYTES:
+        raise InvalidAvatar(f"avatar: over the limit of {MAX_AVATAR_BYTES} bytes; send a smaller picture")
 
 
 def _file(path: str | os.PathLike[str]) -> bytes:
@@ -75,6 +76,7 @@ def _file(path: str | os.PathLike[str]) -> bytes:
 
 
 def _stream(stream: BinaryIO) -> bytes:
+    # One byte over the limit is enough to see that it is passed.
     data = stream.read(MAX_AVATAR_BYTES + 1)
     if not isinstance(data, bytes):
         raise TypeError(f"avatar: reading the file gave {type(data).__name__}, expected bytes; open it in binary mode")

@@ -1,0 +1,50 @@
+"""Reading a server's URL."""
+
+import pytest
+
+from genderclient._config import DEFAULT_URL, ServerUrl, default_url
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("grpc://127.0.0.1:9001", ServerUrl("grpc", "127.0.0.1", 9001)),
+        ("grpc://triton", ServerUrl("grpc", "triton", 8001)),
+        ("http://triton/", ServerUrl("http", "triton", 8000)),
+        ("http://[::1]:9000", ServerUrl("http", "::1", 9000)),
+    ],
+)
+def test_parse(text: str, expected: ServerUrl) -> None:
+    assert ServerUrl.parse(text) == expected
+
+
+@pytest.mark.parametrize("text", ["grpc://127.0.0.1:8001", "http://[::1]:8000"])
+def test_prints_as_it_was_read(text: str) -> None:
+    assert str(ServerUrl.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("127.0.0.1:8001", "expected grpc:// or http://"),
+        ("", "expected grpc:// or http://"),
+        ("ftp://triton", "expected grpc:// or http://"),
+        ("grpcs://triton", "TLS is not supported yet"),
+        ("https://triton", "TLS is not supported yet"),
+        ("grpc://", "expected scheme://host:port and nothing else"),
+        ("http://triton/v2", "expected scheme://host:port and nothing else"),
+        ("http://me:secret@triton", "expected scheme://host:port and nothing else"),
+        ("grpc://triton:port", "Port could not be cast"),
+        ("grpc://triton:99999", "Port out of range"),
+    ],
+)
+def test_parse_refuses(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"{reason}.*write it like grpc://"):
+        ServerUrl.parse(text)
+
+
+def test_default_url_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GENDERCLIENT_URL", raising=False)
+    assert default_url() == DEFAULT_URL
+    monkeypatch.setenv("GENDERCLIENT_URL", "http://triton")
+    assert default_url() == "http://triton"
