@@ -1,6 +1,9 @@
 """Both transports against a real Triton that serves the stand-in model."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +21,6 @@ from genderclient import (
     ProtocolError,
     ServerError,
     Weights,
-    predict,
 )
 from tests.tritonserver import running_triton
 
@@ -144,6 +146,13 @@ def test_threads_leave_no_file_descriptor(urls: dict[str, str]) -> None:
         assert open_files() == before
 
 
-def test_predict_asks_the_server_of_the_environment(urls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GENDERCLIENT_URL", urls["grpc"])
-    assert predict(nickname="小美").version == VERSION
+def test_predict_asks_the_server_of_the_environment_and_leaves_quietly(urls: dict[str, str]) -> None:
+    script = "from genderclient import predict; print(predict(nickname='小美').version)"
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"GENDERCLIENT_URL": urls["grpc"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (run.stdout, run.stderr) == (f"{VERSION}\n", "")
