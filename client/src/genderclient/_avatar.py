@@ -100,8 +100,11 @@ def _png(image: Any) -> bytes:
     """Upright, since PNG loses the orientation a camera wrote; in the nearest colours PNG has."""
     from PIL import ImageOps
 
-    upright = ImageOps.exif_transpose(image)
-    drawable = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
     png = io.BytesIO()
-    drawable.save(png, "PNG", compress_level=1)
+    try:
+        upright = ImageOps.exif_transpose(image)
+        drawable = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
+        drawable.save(png, "PNG", compress_level=1)
+    except (OSError, SystemError, ValueError) as exc:
+        raise InvalidAvatar(f"avatar: Pillow cannot write this image: {exc}; check that it loads") from exc
     return png.getvalue()
