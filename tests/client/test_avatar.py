@@ -65,7 +65,7 @@ def test_pillow_image_is_sent_upright() -> None:
 def test_truncated_pillow_image_is_refused() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     half = opened(encode_avatar(noise)[:5000])
-    with pytest.raises(InvalidAvatar, match="Pillow cannot write this image: .*truncated"):
+    with pytest.raises(InvalidAvatar, match=r"Pillow cannot write this image: .*truncated"):
         encode_avatar(half)
 
 
