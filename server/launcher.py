@@ -66,10 +66,11 @@ def environment(wheel: Wheel, runtime: Runtime, inherited: Mapping[str, str]) ->
     """The environment of Triton and its Python stubs.
 
     A stub ignores PYTHONPATH and PYTHONHOME: it looks for `python3` on PATH and takes the environment it lies in.
+    Triton starts it with `bash`, from PATH too.
     """
     return {
         **inherited,
-        "PATH": _paths(Path(sys.executable).parent, inherited.get("PATH")),
+        "PATH": _paths(Path(sys.executable).parent, inherited.get("PATH", os.defpath)),
         "LD_LIBRARY_PATH": _paths(wheel.libraries, runtime.libraries, inherited.get("LD_LIBRARY_PATH")),
     }
 

@@ -73,7 +73,7 @@ def prepare(wheel: Wheel) -> Runtime:
     key = hashlib.sha256(repr((sorted(links.items()), backend, backend.stat().st_mtime_ns)).encode()).hexdigest()[:16]
     try:
         return _publish(_cache_home() / "gender-triton" / key, links, backend)
-    except OSError:
+    except (OSError, RuntimeError):  # read-only, or a user without a home
         return _publish(Path(tempfile.mkdtemp(prefix="tritonserver-")) / key, links, backend)
 
 

@@ -66,7 +66,7 @@ def free_ports(count: int) -> list[int]:
 def _start(model_repository: Path, args: Sequence[str], log_file: Path) -> Server:
     http, grpc, metrics = free_ports(3)
     ports = [f"--http-port={http}", f"--grpc-port={grpc}", f"--metrics-port={metrics}"]
-    command = [*LAUNCHER, f"--model-repository={model_repository}", *ports, *args]
+    command = [*LAUNCHER, f"--model-repository={model_repository.resolve()}", *ports, *args]
     with log_file.open("wb") as log:
         # A session of its own: its stubs are ended with it even where Triton itself was killed.
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
