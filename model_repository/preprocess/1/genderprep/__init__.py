@@ -1,0 +1,17 @@
+"""The only preprocessing there is: Triton loads this folder, and training imports this same folder."""
+
+from .contract import InvalidAvatar, InvalidInput, InvalidNickname
+from .digest import PrepMismatch, check_probes, prep_digest
+from .image import prepare_image
+from .text import prepare_text
+
+__all__ = [
+    "InvalidAvatar",
+    "InvalidInput",
+    "InvalidNickname",
+    "PrepMismatch",
+    "check_probes",
+    "prep_digest",
+    "prepare_image",
+    "prepare_text",
+]

@@ -1,0 +1,96 @@
+"""From the bytes of an avatar to the pixels that the image tower sees."""
+
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from .contract import (
+    AVATAR_FORMATS,
+    IMAGE_SIZE,
+    MAX_AVATAR_BYTES,
+    MAX_AVATAR_PIXELS,
+    RESIZE_FILTER,
+    InvalidAvatar,
+)
+
+Pixels = NDArray[np.uint8]
+
+_FILTER: Final = Image.Resampling[RESIZE_FILTER.upper()]
+_WHITE: Final = (255, 255, 255, 255)
+
+
+def prepare_image(avatar: bytes) -> tuple[Pixels, bool]:
+    """Decode an encoded avatar (JPEG, PNG, WebP, GIF or BMP; the first frame of an animation).
+
+    Returns the pixels, uint8 [S, S, 3] RGB, and whether there is an avatar at all: empty bytes and
+    the grey default avatar count as missing.
+
+    Raises:
+        InvalidAvatar: not an image, truncated, or over the limits of `contract`.
+    """
+    if not avatar:
+        return np.zeros((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), False
+    pixels = np.asarray(_fit(_decode(avatar)))
+    return pixels, not is_default_avatar(pixels)
+
+
+def is_default_avatar(pixels: Pixels) -> bool:
+    """Whether a picture is only a light grey silhouette on a light grey ground, as platforms hand out.
+
+    Such a picture has no colour and at most two flat levels, both light; a photograph has neither.
+    """
+    flat = pixels.reshape(-1, 3)
+    if int(np.ptp(flat, axis=1).max()) > 8:
+        return False
+    levels = np.bincount(flat[:, 1], minlength=256)
+    share_of_level = np.convolve(levels, np.ones(9), mode="same") / len(flat)
+    first = int(share_of_level.argmax())
+    rest = share_of_level.copy()
+    rest[max(0, first - 8) : first + 9] = 0
+    second = int(rest.argmax())
+    light = first >= 128 and (second >= 128 or rest[second] < 0.02)
+    return light and bool(share_of_level[first] + rest[second] >= 0.9)
+
+
+def _decode(avatar: bytes) -> Image.Image:
+    if len(avatar) > MAX_AVATAR_BYTES:
+        raise InvalidAvatar(f"{len(avatar)} bytes, the limit is {MAX_AVATAR_BYTES}")
+    try:
+        image = Image.open(BytesIO(avatar), formats=AVATAR_FORMATS)
+        _check_pixels(image)
+        # JPEG only: decode at the smallest eighth that still leaves twice the pixels to resize from.
+        image.draft(None, (2 * IMAGE_SIZE, 2 * IMAGE_SIZE))
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
+    except InvalidAvatar:
+        raise
+    except UnidentifiedImageError as exc:
+        raise InvalidAvatar(f"not an image; send the bytes of a {', '.join(AVATAR_FORMATS)} file") from exc
+    except Image.DecompressionBombError as exc:
+        raise InvalidAvatar(f"too many pixels, the limit is {MAX_AVATAR_PIXELS}") from exc
+    except Exception as exc:
+        # Decoders meet hostile bytes here and raise whatever they like: struct, zlib, OS and syntax errors.
+        raise InvalidAvatar(f"the image is damaged or truncated ({type(exc).__name__})") from exc
+
+
+def _check_pixels(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_AVATAR_PIXELS:
+        raise InvalidAvatar(f"{width}x{height} pixels, the limit is {MAX_AVATAR_PIXELS} in all")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _fit(image: Image.Image) -> Image.Image:
+    """The largest centred square, resized to S x S."""
+    return ImageOps.fit(image, (IMAGE_SIZE, IMAGE_SIZE), method=_FILTER)

@@ -1,0 +1,92 @@
+"""The two-tower model of the article: nickname and avatar, fused by attention."""
+
+from typing import Any, Final
+
+import keras
+from keras import ops
+
+from genderprep.contract import (
+    EMBEDDING,
+    EMBEDDING_SIZE,
+    IMAGE,
+    IMAGE_SIZE,
+    MAX_TOKENS,
+    PRESENT,
+    PROBABILITIES,
+    TOKENS,
+    WEIGHTS,
+)
+from genderprep.text import vocabulary
+
+from .backbones import build_trunk
+from .layers import AttentionFusion, Calibration, MaskedMean, PositionEmbedding, TransformerEncoderLayer
+
+# Logits of P(female): the fused one, and one of each tower for the auxiliary losses.
+GENDER: Final = "gender"
+AVATAR_ONLY: Final = "avatar_only"
+NICKNAME_ONLY: Final = "nickname_only"
+
+
+def build_text_tower(size: int = 128, layers: int = 4, heads: int = 4, feed_forward: int = 512) -> keras.Model:
+    """Token ids, int32 [B, 32], to features, float [B, 256]; padding takes no part."""
+    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name="ids")
+    valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
+    x = PositionEmbedding(name="positions")(keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens))
+    for index in range(layers):
+        x = TransformerEncoderLayer(heads, feed_forward, name=f"encoder_{index + 1}")([x, valid])
+    features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(MaskedMean()([x, valid]))
+    return keras.Model(tokens, features, name="text_tower")
+
+
+def build_image_tower(backbone: str) -> keras.Model:
+    """Pixels, uint8 [B, S, S, 3], to features, float [B, 256]."""
+    trunk = build_trunk(backbone)
+    pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name="pixels")
+    features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(trunk(pixels))
+    return keras.Model(pixels, features, name="image_tower")
+
+
+def build_nickname_model() -> keras.Model:
+    """The text tower alone, for pretraining: `TOKENS` to its own logit."""
+    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
+    logit = keras.layers.Dense(1, name=NICKNAME_ONLY)(build_text_tower()(tokens))
+    return keras.Model({TOKENS: tokens}, {NICKNAME_ONLY: logit}, name="nickname")
+
+
+def build_fused_model(backbone: str, dropout: float = 0.2) -> keras.Model:
+    """Both towers and their fusion, for training.
+
+    Inputs by contract name: `IMAGE` uint8 [B, S, S, 3], `TOKENS` int32 [B, 32], `PRESENT` bool [B, 2].
+    Outputs: the fused logit and one logit of each tower, float [B, 1]. `WEIGHTS` and `EMBEDDING` are
+    the outputs of the layer `fusion`.
+    """
+    image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name=IMAGE)
+    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
+    present = keras.Input((2,), dtype="bool", name=PRESENT)
+    avatar, nickname = build_image_tower(backbone)(image), build_text_tower()(tokens)
+    fused, _ = AttentionFusion(name="fusion")([avatar, nickname, present])
+    hidden = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="head")(fused)
+    logits = {
+        GENDER: keras.layers.Dense(1, name=GENDER)(keras.layers.Dropout(dropout)(hidden)),
+        AVATAR_ONLY: keras.layers.Dense(1, name=AVATAR_ONLY)(avatar),
+        NICKNAME_ONLY: keras.layers.Dense(1, name=NICKNAME_ONLY)(nickname),
+    }
+    return keras.Model({IMAGE: image, TOKENS: tokens, PRESENT: present}, logits, name=backbone)
+
+
+def serving_model(trained: keras.Model, temperature: float, prior_logit: float) -> keras.Model:
+    """What goes to Triton: the inputs of `build_fused_model`, the outputs of the tensor contract."""
+    fused, weights = trained.get_layer("fusion").output
+    present = trained.input[PRESENT]
+    probabilities = Calibration(temperature, prior_logit)([trained.output[GENDER], present])
+    outputs = {PROBABILITIES: probabilities, WEIGHTS: weights, EMBEDDING: fused}
+    return keras.Model(trained.input, {name: _named(name)(tensor) for name, tensor in outputs.items()})
+
+
+def _named(name: str) -> keras.layers.Layer:
+    return keras.layers.Identity(name=name)
+
+
+@keras.saving.register_keras_serializable("gender")
+def _is_token(ids: Any) -> Any:
+    return ops.not_equal(ids, 0)

@@ -1,0 +1,27 @@
+"""Results as JSON, each with the machine, date and versions that produced it."""
+
+import json
+import os
+import platform
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def write_report(file: Path, **results: Any) -> None:
+    """Write `results` to `file`, dataclasses as objects."""
+    content = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.machine()}",
+        "versions": {name: version(name) for name in ("keras", "tensorflow-cpu", "numpy")},
+        **{key: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value for key, value in results.items()},
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor")

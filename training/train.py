@@ -1,0 +1,147 @@
+"""Train one config on one manifest.
+
+    python -m training.train --config training/configs/mobilenet.py --data runs/data/manifest.csv --out runs/mobilenet
+
+A run that was interrupted goes on after its last whole epoch when the same command is given again.
+Below `--out`: `model.keras` (best epoch on validation), `history.csv`, `report.json`.
+"""
+
+import argparse
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+from genderprep import prep_digest
+
+from .backbones import load_imagenet
+from .calibrate import fit_temperature, sigmoid
+from .config import Config, ConfigError, load_config
+from .data.batches import Batches, Users, prepare_users
+from .data.manifest import ManifestError, read_manifest
+from .metrics import summary
+from .model import AVATAR_ONLY, GENDER, NICKNAME_ONLY, build_fused_model, build_nickname_model
+from .optimizers import PacedAdamW
+from .report import write_report
+
+# Each output and the modality that its loss needs; None = whatever is there.
+_FUSED_HEADS = {GENDER: None, AVATAR_ONLY: 0, NICKNAME_ONLY: 1}
+_NICKNAME_HEADS = {NICKNAME_ONLY: 1}
+
+
+def train(config: Config, manifest: Path, out: Path, imagenet: Path | None = None, text: Path | None = None) -> Path:
+    """Train, calibrate on the validation split and write `out`; returns the model file.
+
+    Raises:
+        ManifestError: the manifest cannot be used, or lacks train or validation rows.
+    """
+    keras.utils.set_random_seed(config.seed)
+    users = {split: _users(manifest, split) for split in ("train", "validation")}
+    model = _build(config, imagenet, text)
+    heads = _FUSED_HEADS if config.backbone else _NICKNAME_HEADS
+    _fit(model, config, users["train"], users["validation"], heads, out)
+    return _finish(config, users["validation"], next(iter(heads)), manifest, out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL or Parquet")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--imagenet", type=Path, help="npz with ImageNet weights for the image trunk")
+    parser.add_argument("--text", type=Path, help="model.keras of training/configs/nickname.py")
+    args = parser.parse_args()
+    try:
+        print(train(load_config(args.config), args.data, args.out, args.imagenet, args.text))
+    except (ManifestError, ConfigError, FileNotFoundError) as exc:
+        raise SystemExit(f"train: {exc}") from exc
+
+
+def _users(manifest: Path, split: str) -> Users:
+    table = read_manifest(manifest)
+    rows = table[table["split"] == split]
+    if rows.empty:
+        raise ManifestError(f"{manifest}: no rows in the split {split!r}")
+    return prepare_users(rows)
+
+
+def _build(config: Config, imagenet: Path | None, text: Path | None) -> keras.Model:
+    if not config.backbone:
+        return build_nickname_model()
+    model = build_fused_model(config.backbone)
+    if imagenet:
+        load_imagenet(model.get_layer("image_tower").get_layer("trunk"), imagenet)
+    if text:
+        pretrained = keras.saving.load_model(text).get_layer("text_tower")
+        model.get_layer("text_tower").set_weights(pretrained.get_weights())
+    return model
+
+
+def _fit(model: keras.Model, config: Config, train: Users, validation: Users, heads: dict[str, Any], out: Path) -> None:
+    main_head, *auxiliary = heads
+    batches = Batches(train, model.input, heads, min(config.batch, len(train)), config.seed)
+    model.compile(
+        optimizer=_optimizer(config, steps=config.epochs * len(batches)),
+        loss={head: keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing) for head in heads},
+        loss_weights={main_head: 1.0, **dict.fromkeys(auxiliary, config.auxiliary_loss)},
+        weighted_metrics={main_head: [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    model.fit(
+        batches,
+        epochs=config.epochs,
+        validation_data=_validation(validation, model.input, heads),
+        verbose="auto",
+        callbacks=[
+            keras.callbacks.BackupAndRestore(out / "resume"),
+            keras.callbacks.ModelCheckpoint(out / "model.keras", monitor=_monitor(heads), mode="min", save_best_only=True),
+            keras.callbacks.CSVLogger(out / "history.csv", append=True),
+        ],
+    )
+
+
+def _optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate / warmup, steps, warmup_target=config.learning_rate, warmup_steps=warmup
+    )
+    optimizer = PacedAdamW(schedule, weight_decay=config.weight_decay, paces={"trunk": config.trunk_pace})
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embedding", "positions", "null"])
+    return optimizer
+
+
+def _validation(users: Users, inputs: Collection[str], heads: dict[str, Any]) -> tuple[Any, Any, Any]:
+    weights = {h: users.weights if m is None else users.weights * users.present[:, m] for h, m in heads.items()}
+    return users.inputs(inputs), dict.fromkeys(heads, users.female), weights
+
+
+def _monitor(heads: dict[str, Any]) -> str:
+    head = next(iter(heads))
+    return f"val_{head}_loss" if len(heads) > 1 else "val_loss"
+
+
+def _finish(config: Config, users: Users, head: str, manifest: Path, out: Path) -> Path:
+    """Fit the temperature of the best epoch and write the report that export reads."""
+    model = keras.saving.load_model(out / "model.keras")
+    logits = model.predict(users.inputs(model.input), batch_size=64, verbose=0)[head].astype(np.float64)
+    temperature = fit_temperature(logits, users.female)
+    prior = float(np.average(users.female[:, 0], weights=users.weights))
+    write_report(
+        out / "report.json",
+        config=config,
+        manifest=manifest.name,
+        prep_digest=prep_digest(),
+        temperature=round(temperature, 4),
+        prior_female=round(prior, 4),
+        validation=summary(users.female[:, 0], sigmoid(logits / temperature)[:, 0]),
+    )
+    return out / "model.keras"
+
+
+if __name__ == "__main__":
+    main()
