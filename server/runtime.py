@@ -43,7 +43,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Runtime:
-    """The folder prepared for one environment; `libraries` is empty where the system's libpython serves."""
+    """The folder prepared for one environment; it has no `libraries` where the system's libpython serves."""
 
     folder: Path
 

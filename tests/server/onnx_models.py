@@ -45,7 +45,9 @@ def write_model(
     )
 
 
-def write_negation(repository: Path, name: str, config: str = "", **options: str) -> None:
+def write_negation(
+    repository: Path, name: str, config: str = "", *, version: str = "1", filename: str = "model.onnx"
+) -> None:
     """Y = -X, float32, three columns and any number of rows."""
     write_model(
         repository,
@@ -54,7 +56,8 @@ def write_negation(repository: Path, name: str, config: str = "", **options: str
         [("X", TensorProto.FLOAT, ["rows", 3])],
         [("Y", TensorProto.FLOAT, ["rows", 3])],
         config,
-        **options,
+        version=version,
+        filename=filename,
     )
 
 

@@ -92,7 +92,7 @@ NEGATIONS = {
     ),
     "ragged": (
         negation_config(input=f"input [{{ {X} dims: [3] allow_ragged_batch: true }}]"),
-        "allow_ragged_batch is not supported by the Python-based onnxruntime backend",
+        "allow_ragged_batch not supported by the Python-based onnxruntime backend",
     ),
 }
 

@@ -1,6 +1,7 @@
 """How the backend shares runs between requests, without Triton around it."""
 
 import importlib
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -34,7 +35,7 @@ class Doubler:
         return {name: outputs[name] for name in wanted}
 
 
-def table(*rows: list[float]) -> Arrays:
+def table(*rows: Sequence[float]) -> Arrays:
     return {"X": np.array(rows, np.float32)}
 
 

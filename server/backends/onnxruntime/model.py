@@ -12,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 import ort_batch
 import ort_config
 import ort_signature
-import triton_python_backend_utils as pb_utils
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
+import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors  # type: ignore[import-untyped]
 from ort_batch import Arrays, Job
 from ort_config import Config, ConfigError
 from ort_signature import Signature
 
-CALLERS_FAULT = (Fail, InvalidArgument, RuntimeException, UnicodeDecodeError)
+# A run's failure is put down to the values it was given: ONNX Runtime's classes do not tell the two apart.
+CALLERS_FAULT = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.RuntimeException, UnicodeDecodeError)
 PATH = re.compile(r"\S*/\S+")
 
 

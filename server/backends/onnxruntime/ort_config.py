@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 
 Config = dict[str, Any]  # a model configuration as Triton's JSON gives it
 

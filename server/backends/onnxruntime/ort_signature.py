@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 from ort_config import Config, ConfigError
 
 DATA_TYPES = {
@@ -101,8 +101,10 @@ def _check_features(config: Config) -> None:
         "allow_ragged_batch": any(entry.get("allow_ragged_batch") for entry in config["input"]),
         "sequence_batching.state": config.get("sequence_batching", {}).get("state"),
     }
-    for feature in (name for name, value in used.items() if value):
-        raise ConfigError(f"{_unable(config)}, {feature} is not supported by the Python-based onnxruntime backend")
+    if features := [name for name, value in used.items() if value]:
+        raise ConfigError(
+            f"{_unable(config)}, {', '.join(features)} not supported by the Python-based onnxruntime backend"
+        )
 
 
 def _check_input_count(config: Config, signature: Signature) -> None:
