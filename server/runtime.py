@@ -57,7 +57,7 @@ class Runtime:
 
 
 def find_wheel() -> Wheel:
-    """Locate Triton without importing `pytriton`, which would start helpers of its own."""
+    """Locate Triton without importing `pytriton`: nothing but its files is needed."""
     spec = importlib.util.find_spec("pytriton")
     for package in map(Path, (spec and spec.submodule_search_locations) or []):
         wheel = Wheel(package / "tritonserver", package.parent / "nvidia_pytriton.libs")
