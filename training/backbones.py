@@ -15,7 +15,10 @@ _INPUT: Final = (IMAGE_SIZE, IMAGE_SIZE, 3)
 
 # DenseNet121 was trained on ImageNet's mean and deviation, MobileNetV2 on [-1, 1].
 _SCALES: Final = {
-    "densenet121": (1 / (255 * np.array([0.229, 0.224, 0.225])), -np.array([0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]),
+    "densenet121": (
+        1 / (255 * np.array([0.229, 0.224, 0.225])),
+        -np.array([0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
+    ),
     "mobilenetv2": (np.full(3, 1 / 127.5), np.full(3, -1.0)),
 }
 _BUILDERS: Final[dict[str, Callable[..., keras.Model]]] = {
@@ -42,14 +45,21 @@ def build_trunk(name: str) -> keras.Model:
 def load_imagenet(trunk: keras.Model, file: Path) -> None:
     """Fill a trunk from an npz whose entries are named `<layer>/<weight>`, as Keras names them.
 
+    Batch normalisation keeps its ImageNet statistics from then on: small batches of fine-tuning would
+    move them more slowly (momentum 0.999 in MobileNetV2) than the weights that feed them.
+
     Raises:
         FileNotFoundError: no such file.
         ConfigError: an entry is missing.
     """
     with np.load(file) as stored:
         for layer in _network(trunk).layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
             if layer.weights:
-                layer.set_weights([_entry(stored, file, f"{layer.name}/{w.name.split('/')[-1]}") for w in layer.weights])
+                layer.set_weights(
+                    [_entry(stored, file, f"{layer.name}/{w.name.split('/')[-1]}") for w in layer.weights]
+                )
 
 
 def _network(trunk: keras.Model) -> keras.Model:

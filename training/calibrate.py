@@ -29,7 +29,8 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any], low: float = 0.2
 
 def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
     """1 / (1 + exp(-x)), element by element."""
-    return 1 / (1 + np.exp(-logits))
+    probabilities: NDArray[Any] = 1 / (1 + np.exp(-logits))
+    return probabilities
 
 
 def _loss(logits: NDArray[Any], labels: NDArray[Any], log_temperature: float) -> float:

@@ -1,9 +1,11 @@
 """What a table reports, from probabilities and labels; plain numpy."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.floating[Any]]
 
 
 def wilson_interval(correct: int, count: int, z: float = 1.96) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import keras
 
 
 @keras.saving.register_keras_serializable("gender")
-class PacedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
+class PacedAdamW(keras.optimizers.AdamW):
     """AdamW whose learning rate is multiplied for variables below a named part of the model.
 
     `paces` maps a name within the variable's path, such as `"trunk"`, to the multiplier.

@@ -16,7 +16,10 @@ def write_report(file: Path, **results: Any) -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.machine()}",
         "versions": {name: version(name) for name in ("keras", "tensorflow-cpu", "numpy")},
-        **{key: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value for key, value in results.items()},
+        **{
+            key: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+            for key, value in results.items()
+        },
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

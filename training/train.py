@@ -87,7 +87,10 @@ def _fit(model: keras.Model, config: Config, train: Users, validation: Users, he
     batches = Batches(train, model.input, heads, min(config.batch, len(train)), config.seed)
     model.compile(
         optimizer=_optimizer(config, steps=config.epochs * len(batches)),
-        loss={head: keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing) for head in heads},
+        loss={
+            head: keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+            for head in heads
+        },
         loss_weights={main_head: 1.0, **dict.fromkeys(auxiliary, config.auxiliary_loss)},
         weighted_metrics={main_head: [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
     )
@@ -99,7 +102,9 @@ def _fit(model: keras.Model, config: Config, train: Users, validation: Users, he
         verbose="auto",
         callbacks=[
             keras.callbacks.BackupAndRestore(out / "resume"),
-            keras.callbacks.ModelCheckpoint(out / "model.keras", monitor=_monitor(heads), mode="min", save_best_only=True),
+            keras.callbacks.ModelCheckpoint(
+                out / "model.keras", monitor=_monitor(heads), mode="min", save_best_only=True
+            ),
             keras.callbacks.CSVLogger(out / "history.csv", append=True),
         ],
     )

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from genderprep import contract
 
 from genderclient import (
     FloatTensor,
@@ -17,6 +16,7 @@ from genderclient import (
     _avatar,
     _codec,
 )
+from genderprep import contract
 
 MODEL = "gender_mobilenet"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tritonclient.grpc as grpcclient  # type: ignore[import-untyped]
+import tritonclient.grpc as grpcclient
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype  # type: ignore[import-untyped]
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from tests.server.onnx_models import negation_config, parameter, write_model, write_negation
 from tests.tritonserver import running_triton

@@ -1,6 +1,6 @@
 """From a manifest to batches of arrays, through `genderprep` and nothing else."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class Users:
 
     def inputs(self, names: Collection[str]) -> dict[str, NDArray[Any]]:
         """The named inputs of a model, by contract name."""
-        every = {IMAGE: self.images, TOKENS: self.tokens, PRESENT: self.present}
+        every: dict[str, NDArray[Any]] = {IMAGE: self.images, TOKENS: self.tokens, PRESENT: self.present}
         return {name: every[name] for name in names}
 
 
@@ -68,7 +68,7 @@ class Augmentation:
     colour: float = 0.15
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+class Batches(keras.utils.PyDataset):
     """Shuffled, augmented batches; the order and the dice depend on seed and epoch only."""
 
     def __init__(
@@ -87,12 +87,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         rows = self.order[index * self.batch : (index + 1) * self.batch]
         dice = np.random.default_rng((self.seed, self.epoch, index))
-        prepare = {
+        prepare: dict[str, Callable[[], NDArray[Any]]] = {
             IMAGE: lambda: augment_images(self.users.images[rows], self.augment, dice),
             TOKENS: lambda: drop_tokens(self.users.tokens[rows], self.augment.drop_token, dice),
             PRESENT: lambda: self.users.present[rows] & (dice.random((len(rows), 2)) >= self.augment.drop_modality),
         }
-        targets = {head: self.users.female[rows] for head in self.heads}
+        targets = dict.fromkeys(self.heads, self.users.female[rows])
         weights = {head: self._weights(rows, modality) for head, modality in self.heads.items()}
         return {name: prepare[name]() for name in self.inputs}, targets, weights
 
@@ -127,5 +127,3 @@ def drop_tokens(tokens: NDArray[np.int32], probability: float, dice: np.random.G
     """Replace some tokens by `<UNK>`, so that no single character decides; padding stays."""
     dropped = (dice.random(tokens.shape) < probability) & (tokens != vocabulary()[PAD])
     return np.where(dropped, np.int32(vocabulary()[UNK]), tokens)
-
-

@@ -58,9 +58,9 @@ def split_of(identity: str) -> str:
 def _read(file: Path) -> pd.DataFrame:
     match file.suffix:
         case ".csv":
-            return pd.read_csv(file, dtype={column: str for column in REQUIRED}, keep_default_na=False)
+            return pd.read_csv(file, dtype=dict.fromkeys(REQUIRED, str), keep_default_na=False)
         case ".jsonl":
-            return pd.read_json(file, lines=True, dtype={column: str for column in REQUIRED})
+            return pd.read_json(file, lines=True, dtype=dict.fromkeys(REQUIRED, str))
         case ".parquet":
             return pd.read_parquet(file)
     raise ManifestError(f"{file}: a manifest is .csv, .jsonl or .parquet")

@@ -29,7 +29,20 @@ _TITLES: Final[ByGender] = {
 }
 _WORDS: Final[ByGender] = {
     "male": ("兄弟", "硬汉", "剑客", "老男孩", "钓鱼佬", "战狼", "霸王", "猛男", "铁血", "浪子", "King", "Mr.Right"),
-    "female": ("仙女", "少女心", "小甜甜", "奶茶", "美少女", "玫瑰", "公主", "樱桃小丸子", "女王", "蝴蝶", "Queen", "甜心"),
+    "female": (
+        "仙女",
+        "少女心",
+        "小甜甜",
+        "奶茶",
+        "美少女",
+        "玫瑰",
+        "公主",
+        "樱桃小丸子",
+        "女王",
+        "蝴蝶",
+        "Queen",
+        "甜心",
+    ),
 }
 _EMOJI: Final[ByGender] = {
     "male": ("⚽", "🏀", "💪", "🚗", "🎮", "🍺", "🔥", "🎣", "🦁", "♂"),
@@ -120,7 +133,9 @@ def _latin(gender: str, names: Names, dice: Random) -> str:
 
 def _title(gender: str, _: Names, dice: Random) -> str:
     trade = dice.choice(_TRADES) if dice.random() < 0.5 else ""
-    return ("AAA" if trade and dice.random() < 0.5 else "") + trade + dice.choice(_SURNAMES) + dice.choice(_TITLES[gender])
+    return (
+        ("AAA" if trade and dice.random() < 0.5 else "") + trade + dice.choice(_SURNAMES) + dice.choice(_TITLES[gender])
+    )
 
 
 def _word(gender: str, _: Names, dice: Random) -> str:

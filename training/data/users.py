@@ -30,7 +30,7 @@ def write_users(avatars: Sequence[Avatar], names: Names, out: Path, seed: int) -
     A split is decided by identity and each split draws from names of its own, so nobody is in two.
     """
     (out / "avatars").mkdir(parents=True, exist_ok=True)
-    names_of = {split: names.part(lambda name, split=split: split_of(name) == split) for split in SPLITS}
+    names_of = _names_by_split(names)
     copies = [avatar for avatar in avatars for _ in range(avatar.copies)]
     rows: list[dict[str, object]] = []
     for index, avatar in enumerate(tqdm(copies, desc="avatars", unit="picture")):
@@ -46,7 +46,7 @@ def write_users(avatars: Sequence[Avatar], names: Names, out: Path, seed: int) -
 
 def write_nicknames(count: int, names: Names, out: Path, seed: int) -> Path:
     """Write `nicknames.csv` below `out`: `count` users without avatar, for the text tower alone."""
-    names_of = {split: names.part(lambda name, split=split: split_of(name) == split) for split in SPLITS}
+    names_of = _names_by_split(names)
     rows: list[dict[str, object]] = []
     for index in range(count):
         dice = Random(f"{seed}/nickname/{index}")
@@ -62,6 +62,13 @@ def nickname_for(shown: str, gender: str, names: Names, dice: Random) -> str:
     if fate < 0.05:
         return ""
     return compose_gendered(gender, names, dice) if fate < (0.55 if shown else 0.8) else compose_neutral(dice)
+
+
+def _names_by_split(names: Names) -> dict[str, Names]:
+    def belongs_to(split: str) -> Callable[[str], bool]:
+        return lambda name: split_of(name) == split
+
+    return {split: names.part(belongs_to(split)) for split in SPLITS}
 
 
 def _row(nickname: str, avatar: str, gender: str, split: str, source: str) -> dict[str, object]:

@@ -14,7 +14,6 @@ An argument of a type that is never accepted is a `TypeError`.
 """
 
 # The names say what happened, as httpx and grpc name theirs; 'Error' behind each would add nothing.
-# ruff: noqa: N818
 
 import re
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
+import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 # Relative on purpose: Triton appends to sys.path, so an absolute import could pick a stale installed copy.
-from .binding import check_binding
 from .genderprep import InvalidInput, prepare_image, prepare_text
+from .genderprep.binding import check_binding
 from .genderprep.contract import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 
 

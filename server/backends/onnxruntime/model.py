@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 import ort_batch
 import ort_config
 import ort_signature
-import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors  # type: ignore[import-untyped]
+import triton_python_backend_utils as pb_utils
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from ort_batch import Arrays, Job
 from ort_config import Config, ConfigError
 from ort_signature import Signature

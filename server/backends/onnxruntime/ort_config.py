@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 
 Config = dict[str, Any]  # a model configuration as Triton's JSON gives it
 

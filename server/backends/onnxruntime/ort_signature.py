@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import onnxruntime as ort  # type: ignore[import-untyped]
+import onnxruntime as ort
 from ort_config import Config, ConfigError
 
 DATA_TYPES = {

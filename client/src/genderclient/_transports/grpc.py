@@ -2,8 +2,8 @@
 
 from typing import Final
 
-import tritonclient.grpc as protocol  # type: ignore[import-untyped]
-from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]
+import tritonclient.grpc as protocol
+from tritonclient.utils import InferenceServerException
 
 from genderclient._config import ServerUrl
 from genderclient._transports import _tensors

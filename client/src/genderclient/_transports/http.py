@@ -10,8 +10,8 @@ import threading
 from typing import Any, Final
 from urllib.parse import quote
 
-import tritonclient.http as protocol  # type: ignore[import-untyped]
-from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]
+import tritonclient.http as protocol
+from tritonclient.utils import InferenceServerException
 
 from genderclient._config import ServerUrl
 from genderclient._transports import _tensors

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from .genderprep import PrepMismatch, check_probes, prep_digest
-from .genderprep.digest import METADATA_KEY
+from .digest import METADATA_KEY, PrepMismatch, check_probes, prep_digest
 
 # An entry of `metadata_props` as protobuf writes it: field 1 is the key, field 2 the 64 hexadecimal digits.
 _METADATA_ENTRY: Final = re.compile(b"\x0a%c%s\x12\x40([0-9a-f]{64})" % (len(METADATA_KEY), METADATA_KEY.encode()))

@@ -1,0 +1,58 @@
+"""Keras to ONNX by tf2onnx, with the tensor names of the contract."""
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import onnx
+import tensorflow as tf
+import tf2onnx
+
+# What Triton containers of 2023 and later load.
+OPSET: Final = 17
+IR_VERSION: Final = 8
+
+
+def to_onnx(model: keras.Model) -> onnx.ModelProto:
+    """Convert a serving model (`training.model.serving_model`); input and output names are kept.
+
+    The batch dimension is dynamic; opset 17, IR version 8.
+    """
+    signature = [
+        tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=name) for name, tensor in model.input.items()
+    ]
+    names = list(model.input)
+
+    def serve(*tensors: Any) -> dict[str, Any]:
+        return dict(model(dict(zip(names, tensors, strict=True)), training=False))
+
+    converted: onnx.ModelProto
+    converted, _ = tf2onnx.convert.from_function(tf.function(serve), input_signature=signature, opset=OPSET)
+    _name_outputs(converted.graph, sorted(model.output))
+    converted.ir_version = IR_VERSION
+    onnx.checker.check_model(converted, full_check=True)
+    return converted
+
+
+def stamp(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
+    """Write metadata into a model; entries of the same name are replaced."""
+    present = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, {**present, **metadata})
+
+
+def read_metadata(file: Path) -> dict[str, str]:
+    """The metadata of an ONNX file."""
+    return {entry.key: entry.value for entry in onnx.load(file, load_external_data=False).metadata_props}
+
+
+def _name_outputs(graph: onnx.GraphProto, names: list[str]) -> None:
+    """TensorFlow flattens a dictionary in key order and calls the results `Identity_n`."""
+    renamed = {output.name: name for output, name in zip(graph.output, names, strict=True)}
+    for output in graph.output:
+        output.name = renamed[output.name]
+    for node in graph.node:
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+        node.input[:] = [renamed.get(name, name) for name in node.input]

@@ -1,0 +1,146 @@
+"""A trained Keras model into the model repository, as an int8 ONNX version.
+
+    python -m conversion.publish --run runs/mobilenet --data runs/data/manifest.csv --model mobilenet
+
+Keras → ONNX → parity within 1e-4 → int8 → accuracy gate → `model_repository/<model>/<version>/model.onnx`,
+renamed into place as a whole folder, so that a polling server never sees half a version. What was
+measured goes to `results/publish_<model>.json`.
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from genderprep import PrepMismatch, check_probes, prep_digest
+from genderprep.contract import PROBABILITIES
+from genderprep.digest import METADATA_KEY
+from training.data.batches import Users, prepare_users
+from training.data.manifest import ManifestError, read_manifest
+from training.metrics import summary
+from training.model import serving_model
+from training.report import write_report
+
+from .export import stamp, to_onnx
+from .parity import NotEqual, answer, check_parity
+from .quantize import to_int8
+
+ROOT: Final = Path(__file__).parent.parent
+CALIBRATION_USERS: Final = 512
+# An int8 model may lose at most this share of accuracy, and change at most this share of decisions.
+MAX_ACCURACY_LOSS: Final = 0.003
+MAX_FLIPS: Final = 0.01
+
+
+def publish(run: Path, manifest: Path, model: str, repository: Path, version: int | None = None) -> Path:
+    """Publish `run/model.keras`; returns the version folder.
+
+    Raises:
+        PrepMismatch: the model was trained with another preprocessing than this code's.
+        NotEqual: ONNX and Keras, or int8 and fp32, answer too differently.
+        FileExistsError: that version is there already.
+    """
+    report = json.loads((run / "report.json").read_text())
+    _check_preprocessing(report, repository)
+    folder = _version_folder(repository / model, version)
+    table = read_manifest(manifest)
+    calibration = _sample(table[table["split"] == "train"], CALIBRATION_USERS)
+    held_out = prepare_users(table[table["split"] != "train"])
+    converted, measured = _convert(run / "model.keras", report, calibration, held_out)
+    stamp(converted, {METADATA_KEY: prep_digest(), "backbone": report["config"]["backbone"], "trained": report["date"]})
+    _place(converted, folder)
+    write_report(
+        repository.parent / "results" / f"publish_{model}.json", version=int(folder.name), training=report, **measured
+    )
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, required=True, help="output folder of training.train")
+    parser.add_argument("--data", type=Path, required=True, help="manifest: calibrates int8 and gates it")
+    parser.add_argument("--model", required=True, choices=("densenet", "mobilenet"))
+    parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
+    parser.add_argument("--version", type=int, help="default: the next free one")
+    args = parser.parse_args()
+    try:
+        print(publish(args.run, args.data, args.model, args.repository, args.version))
+    except (PrepMismatch, NotEqual, ManifestError, FileNotFoundError, FileExistsError) as exc:
+        raise SystemExit(f"publish: {exc}") from exc
+
+
+def _check_preprocessing(report: dict[str, Any], repository: Path) -> None:
+    check_probes()
+    expected = prep_digest()
+    if report[METADATA_KEY] != expected:
+        raise PrepMismatch(
+            f"the model was trained with preprocessing {report[METADATA_KEY][:12]}, this code is {expected[:12]}; "
+            "train it again"
+        )
+    config = repository / "preprocess" / "config.pbtxt"
+    if expected not in config.read_text(encoding="utf-8"):
+        raise PrepMismatch(f'{config} binds another preprocessing; its {METADATA_KEY} must be "{expected}"')
+
+
+def _version_folder(model: Path, version: int | None) -> Path:
+    if not (model / "config.pbtxt").is_file():
+        raise FileNotFoundError(f"{model} is not a model of the repository: no config.pbtxt")
+    taken = [int(folder.name) for folder in model.iterdir() if folder.name.isdigit()]
+    folder = model / str(version if version is not None else max(taken, default=0) + 1)
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists; a published version is never changed, give another --version")
+    return folder
+
+
+def _sample(table: Any, count: int) -> Users:
+    return prepare_users(table.sample(min(count, len(table)), random_state=0))
+
+
+def _convert(
+    file: Path, report: dict[str, Any], calibration: Users, held_out: Users
+) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    prior = report["prior_female"]
+    model = serving_model(keras.saving.load_model(file), report["temperature"], float(np.log(prior / (1 - prior))))
+    inputs = held_out.inputs(model.input)
+    fp32 = to_onnx(model)
+    fp32_answers = answer(fp32.SerializeToString(), inputs)
+    parity = check_parity(model.predict(inputs, batch_size=64, verbose=0), fp32_answers)
+    int8 = to_int8(fp32, calibration.inputs(model.input))
+    int8_answers = answer(int8.SerializeToString(), inputs)
+    gate = _gate(held_out.female[:, 0], fp32_answers[PROBABILITIES][:, 1], int8_answers[PROBABILITIES][:, 1])
+    sizes = {"fp32_bytes": fp32.ByteSize(), "int8_bytes": int8.ByteSize()}
+    return int8, {"parity_max_difference": parity, **gate, **sizes}
+
+
+def _gate(labels: NDArray[Any], fp32: NDArray[Any], int8: NDArray[Any]) -> dict[str, Any]:
+    """Refuse an int8 model that decides otherwise than the fp32 one too often."""
+    flips = float(np.mean((fp32 >= 0.5) != (int8 >= 0.5)))
+    before, after = summary(labels, fp32), summary(labels, int8)
+    loss = before["accuracy"] - after["accuracy"]
+    if loss > MAX_ACCURACY_LOSS or flips > MAX_FLIPS:
+        raise NotEqual(
+            f"int8 loses {loss:.2%} accuracy and flips {flips:.2%} of the decisions; "
+            f"at most {MAX_ACCURACY_LOSS:.1%} and {MAX_FLIPS:.0%} are allowed"
+        )
+    return {"fp32": before, "int8": after, "int8_flips": round(flips, 4)}
+
+
+def _place(model: onnx.ModelProto, folder: Path) -> None:
+    staging = Path(tempfile.mkdtemp(prefix=".publish-", dir=folder.parent))
+    try:
+        onnx.save(model, staging / "model.onnx")
+        staging.chmod(0o755)
+        staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
