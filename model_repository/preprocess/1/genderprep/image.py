@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from .contract import (
     AVATAR_FORMATS,
@@ -20,6 +20,16 @@ Pixels = NDArray[np.uint8]
 
 _FILTER: Final = Image.Resampling[RESIZE_FILTER.upper()]
 _WHITE: Final = (255, 255, 255, 255)
+# How to undo each value of EXIF's orientation tag.
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def prepare_image(avatar: bytes) -> tuple[Pixels, bool]:
@@ -64,7 +74,7 @@ def _decode(avatar: bytes) -> Image.Image:
         # JPEG only: decode at the smallest eighth that still leaves twice the pixels to resize from.
         image.draft(None, (2 * IMAGE_SIZE, 2 * IMAGE_SIZE))
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
+        return _to_rgb(_upright(image))
     except InvalidAvatar:
         raise
     except UnidentifiedImageError as exc:
@@ -80,6 +90,15 @@ def _check_pixels(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_AVATAR_PIXELS:
         raise InvalidAvatar(f"{width}x{height} pixels, the limit is {MAX_AVATAR_PIXELS} in all")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF tags say; damaged tags say nothing."""
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
