@@ -17,6 +17,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 import onnx
+import pandas as pd
 from numpy.typing import NDArray
 
 from genderprep import PrepMismatch, check_probes, prep_digest
@@ -24,6 +25,7 @@ from genderprep.contract import PROBABILITIES
 from genderprep.digest import METADATA_KEY
 from training.data.batches import Users, prepare_users
 from training.data.manifest import ManifestError, read_manifest
+from training.evaluate import by_slice
 from training.metrics import summary
 from training.model import serving_model
 from training.report import write_report
@@ -52,7 +54,7 @@ def publish(run: Path, manifest: Path, model: str, repository: Path, version: in
     folder = _version_folder(repository / model, version)
     table = read_manifest(manifest)
     calibration = _sample(table[table["split"] == "train"], CALIBRATION_USERS)
-    held_out = prepare_users(table[table["split"] != "train"])
+    held_out = table[table["split"] != "train"]
     converted, measured = _convert(run / "model.keras", report, calibration, held_out)
     stamp(converted, {METADATA_KEY: prep_digest(), "backbone": report["config"]["backbone"], "trained": report["date"]})
     _place(converted, folder)
@@ -99,24 +101,27 @@ def _version_folder(model: Path, version: int | None) -> Path:
     return folder
 
 
-def _sample(table: Any, count: int) -> Users:
+def _sample(table: pd.DataFrame, count: int) -> Users:
     return prepare_users(table.sample(min(count, len(table)), random_state=0))
 
 
 def _convert(
-    file: Path, report: dict[str, Any], calibration: Users, held_out: Users
+    file: Path, report: dict[str, Any], calibration: Users, held_out: pd.DataFrame
 ) -> tuple[onnx.ModelProto, dict[str, Any]]:
     prior = report["prior_female"]
     model = serving_model(keras.saving.load_model(file), report["temperature"], float(np.log(prior / (1 - prior))))
-    inputs = held_out.inputs(model.input)
+    users = prepare_users(held_out)
+    inputs = users.inputs(model.input)
     fp32 = to_onnx(model)
     fp32_answers = answer(fp32.SerializeToString(), inputs)
     parity = check_parity(model.predict(inputs, batch_size=64, verbose=0), fp32_answers)
     int8 = to_int8(fp32, calibration.inputs(model.input))
-    int8_answers = answer(int8.SerializeToString(), inputs)
-    gate = _gate(held_out.female[:, 0], fp32_answers[PROBABILITIES][:, 1], int8_answers[PROBABILITIES][:, 1])
+    female = answer(int8.SerializeToString(), inputs)[PROBABILITIES][:, 1]
+    gate = _gate(users.female[:, 0], fp32_answers[PROBABILITIES][:, 1], female)
     sizes = {"fp32_bytes": fp32.ByteSize(), "int8_bytes": int8.ByteSize()}
-    return int8, {"parity_max_difference": parity, **gate, **sizes}
+    test = (held_out["split"] == "test").to_numpy()
+    slices = by_slice(held_out[test], users.rows(test), female[test])
+    return int8, {"parity_max_difference": parity, **gate, **sizes, "int8_test": slices}
 
 
 def _gate(labels: NDArray[Any], fp32: NDArray[Any], int8: NDArray[Any]) -> dict[str, Any]:
@@ -129,7 +134,7 @@ def _gate(labels: NDArray[Any], fp32: NDArray[Any], int8: NDArray[Any]) -> dict[
             f"int8 loses {loss:.2%} accuracy and flips {flips:.2%} of the decisions; "
             f"at most {MAX_ACCURACY_LOSS:.1%} and {MAX_FLIPS:.0%} are allowed"
         )
-    return {"fp32": before, "int8": after, "int8_flips": round(flips, 4)}
+    return {"fp32_held_out": before, "int8_held_out": after, "int8_flips": round(flips, 4)}
 
 
 def _place(model: onnx.ModelProto, folder: Path) -> None:

@@ -48,7 +48,10 @@ def to_int8(model: onnx.ModelProto, calibration: dict[str, NDArray[Any]]) -> onn
             per_channel=True,
             nodes_to_exclude=_kept_in_fp32(onnx.load(prepared)),
         )
-        return onnx.load(quantized)
+        result = onnx.load(quantized)
+        # Shapes between the nodes are only there for tools; they are a tenth of a megabyte.
+        del result.graph.value_info[:]
+        return result
 
 
 def _kept_in_fp32(model: onnx.ModelProto) -> list[str]:

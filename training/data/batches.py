@@ -1,7 +1,7 @@
 """From a manifest to batches of arrays, through `genderprep` and nothing else."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,10 @@ class Users:
         """The named inputs of a model, by contract name."""
         every: dict[str, NDArray[Any]] = {IMAGE: self.images, TOKENS: self.tokens, PRESENT: self.present}
         return {name: every[name] for name in names}
+
+    def rows(self, chosen: NDArray[np.bool_]) -> "Users":
+        """Only the users where `chosen`, bool [N], holds."""
+        return Users(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def prepare_users(table: pd.DataFrame) -> Users:

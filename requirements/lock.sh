@@ -1,0 +1,9 @@
+#!/bin/sh
+# Compile the pins: name==version with hashes, the same for Python 3.11 and 3.12.
+set -eu
+compile() {
+    uv pip compile --quiet --no-header --no-annotate --generate-hashes \
+        --python-version 3.11 --python-platform x86_64-manylinux_2_35 pyproject.toml "$@"
+}
+compile --extra serve --extra train --extra dev --output-file requirements/dev.txt
+compile --extra serve --constraints requirements/dev.txt --output-file requirements/serve.txt

@@ -1,0 +1,121 @@
+"""A tritonserver as a child process: ready when entered, gone when left."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+LAUNCHER = (sys.executable, "-m", "server.launcher")
+ROOT = Path(__file__).resolve().parent.parent
+POLL_S = 0.1
+STOP_S = 10.0
+
+
+class StartError(RuntimeError):
+    """The server did not come up. `reason` is one line for a person; the message ends with the whole log."""
+
+    def __init__(self, reason: str, log: str) -> None:
+        super().__init__(f"{reason}\n{log}")
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; the URLs are `host:port`, as tritonclient takes them."""
+
+    http_url: str
+    grpc_url: str
+    metrics_url: str
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    def log(self) -> str:
+        """What it has written so far, stdout and stderr."""
+        return self.log_file.read_text(errors="replace")
+
+
+@contextmanager
+def running_triton(
+    model_repository: Path, *args: str, ports: Sequence[int] | None = None, timeout_s: float = 60.0
+) -> Iterator[Server]:
+    """Serve a model repository on loopback, with further flags of Triton's own.
+
+    `ports` are those of HTTP, gRPC and metrics; free ones by default. With `--exit-on-error=false
+    --strict-readiness=false` the server counts as ready although models failed to load.
+
+    Raises:
+        StartError: it ended or was not ready in time.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        server = _start(model_repository, args, ports or free_ports(3), Path(folder) / "log")
+        try:
+            _wait_ready(server, timeout_s)
+            yield server
+        finally:
+            _stop(server.process)
+
+
+def free_ports(count: int) -> list[int]:
+    """Distinct TCP ports that nothing listened on a moment ago."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [int(each.getsockname()[1]) for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _start(model_repository: Path, args: Sequence[str], ports: Sequence[int], log_file: Path) -> Server:
+    http, grpc, metrics = ports
+    flags = [f"--http-port={http}", f"--grpc-port={grpc}", f"--metrics-port={metrics}"]
+    command = [*LAUNCHER, f"--model-repository={model_repository.resolve()}", *flags, *args]
+    with log_file.open("wb") as log:
+        # A session of its own: its stubs are ended with it even where Triton itself was killed.
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+    return Server(f"127.0.0.1:{http}", f"127.0.0.1:{grpc}", f"127.0.0.1:{metrics}", process, log_file)
+
+
+def _wait_ready(server: Server, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not _is_ready(server.http_url):
+        if server.process.poll() is not None:
+            log = server.log()
+            raise StartError(_reason(log) or f"tritonserver ended with {server.process.returncode}", log)
+        if time.monotonic() > deadline:
+            raise StartError(f"tritonserver was not ready after {timeout_s:g} s", server.log())
+        time.sleep(POLL_S)
+
+
+def _reason(log: str) -> str:
+    """What the launcher refused, else the first model that Triton failed to load."""
+    patterns = (r"^tritonserver: (.+)", r'^E\d+ .*\] "?(failed to load .+?)"?$', r"^error: (.+)")
+    found = (re.search(pattern, log, re.MULTILINE) for pattern in patterns)
+    return next((match.group(1) for match in found if match), "")
+
+
+def _is_ready(http_url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{http_url}/v2/health/ready", timeout=5) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End it kindly, then its whole process group for certain."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_S)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
