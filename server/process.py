@@ -1,5 +1,6 @@
 """A tritonserver as a child process: ready when entered, gone when left."""
 
+import http.client
 import os
 import re
 import signal
@@ -8,8 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -76,13 +75,14 @@ def free_ports(count: int) -> list[int]:
 
 
 def _start(model_repository: Path, args: Sequence[str], ports: Sequence[int], log_file: Path) -> Server:
-    http, grpc, metrics = ports
-    flags = [f"--http-port={http}", f"--grpc-port={grpc}", f"--metrics-port={metrics}"]
+    http_port, grpc_port, metrics_port = ports
+    flags = [f"--http-port={http_port}", f"--grpc-port={grpc_port}", f"--metrics-port={metrics_port}"]
     command = [*LAUNCHER, f"--model-repository={model_repository.resolve()}", *flags, *args]
     with log_file.open("wb") as log:
         # A session of its own: its stubs are ended with it even where Triton itself was killed.
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-    return Server(f"127.0.0.1:{http}", f"127.0.0.1:{grpc}", f"127.0.0.1:{metrics}", process, log_file)
+    http_url, grpc_url, metrics_url = (f"127.0.0.1:{port}" for port in ports)
+    return Server(http_url, grpc_url, metrics_url, process, log_file)
 
 
 def _wait_ready(server: Server, timeout_s: float) -> None:
@@ -104,11 +104,14 @@ def _reason(log: str) -> str:
 
 
 def _is_ready(http_url: str) -> bool:
+    connection = http.client.HTTPConnection(http_url, timeout=5)
     try:
-        with urllib.request.urlopen(f"http://{http_url}/v2/health/ready", timeout=5) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", "/v2/health/ready")
+        return connection.getresponse().status == 200
+    except OSError:
         return False
+    finally:
+        connection.close()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
