@@ -1,0 +1,195 @@
+"""The configurations, the ONNX files, the contract and the client's codec say the same."""
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from genderclient import _codec as codec
+from genderprep import contract, prep_digest
+from genderprep.digest import METADATA_KEY
+from tests.tritonserver import ROOT
+
+REPOSITORY = ROOT / "model_repository"
+ONNX_MODELS = ("densenet", "mobilenet")
+ENSEMBLES = ("gender_densenet", "gender_mobilenet")
+MODELS = ("preprocess", *ONNX_MODELS, *ENSEMBLES)
+
+Tensors = dict[str, tuple[str, list[int]]]
+
+USER: Tensors = {contract.AVATAR: ("TYPE_STRING", [1]), contract.NICKNAME: ("TYPE_STRING", [1])}
+PREPARED: Tensors = {
+    contract.IMAGE: ("TYPE_UINT8", [contract.IMAGE_SIZE, contract.IMAGE_SIZE, 3]),
+    contract.TOKENS: ("TYPE_INT32", [contract.MAX_TOKENS]),
+    contract.PRESENT: ("TYPE_BOOL", [len(contract.MODALITIES)]),
+}
+ANSWER: Tensors = {
+    contract.PROBABILITIES: ("TYPE_FP32", [len(contract.LABELS)]),
+    contract.WEIGHTS: ("TYPE_FP32", [len(contract.MODALITIES)]),
+    contract.EMBEDDING: ("TYPE_FP32", [contract.EMBEDDING_SIZE]),
+}
+SIGNATURES = {
+    "preprocess": (USER, PREPARED),
+    **dict.fromkeys(ONNX_MODELS, (PREPARED, ANSWER)),
+    **dict.fromkeys(ENSEMBLES, (USER, ANSWER)),
+}
+ONNX_TYPES = {
+    "TYPE_UINT8": onnx.TensorProto.UINT8,
+    "TYPE_INT32": onnx.TensorProto.INT32,
+    "TYPE_BOOL": onnx.TensorProto.BOOL,
+    "TYPE_FP32": onnx.TensorProto.FLOAT,
+}
+PARAMETERS = {
+    "preprocess": {METADATA_KEY: prep_digest()},
+    **{model: {"intra_op_thread_count": "1", "inter_op_thread_count": "1"} for model in ONNX_MODELS},
+    **{model: {} for model in ENSEMBLES},
+}
+
+
+def config_of(model: str) -> Any:
+    """Parsed by Triton's own protobuf, which refuses every key that it does not know."""
+    text = (REPOSITORY / model / "config.pbtxt").read_text(encoding="utf-8")
+    return text_format.Parse(text, model_config_pb2.ModelConfig())
+
+
+def tensors(fields: Any) -> Tensors:
+    return {t.name: (model_config_pb2.DataType.Name(t.data_type), list(t.dims)) for t in fields}
+
+
+def onnx_files(model: str) -> list[Path]:
+    return sorted((REPOSITORY / model).glob("*/model.onnx"))
+
+
+def onnx_tensors(values: Any) -> dict[str, tuple[int, list[int]]]:
+    """Without the batch dimension, which must be free."""
+    result = {}
+    for value in values:
+        batch, *dims = value.type.tensor_type.shape.dim
+        assert not batch.HasField("dim_value")
+        result[value.name] = (value.type.tensor_type.elem_type, [dim.dim_value for dim in dims])
+    return result
+
+
+def test_every_model_of_the_repository_is_known() -> None:
+    assert {folder.name for folder in REPOSITORY.iterdir() if folder.is_dir()} == set(MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_name_is_that_of_the_folder(model: str) -> None:
+    assert config_of(model).name == model
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tensors_are_those_of_the_contract(model: str) -> None:
+    config = config_of(model)
+    assert (tensors(config.input), tensors(config.output)) == SIGNATURES[model]
+    assert config.max_batch_size == 32
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_backend(model: str) -> None:
+    config = config_of(model)
+    expected = (
+        ("python", "") if model == "preprocess" else ("", "ensemble" if model in ENSEMBLES else "onnxruntime_onnx")
+    )
+    assert (config.backend, config.platform) == expected
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_parameters_are_the_documented_ones(model: str) -> None:
+    found = {key: value.string_value for key, value in config_of(model).parameters.items()}
+    assert found == PARAMETERS[model]
+
+
+@pytest.mark.parametrize("model", [*ONNX_MODELS, *ENSEMBLES])
+def test_label_file(model: str) -> None:
+    files = {output.name: output.label_filename for output in config_of(model).output}
+    assert files == {contract.PROBABILITIES: "labels.txt", contract.WEIGHTS: "", contract.EMBEDDING: ""}
+    assert (REPOSITORY / model / "labels.txt").read_text().split("\n") == [*contract.LABELS, ""]
+
+
+@pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
+def test_instances_are_explicit_and_on_the_processor(model: str) -> None:
+    (group,) = config_of(model).instance_group
+    assert group.kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
+    assert group.count >= 1
+
+
+@pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
+def test_requests_share_batches_after_a_short_wait(model: str) -> None:
+    config = config_of(model)
+    assert config.WhichOneof("scheduling_choice") == "dynamic_batching"
+    assert 0 < config.dynamic_batching.max_queue_delay_microseconds <= 1000
+
+
+@pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
+def test_warm_up_gives_every_input(model: str) -> None:
+    config = config_of(model)
+    assert config.model_warmup
+    for sample in config.model_warmup:
+        given = {
+            name: (model_config_pb2.DataType.Name(value.data_type), list(value.dims))
+            for name, value in sample.inputs.items()
+        }
+        assert given == SIGNATURES[model][0]
+        assert 1 <= sample.batch_size <= config.max_batch_size
+
+
+@pytest.mark.parametrize("ensemble", ENSEMBLES)
+def test_ensemble_wires_every_tensor(ensemble: str) -> None:
+    steps = config_of(ensemble).ensemble_scheduling.step
+    assert [step.model_name for step in steps] == ["preprocess", ensemble.removeprefix("gender_")]
+    known = dict(USER)
+    for step in steps:
+        inputs, outputs = SIGNATURES[step.model_name]
+        assert {name: known[source] for name, source in step.input_map.items()} == inputs
+        assert set(step.output_map) == set(outputs)
+        known |= {target: outputs[name] for name, target in step.output_map.items()}
+        assert step.model_version == -1
+    assert {name: known[name] for name in ANSWER} == ANSWER
+
+
+@pytest.mark.parametrize("model", ONNX_MODELS)
+def test_onnx_files_have_the_tensors_of_the_config(model: str) -> None:
+    files = onnx_files(model)
+    assert files
+    for file in files:
+        graph = onnx.load(file).graph
+        for values, expected in zip((graph.input, graph.output), SIGNATURES[model], strict=True):
+            assert onnx_tensors(values) == {name: (ONNX_TYPES[kind], dims) for name, (kind, dims) in expected.items()}
+
+
+@pytest.mark.parametrize("model", ONNX_MODELS)
+def test_onnx_files_load_in_older_containers(model: str) -> None:
+    for file in onnx_files(model):
+        loaded = onnx.load(file)
+        assert loaded.ir_version <= 10
+        assert {entry.domain: entry.version for entry in loaded.opset_import}[""] <= 17
+        assert {node.domain for node in loaded.graph.node} <= {"", "ai.onnx"}
+
+
+@pytest.mark.parametrize("model", ONNX_MODELS)
+def test_onnx_files_are_int8(model: str) -> None:
+    for file in onnx_files(model):
+        weights = [w for w in onnx.load(file).graph.initializer if len(w.dims) == 4 and w.dims[2] > 1]
+        assert weights
+        assert {w.data_type for w in weights} == {onnx.TensorProto.INT8}
+
+
+@pytest.mark.parametrize("model", ONNX_MODELS)
+def test_onnx_files_belong_to_this_preprocessing(model: str) -> None:
+    for file in onnx_files(model):
+        metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+        assert metadata[METADATA_KEY] == prep_digest()
+
+
+def test_onnx_files_stay_small() -> None:
+    assert sum(file.stat().st_size for model in ONNX_MODELS for file in onnx_files(model)) < 15 * 10**6
+
+
+def test_the_client_speaks_the_same_contract() -> None:
+    names = ("AVATAR", "NICKNAME", "PROBABILITIES", "WEIGHTS", "EMBEDDING", "LABELS", "MODALITIES", "EMBEDDING_SIZE")
+    assert {name: getattr(codec, name) for name in names} == {name: getattr(contract, name) for name in names}
