@@ -118,11 +118,15 @@ def test_instances_are_explicit_and_on_the_processor(model: str) -> None:
     assert group.count >= 1
 
 
-@pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
+@pytest.mark.parametrize("model", ONNX_MODELS)
 def test_requests_share_batches_after_a_short_wait(model: str) -> None:
     config = config_of(model)
     assert config.WhichOneof("scheduling_choice") == "dynamic_batching"
     assert 0 < config.dynamic_batching.max_queue_delay_microseconds <= 1000
+
+
+def test_preprocessing_takes_requests_one_by_one() -> None:
+    assert config_of("preprocess").WhichOneof("scheduling_choice") is None
 
 
 @pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
