@@ -5,6 +5,7 @@ optionally `split` (train, validation, test), `weight` and `source`.
 """
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ def read_manifest(file: Path) -> pd.DataFrame:
     """Read and check a manifest; absent optional columns get their defaults and avatars full paths.
 
     Raises:
-        ManifestError: unknown file type, missing column, unknown gender or split.
+        ManifestError: unknown file type, damaged file, missing column, unknown gender or split, bad weight.
         FileNotFoundError: no such manifest.
     """
     table = _read(file)
@@ -32,11 +33,11 @@ def read_manifest(file: Path) -> pd.DataFrame:
     if missing:
         raise ManifestError(f"{file}: no column {', '.join(missing)}; needed are {', '.join(REQUIRED)}")
     table = table.assign(nickname=table["nickname"].fillna(""), avatar=table["avatar"].fillna(""))
-    table["avatar"] = [str(file.parent / avatar) if avatar else "" for avatar in table["avatar"]]
     if "split" not in table:
         keys = table["avatar"].where(table["avatar"] != "", table["nickname"])
         table["split"] = [split_of(key) for key in keys]
-    table["weight"] = table["weight"].astype(float) if "weight" in table else 1.0
+    table["avatar"] = [str(file.parent / avatar) if avatar else "" for avatar in table["avatar"]]
+    table["weight"] = _weights(file, table["weight"]) if "weight" in table else 1.0
     table["source"] = table["source"].fillna("") if "source" in table else ""
     _check_values(file, table, "gender", LABELS)
     _check_values(file, table, "split", SPLITS)
@@ -56,14 +57,27 @@ def split_of(identity: str) -> str:
 
 
 def _read(file: Path) -> pd.DataFrame:
-    match file.suffix:
-        case ".csv":
-            return pd.read_csv(file, dtype=dict.fromkeys(REQUIRED, str), keep_default_na=False)
-        case ".jsonl":
-            return pd.read_json(file, lines=True, dtype=dict.fromkeys(REQUIRED, str))
-        case ".parquet":
-            return pd.read_parquet(file)
+    text = dict.fromkeys(REQUIRED, str)
+    try:
+        match file.suffix:
+            case ".csv":
+                return pd.read_csv(file, dtype=text, keep_default_na=False)
+            case ".jsonl":
+                return pd.read_json(file, lines=True, dtype=text)
+            case ".parquet":
+                return pd.read_parquet(file)
+    except ValueError as exc:
+        # Pandas and PyArrow derive theirs from it: an empty file, a quote that never ends, another format.
+        raise ManifestError(f"{file}: cannot be read: {exc}") from exc
     raise ManifestError(f"{file}: a manifest is .csv, .jsonl or .parquet")
+
+
+def _weights(file: Path, column: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = column[~numbers.between(0, math.inf, inclusive="left")]
+    if len(wrong):
+        raise ManifestError(f"{file}: row {wrong.index[0]}: weight {wrong.iloc[0]!r}, needed is a number from 0 on")
+    return numbers.astype(float)
 
 
 def _check_values(file: Path, table: pd.DataFrame, column: str, allowed: tuple[str, ...]) -> None:
