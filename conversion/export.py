@@ -1,6 +1,7 @@
 """Keras to ONNX by tf2onnx, with the tensor names of the contract."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ import tf2onnx
 # What Triton containers of 2023 and later load.
 OPSET: Final = 17
 IR_VERSION: Final = 8
+
+# What Keras puts before every name of the graph, thousands of times; there is only one model and one trunk in it.
+_PREFIX: Final = re.compile(r"^functional(_\d+)?/(image_tower(_\d+)?/trunk(_\d+)?/)?")
 
 
 def to_onnx(model: keras.Model) -> onnx.ModelProto:
@@ -31,7 +35,7 @@ def to_onnx(model: keras.Model) -> onnx.ModelProto:
 
     converted: onnx.ModelProto
     converted, _ = tf2onnx.convert.from_function(tf.function(serve), input_signature=signature, opset=OPSET)
-    _name_outputs(converted.graph, sorted(model.output))
+    _rename(converted.graph, sorted(model.output))
     converted.ir_version = IR_VERSION
     onnx.checker.check_model(converted, full_check=True)
     return converted
@@ -48,11 +52,19 @@ def read_metadata(file: Path) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load(file, load_external_data=False).metadata_props}
 
 
-def _name_outputs(graph: onnx.GraphProto, names: list[str]) -> None:
-    """TensorFlow flattens a dictionary in key order and calls the results `Identity_n`."""
-    renamed = {output.name: name for output, name in zip(graph.output, names, strict=True)}
+def _rename(graph: onnx.GraphProto, outputs: list[str]) -> None:
+    """Give the outputs their names, which TensorFlow flattens in key order, and everything else short ones."""
+    contract = {output.name: name for output, name in zip(graph.output, outputs, strict=True)}
+
+    def renamed(name: str) -> str:
+        return contract.get(name) or _PREFIX.sub("", name)
+
     for output in graph.output:
-        output.name = renamed[output.name]
+        output.name = renamed(output.name)
+    for initializer in graph.initializer:
+        initializer.name = renamed(initializer.name)
     for node in graph.node:
-        node.output[:] = [renamed.get(name, name) for name in node.output]
-        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.name = renamed(node.name)
+        node.input[:] = map(renamed, node.input)
+        node.output[:] = map(renamed, node.output)
+    del graph.value_info[:]

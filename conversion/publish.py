@@ -14,7 +14,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-import keras
 import numpy as np
 import onnx
 import pandas as pd
@@ -27,7 +26,7 @@ from training.data.batches import Users, prepare_users
 from training.data.manifest import ManifestError, read_manifest
 from training.evaluate import by_slice
 from training.metrics import summary
-from training.model import serving_model
+from training.model import load_model, serving_model
 from training.report import write_report
 
 from .export import stamp, to_onnx
@@ -109,7 +108,7 @@ def _convert(
     file: Path, report: dict[str, Any], calibration: Users, held_out: pd.DataFrame
 ) -> tuple[onnx.ModelProto, dict[str, Any]]:
     prior = report["prior_female"]
-    model = serving_model(keras.saving.load_model(file), report["temperature"], float(np.log(prior / (1 - prior))))
+    model = serving_model(load_model(file), report["temperature"], float(np.log(prior / (1 - prior))))
     users = prepare_users(held_out)
     inputs = users.inputs(model.input)
     fp32 = to_onnx(model)

@@ -32,7 +32,9 @@ class _Rows(CalibrationDataReader):
 def to_int8(model: onnx.ModelProto, calibration: dict[str, NDArray[Any]]) -> onnx.ModelProto:
     """Quantize with ranges measured on `calibration` (a few hundred users, inputs by contract name).
 
-    The gate and the logit stay in fp32: they are tiny, and every decision hangs on them.
+    In fp32 stay the first convolution, the gate and the logit, which are small and on which every decision
+    hangs, and in the text tower whatever lies between the matrix products: normalised activations have
+    outliers that eight bits cannot hold.
     """
     with tempfile.TemporaryDirectory() as folder:
         original, prepared, quantized = (Path(folder, name) for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
@@ -46,7 +48,7 @@ def to_int8(model: onnx.ModelProto, calibration: dict[str, NDArray[Any]]) -> onn
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            nodes_to_exclude=_kept_in_fp32(onnx.load(prepared)),
+            nodes_to_exclude=_kept_in_fp32(onnx.load(prepared).graph),
         )
         result = onnx.load(quantized)
         # Shapes between the nodes are only there for tools; they are a tenth of a megabyte.
@@ -54,10 +56,14 @@ def to_int8(model: onnx.ModelProto, calibration: dict[str, NDArray[Any]]) -> onn
         return result
 
 
-def _kept_in_fp32(model: onnx.ModelProto) -> list[str]:
-    return [node.name for node in model.graph.node if _is_delicate(node.name)]
+def _kept_in_fp32(graph: onnx.GraphProto) -> list[str]:
+    first_convolution = [node.name for node in graph.node if node.op_type == "Conv"][:1]
+    return first_convolution + [node.name for node in graph.node if _is_delicate(node)]
 
 
-def _is_delicate(node: str) -> bool:
-    """Whether a node belongs to one of the layers named so; Keras may add a number to each part of a path."""
-    return any(part.rstrip("_0123456789") in ("fusion", "gender", "calibration") for part in node.split("/"))
+def _is_delicate(node: onnx.NodeProto) -> bool:
+    # Keras may add a number to each part of a path.
+    layers = {part.rstrip("_0123456789") for part in node.name.split("/")}
+    if "text_tower" in layers:
+        return node.op_type not in ("MatMul", "Gemm", "Gather")
+    return not layers.isdisjoint({"fusion", "gender", "calibration"})

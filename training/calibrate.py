@@ -1,11 +1,52 @@
-"""Fit the one parameter of temperature scaling (Guo et al., 2017, arXiv 1706.04599)."""
+"""Fit what turns a logit into a probability: one temperature, and the prior for users who show nothing.
 
+    python -m training.calibrate --run runs/mobilenet --data runs/data/manifest.csv
+
+`training.train` does this at its end; again for users of another kind, without training anew. Temperature
+scaling: Guo et al., 2017, arXiv 1706.04599.
+"""
+
+import argparse
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics import log_loss
+from genderprep import prep_digest
+
+from .config import Config
+from .data.batches import prepare_users
+from .data.manifest import ManifestError, read_manifest
+from .metrics import log_loss, summary
+from .model import load_model, predict_logits
+from .report import write_report
+
+
+def calibrate(run: Path, config: Config, manifest: Path) -> None:
+    """Fit on the validation split, take the prior of the train split, and write `run/report.json`.
+
+    Raises:
+        ManifestError: the manifest cannot be used, or lacks train or validation rows.
+        FileNotFoundError: no `model.keras` in `run`.
+    """
+    table = read_manifest(manifest)
+    train, validation = (table[table["split"] == split] for split in ("train", "validation"))
+    if train.empty or validation.empty:
+        raise ManifestError(f"{manifest}: calibration needs rows in the splits 'train' and 'validation'")
+    users = prepare_users(validation)
+    logits = predict_logits(load_model(run / "model.keras"), users)
+    temperature = fit_temperature(logits, users.female)
+    write_report(
+        run / "report.json",
+        config=config,
+        manifest=manifest.name,
+        prep_digest=prep_digest(),
+        temperature=round(temperature, 4),
+        prior_female=round(float(np.average(train["gender"] == "female", weights=train["weight"])), 4),
+        validation=summary(users.female[:, 0], sigmoid(logits / temperature)[:, 0]),
+    )
 
 
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any], low: float = 0.2, high: float = 10.0) -> float:
@@ -15,7 +56,7 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any], low: float = 0.2
         ValueError: nothing to fit on.
     """
     if not len(logits):
-        raise ValueError("no validation users to fit the temperature on; give some rows the split 'validation'")
+        raise ValueError("no users to fit the temperature on")
     ratio = (np.sqrt(5) - 1) / 2
     a, b = np.log(low), np.log(high)
     while b - a > 1e-4:
@@ -33,5 +74,21 @@ def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
     return probabilities
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, required=True, help="output folder of training.train")
+    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL or Parquet")
+    args = parser.parse_args()
+    try:
+        config = Config(**json.loads((args.run / "report.json").read_text())["config"])
+        calibrate(args.run, config, args.data)
+    except (ManifestError, FileNotFoundError) as exc:
+        raise SystemExit(f"calibrate: {exc}") from exc
+
+
 def _loss(logits: NDArray[Any], labels: NDArray[Any], log_temperature: float) -> float:
     return log_loss(labels, sigmoid(logits / np.exp(log_temperature)))
+
+
+if __name__ == "__main__":
+    main()

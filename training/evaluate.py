@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from .calibrate import sigmoid
 from .data.batches import Users, prepare_users
 from .data.manifest import SPLITS, ManifestError, read_manifest
 from .metrics import summary
+from .model import load_model, predict_logits
 from .report import write_report
 
 SHOWN = {(True, True): "both", (True, False): "avatar only", (False, True): "nickname only", (False, False): "nothing"}
@@ -37,9 +37,7 @@ def evaluate(run: Path, manifest: Path, split: str) -> dict[str, dict[str, float
     if table.empty:
         raise ManifestError(f"{manifest}: no rows in the split {split!r}")
     users = prepare_users(table)
-    model = keras.saving.load_model(run / "model.keras")
-    outputs = model.predict(users.inputs(model.input), batch_size=64, verbose=0)
-    logits = outputs[next(iter(outputs))].astype(np.float64)
+    logits = predict_logits(load_model(run / "model.keras"), users)
     slices = by_slice(table, users, sigmoid(logits / report["temperature"])[:, 0])
     write_report(run / f"evaluation_{split}.json", manifest=manifest.name, split=split, slices=slices)
     return slices

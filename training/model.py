@@ -1,9 +1,12 @@
 """The two-tower model of the article: nickname and avatar, fused by attention."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import keras
+import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from genderprep.contract import (
     EMBEDDING,
@@ -19,6 +22,7 @@ from genderprep.contract import (
 from genderprep.text import vocabulary
 
 from .backbones import build_trunk
+from .data.batches import Users
 from .layers import AttentionFusion, Calibration, MaskedMean, PositionEmbedding, TransformerEncoderLayer
 
 # Logits of P(female): the fused one, and one of each tower for the auxiliary losses.
@@ -81,6 +85,24 @@ def serving_model(trained: keras.Model, temperature: float, prior_logit: float) 
     probabilities = Calibration(temperature, prior_logit)([trained.output[GENDER], present])
     outputs = {PROBABILITIES: probabilities, WEIGHTS: weights, EMBEDDING: fused}
     return keras.Model(trained.input, {name: _named(name)(tensor) for name, tensor in outputs.items()})
+
+
+def load_model(file: Path) -> keras.Model:
+    """A model saved by `training.train`, for inference.
+
+    Raises:
+        FileNotFoundError: no such file.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"no trained model {file}; `python -m training.train` writes it")
+    return keras.saving.load_model(file, compile=False)
+
+
+def predict_logits(model: keras.Model, users: Users) -> NDArray[np.float64]:
+    """The main logits of P(female), float64 [N, 1]: fused, or the text tower's own where it is alone."""
+    outputs = model.predict(users.inputs(model.input), batch_size=64, verbose=0)
+    logits: NDArray[np.float64] = outputs[GENDER if GENDER in outputs else NICKNAME_ONLY].astype(np.float64)
+    return logits
 
 
 def _named(name: str) -> keras.layers.Layer:

@@ -15,19 +15,14 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-import numpy as np
-
-from genderprep import prep_digest
 
 from .backbones import load_imagenet
-from .calibrate import fit_temperature, sigmoid
+from .calibrate import calibrate
 from .config import Config, ConfigError, load_config
 from .data.batches import Batches, Users, prepare_users
 from .data.manifest import ManifestError, read_manifest
-from .metrics import summary
-from .model import AVATAR_ONLY, GENDER, NICKNAME_ONLY, build_fused_model, build_nickname_model
+from .model import AVATAR_ONLY, GENDER, NICKNAME_ONLY, build_fused_model, build_nickname_model, load_model
 from .optimizers import PacedAdamW
-from .report import write_report
 
 # Each output and the modality that its loss needs; None = whatever is there.
 _FUSED_HEADS = {GENDER: None, AVATAR_ONLY: 0, NICKNAME_ONLY: 1}
@@ -45,7 +40,8 @@ def train(config: Config, manifest: Path, out: Path, imagenet: Path | None = Non
     model = _build(config, imagenet, text)
     heads = _FUSED_HEADS if config.backbone else _NICKNAME_HEADS
     _fit(model, config, users["train"], users["validation"], heads, out)
-    return _finish(config, users["validation"], next(iter(heads)), manifest, out)
+    calibrate(out, config, manifest)
+    return out / "model.keras"
 
 
 def main() -> None:
@@ -77,7 +73,7 @@ def _build(config: Config, imagenet: Path | None, text: Path | None) -> keras.Mo
     if imagenet:
         load_imagenet(model.get_layer("image_tower").get_layer("trunk"), imagenet)
     if text:
-        pretrained = keras.saving.load_model(text).get_layer("text_tower")
+        pretrained = load_model(text).get_layer("text_tower")
         model.get_layer("text_tower").set_weights(pretrained.get_weights())
     return model
 
@@ -128,24 +124,6 @@ def _validation(users: Users, inputs: Collection[str], heads: dict[str, Any]) ->
 def _monitor(heads: dict[str, Any]) -> str:
     head = next(iter(heads))
     return f"val_{head}_loss" if len(heads) > 1 else "val_loss"
-
-
-def _finish(config: Config, users: Users, head: str, manifest: Path, out: Path) -> Path:
-    """Fit the temperature of the best epoch and write the report that export reads."""
-    model = keras.saving.load_model(out / "model.keras")
-    logits = model.predict(users.inputs(model.input), batch_size=64, verbose=0)[head].astype(np.float64)
-    temperature = fit_temperature(logits, users.female)
-    prior = float(np.average(users.female[:, 0], weights=users.weights))
-    write_report(
-        out / "report.json",
-        config=config,
-        manifest=manifest.name,
-        prep_digest=prep_digest(),
-        temperature=round(temperature, 4),
-        prior_female=round(prior, 4),
-        validation=summary(users.female[:, 0], sigmoid(logits / temperature)[:, 0]),
-    )
-    return out / "model.keras"
 
 
 if __name__ == "__main__":

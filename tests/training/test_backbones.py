@@ -1,0 +1,83 @@
+"""Image trunks: their normalisation, and ImageNet weights from a file."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from genderprep.contract import IMAGE_SIZE
+from tests.training.stand_in import stand_in_for_mobilenet
+from training import backbones
+from training.backbones import build_trunk, load_imagenet
+from training.config import ConfigError
+
+
+def pixels(*colour: int) -> Any:
+    return np.full((1, IMAGE_SIZE, IMAGE_SIZE, 3), colour, np.uint8)
+
+
+def weights_of(trunk: keras.Model) -> dict[str, Any]:
+    """Every weight of a trunk by the name under which a file of ImageNet weights has it."""
+    return {
+        f"{layer.name}/{weight.name}": keras.ops.convert_to_numpy(weight)
+        for layer in trunk.layers[-1].layers
+        for weight in layer.weights
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mobilenetv2", [np.array([127.5, 0, 255]) / 127.5 - 1]),
+        ("densenet121", (np.array([127.5, 0, 255]) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]),
+    ],
+)
+def test_pixels_are_normalised_as_the_weights_expect(name: str, expected: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mean_of_pixels(input_shape: tuple[int, ...], **_: Any) -> keras.Model:
+        image = keras.Input(input_shape)
+        return keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+
+    monkeypatch.setitem(backbones._BUILDERS, name, mean_of_pixels)
+    half = np.concatenate([pixels(127, 0, 255)[:, :64], pixels(128, 0, 255)[:, 64:]], axis=1)
+    np.testing.assert_allclose(np.ravel(build_trunk(name)(half)), np.ravel(expected), atol=1e-3)
+
+
+def test_features_of_mobilenet() -> None:
+    features = build_trunk("mobilenetv2")(pixels(200, 10, 90))
+    assert features.shape == (1, 1280)
+    assert np.isfinite(features).all()
+
+
+def test_unknown_backbone() -> None:
+    with pytest.raises(ConfigError, match="backbone 'resnet50' is not one of densenet121, mobilenetv2"):
+        build_trunk("resnet50")
+
+
+def test_imagenet_weights_are_loaded_and_statistics_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_for_mobilenet(monkeypatch)
+    source, target = build_trunk("mobilenetv2"), build_trunk("mobilenetv2")
+    np.savez(tmp_path / "weights.npz", **weights_of(source))
+    image = np.random.default_rng(0).integers(0, 256, (2, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    assert np.abs(target(image) - source(image)).max() > 1e-3
+    load_imagenet(target, tmp_path / "weights.npz")
+    np.testing.assert_array_equal(target(image), source(image))
+    assert [weight.name for weight in target.trainable_weights] == ["kernel"]
+    np.testing.assert_array_equal(target(image, training=True), source(image))
+
+
+def test_a_missing_entry_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_for_mobilenet(monkeypatch)
+    trunk = build_trunk("mobilenetv2")
+    entries = weights_of(trunk)
+    del entries["bn_Conv1/moving_mean"]
+    np.savez(tmp_path / "weights.npz", **entries)
+    with pytest.raises(ConfigError, match=r"weights\.npz: no entry 'bn_Conv1/moving_mean'; these are weights of anoth"):
+        load_imagenet(trunk, tmp_path / "weights.npz")
+
+
+def test_no_such_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in_for_mobilenet(monkeypatch)
+    with pytest.raises(FileNotFoundError):
+        load_imagenet(build_trunk("mobilenetv2"), tmp_path / "weights.npz")
