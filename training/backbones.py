@@ -13,6 +13,8 @@ from .config import ConfigError
 
 _INPUT: Final = (IMAGE_SIZE, IMAGE_SIZE, 3)
 
+FINE_TUNING_MOMENTUM: Final = 0.9
+
 # DenseNet121 was trained on ImageNet's mean and deviation, MobileNetV2 on [-1, 1].
 _SCALES: Final = {
     "densenet121": (
@@ -45,8 +47,9 @@ def build_trunk(name: str) -> keras.Model:
 def load_imagenet(trunk: keras.Model, file: Path) -> None:
     """Fill a trunk from an npz whose entries are named `<layer>/<weight>`, as Keras names them.
 
-    Batch normalisation keeps its ImageNet statistics from then on: small batches of fine-tuning would
-    move them more slowly (momentum 0.999 in MobileNetV2) than the weights that feed them.
+    Batch normalisation then follows the new data within tens of steps: with the momentum that it was built
+    with (0.999 in MobileNetV2) its statistics would lag behind the weights for all of a short fine-tuning,
+    and frozen to ImageNet's they make DenseNet121 diverge.
 
     Raises:
         FileNotFoundError: no such file.
@@ -55,7 +58,7 @@ def load_imagenet(trunk: keras.Model, file: Path) -> None:
     with np.load(file) as stored:
         for layer in _network(trunk).layers:
             if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
+                layer.momentum = FINE_TUNING_MOMENTUM
             if layer.weights:
                 layer.set_weights(
                     [_entry(stored, file, f"{layer.name}/{w.name.split('/')[-1]}") for w in layer.weights]

@@ -15,6 +15,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+import pandas as pd
 
 from .backbones import load_imagenet
 from .calibrate import calibrate
@@ -91,17 +92,25 @@ def _fit(model: keras.Model, config: Config, train: Users, validation: Users, he
         weighted_metrics={main_head: [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
     )
     out.mkdir(parents=True, exist_ok=True)
+    history, resume = out / "history.csv", out / "resume"
+    # Keras forgets both of them over an interruption: what was the best epoch, and whose history this is.
+    interrupted = resume.is_dir()
+    best = float(pd.read_csv(history)[_monitor(heads)].min()) if interrupted else None
     model.fit(
         batches,
         epochs=config.epochs,
         validation_data=_validation(validation, model.input, heads),
         verbose="auto",
         callbacks=[
-            keras.callbacks.BackupAndRestore(out / "resume"),
+            keras.callbacks.BackupAndRestore(resume),
             keras.callbacks.ModelCheckpoint(
-                out / "model.keras", monitor=_monitor(heads), mode="min", save_best_only=True
+                out / "model.keras",
+                monitor=_monitor(heads),
+                mode="min",
+                save_best_only=True,
+                initial_value_threshold=best,
             ),
-            keras.callbacks.CSVLogger(out / "history.csv", append=True),
+            keras.callbacks.CSVLogger(history, append=interrupted),
         ],
     )
 

@@ -8,4 +8,4 @@ from training.config import Config
 
 
 def get_config() -> Config:
-    return Config(backbone="mobilenetv2", epochs=8)
+    return Config(backbone="mobilenetv2", epochs=6)
