@@ -176,11 +176,11 @@ def test_onnx_files_load_in_older_containers(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
-def test_onnx_files_are_int8(model: str) -> None:
+def test_convolutions_are_int8_but_the_first(model: str) -> None:
     for file in onnx_files(model):
         weights = [w for w in onnx.load(file).graph.initializer if len(w.dims) == 4 and w.dims[2] > 1]
-        assert weights
-        assert {w.data_type for w in weights} == {onnx.TensorProto.INT8}
+        assert len(weights) > 10
+        assert sum(w.data_type != onnx.TensorProto.INT8 for w in weights) <= 1
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)

@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 from genderprep.contract import IMAGE_SIZE
-from tests.training.stand_in import stand_in_for_mobilenet
+from tests.training.stand_in import small_towers
 from training import backbones
 from training.backbones import build_trunk, load_imagenet
 from training.config import ConfigError
+
+
+@pytest.fixture
+def small_trunk() -> keras.Model:
+    with small_towers():
+        return build_trunk("mobilenetv2")
 
 
 def pixels(*colour: int) -> Any:
@@ -55,29 +61,25 @@ def test_unknown_backbone() -> None:
         build_trunk("resnet50")
 
 
-def test_imagenet_weights_are_loaded_and_statistics_frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in_for_mobilenet(monkeypatch)
-    source, target = build_trunk("mobilenetv2"), build_trunk("mobilenetv2")
+def test_imagenet_weights_are_loaded_and_statistics_frozen(small_trunk: keras.Model, tmp_path: Path) -> None:
+    source, target = small_trunk, keras.models.clone_model(small_trunk)
     np.savez(tmp_path / "weights.npz", **weights_of(source))
     image = np.random.default_rng(0).integers(0, 256, (2, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
     assert np.abs(target(image) - source(image)).max() > 1e-3
     load_imagenet(target, tmp_path / "weights.npz")
     np.testing.assert_array_equal(target(image), source(image))
-    assert [weight.name for weight in target.trainable_weights] == ["kernel"]
+    assert [weight.name for weight in target.trainable_weights] == ["kernel", "kernel", "bias"]
     np.testing.assert_array_equal(target(image, training=True), source(image))
 
 
-def test_a_missing_entry_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in_for_mobilenet(monkeypatch)
-    trunk = build_trunk("mobilenetv2")
-    entries = weights_of(trunk)
+def test_a_missing_entry_is_named(small_trunk: keras.Model, tmp_path: Path) -> None:
+    entries = weights_of(small_trunk)
     del entries["bn_Conv1/moving_mean"]
     np.savez(tmp_path / "weights.npz", **entries)
     with pytest.raises(ConfigError, match=r"weights\.npz: no entry 'bn_Conv1/moving_mean'; these are weights of anoth"):
-        load_imagenet(trunk, tmp_path / "weights.npz")
+        load_imagenet(small_trunk, tmp_path / "weights.npz")
 
 
-def test_no_such_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in_for_mobilenet(monkeypatch)
+def test_no_such_file(small_trunk: keras.Model, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        load_imagenet(build_trunk("mobilenetv2"), tmp_path / "weights.npz")
+        load_imagenet(small_trunk, tmp_path / "weights.npz")

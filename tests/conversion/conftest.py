@@ -1,0 +1,38 @@
+"""A small two-tower model, converted once for all tests of this folder."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import pytest
+
+from conversion.export import to_onnx
+from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
+from tests.training.stand_in import small_towers
+from training.model import build_fused_model, serving_model
+
+Rows = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def serving() -> keras.Model:
+    keras.utils.set_random_seed(2)
+    with small_towers():
+        return serving_model(build_fused_model("mobilenetv2"), temperature=1.5, prior_logit=0.25)
+
+
+@pytest.fixture(scope="session")
+def fp32(serving: keras.Model) -> onnx.ModelProto:
+    return to_onnx(serving)
+
+
+@pytest.fixture(scope="session")
+def rows() -> Rows:
+    """Inputs of 40 users, some of whom lack something."""
+    dice = np.random.default_rng(0)
+    return {
+        IMAGE: dice.integers(0, 256, (40, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8),
+        TOKENS: np.where(np.arange(MAX_TOKENS) < 5, dice.integers(20, 900, (40, MAX_TOKENS)), 0).astype(np.int32),
+        PRESENT: np.arange(40)[:, None] % [[3, 5]] != 0,
+    }

@@ -1,0 +1,59 @@
+"""fp32 to int8: smaller, per channel, with nearly the same answers."""
+
+import re
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from conversion.parity import answer
+from conversion.quantize import to_int8
+from genderprep.contract import PRESENT, PROBABILITIES, WEIGHTS
+
+Rows = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def int8(fp32: onnx.ModelProto, rows: Rows) -> onnx.ModelProto:
+    return to_int8(fp32, rows)
+
+
+def initializers(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    return {tensor.name: tensor for tensor in model.graph.initializer}
+
+
+def test_tensors_and_versions_stay(fp32: onnx.ModelProto, int8: onnx.ModelProto) -> None:
+    assert list(int8.graph.input) == list(fp32.graph.input)
+    assert [output.name for output in int8.graph.output] == [output.name for output in fp32.graph.output]
+    assert int8.ir_version <= 10
+    assert {entry.domain: entry.version for entry in int8.opset_import}[""] <= 17
+    onnx.checker.check_model(int8)
+
+
+def test_weights_are_signed_per_channel_and_activations_unsigned(int8: onnx.ModelProto) -> None:
+    tensors = initializers(int8)
+    (quantized,) = [t for t in tensors.values() if len(t.dims) == 4 and t.data_type == onnx.TensorProto.INT8]
+    (dequantize,) = [node for node in int8.graph.node if quantized.name in node.input]
+    assert list(quantized.dims) == [16, 8, 3, 3]
+    assert list(tensors[dequantize.input[1]].dims) == [16]
+    zero_points = {tensors[n.input[2]].data_type for n in int8.graph.node if n.op_type == "QuantizeLinear"}
+    assert zero_points == {onnx.TensorProto.UINT8}
+
+
+def test_it_is_smaller(fp32: onnx.ModelProto, int8: onnx.ModelProto) -> None:
+    assert int8.ByteSize() < fp32.ByteSize()
+
+
+def test_answers_are_nearly_the_same(fp32: onnx.ModelProto, int8: onnx.ModelProto, rows: Rows) -> None:
+    before, after = (answer(model.SerializeToString(), rows) for model in (fp32, int8))
+    assert np.abs(before[PROBABILITIES] - after[PROBABILITIES]).max() < 0.03
+    assert not after[WEIGHTS][~rows[PRESENT]].any()
+    np.testing.assert_allclose(after[PROBABILITIES].sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_gate_and_the_logit_stay_in_fp32(int8: onnx.ModelProto) -> None:
+    products = [n for n in int8.graph.node if n.op_type in ("MatMul", "Gemm") and re.search("fusion|gender", n.name)]
+    dequantized = {output for node in int8.graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    assert len(products) == 3
+    assert not dequantized & {node.input[1] for node in products}

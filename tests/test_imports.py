@@ -1,0 +1,116 @@
+"""The arrows between the rooms: who may import whom, read from the sources of all packages."""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+GENDERPREP = "model_repository/preprocess/1/genderprep"
+# The name under which a folder or file is imported.
+ROOMS = {
+    "genderprep": GENDERPREP,
+    "preprocess": "model_repository/preprocess/1/model.py",
+    "genderclient": "client/src/genderclient",
+    "server": "server",
+    "training": "training",
+    "conversion": "conversion",
+    "tests": "tests",
+}
+# What each may import of the others.
+ARROWS: dict[str, set[str]] = {
+    "genderprep": set(),
+    "preprocess": {"genderprep"},
+    "genderclient": set(),
+    "server": {"genderclient", "training.data.drawing"},
+    "training": {"genderprep"},
+    "conversion": {"genderprep", "training"},
+}
+# Triton puts the folder of a backend on the path.
+BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
+# Everything outside the standard library that a folder or file may import.
+LIBRARIES: dict[str, set[str]] = {
+    f"{GENDERPREP}/contract.py": set(),
+    f"{GENDERPREP}/image.py": {"numpy", "PIL", "genderprep.contract"},
+    f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep.contract"},
+    f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep.contract", "genderprep.image", "genderprep.text"},
+    f"{GENDERPREP}/binding.py": {"genderprep.digest"},
+    "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep"},
+    "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient"},
+    "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
+    "training/layers": {"keras", "training.layers"},
+    "training/optimizers.py": {"keras"},
+    "training/metrics.py": {"numpy"},
+}
+
+
+def sources(path: str) -> list[Path]:
+    folder = ROOT / path
+    return [folder] if folder.suffix == ".py" else sorted(folder.rglob("*.py"))
+
+
+def module_of(file: Path) -> str:
+    """The dotted name under which a file is imported."""
+    name, path = next((name, path) for name, path in ROOMS.items() if file.is_relative_to(ROOT / path))
+    parts = file.with_suffix("").relative_to((ROOT / path).with_suffix("")).parts
+    return ".".join([name, *parts]).removesuffix(".__init__")
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The full names of everything that a file imports, wherever in it; `from a import b` gives `a.b`."""
+    package = module_of(file).split(".")
+    if file.name != "__init__.py":
+        package.pop()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            start = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            yield from (f"{start}.{alias.name}" for alias in node.names)
+
+
+def is_below(name: str, prefixes: Iterable[str]) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def importers(name: str) -> set[str]:
+    """The files of all rooms but the tests that import `name`."""
+    return {
+        str(file.relative_to(ROOT))
+        for room in ARROWS
+        for file in sources(ROOMS[room])
+        if any(is_below(imported, [name]) for imported in imports(file))
+    }
+
+
+@pytest.mark.parametrize("room", ARROWS)
+def test_rooms_import_along_the_arrows(room: str) -> None:
+    found = {name for file in sources(ROOMS[room]) for name in imports(file) if is_below(name, ROOMS)}
+    assert {name for name in found if not is_below(name, {room, *ARROWS[room]})} == set()
+    assert all(any(is_below(name, [used]) for name in found) for used in ARROWS[room])
+
+
+@pytest.mark.parametrize("path", LIBRARIES)
+def test_libraries(path: str) -> None:
+    files = sources(path)
+    found = {name for file in files for name in imports(file)}
+    allowed = {*sys.stdlib_module_names, *LIBRARIES[path]}
+    assert files
+    assert {name for name in found if not is_below(name, allowed)} == set()
+
+
+def test_only_the_first_run_draws() -> None:
+    assert {file for file in importers("training") if file.startswith("server/")} == {"server/first_run/samples.py"}
+
+
+def test_only_the_export_knows_tensorflow() -> None:
+    assert importers("tensorflow") == importers("tf2onnx") == {"conversion/export.py"}
+
+
+def test_imports_are_seen_wherever_they_stand() -> None:
+    assert "genderprep.image.prepare_image" in set(imports(ROOT / GENDERPREP / "digest.py"))
+    assert "genderprep.contract.IMAGE" in set(imports(ROOT / ROOMS["preprocess"]))
+    assert module_of(ROOT / "training/layers/__init__.py") == "training.layers"

@@ -1,0 +1,178 @@
+"""A whole training run, small: what it writes, how it goes on after an interruption, what it refuses."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from genderprep import prep_digest
+from tests.training.stand_in import small_towers
+from training import train as command
+from training.config import Config, ConfigError, load_config
+from training.data.batches import prepare_users
+from training.data.manifest import ManifestError, read_manifest, write_manifest
+from training.data.nicknames import own_names
+from training.data.synthesize import drawn_avatars
+from training.data.users import write_nicknames, write_users
+from training.evaluate import evaluate
+from training.model import load_model, predict_logits
+from training.train import train
+
+NICKNAME = Config(backbone="", epochs=1, batch=16)
+
+
+class Interrupted(Exception):
+    """Stands for a machine that stops."""
+
+
+@pytest.fixture(autouse=True)
+def towers() -> Iterator[None]:
+    with small_towers():
+        yield
+
+
+@pytest.fixture(scope="module")
+def nicknames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_nicknames(64, own_names(), tmp_path_factory.mktemp("nicknames"), seed=1)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_users(drawn_avatars(64, 1), own_names(), tmp_path_factory.mktemp("users"), seed=1)
+
+
+def epochs_of(run: Path) -> list[int]:
+    return [int(epoch) for epoch in pd.read_csv(run / "history.csv")["epoch"]]
+
+
+def interrupt_before_epoch(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: object, epoch: int, logs: Any = None) -> None:
+        if epoch == number:
+            raise Interrupted
+
+    monkeypatch.setattr(keras.callbacks.ModelCheckpoint, "on_epoch_begin", stop)
+
+
+def test_a_run_is_written_and_evaluated(nicknames: Path, tmp_path: Path) -> None:
+    model = train(NICKNAME, nicknames, tmp_path)
+    assert model == tmp_path / "model.keras"
+    assert epochs_of(tmp_path) == [0]
+    report = json.loads((tmp_path / "report.json").read_text())
+    table = read_manifest(nicknames)
+    assert report["config"]["batch"] == 16
+    assert report["manifest"] == "nicknames.csv"
+    assert report["prep_digest"] == prep_digest()
+    assert 0.2 <= report["temperature"] <= 10
+    assert report["prior_female"] == pytest.approx(
+        (table[table["split"] == "train"]["gender"] == "female").mean(), abs=1e-3
+    )
+    assert report["validation"]["users"] == (table["split"] == "validation").sum()
+    assert {"date", "machine", "versions"} <= report.keys()
+    slices = evaluate(tmp_path, nicknames, "train")
+    count = int((table["split"] == "train").sum())
+    assert slices["all"]["users"] == slices["source nicknames"]["users"] == count
+    assert {"nickname only", "nothing"} <= slices.keys()
+    assert json.loads((tmp_path / "evaluation_train.json").read_text())["slices"] == slices
+
+
+def test_an_interrupted_run_goes_on_after_its_last_epoch(
+    nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(backbone="", epochs=4, batch=16)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_before_epoch(2, patch)
+        train(config, nicknames, tmp_path)
+    assert epochs_of(tmp_path) == [0, 1]
+    assert not (tmp_path / "report.json").exists()
+    train(config, nicknames, tmp_path)
+    assert epochs_of(tmp_path) == [0, 1, 2, 3]
+    assert (tmp_path / "report.json").exists()
+
+
+def test_going_on_keeps_a_better_epoch_of_before(
+    nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(backbone="", epochs=2, batch=16)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_before_epoch(1, patch)
+        train(config, nicknames, tmp_path)
+    history = pd.read_csv(tmp_path / "history.csv")
+    history.assign(val_loss=0.0).to_csv(tmp_path / "history.csv", index=False)
+    before = (tmp_path / "model.keras").read_bytes()
+    train(config, nicknames, tmp_path)
+    assert (tmp_path / "model.keras").read_bytes() == before
+
+
+def test_a_finished_run_starts_anew(nicknames: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        train(NICKNAME, nicknames, tmp_path)
+        assert epochs_of(tmp_path) == [0]
+
+
+def test_both_towers_learn_from_drawn_users(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
+    text = train(NICKNAME, nicknames, tmp_path / "text")
+    config = Config(backbone="mobilenetv2", epochs=1, batch=16, learning_rate=0.0)
+    model = load_model(train(config, manifest, tmp_path / "fused", text=text))
+    towers = [trained.get_layer("text_tower").get_weights() for trained in (load_model(text), model)]
+    assert all(np.array_equal(left, right) for left, right in zip(*towers, strict=True))
+    users = prepare_users(read_manifest(manifest).head(5))
+    assert predict_logits(model, users).shape == (5, 1)
+
+
+def test_a_few_users_can_be_learned_by_heart(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"nickname": nickname, "avatar": "", "gender": gender, "split": split}
+        for nickname, gender in (("国强", "male"), ("婷婷", "female"))
+        for split in ("train", "validation")
+    ]
+    manifest = write_manifest(rows, tmp_path / "two.csv")
+    train(Config(backbone="", epochs=15, batch=2, learning_rate=0.01), manifest, tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["validation"]["accuracy"] == 1
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_manifest_without_a_split_is_refused(split: str, nicknames: Path, tmp_path: Path) -> None:
+    table = read_manifest(nicknames)
+    rows = table[table["split"] != split].to_dict("records")
+    manifest = write_manifest([{str(key): value for key, value in row.items()} for row in rows], tmp_path / "some.csv")
+    with pytest.raises(ManifestError, match=f"no rows in the split '{split}'"):
+        train(NICKNAME, manifest, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["densenet", "mobilenet", "nickname"])
+def test_ready_configs(name: str) -> None:
+    config = load_config(Path(command.__file__).with_name("configs") / f"{name}.py")
+    assert config.backbone == {"densenet": "densenet121", "mobilenet": "mobilenetv2", "nickname": ""}[name]
+    assert config.epochs > 0
+
+
+@pytest.mark.parametrize("content", ["", "def get_config(): return {'epochs': 3}"])
+def test_a_config_of_another_shape_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(content)
+    with pytest.raises(ConfigError, match=r"mine\.py: needs a function get_config\(\) that returns"):
+        load_config(tmp_path / "mine.py")
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "message"),
+    [
+        ("nothing.py", "nothing.csv", "train: no config .*nothing.py; the ready ones are in training/configs"),
+        ("nickname.py", "nothing.csv", "train: .*nothing.csv"),
+        ("nickname.py", "notes.txt", "train: .*notes.txt: a manifest is .csv, .jsonl or .parquet"),
+    ],
+)
+def test_command_ends_with_one_line(
+    config: str, data: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = Path(command.__file__).with_name("configs")
+    arguments = ["--config", str(configs / config), "--data", str(tmp_path / data), "--out", str(tmp_path / "run")]
+    monkeypatch.setattr(sys, "argv", ["train", *arguments])
+    with pytest.raises(SystemExit, match=message):
+        command.main()
