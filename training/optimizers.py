@@ -10,7 +10,8 @@ import keras
 class PacedAdamW(keras.optimizers.AdamW):
     """AdamW whose learning rate is multiplied for variables below a named part of the model.
 
-    `paces` maps a name within the variable's path, such as `"trunk"`, to the multiplier.
+    `paces` maps a name within the variable's path, such as `"trunk"`, to the multiplier. Weight decay keeps
+    the full rate.
     """
 
     def __init__(self, *args: Any, paces: Mapping[str, float] | None = None, **kwargs: Any) -> None:

@@ -92,27 +92,29 @@ def _fit(model: keras.Model, config: Config, train: Users, validation: Users, he
         weighted_metrics={main_head: [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
     )
     out.mkdir(parents=True, exist_ok=True)
-    history, resume = out / "history.csv", out / "resume"
-    # Keras forgets both of them over an interruption: what was the best epoch, and whose history this is.
-    interrupted = resume.is_dir()
-    best = float(pd.read_csv(history)[_monitor(heads)].min()) if interrupted else None
     model.fit(
         batches,
         epochs=config.epochs,
         validation_data=_validation(validation, model.input, heads),
         verbose="auto",
-        callbacks=[
-            keras.callbacks.BackupAndRestore(resume),
-            keras.callbacks.ModelCheckpoint(
-                out / "model.keras",
-                monitor=_monitor(heads),
-                mode="min",
-                save_best_only=True,
-                initial_value_threshold=best,
-            ),
-            keras.callbacks.CSVLogger(history, append=interrupted),
-        ],
+        callbacks=_callbacks(batches, out, monitor=_monitor(heads)),
     )
+
+
+def _callbacks(batches: Batches, out: Path, monitor: str) -> list[keras.callbacks.Callback]:
+    """What makes a run resumable. Keras itself forgets over an interruption which epoch was the best, whose
+    history the file holds, and how many epochs the batches have been through."""
+    history, resume = out / "history.csv", out / "resume"
+    interrupted = resume.is_dir() and history.is_file() and history.stat().st_size > 0
+    best = float(pd.read_csv(history)[monitor].min()) if interrupted else None
+    return [
+        keras.callbacks.BackupAndRestore(resume),
+        keras.callbacks.ModelCheckpoint(
+            out / "model.keras", monitor=monitor, mode="min", save_best_only=True, initial_value_threshold=best
+        ),
+        keras.callbacks.CSVLogger(history, append=interrupted),
+        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.begin(epoch)),
+    ]
 
 
 def _optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:

@@ -62,14 +62,14 @@ def test_same_seed_and_epoch_same_batches() -> None:
     first, second = batches(), batches()
     for _ in range(2):
         assert_same(first[1], second[1])
-        first.on_epoch_end()
-        second.on_epoch_end()
+        first.begin(1)
+        second.begin(1)
 
 
 @pytest.mark.parametrize("name", [IMAGE, TOKENS, PRESENT])
 def test_seed_epoch_and_index_change_batches(name: str) -> None:
     next_epoch = batches()
-    next_epoch.on_epoch_end()
+    next_epoch.begin(1)
     reference = batches()[0][0][name]
     for other in (batches(seed=2)[0], next_epoch[0], batches()[1]):
         assert (other[0][name] != reference).any()

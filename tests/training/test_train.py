@@ -95,6 +95,16 @@ def test_an_interrupted_run_goes_on_after_its_last_epoch(
     assert (tmp_path / "report.json").exists()
 
 
+def test_a_run_interrupted_in_its_first_epoch_starts_anew(
+    nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_before_epoch(0, patch)
+        train(NICKNAME, nicknames, tmp_path)
+    train(NICKNAME, nicknames, tmp_path)
+    assert epochs_of(tmp_path) == [0]
+
+
 def test_going_on_keeps_a_better_epoch_of_before(
     nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

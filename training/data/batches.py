@@ -82,8 +82,7 @@ class Batches(keras.utils.PyDataset):
         super().__init__(workers=1)
         self.users, self.inputs, self.heads, self.batch, self.seed = users, inputs, heads, batch, seed
         self.augment = Augmentation()
-        self.epoch = 0
-        self._shuffle()
+        self.begin(0)
 
     def __len__(self) -> int:
         return len(self.users) // self.batch
@@ -100,12 +99,10 @@ class Batches(keras.utils.PyDataset):
         weights = {head: self._weights(rows, modality) for head, modality in self.heads.items()}
         return {name: prepare[name]() for name in self.inputs}, targets, weights
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        self.order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.users))
+    def begin(self, epoch: int) -> None:
+        """Shuffle for an epoch, counted from 0."""
+        self.epoch = epoch
+        self.order = np.random.default_rng((self.seed, epoch)).permutation(len(self.users))
 
     def _weights(self, rows: NDArray[np.int64], modality: int | None) -> NDArray[np.float32]:
         """A tower's own head learns nothing from users who lack its modality."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,16 +23,15 @@ def check_binding(parameters: Mapping[str, Mapping[str, str]], repository: Path)
     for source, found in _digests(parameters, repository):
         if found != expected:
             raise PrepMismatch(
-                f"{source} belongs to preprocessing {found[:12]}, this is {expected[:12]}; "
+                f"{source} belongs to preprocessing {found[:12] or 'unknown'}, this is {expected[:12]}; "
                 "export the model again with `python -m conversion.publish`"
             )
     check_probes()
 
 
 def _digests(parameters: Mapping[str, Mapping[str, str]], repository: Path) -> Iterator[tuple[str, str]]:
-    yield "preprocess/config.pbtxt", parameters[METADATA_KEY]["string_value"]
+    yield "preprocess/config.pbtxt", parameters.get(METADATA_KEY, {}).get("string_value", "")
     for file in sorted(repository.glob("*/*/model.onnx")):
-        with file.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            # The metadata is written behind the graph, so the last match is the file's own.
-            if entries := _METADATA_ENTRY.findall(content):
-                yield str(file.relative_to(repository)), entries[-1].decode()
+        # The metadata is written behind the graph, so the last match is the file's own.
+        if entries := _METADATA_ENTRY.findall(file.read_bytes()):
+            yield str(file.relative_to(repository)), entries[-1].decode()

@@ -64,7 +64,8 @@ def prepare_text(nickname: bytes) -> tuple[Tokens, bool]:
 
 def is_missing(nickname: str) -> bool:
     """Whether a nickname shows nothing or is one that the platform gives to everybody."""
-    return _INVISIBLE.sub("", nickname) == "" or nickname.strip() in SENTINEL_NICKNAMES
+    visible = _INVISIBLE.sub("", nickname)
+    return not visible or visible in {_INVISIBLE.sub("", sentinel) for sentinel in SENTINEL_NICKNAMES}
 
 
 def tokenize(nickname: str) -> list[int]:
