@@ -56,6 +56,8 @@ def running_triton(
         StartError: it ended or was not ready in time.
     """
     with tempfile.TemporaryDirectory() as folder:
+        if ports:
+            _check_free(ports)
         server = _start(model_repository, args, ports or free_ports(3), Path(folder) / "log")
         try:
             _wait_ready(server, timeout_s)
@@ -74,10 +76,21 @@ def free_ports(count: int) -> list[int]:
             each.close()
 
 
+def _check_free(ports: Sequence[int]) -> None:
+    """Before starting: a server that is already there would be taken for the new one."""
+    for port in ports:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as exc:
+            raise StartError(f"port {port} on 127.0.0.1 is in use; stop what listens there", "") from exc
+
+
+def _port_flags(ports: Sequence[int]) -> list[str]:
+    return [f"--{service}-port={port}" for service, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
+
+
 def _start(model_repository: Path, args: Sequence[str], ports: Sequence[int], log_file: Path) -> Server:
-    http_port, grpc_port, metrics_port = ports
-    flags = [f"--http-port={http_port}", f"--grpc-port={grpc_port}", f"--metrics-port={metrics_port}"]
-    command = [*LAUNCHER, f"--model-repository={model_repository.resolve()}", *flags, *args]
+    command = [*LAUNCHER, f"--model-repository={model_repository.resolve()}", *_port_flags(ports), *args]
     with log_file.open("wb") as log:
         # A session of its own: its stubs are ended with it even where Triton itself was killed.
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)

@@ -46,7 +46,8 @@ def main() -> None:
     except (SamplesError, GenderClientError) as exc:
         sys.exit(f"first_run: {exc}")
     except StartError as exc:
-        sys.exit(f"first_run: {exc.reason}")
+        lost = "; to have the published models back: git checkout -- model_repository"
+        sys.exit(f"first_run: {exc.reason}{lost if exc.reason.startswith('failed to load') else ''}")
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -26,7 +26,7 @@ class Answer:
 def ask(client: Client, samples: Sequence[Sample]) -> list[Answer]:
     """Every sample by every model, sample by sample. The first requests, not counted, wake all instances."""
     for model in MODELS * 4:
-        client.predict(nickname=samples[0].nickname, avatar=samples[0].avatar, model=model)
+        _ask_one(client, samples[0], model)
     return [_ask_one(client, sample, model) for sample in samples for model in MODELS]
 
 
