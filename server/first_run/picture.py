@@ -71,13 +71,14 @@ def _draw_sample(cell: Any, answers: Sequence[Answer]) -> None:
 
 def _draw_avatar(axes: Axes, avatar: bytes | None) -> None:
     axes.axis("off")
-    picture, note = Image.new("RGB", (132, 132), "#f2f2f2"), "no avatar"
+    picture, note = Image.new("RGBA", (132, 132), "#f2f2f2"), "no avatar"
     if avatar is not None:
         try:
-            picture, note = ImageOps.exif_transpose(Image.open(BytesIO(avatar))).convert("RGB"), ""
+            picture, note = ImageOps.exif_transpose(Image.open(BytesIO(avatar))).convert("RGBA"), ""
         except OSError:
             note = "not a picture"
-    axes.imshow(ImageOps.fit(picture, (132, 132)))
+    on_white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    axes.imshow(ImageOps.fit(on_white, (132, 132)))
     axes.text(66, 66, note, ha="center", va="center", color="grey", fontsize=9)
 
 
