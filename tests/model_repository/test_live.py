@@ -131,6 +131,13 @@ def test_only_what_is_present_decides(caller: Caller, model: str) -> None:
     np.testing.assert_allclose(beside_default, nickname, atol=1e-3)
 
 
+def test_a_bad_user_of_several_is_named(caller: Caller) -> None:
+    with pytest.raises(Refused) as refused:
+        caller.infer("gender_mobilenet", users((PORTRAIT, NICKNAME), (b"hello", NICKNAME)))
+    assert "AVATAR: not an image" in str(refused.value)
+    assert "(row 1 of 2)" in str(refused.value)
+
+
 @pytest.mark.parametrize("model", ENSEMBLES)
 def test_several_users_in_one_request(caller: Caller, model: str) -> None:
     rows = [(portrait, f"小{index}".encode()) for index, portrait in enumerate(PORTRAITS)]

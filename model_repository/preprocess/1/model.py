@@ -42,5 +42,11 @@ def _prepare(
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """One input of a request, BYTES [batch, 1], prepared row by row."""
     rows = pb_utils.get_input_tensor_by_name(request, name).as_numpy()[:, 0]
-    arrays, present = zip(*(prepare(row) for row in rows), strict=True)
+    prepared = []
+    for index, row in enumerate(rows):
+        try:
+            prepared.append(prepare(row))
+        except InvalidInput as exc:
+            raise InvalidInput(f"{exc} (row {index} of {len(rows)})" if len(rows) > 1 else str(exc)) from exc
+    arrays, present = zip(*prepared, strict=True)
     return np.stack(arrays), np.array(present)
