@@ -47,9 +47,8 @@ def build_trunk(name: str) -> keras.Model:
 def load_imagenet(trunk: keras.Model, file: Path) -> None:
     """Fill a trunk from an npz whose entries are named `<layer>/<weight>`, as Keras names them.
 
-    Batch normalisation then follows the new data within tens of steps: with the momentum that it was built
-    with (0.999 in MobileNetV2) its statistics would lag behind the weights for all of a short fine-tuning,
-    and frozen to ImageNet's they make DenseNet121 diverge.
+    Batch normalisation then follows the new data within tens of steps; with the momentum that it was built
+    with (0.999 in MobileNetV2) its statistics would lag behind the weights for all of a short fine-tuning.
 
     Raises:
         FileNotFoundError: no such file.

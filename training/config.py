@@ -17,7 +17,7 @@ class Config:
     epochs: int
     batch: int = 32
     learning_rate: float = 1e-3
-    trunk_pace: float = 0.1
+    pretrained_pace: float = 0.1
     weight_decay: float = 1e-4
     label_smoothing: float = 0.05
     auxiliary_loss: float = 0.3

@@ -1,6 +1,6 @@
 """AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101) with a slower pace for pretrained parts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import keras
@@ -8,29 +8,36 @@ import keras
 
 @keras.saving.register_keras_serializable("gender")
 class PacedAdamW(keras.optimizers.AdamW):
-    """AdamW whose learning rate is multiplied for variables below a named part of the model.
+    """AdamW whose learning rate has a multiplier for each variable.
 
-    `paces` maps a name within the variable's path, such as `"trunk"`, to the multiplier. Weight decay keeps
-    the full rate.
+    `paces` are in the order of the model's `trainable_variables`, as `paces_of` gives them. Weight decay
+    keeps the full rate.
+
+    Raises:
+        ValueError: when built, there are not as many variables as paces.
     """
 
-    def __init__(self, *args: Any, paces: Mapping[str, float] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, paces: Sequence[float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.paces = dict(paces or {})
+        self.paces = list(paces)
 
     def build(self, variables: list[Any]) -> None:
+        if len(variables) != len(self.paces):
+            raise ValueError(f"one pace for each variable: got {len(self.paces)} paces, {len(variables)} variables")
         super().build(variables)
-        self._pace_of = [self.pace(variable.path) for variable in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        # By index, as Keras finds the moments: some backends pass their own variable, which has no path.
-        pace = self._pace_of[self._get_variable_index(variable)]
+        pace = self.paces[self._get_variable_index(variable)]
         super().update_step(gradient, variable, learning_rate * pace)
-
-    def pace(self, path: str) -> float:
-        """The multiplier for a variable path: that of the first named part in it, else 1."""
-        parts = path.split("/")
-        return next((pace for name, pace in self.paces.items() if name in parts), 1.0)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "paces": self.paces}
+
+
+def paces_of(model: keras.Model, pretrained: Collection[keras.Model], pace: float) -> list[float]:
+    """`pace` for the variables of the pretrained parts of a model, 1 for all others.
+
+    By the variables themselves: their paths do not name the models around their layers.
+    """
+    slow = {id(variable) for part in pretrained for variable in part.trainable_variables}
+    return [pace if id(variable) in slow else 1.0 for variable in model.trainable_variables]

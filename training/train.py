@@ -23,11 +23,13 @@ from .config import Config, ConfigError, load_config
 from .data.batches import Batches, Users, prepare_users
 from .data.manifest import ManifestError, read_manifest
 from .model import AVATAR_ONLY, GENDER, NICKNAME_ONLY, build_fused_model, build_nickname_model, load_model
-from .optimizers import PacedAdamW
+from .optimizers import PacedAdamW, paces_of
+
+Heads = dict[str, int | None]
 
 # Each output and the modality that its loss needs; None = whatever is there.
-_FUSED_HEADS = {GENDER: None, AVATAR_ONLY: 0, NICKNAME_ONLY: 1}
-_NICKNAME_HEADS = {NICKNAME_ONLY: 1}
+_FUSED_HEADS: Heads = {GENDER: None, AVATAR_ONLY: 0, NICKNAME_ONLY: 1}
+_NICKNAME_HEADS: Heads = {NICKNAME_ONLY: 1}
 
 
 def train(config: Config, manifest: Path, out: Path, imagenet: Path | None = None, text: Path | None = None) -> Path:
@@ -38,9 +40,19 @@ def train(config: Config, manifest: Path, out: Path, imagenet: Path | None = Non
     """
     keras.utils.set_random_seed(config.seed)
     users = {split: _users(manifest, split) for split in ("train", "validation")}
-    model = _build(config, imagenet, text)
+    model, pretrained = _build(config, imagenet, text)
     heads = _FUSED_HEADS if config.backbone else _NICKNAME_HEADS
-    _fit(model, config, users["train"], users["validation"], heads, out)
+    batches = Batches(users["train"], model.input, heads, min(config.batch, len(users["train"])), config.seed)
+    paces = paces_of(model, pretrained, config.pretrained_pace)
+    _compile(model, config, heads, _optimizer(config, paces, steps=config.epochs * len(batches)))
+    out.mkdir(parents=True, exist_ok=True)
+    model.fit(
+        batches,
+        epochs=config.epochs,
+        validation_data=_validation(users["validation"], model.input, heads),
+        verbose="auto",
+        callbacks=_callbacks(batches, out, monitor=_monitor(heads)),
+    )
     calibrate(out, config, manifest)
     return out / "model.keras"
 
@@ -67,37 +79,28 @@ def _users(manifest: Path, split: str) -> Users:
     return prepare_users(rows)
 
 
-def _build(config: Config, imagenet: Path | None, text: Path | None) -> keras.Model:
+def _build(config: Config, imagenet: Path | None, text: Path | None) -> tuple[keras.Model, list[keras.Model]]:
+    """The model, and those parts of it that start from trained weights."""
     if not config.backbone:
-        return build_nickname_model()
-    model = build_fused_model(config.backbone)
+        return build_nickname_model(), []
+    model, pretrained = build_fused_model(config.backbone), []
     if imagenet:
-        load_imagenet(model.get_layer("image_tower").get_layer("trunk"), imagenet)
+        pretrained.append(model.get_layer("image_tower").get_layer("trunk"))
+        load_imagenet(pretrained[-1], imagenet)
     if text:
-        pretrained = load_model(text).get_layer("text_tower")
-        model.get_layer("text_tower").set_weights(pretrained.get_weights())
-    return model
+        pretrained.append(model.get_layer("text_tower"))
+        pretrained[-1].set_weights(load_model(text).get_layer("text_tower").get_weights())
+    return model, pretrained
 
 
-def _fit(model: keras.Model, config: Config, train: Users, validation: Users, heads: dict[str, Any], out: Path) -> None:
+def _compile(model: keras.Model, config: Config, heads: Heads, optimizer: keras.optimizers.Optimizer) -> None:
     main_head, *auxiliary = heads
-    batches = Batches(train, model.input, heads, min(config.batch, len(train)), config.seed)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
     model.compile(
-        optimizer=_optimizer(config, steps=config.epochs * len(batches)),
-        loss={
-            head: keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
-            for head in heads
-        },
+        optimizer=optimizer,
+        loss=dict.fromkeys(heads, loss),
         loss_weights={main_head: 1.0, **dict.fromkeys(auxiliary, config.auxiliary_loss)},
         weighted_metrics={main_head: [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
-    )
-    out.mkdir(parents=True, exist_ok=True)
-    model.fit(
-        batches,
-        epochs=config.epochs,
-        validation_data=_validation(validation, model.input, heads),
-        verbose="auto",
-        callbacks=_callbacks(batches, out, monitor=_monitor(heads)),
     )
 
 
@@ -117,22 +120,22 @@ def _callbacks(batches: Batches, out: Path, monitor: str) -> list[keras.callback
     ]
 
 
-def _optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(config: Config, paces: list[float], steps: int) -> keras.optimizers.Optimizer:
     warmup = max(1, steps // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
         config.learning_rate / warmup, steps, warmup_target=config.learning_rate, warmup_steps=warmup
     )
-    optimizer = PacedAdamW(schedule, weight_decay=config.weight_decay, paces={"trunk": config.trunk_pace})
+    optimizer = PacedAdamW(schedule, weight_decay=config.weight_decay, paces=paces)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embedding", "positions", "null"])
     return optimizer
 
 
-def _validation(users: Users, inputs: Collection[str], heads: dict[str, Any]) -> tuple[Any, Any, Any]:
+def _validation(users: Users, inputs: Collection[str], heads: Heads) -> tuple[Any, Any, Any]:
     weights = {h: users.weights if m is None else users.weights * users.present[:, m] for h, m in heads.items()}
     return users.inputs(inputs), dict.fromkeys(heads, users.female), weights
 
 
-def _monitor(heads: dict[str, Any]) -> str:
+def _monitor(heads: Heads) -> str:
     head = next(iter(heads))
     return f"val_{head}_loss" if len(heads) > 1 else "val_loss"
 
