@@ -10,6 +10,7 @@ The process becomes Triton, so signals and exit codes are Triton's own. What wou
 import errno
 import os
 import platform
+import re
 import socket
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ from server.flags import Endpoint, Flags, endpoints, with_defaults
 from server.runtime import Runtime, Wheel, find_wheel, prepare
 
 PYTHONS = ((3, 11), (3, 12))
+# Triton starts its Python stubs by a line of bash, and quotes nothing in it.
+_READ_BY_SHELLS = re.compile(r"[\s\"'$&;()<>|*?`\\]")
 DESCRIBES_ITSELF = frozenset({"--help", "--version"})
 
 
@@ -89,11 +92,18 @@ def check_platform() -> None:
 
 
 def check_repositories(arguments: list[str]) -> None:
-    """Refuse a model repository that is no folder; `s3://` and the like are left to Triton."""
+    """Refuse a model repository that is no folder, or where Python models would wait for ever for their stubs.
+
+    `s3://` and the like are left to Triton.
+    """
     flags = Flags(arguments)
     for repository in flags.all("model-repository") + flags.all("model-store"):
-        if "://" not in repository and not Path(repository).is_dir():
+        if "://" in repository:
+            continue
+        if not Path(repository).is_dir():
             raise LaunchError(f"model repository '{repository}' is not a folder; pass --model-repository=<folder>")
+        if _READ_BY_SHELLS.search(repository):
+            raise LaunchError(f"model repository '{repository}' has a space or a quote in its path; move it elsewhere")
 
 
 def check_free(endpoint: Endpoint) -> None:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ LAUNCHER = (sys.executable, "-m", "server.launcher")
 ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.1
 STOP_S = 10.0
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StartError(RuntimeError):
@@ -55,15 +56,14 @@ def running_triton(
     Raises:
         StartError: it ended or was not ready in time.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        if ports:
-            _check_free(ports)
-        server = _start(model_repository, args, ports or free_ports(3), Path(folder) / "log")
-        try:
-            _wait_ready(server, timeout_s)
-            yield server
-        finally:
-            _stop(server.process)
+    if ports:
+        _check_free(ports)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        with _signals_held():
+            server = _start(model_repository, args, ports or free_ports(3), Path(folder) / "log")
+            stack.callback(_stop, server.process)
+        _wait_ready(server, timeout_s)
+        yield server
 
 
 def free_ports(count: int) -> list[int]:
@@ -74,6 +74,16 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let nobody stop us between the start of a child and the promise to end it, nor while we keep it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def _check_free(ports: Sequence[int]) -> None:
@@ -90,12 +100,20 @@ def _port_flags(ports: Sequence[int]) -> list[str]:
 
 
 def _start(model_repository: Path, args: Sequence[str], ports: Sequence[int], log_file: Path) -> Server:
-    command = [*LAUNCHER, f"--model-repository={model_repository.resolve()}", *_port_flags(ports), *args]
+    # Relative where it can be: a space in the path to this repository then does not reach Triton.
+    repository = os.path.relpath(model_repository.resolve(), ROOT)
+    command = [*LAUNCHER, f"--model-repository={repository}", *_port_flags(ports), *args]
     with log_file.open("wb") as log:
         # A session of its own: its stubs are ended with it even where Triton itself was killed.
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, preexec_fn=_take_signals
+        )
     http_url, grpc_url, metrics_url = (f"127.0.0.1:{port}" for port in ports)
     return Server(http_url, grpc_url, metrics_url, process, log_file)
+
+
+def _take_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 def _wait_ready(server: Server, timeout_s: float) -> None:
@@ -128,10 +146,11 @@ def _is_ready(http_url: str) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End it kindly, then its whole process group for certain."""
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    """End it kindly, then its whole process group for certain, also where Ctrl-C comes again meanwhile."""
+    with _signals_held():
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_S)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -111,6 +111,11 @@ def test_every_busy_port_is_named(repository: Path, busy_port: int, service: str
     assert line.startswith(f"tritonserver: {service} port {busy_port} on 127.0.0.1 is in use")
 
 
+def test_a_path_that_bash_would_take_apart_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "my models").mkdir()
+    assert "has a space or a quote in its path" in refusal(f"--model-repository={tmp_path / 'my models'}")
+
+
 @pytest.mark.parametrize("spelling", [["--model-repository=nowhere"], ["--model-store", "nowhere"]])
 def test_a_missing_repository_is_named(spelling: list[str]) -> None:
     assert refusal(*spelling) == (

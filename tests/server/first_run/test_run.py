@@ -1,9 +1,13 @@
 """`make run` and `make serve` as a person runs them: a process, a real Triton, a table, a picture."""
 
+import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from PIL import Image
@@ -49,11 +53,29 @@ def test_a_wrong_folder_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_while_starting_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
-    with subprocess.Popen([*COMMAND], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.1, 1.0])
+def test_stopped_while_starting_leaves_nothing(number: signal.Signals, after_s: float) -> None:
+    marker = f"FIRST_RUN_TEST={uuid4().hex}"
+    name, value = marker.split("=")
+    with subprocess.Popen(
+        COMMAND, cwd=ROOT, env={**os.environ, name: value}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         process.stdout.readline()
+        assert processes_with(marker) >= {process.pid}
+        time.sleep(after_s)
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 128 + number
     assert "Traceback" not in errors
+    assert processes_with(marker) == set()
+
+
+def processes_with(marker: str) -> set[int]:
+    """The processes that have `marker` in their environment, which children inherit."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if marker.encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found.add(int(folder.name))
+    return found
