@@ -50,10 +50,18 @@ def to_int8(model: onnx.ModelProto, calibration: dict[str, NDArray[Any]]) -> onn
             per_channel=True,
             nodes_to_exclude=_kept_in_fp32(onnx.load(prepared).graph),
         )
-        result = onnx.load(quantized)
-        # Shapes between the nodes are only there for tools; they are a tenth of a megabyte.
-        del result.graph.value_info[:]
-        return result
+        return _tidied(onnx.load(quantized))
+
+
+def _tidied(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without what only the tools needed: shapes between nodes, operator sets that no node uses."""
+    used = {node.domain for node in model.graph.node}
+    kept = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model, full_check=True)
+    return model
 
 
 def _kept_in_fp32(graph: onnx.GraphProto) -> list[str]:
