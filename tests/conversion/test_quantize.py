@@ -16,7 +16,7 @@ Rows = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def int8(fp32: onnx.ModelProto, rows: Rows) -> onnx.ModelProto:
-    return to_int8(fp32, rows)
+    return to_int8(fp32, rows, early_weights=8 * 3 * 5 * 5)
 
 
 def initializers(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
@@ -57,3 +57,16 @@ def test_the_gate_and_the_logit_stay_in_fp32(int8: onnx.ModelProto) -> None:
     dequantized = {output for node in int8.graph.node if node.op_type == "DequantizeLinear" for output in node.output}
     assert len(products) == 3
     assert not dequantized & {node.input[1] for node in products}
+
+
+@pytest.mark.parametrize(("early_weights", "in_int8"), [(599, 2), (600, 1), (10_000, 0)])
+def test_leading_convolutions_stay_in_fp32(fp32: onnx.ModelProto, rows: Rows, early_weights: int, in_int8: int) -> None:
+    tensors = to_int8(fp32, rows, early_weights).graph.initializer
+    assert sum(len(t.dims) == 4 and t.data_type == onnx.TensorProto.INT8 for t in tensors) == in_int8
+
+
+def test_sums_and_concatenations_stay_in_fp32(int8: onnx.ModelProto) -> None:
+    dequantized = {output for node in int8.graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    joins = [node for node in int8.graph.node if node.op_type in ("Add", "Concat") and "text_tower" not in node.name]
+    assert joins
+    assert not [n.name for n in joins if all(name in dequantized for name in n.input)]
