@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 RESULTS: Final = Path(__file__).parent.parent / "results"
-SLICES: Final = ("all", "both", "avatar only", "nickname only")
 
 
 def table(reports: dict[str, dict[str, Any]]) -> str:
     """Markdown with one column a model; `reports` are those of `conversion.publish` by model name."""
     rows = [("", *reports), ("---", *("---" for _ in reports))]
-    rows += [(f"accuracy, {name}", *(_accuracy(r["int8_test"], name) for r in reports.values())) for name in SLICES]
+    slices = dict.fromkeys(name for report in reports.values() for name in report["int8_test"])
+    rows += [(f"accuracy, {name}", *(_accuracy(r["int8_test"], name) for r in reports.values())) for name in slices]
     rows += [
         (label, *(str(read(report)) for report in reports.values()))
         for label, read in (
@@ -46,7 +46,9 @@ backbones compare on that mixture, not how right they are about your users.
     print(text)
 
 
-def _accuracy(slices: dict[str, Any], name: str) -> str:
+def _accuracy(slices: dict[str, dict[str, Any]], name: str) -> str:
+    if name not in slices:
+        return "no such users"
     found = slices[name]
     low, high, users = found["accuracy_low"], found["accuracy_high"], found["users"]
     return f"{found['accuracy']:.1%} ({low:.1%} to {high:.1%}, {users} users)"
