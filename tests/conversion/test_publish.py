@@ -18,15 +18,15 @@ from genderprep.contract import EMBEDDING, PROBABILITIES, WEIGHTS
 from tests.training.stand_in import small_towers
 from tests.tritonserver import ROOT
 from training.config import Config
+from training.data.avatars import Gallery
 from training.data.nicknames import own_names
-from training.data.synthesize import drawn_avatars
 from training.data.users import write_users
 from training.train import train
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_users(drawn_avatars(60, 1), own_names(), tmp_path_factory.mktemp("users"), seed=1)
+    return write_users(60, Gallery(), own_names(), tmp_path_factory.mktemp("users"), seed=1)
 
 
 @pytest.fixture(scope="module")

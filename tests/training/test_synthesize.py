@@ -1,7 +1,6 @@
 """Synthetic users: reproducible, honest about splits, and what they say they are."""
 
 import sys
-from collections import defaultdict
 from pathlib import Path
 from random import Random
 
@@ -11,12 +10,13 @@ import pytest
 from genderprep import prepare_image
 from genderprep.contract import LABELS
 from training.data import synthesize
+from training.data.avatars import Avatar, Gallery
 from training.data.drawing import draw_default_avatar, draw_portrait, draw_scene
 from training.data.folders import read_folders
-from training.data.manifest import SPLITS, read_manifest
-from training.data.nicknames import Names, compose_gendered, compose_neutral, own_names, read_names
-from training.data.synthesize import drawn_avatars
-from training.data.users import Avatar, write_nicknames, write_users
+from training.data.manifest import SPLITS, read_manifest, split_of
+from training.data.nicknames import own_names, read_names
+from training.data.strata import SAYS_NOTHING, STRATA, certain
+from training.data.users import write_nicknames, write_users
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -24,7 +24,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def synthesize_into(folder: Path, seed: int) -> dict[str, bytes]:
-    write_users(drawn_avatars(12, seed), own_names(), folder, seed)
+    write_users(12, Gallery(), own_names(), folder, seed)
     write_nicknames(40, own_names(), folder, seed)
     return content(folder)
 
@@ -32,73 +32,66 @@ def synthesize_into(folder: Path, seed: int) -> dict[str, bytes]:
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     first, second = (synthesize_into(tmp_path / name, seed=4) for name in ("a", "b"))
     assert first == second
-    assert len(first) == 14
+    assert len(first) > 10
 
 
 def test_another_seed_draws_other_users(tmp_path: Path) -> None:
-    first, second = (synthesize_into(tmp_path / str(seed), seed) for seed in (4, 5))
-    assert first.keys() == second.keys()
-    assert all(first[name] != second[name] for name in first)
+    first, second = (set(synthesize_into(tmp_path / str(seed), seed).values()) for seed in (4, 5))
+    assert not first & second
 
 
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["synthesize", "--count", "8", "--nicknames", "9", "--out", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["synthesize", "--count", "30", "--nicknames", "9", "--out", str(tmp_path)])
     synthesize.main()
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "manifest.csv"), str(tmp_path / "nicknames.csv")]
     users, nicknames = (read_manifest(tmp_path / f"{name}.csv") for name in ("manifest", "nicknames"))
-    assert (len(users), len(nicknames)) == (8, 9)
-    assert all(prepare_image(Path(avatar).read_bytes())[1] for avatar in users["avatar"])
+    assert (len(users), len(nicknames)) == (30, 9)
+    assert all(prepare_image(Path(avatar).read_bytes())[1] for avatar in users["avatar"] if avatar)
+    assert (users["source"] == "no avatar").tolist() == (users["avatar"] == "").tolist()
     assert set(nicknames["avatar"]) == {""}
     assert set(users["gender"]) == set(nicknames["gender"]) == set(LABELS)
+    assert set(users["stratum"]) <= {stratum.name for stratum in STRATA}
+    assert users["posterior"].between(0, 1).all()
 
 
-def test_nobody_is_in_two_splits(tmp_path: Path) -> None:
-    people = [
-        Avatar(f"person/{index}", "male", lambda dice, index=index: f"{index}".encode(), "people", copies=3)  # type: ignore[misc]
-        for index in range(60)
-    ]
-    table = read_manifest(write_users(people, own_names(), tmp_path, seed=1))
-    splits_of = defaultdict(set)
-    for avatar, split in zip(table["avatar"], table["split"], strict=True):
-        splits_of[Path(avatar).read_bytes()].add(split)
-    assert len(table) == 180
-    assert [len(splits) for splits in splits_of.values()] == [1] * 60
-    assert set(table["split"]) == set(SPLITS)
+def picture(index: int, gender: str = "male", source: str = "people") -> Avatar:
+    return Avatar(f"{source}/{index}", gender, lambda _: f"{index}".encode(), source, certain(gender))
 
 
-def test_no_name_is_in_two_splits(tmp_path: Path) -> None:
-    pool = [chr(0x4E00 + index) * 2 for index in range(600)]
-    names = Names({gender: (pool, [1.0] * len(pool)) for gender in LABELS}, own_names().latin)
-    table = read_manifest(write_nicknames(600, names, tmp_path, seed=1))
+def test_nobody_is_in_two_splits() -> None:
+    gallery = Gallery([picture(index) for index in range(20)])
     seen = {
-        split: {name for name in pool if table.loc[table["split"] == split, "nickname"].str.contains(name).any()}
+        split: {found.identity for seed in range(150) if (found := gallery.pick(split, "male", seed, Random(seed)))}
         for split in SPLITS
     }
-    assert all(seen.values())
-    assert not seen["train"] & seen["validation"]
-    assert not seen["train"] & seen["test"]
-    assert not seen["validation"] & seen["test"]
+    drawn = {split: {identity for identity in seen[split] if identity.startswith("drawn")} for split in SPLITS}
+    real = {split: seen[split] - drawn[split] for split in SPLITS}
+    assert sum(len(identities) for identities in real.values()) == len(set().union(*real.values())) == 20
+    assert all(split_of(identity) == split for split in SPLITS for identity in real[split])
+    assert 50 < len(drawn["train"]) < 100
 
 
-def test_a_part_that_would_be_empty_stays_whole() -> None:
-    names = own_names()
-    assert names.part(lambda name: False) == names
-    assert names.part(lambda name: name == "国强").han["male"] == (["国强"], [1.0])
+def test_a_gender_without_pictures_is_drawn() -> None:
+    gallery = Gallery([picture(index) for index in range(20)])
+    found = gallery.pick("train", "female", 7, Random(1))
+    assert found
+    assert (found.identity, found.gender, found.evidence.nothing) == ("drawn/7", "female", 0)
+
+
+def test_who_speaks_of_nobody_may_show_nothing() -> None:
+    found = [Gallery().pick("train", "", seed, Random(seed)) for seed in range(200)]
+    assert 8 < found.count(None) < 40
+    assert {avatar.evidence for avatar in found if avatar} == {SAYS_NOTHING}
 
 
 def test_lists_of_names_are_read(tmp_path: Path) -> None:
-    (tmp_path / "zh_full_names.csv").write_text("name,n_male,n_female\n王小明,3,1\n李四,2,0\n欧阳某某,9,9\n", "utf-8")
-    (tmp_path / "latin_first_names.csv").write_text("name,gender\nJack,male\nLucy,female\n", "utf-8")
+    full = "name,n_male,n_female\n王小明,3,1\n李小明,0,1\n李四,1,0\n欧阳某某,9,9\n王时光,5,5\n"
+    (tmp_path / "zh_full_names.csv").write_text(full, "utf-8")
+    (tmp_path / "latin_first_names.csv").write_text("name,gender\nJack,male\nLucy,female\nEcho,female\n", "utf-8")
     names = read_names(tmp_path)
-    assert names.han == {"male": (["小明", "四"], [3.0, 2.0]), "female": (["小明", "四"], [1.0, 0.0])}
+    # What anybody may be called, 时光 and echo, is no name here.
+    assert names.han == {"male": {"小明": 0.75, "四": 0.25}, "female": {"小明": 1.0}}
     assert names.latin == {"male": ["Jack"], "female": ["Lucy"]}
-
-
-def test_nicknames_differ_by_gender_and_repeat_by_seed() -> None:
-    nicknames = {g: [compose_gendered(g, own_names(), Random(seed)) for seed in range(300)] for g in LABELS}
-    assert nicknames["male"] == [compose_gendered("male", own_names(), Random(seed)) for seed in range(300)]
-    assert len(set(nicknames["male"]) & set(nicknames["female"])) < 5
-    assert all(compose_neutral(Random(seed)) for seed in range(300))
 
 
 @pytest.mark.parametrize("gender", LABELS)

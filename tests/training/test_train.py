@@ -15,10 +15,10 @@ from genderprep import prep_digest
 from tests.training.stand_in import small_towers
 from training import train as command
 from training.config import Config, ConfigError, load_config
+from training.data.avatars import Gallery
 from training.data.batches import prepare_users
 from training.data.manifest import ManifestError, read_manifest, write_manifest
 from training.data.nicknames import own_names
-from training.data.synthesize import drawn_avatars
 from training.data.users import write_nicknames, write_users
 from training.evaluate import evaluate
 from training.model import load_model, predict_logits
@@ -44,7 +44,7 @@ def nicknames(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_users(drawn_avatars(64, 1), own_names(), tmp_path_factory.mktemp("users"), seed=1)
+    return write_users(64, Gallery(), own_names(), tmp_path_factory.mktemp("users"), seed=1)
 
 
 def epochs_of(run: Path) -> list[int]:

@@ -1,17 +1,21 @@
 """Avatars drawn from shapes: portraits with cues of gender, and neutral scenes without any.
 
 They stand in for pictures that nobody may hand out. Colours are chosen without regard to gender, so
-that only what is drawn (hair, beard, lips, jewellery) can tell; no cue is certain.
+that only what is drawn (hair, beard, lips, jewellery) can tell; how likely each cue is for each gender is
+known, so how much a portrait tells is known exactly.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from PIL import Image, ImageDraw, ImageFilter
 
 from genderprep.contract import LABELS
+
+from .strata import Evidence
 
 Colour = tuple[int, int, int]
 
@@ -27,6 +31,8 @@ class _Pen:
 
     draw: ImageDraw.ImageDraw
     dice: Random
+    # For every cue that was drawn or left out, how likely that was for a man and for a woman.
+    cues: list[tuple[float, float]] = field(default_factory=list)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Colour) -> None:
         box = [(v * CANVAS) for v in (x - rx, y - ry, x + rx, y + ry)]
@@ -49,26 +55,41 @@ class _Pen:
     def chance(self, probability: float) -> bool:
         return self.dice.random() < probability
 
+    def cue(self, gender: str, male: float, female: float) -> bool:
+        """Whether to draw a cue that this share of men and of women show."""
+        shown = self.chance(female if gender == "female" else male)
+        self.cues.append((male, female) if shown else (1 - male, 1 - female))
+        return shown
+
 
 def draw_portrait(gender: str, seed: int) -> Image.Image:
-    """A face with shoulders, RGB [512, 512], with the usual but never certain cues of `gender`."""
+    """A face with shoulders, RGB [512, 512], with cues of `gender`.
+
+    Raises:
+        ValueError: `gender` is not one of the contract's.
+    """
+    return portrait_with_evidence(gender, seed)[0]
+
+
+def portrait_with_evidence(gender: str, seed: int) -> tuple[Image.Image, Evidence]:
+    """`draw_portrait`, and what its cues together are evidence of."""
     if gender not in LABELS:
         raise ValueError(f"gender is one of {LABELS}, got {gender!r}")
     image, pen = _canvas(seed)
-    female = gender == "female"
     skin, hair = pen.dice.choice(SKINS), pen.dice.choice(HAIRS)
-    long_hair = pen.chance(0.85 if female else 0.06)
+    long_hair = pen.cue(gender, 0.06, 0.85)
     if long_hair:
         _long_hair(pen, hair)
-    _shoulders(pen, skin, collar=pen.chance(0.1 if female else 0.5))
-    pen.ellipse(0.5, 0.47, 0.2 if female else 0.215, 0.25, skin)
-    if not female and pen.chance(0.45):
+    _shoulders(pen, skin, collar=pen.cue(gender, 0.5, 0.1))
+    pen.ellipse(0.5, 0.47, 0.208, 0.25, skin)
+    if pen.cue(gender, 0.45, 0.0):
         _beard(pen, hair, skin)
-    _face(pen, hair, female)
+    _face(pen, hair, gender)
     _fringe(pen, hair, long_hair)
-    if pen.chance(0.45 if female else 0.03):
+    if pen.cue(gender, 0.03, 0.45):
         _jewellery(pen)
-    return _soften(image, pen)
+    male, female = (math.prod(likelihoods) for likelihoods in zip(*pen.cues, strict=True))
+    return _soften(image, pen), Evidence(0, male, female)
 
 
 def draw_scene(seed: int) -> Image.Image:
@@ -126,8 +147,8 @@ def _beard(pen: _Pen, hair: Colour, skin: Colour) -> None:
     pen.ellipse(0.5, 0.5, 0.185, 0.11, skin)
 
 
-def _face(pen: _Pen, hair: Colour, female: bool) -> None:
-    lashes, thick = pen.chance(0.75 if female else 0.05), pen.chance(0.1 if female else 0.75)
+def _face(pen: _Pen, hair: Colour, gender: str) -> None:
+    lashes, thick = pen.cue(gender, 0.05, 0.75), pen.cue(gender, 0.75, 0.1)
     for x in (0.42, 0.58):
         pen.ellipse(x, 0.46, 0.032, 0.02, (250, 250, 250))
         pen.ellipse(x, 0.46, 0.017, 0.018, (30, 26, 26))
@@ -135,7 +156,7 @@ def _face(pen: _Pen, hair: Colour, female: bool) -> None:
             pen.arc(x, 0.462, 0.04, 0.03, 185, 355, (20, 16, 16), 0.009)
         pen.arc(x, 0.43, 0.05, 0.025, 200, 340, hair, 0.02 if thick else 0.008)
     pen.arc(0.5, 0.53, 0.02, 0.014, 20, 160, (150, 96, 74), 0.007)
-    if pen.chance(0.7 if female else 0.04):
+    if pen.cue(gender, 0.04, 0.7):
         lips = (pen.dice.randint(180, 225), pen.dice.randint(20, 70), pen.dice.randint(50, 100))
         pen.ellipse(0.5, 0.612, 0.052, 0.02, lips)
     else:

@@ -11,8 +11,9 @@ from PIL import Image
 
 from genderprep.contract import LABELS
 
+from .avatars import Avatar
 from .degrade import degrade
-from .users import Avatar
+from .strata import certain
 
 _PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
 _SKIN_TONE: Final = regex.compile("_1f3f[b-f]")
@@ -35,15 +36,12 @@ def read_folders(images: Path) -> list[Avatar]:
 def _faker(folder: Path) -> Iterator[Avatar]:
     for gender in LABELS:
         for file in _pictures(folder / gender):
-            yield _avatar(file, f"faker/{gender}/{file.stem}", gender, "faker_portraits", copies=5)
+            yield _avatar(file, f"faker/{gender}/{file.stem}", gender, "faker_portraits")
 
 
 def _congress(folder: Path) -> Iterator[Avatar]:
     for row in _labels(folder):
-        # Three men of four: the women appear more often so that the genders weigh the same.
-        copies = 2 if row["gender"] == "male" else 6
-        file = folder / "images" / row["file"]
-        yield _avatar(file, f"congress/{row['file']}", row["gender"], "us_congress", copies)
+        yield _avatar(folder / "images" / row["file"], f"congress/{row['file']}", row["gender"], "us_congress")
 
 
 def _emoji(folder: Path) -> Iterator[Avatar]:
@@ -52,21 +50,21 @@ def _emoji(folder: Path) -> Iterator[Avatar]:
         gender = row["label"] if row["label"] in LABELS else ""
         # All skin tones and both genders of one design are in one split.
         design = _SKIN_TONE.sub("", file.stem).split("_200d")[0]
-        yield _avatar(file, f"emoji/{design}", gender, "fluent_emoji", copies=2 if gender else 1, recolour=True)
+        yield _avatar(file, f"emoji/{design}", gender, "fluent_emoji", recolour=True)
 
 
 def _landscapes(folder: Path) -> Iterator[Avatar]:
     for file in _pictures(folder):
         photo = file.stem.rsplit("_", 1)[0]
-        yield _avatar(file, f"landscape/{photo}", "", "landscapes", copies=4)
+        yield _avatar(file, f"landscape/{photo}", "", "landscapes")
 
 
-def _avatar(file: Path, identity: str, gender: str, source: str, copies: int, recolour: bool = False) -> Avatar:
+def _avatar(file: Path, identity: str, gender: str, source: str, recolour: bool = False) -> Avatar:
     def encode(dice: Random) -> bytes:
         with Image.open(file) as image:
             return degrade(image, dice, recolour)
 
-    return Avatar(identity, gender, encode, source, copies)
+    return Avatar(identity, gender, encode, source, certain(gender))
 
 
 def _pictures(folder: Path) -> list[Path]:

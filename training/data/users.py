@@ -1,7 +1,5 @@
-"""Users of the article's kinds: both avatar and nickname tell the gender, only one does, neither does."""
+"""Users as the strata have them, written with the exact P(female | what is shown)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -9,67 +7,55 @@ from tqdm import tqdm
 
 from genderprep.contract import LABELS
 
-from .manifest import SPLITS, split_of, write_manifest
-from .nicknames import Names, compose_gendered, compose_neutral
+from .avatars import Gallery
+from .manifest import SPLITS, write_manifest
+from .nicknames import Names, compose
+from .strata import NOT_SHOWN, SAYS_NOTHING, Stratum, draw_stratum, posterior, spoken_of
 
 
-@dataclass(frozen=True)
-class Avatar:
-    """One source picture: who or what it shows, its gender (empty if neutral), and how to encode a copy."""
-
-    identity: str
-    gender: str
-    encode: Callable[[Random], bytes]
-    source: str
-    copies: int = 1
-
-
-def write_users(avatars: Sequence[Avatar], names: Names, out: Path, seed: int) -> Path:
-    """Write every copy of every avatar with a nickname and `manifest.csv` below `out`; returns the manifest.
-
-    A split is decided by identity and each split draws from names of its own, so nobody is in two.
-    """
+def write_users(count: int, gallery: Gallery, names: Names, out: Path, seed: int) -> Path:
+    """Write `count` users to `manifest.csv` and their avatars to `avatars/` below `out`; returns the manifest."""
     (out / "avatars").mkdir(parents=True, exist_ok=True)
-    names_of = _names_by_split(names)
-    copies = [avatar for avatar in avatars for _ in range(avatar.copies)]
-    rows: list[dict[str, object]] = []
-    for index, avatar in enumerate(tqdm(copies, desc="avatars", unit="picture")):
-        dice = Random(f"{seed}/{index}")
-        split = split_of(avatar.identity)
-        gender = avatar.gender or dice.choice(LABELS)
-        file = out / "avatars" / f"{index:06}.jpg"
-        file.write_bytes(avatar.encode(dice))
-        nickname = nickname_for(avatar.gender, gender, names_of[split], dice)
-        rows.append(_row(nickname, f"avatars/{file.name}", gender, split, avatar.source))
+    rows = []
+    for index in tqdm(range(count), desc="users", unit="user"):
+        split, gender, stratum, dice = _person(f"{seed}/{index}")
+        nickname = compose(spoken_of(stratum.nickname, gender), names, dice)
+        avatar = gallery.pick(split, spoken_of(stratum.avatar, gender), seed * 10_000_000 + index, dice)
+        file = f"avatars/{index:06}.jpg" if avatar else ""
+        if avatar:
+            (out / file).write_bytes(avatar.encode(dice))
+        known = posterior(avatar.evidence if avatar else SAYS_NOTHING, nickname.evidence)
+        source = avatar.source if avatar else "no avatar"
+        rows.append(_row(nickname.text, file, gender, split, source, stratum, known))
     return write_manifest(rows, out / "manifest.csv")
 
 
 def write_nicknames(count: int, names: Names, out: Path, seed: int) -> Path:
-    """Write `nicknames.csv` below `out`: `count` users without avatar, for the text tower alone."""
-    names_of = _names_by_split(names)
-    rows: list[dict[str, object]] = []
+    """Write `count` users, of whom only the nickname is known, to `nicknames.csv` below `out`."""
+    rows = []
     for index in range(count):
-        dice = Random(f"{seed}/nickname/{index}")
-        split = dice.choices(SPLITS, weights=(8, 1, 1))[0]
-        gender = LABELS[index % 2]
-        rows.append(_row(nickname_for("", gender, names_of[split], dice), "", gender, split, "nicknames"))
+        split, gender, stratum, dice = _person(f"{seed}/nickname/{index}")
+        nickname = compose(spoken_of(stratum.nickname, gender), names, dice)
+        known = posterior(NOT_SHOWN, nickname.evidence)
+        rows.append(_row(nickname.text, "", gender, split, "nicknames", stratum, known))
     return write_manifest(rows, out / "nicknames.csv")
 
 
-def nickname_for(shown: str, gender: str, names: Names, dice: Random) -> str:
-    """A nickname for a user of `gender` whose avatar shows gender `shown` (empty: tells nothing)."""
-    fate = dice.random()
-    if fate < 0.05:
-        return ""
-    return compose_gendered(gender, names, dice) if fate < (0.55 if shown else 0.8) else compose_neutral(dice)
+def _person(key: str) -> tuple[str, str, Stratum, Random]:
+    dice = Random(key)
+    (split,) = dice.choices(SPLITS, weights=(8, 1, 1))
+    return split, dice.choice(LABELS), draw_stratum(dice), dice
 
 
-def _names_by_split(names: Names) -> dict[str, Names]:
-    def belongs_to(split: str) -> Callable[[str], bool]:
-        return lambda name: split_of(name) == split
-
-    return {split: names.part(belongs_to(split)) for split in SPLITS}
-
-
-def _row(nickname: str, avatar: str, gender: str, split: str, source: str) -> dict[str, object]:
-    return {"nickname": nickname, "avatar": avatar, "gender": gender, "split": split, "source": source}
+def _row(
+    nickname: str, avatar: str, gender: str, split: str, source: str, stratum: Stratum, known: float
+) -> dict[str, object]:
+    return {
+        "nickname": nickname,
+        "avatar": avatar,
+        "gender": gender,
+        "split": split,
+        "source": source,
+        "stratum": stratum.name,
+        "posterior": round(known, 6),
+    }

@@ -21,7 +21,7 @@ import emoji
 from genderprep.contract import LABELS, SPECIAL_TOKENS
 from genderprep.text import VOCABULARY_FILE, emoji_key, segment
 
-from .nicknames import Names, compose_gendered, compose_neutral, read_names
+from .nicknames import Names, compose, read_names
 
 
 def emoji_keys() -> list[str]:
@@ -58,11 +58,10 @@ def _corpus(names: Names) -> Iterable[str]:
     """Every name once, and composed nicknames for what surrounds names."""
     dice = Random(0)
     for gender in LABELS:
-        han, _ = names.han[gender]
-        yield from han
+        yield from names.han[gender]
         yield from names.latin[gender]
-        yield from (compose_gendered(gender, names, dice) for _ in range(5000))
-    yield from (compose_neutral(dice) for _ in range(5000))
+    for speaks_of in (*LABELS, ""):
+        yield from (compose(speaks_of, names, dice).text for _ in range(5000))
 
 
 if __name__ == "__main__":
