@@ -26,6 +26,7 @@ from training.fasttext import (
     FastText,
     FastTextConfig,
     Floats,
+    batches_of,
     encode,
     fnv1a,
     gradients,
@@ -109,6 +110,10 @@ def test_an_emoji_sequence_is_one_gram_whatever_its_skin() -> None:
     assert graphemes(f"小{ASTRONAUT}🇨🇳") == ["小", "👩‍🚀", "🇨🇳"]
     assert encode([ASTRONAUT], SMALL).tolist() == encode(["👩‍🚀"], SMALL).tolist()
     assert graphemes("🏽") == ["🏽"]
+
+
+def test_composed_and_decomposed_letters_are_one() -> None:
+    assert graphemes("Zoe\u0308") == graphemes("Zo\u00eb") == ["Z", "o", "\u00eb"]
 
 
 def test_no_more_graphemes_than_the_text_tower_sees() -> None:
@@ -219,12 +224,33 @@ def test_gradient_equals_finite_differences() -> None:
     assert not dense[0].any()
 
 
-def test_the_first_step_moves_by_the_whole_rate() -> None:
-    config = FastTextConfig(buckets=16, dim=2, epochs=1, batch=2, learning_rate=0.1)
-    before, after = FastText(config), FastText(config).fit(["a", "b"], np.array([1, 0]))
-    hidden = mean_embedding(before.embeddings, encode(["a", "b"], config))
-    assert after.output == pytest.approx(0.1 * (0.5 * hidden[0] - 0.5 * hidden[1]))
-    assert not after.embeddings[0].any()
+def test_every_epoch_sees_everybody_in_an_order_of_its_own() -> None:
+    batches = batches_of(10, replace(SMALL, epochs=2))
+    assert [len(rows) for rows in batches] == [4, 4, 2] * 2
+    first, second = np.concatenate(batches[:3]), np.concatenate(batches[3:])
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first.tolist() != second.tolist()
+
+
+def test_embeddings_start_small_and_the_output_at_zero() -> None:
+    model = FastText(replace(SMALL, dim=5))
+    assert -0.2 <= model.embeddings.min() < -0.19
+    assert 0.19 < model.embeddings.max() <= 0.2
+    assert not model.embeddings[0].any()
+    assert not model.output.any()
+
+
+def test_steps_follow_the_gradient_at_a_falling_rate() -> None:
+    config = FastTextConfig(buckets=16, dim=2, epochs=4, batch=2, learning_rate=0.8)
+    model, features = FastText(config), encode(["a", "哈哈"], config)
+    embeddings, output = model.embeddings.astype(float), model.output.astype(float)
+    for rate in (0.8, 0.6, 0.4, 0.2):
+        touched, rows, of_output = gradients(embeddings, output, 0.0, features, np.array([1.0, 0.0]), np.ones(2))
+        embeddings[touched] -= rate * rows
+        output -= rate * of_output
+    model.fit(["a", "哈哈"], np.array([1, 0]))
+    assert model.embeddings == pytest.approx(embeddings, abs=1e-6)
+    assert model.output == pytest.approx(output, abs=1e-6)
 
 
 def test_same_seed_same_model() -> None:
