@@ -43,7 +43,7 @@ def write_nicknames(count: int, names: Names, out: Path, seed: int) -> Path:
 
 def _person(key: str) -> tuple[str, str, Stratum, Random]:
     dice = Random(key)
-    (split,) = dice.choices(SPLITS, weights=(8, 1, 1))
+    (split,) = dice.choices(SPLITS, weights=(7, 1, 2))
     return split, dice.choice(LABELS), draw_stratum(dice), dice
 
 
