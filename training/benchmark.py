@@ -54,7 +54,7 @@ def mcnemar(correct: Booleans, other: Booleans) -> float:
     only_one, only_other = int((correct & ~other).sum()), int((other & ~correct).sum())
     differing = only_one + only_other
     tail = sum(comb(differing, k) for k in range(min(only_one, only_other) + 1))
-    return min(1.0, 2 * tail / 2**differing)
+    return min(1.0, 2 * tail / (1 << differing))
 
 
 def _spread(posterior: Floats) -> float:
