@@ -40,7 +40,8 @@ LIBRARIES: dict[str, set[str]] = {
     "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep"},
     "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient"},
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
-    "training/layers": {"keras", "training.layers"},
+    "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
+    "training/losses.py": {"keras"},
     "training/optimizers.py": {"keras"},
     "training/metrics.py": {"numpy"},
 }

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from genderprep import prep_digest
 
-from .config import Config
+from .config import Config, config_from
 from .data.batches import prepare_users
 from .data.manifest import ManifestError, read_manifest
 from .metrics import log_loss, summary
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL or Parquet")
     args = parser.parse_args()
     try:
-        config = Config(**json.loads((args.run / "report.json").read_text())["config"])
+        config = config_from(json.loads((args.run / "report.json").read_text())["config"])
         calibrate(args.run, config, args.data)
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"calibrate: {exc}") from exc

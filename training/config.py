@@ -1,8 +1,10 @@
 """What a config file in `training/configs` returns from `get_config()`: plain values."""
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class ConfigError(ValueError):
@@ -10,8 +12,31 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True)
+class MaskLoss:
+    """For the last `share` of the epochs, users with P(female) in [`low`, `high`] do not teach.
+
+    Batches of which less than `min_coverage` would teach are not masked.
+    """
+
+    low: float = 0.4
+    high: float = 0.6
+    min_coverage: float = 0.3
+    share: float = 0.3
+
+    def first_epoch(self, epochs: int) -> int:
+        """The first masked of `epochs`, counted from 0; at least the last one is masked."""
+        return epochs - max(1, round(self.share * epochs))
+
+
+@dataclass(frozen=True)
 class Config:
-    """One supervised run. `backbone` is empty for the text tower alone."""
+    """One supervised run. `backbone` is empty for the text tower alone, `text` false for the image tower alone.
+
+    `fusion` (`attention` or `concat`) and `hand_features` need both towers, `cbam` needs DenseNet121.
+
+    Raises:
+        ConfigError: there is no tower, or a switch without the towers that it needs.
+    """
 
     backbone: str
     epochs: int
@@ -22,6 +47,26 @@ class Config:
     label_smoothing: float = 0.05
     auxiliary_loss: float = 0.3
     seed: int = 1
+    text: bool = True
+    fusion: str = "attention"
+    mask_loss: MaskLoss | None = None
+    cbam: bool = False
+    hand_features: bool = False
+    gradient_centralization: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.backbone or self.text):
+            raise ConfigError("nothing to train: no backbone and text=False")
+        if not (self.backbone and self.text) and (self.hand_features or self.fusion != "attention"):
+            raise ConfigError("fusion and hand_features need a backbone and text=True")
+        if self.cbam and not self.backbone:
+            raise ConfigError("cbam needs a backbone")
+
+
+def config_from(values: Mapping[str, Any]) -> Config:
+    """A config as `report.json` has it."""
+    mask_loss = values.get("mask_loss")
+    return Config(**{**values, "mask_loss": MaskLoss(**mask_loss) if mask_loss else None})
 
 
 def load_config(file: Path) -> Config:

@@ -1,5 +1,6 @@
-"""The two-tower model of the article: nickname and avatar, fused by attention."""
+"""The two-tower model of the article: nickname and avatar, fused by attention. Each tower alone, too."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +23,24 @@ from genderprep.contract import (
 from genderprep.text import vocabulary
 
 from .backbones import build_trunk
+from .config import ConfigError
 from .data.batches import Users
-from .layers import AttentionFusion, Calibration, MaskedMean, PositionEmbedding, TransformerEncoderLayer
+from .layers import (
+    AttentionFusion,
+    Calibration,
+    ConcatFusion,
+    HandFeatures,
+    MaskedMean,
+    PositionEmbedding,
+    TransformerEncoderLayer,
+)
 
 # Logits of P(female): the fused one, and one of each tower for the auxiliary losses.
 GENDER: Final = "gender"
 AVATAR_ONLY: Final = "avatar_only"
 NICKNAME_ONLY: Final = "nickname_only"
+
+_FUSIONS: Final[dict[str, Callable[..., keras.layers.Layer]]] = {"attention": AttentionFusion, "concat": ConcatFusion}
 
 
 def build_text_tower(size: int = 128, layers: int = 4, heads: int = 4, feed_forward: int = 512) -> keras.Model:
@@ -42,9 +54,9 @@ def build_text_tower(size: int = 128, layers: int = 4, heads: int = 4, feed_forw
     return keras.Model(tokens, features, name="text_tower")
 
 
-def build_image_tower(backbone: str) -> keras.Model:
+def build_image_tower(backbone: str, cbam: bool = False) -> keras.Model:
     """Pixels, uint8 [B, S, S, 3], to features, float [B, 256]."""
-    trunk = build_trunk(backbone)
+    trunk = build_trunk(backbone, cbam)
     pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name="pixels")
     features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(trunk(pixels))
     return keras.Model(pixels, features, name="image_tower")
@@ -57,21 +69,40 @@ def build_nickname_model() -> keras.Model:
     return keras.Model({TOKENS: tokens}, {NICKNAME_ONLY: logit}, name="nickname")
 
 
-def build_fused_model(backbone: str, dropout: float = 0.2) -> keras.Model:
+def build_avatar_model(backbone: str, cbam: bool = False) -> keras.Model:
+    """The image tower alone: `IMAGE` to its own logit."""
+    image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name=IMAGE)
+    logit = keras.layers.Dense(1, name=AVATAR_ONLY)(build_image_tower(backbone, cbam)(image))
+    return keras.Model({IMAGE: image}, {AVATAR_ONLY: logit}, name="avatar")
+
+
+def build_fused_model(
+    backbone: str, dropout: float = 0.2, *, fusion: str = "attention", cbam: bool = False, hand_features: bool = False
+) -> keras.Model:
     """Both towers and their fusion, for training.
 
     Inputs by contract name: `IMAGE` uint8 [B, S, S, 3], `TOKENS` int32 [B, 32], `PRESENT` bool [B, 2].
     Outputs: the fused logit and one logit of each tower, float [B, 1]. `WEIGHTS` and `EMBEDDING` are
-    the outputs of the layer `fusion`.
+    the outputs of the layer `fusion`; hand-crafted features join only after it. Concatenation
+    has its hidden layer within, attention is followed by one.
+
+    Raises:
+        ConfigError: unknown fusion or backbone, or CBAM for another trunk than DenseNet121.
     """
+    if fusion not in _FUSIONS:
+        raise ConfigError(f"fusion {fusion!r} is not one of {', '.join(_FUSIONS)}")
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name=IMAGE)
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
     present = keras.Input((2,), dtype="bool", name=PRESENT)
-    avatar, nickname = build_image_tower(backbone)(image), build_text_tower()(tokens)
-    fused, _ = AttentionFusion(name="fusion")([avatar, nickname, present])
-    hidden = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="head")(fused)
+    avatar, nickname = build_image_tower(backbone, cbam)(image), build_text_tower()(tokens)
+    features, _ = _FUSIONS[fusion](name="fusion")([avatar, nickname, present])
+    if hand_features:
+        counts = HandFeatures(name="hand_features")([tokens, present])
+        features = keras.layers.Concatenate(name="with_hand_features")([features, counts])
+    if fusion == "attention":
+        features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="head")(features)
     logits = {
-        GENDER: keras.layers.Dense(1, name=GENDER)(keras.layers.Dropout(dropout)(hidden)),
+        GENDER: keras.layers.Dense(1, name=GENDER)(keras.layers.Dropout(dropout)(features)),
         AVATAR_ONLY: keras.layers.Dense(1, name=AVATAR_ONLY)(avatar),
         NICKNAME_ONLY: keras.layers.Dense(1, name=NICKNAME_ONLY)(nickname),
     }
@@ -99,9 +130,10 @@ def load_model(file: Path) -> keras.Model:
 
 
 def predict_logits(model: keras.Model, users: Users) -> NDArray[np.float64]:
-    """The main logits of P(female), float64 [N, 1]: fused, or the text tower's own where it is alone."""
+    """The main logits of P(female), float64 [N, 1]: fused, or a tower's own where it is alone."""
     outputs = model.predict(users.inputs(model.input), batch_size=64, verbose=0)
-    logits: NDArray[np.float64] = outputs[GENDER if GENDER in outputs else NICKNAME_ONLY].astype(np.float64)
+    heads = (GENDER, AVATAR_ONLY, NICKNAME_ONLY)
+    logits: NDArray[np.float64] = next(outputs[head] for head in heads if head in outputs).astype(np.float64)
     return logits
 
 

@@ -10,8 +10,9 @@ import pytest
 from genderprep.contract import IMAGE_SIZE
 from tests.training.stand_in import small_towers
 from training import backbones
-from training.backbones import build_trunk, load_imagenet
+from training.backbones import DENSE_BLOCKS, build_trunk, load_imagenet
 from training.config import ConfigError
+from training.layers import CBAM
 
 
 @pytest.fixture
@@ -91,3 +92,31 @@ def test_a_missing_entry_is_named(small_trunk: keras.Model, tmp_path: Path) -> N
 def test_no_such_file(small_trunk: keras.Model, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_imagenet(small_trunk, tmp_path / "weights.npz")
+
+
+def test_cbam_follows_the_dense_blocks_and_changes_nothing_at_first(tmp_path: Path) -> None:
+    plain, attentive = build_trunk("densenet121"), build_trunk("densenet121", cbam=True)
+    np.savez(tmp_path / "weights.npz", **weights_of(plain))
+    filled = load_imagenet(attentive, tmp_path / "weights.npz")
+    modules = [layer for layer in attentive.layers[-1].layers if isinstance(layer, CBAM)]
+    assert [layer.name for layer in modules] == [f"{name}_cbam" for name in DENSE_BLOCKS]
+    assert [layer.input.shape[1:] for layer in modules] == [(32, 32, 256), (16, 16, 512), (8, 8, 1024), (4, 4, 1024)]
+    assert {layer.name for layer in filled} == {layer.name for layer in plain.layers[-1].layers if layer.weights}
+    image = np.random.default_rng(0).integers(0, 256, (1, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    np.testing.assert_array_equal(attentive(image), plain(image))
+
+
+def test_cbam_decides_what_comes_after_it() -> None:
+    with small_towers():
+        trunk = build_trunk("densenet121", cbam=True)
+    image = np.random.default_rng(0).integers(0, 256, (2, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    for name in DENSE_BLOCKS:
+        before = keras.ops.convert_to_numpy(trunk(image))
+        bias = trunk.layers[-1].get_layer(f"{name}_cbam").widen.bias
+        bias.assign(keras.ops.ones_like(bias))
+        assert np.abs(trunk(image) - before).max() > 1e-4
+
+
+def test_cbam_goes_with_densenet() -> None:
+    with pytest.raises(ConfigError, match="cbam goes with densenet121, whose dense blocks it follows, not with 'mob"):
+        build_trunk("mobilenetv2", cbam=True)

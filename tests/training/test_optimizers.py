@@ -1,4 +1,4 @@
-"""`PacedAdamW` is AdamW, slower where told."""
+"""`PacedAdamW` is AdamW, slower where told; `GCAdamW` takes the mean off the gradients of kernels."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.optimizers import PacedAdamW, paces_of
+from tests.training.stand_in import small_towers
+from training.layers import CBAM
+from training.model import build_fused_model
+from training.optimizers import GCAdamW, PacedAdamW, centralize, centralized_axes, paces_of
 
 START = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
 GRADIENT = np.array([[3, -2, 1], [0.5, -0.1, 4]], np.float32)
@@ -71,3 +74,89 @@ def test_paces_survive_saving() -> None:
     assert (again.paces, again.weight_decay) == ([0.1, 1.0], 0.2)
     registered = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert registered.get_config() == config
+
+
+def axes_by_name(model: keras.Model) -> dict[str, tuple[int, ...]]:
+    """Axes by the end of each variable's path."""
+    paths = ["/".join(variable.path.split("/")[-2:]) for variable in model.trainable_variables]
+    return dict(zip(paths, centralized_axes(model), strict=True))
+
+
+def test_centralize_takes_the_mean_off() -> None:
+    centred = keras.ops.convert_to_numpy(centralize(GRADIENT, (0,)))
+    np.testing.assert_allclose(centred, [[1.25, -0.95, -1.5], [-1.25, 0.95, 1.5]])
+    assert centralize(GRADIENT, ()) is GRADIENT
+
+
+def test_centralize_in_half_precision() -> None:
+    centred = centralize(keras.ops.convert_to_tensor(GRADIENT, "float16"), (0,))
+    assert keras.backend.standardize_dtype(centred.dtype) == "float16"
+    np.testing.assert_allclose(np.sum(centred, axis=0), 0, atol=1e-3)
+
+
+def test_axes_of_each_kind_of_layer() -> None:
+    image, ids = keras.Input((8, 8, 4)), keras.Input((6,), dtype="int32")
+    x = keras.layers.Conv2D(16, 3, name="convolution")(image)
+    x = keras.layers.DepthwiseConv2D(3, name="depthwise")(keras.layers.BatchNormalization(name="norm")(x))
+    x = keras.layers.GlobalAveragePooling2D()(CBAM(ratio=4, name="cbam")(x))
+    steps = keras.layers.Embedding(9, 8, name="embedding")(ids)
+    steps = keras.layers.MultiHeadAttention(2, 4, name="attention")(steps, steps)
+    both = keras.layers.Concatenate()([x, keras.layers.GlobalAveragePooling1D()(steps)])
+    axes = axes_by_name(keras.Model([image, ids], keras.layers.Dense(1, name="dense")(both)))
+    kernels = {
+        "convolution/kernel": (0, 1, 2),
+        "depthwise/kernel": (0, 1),
+        "query/kernel": (0,),
+        "key/kernel": (0,),
+        "value/kernel": (0,),
+        "attention_output/kernel": (0, 1),
+        "dense/kernel": (0,),
+    }
+    assert {path: axes.get(path) for path in kernels} == kernels
+    assert not any(each for path, each in axes.items() if not path.endswith("kernel"))
+    assert axes["query/bias"] == axes["embedding/embeddings"] == axes["norm/gamma"] == ()
+
+
+def test_every_kernel_of_the_whole_model_has_axes() -> None:
+    with small_towers():
+        model = build_fused_model("densenet121", cbam=True, hand_features=True)
+    named = zip(model.trainable_variables, centralized_axes(model), strict=True)
+    assert all(bool(axes) == (variable.name == "kernel") for variable, axes in named)
+
+
+def test_kernels_move_without_their_mean_and_others_as_before() -> None:
+    """So large an epsilon leaves Adam's step all but proportional to the gradient."""
+    settings: dict[str, Any] = {"weight_decay": 0.0, "epsilon": 1e6, "paces": [1.0, 1.0]}
+    free, _ = updates(PacedAdamW(1e5, **settings), 2)
+    centred, untouched = updates(GCAdamW(1e5, axes=[(0,), ()], **settings), 2)
+    np.testing.assert_array_equal(untouched, free)
+    np.testing.assert_allclose(centred.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(centred, free - free.mean(axis=0), atol=1e-6)
+    assert np.abs(free.mean(axis=0)).min() > 1e-3
+
+
+def test_plain_gradient_descent_keeps_the_sum_of_each_output() -> None:
+    kernel, sgd = keras.Variable(START), keras.optimizers.SGD(0.1)
+    for _ in range(5):
+        sgd.apply([centralize(keras.ops.convert_to_tensor(GRADIENT), (0,))], [kernel])
+    moved = keras.ops.convert_to_numpy(kernel)
+    assert np.abs(moved - START).max() > 0.1
+    np.testing.assert_allclose(moved.sum(axis=0), START.sum(axis=0), atol=1e-5)
+
+
+def test_without_axes_it_is_paced_adamw() -> None:
+    (paced,) = updates(PacedAdamW(0.01, weight_decay=0.1, paces=[0.5]), 1, 3)
+    (same,) = updates(GCAdamW(0.01, weight_decay=0.1, paces=[0.5], axes=[()]), 1, 3)
+    np.testing.assert_array_equal(same, paced)
+
+
+def test_as_many_axes_as_variables() -> None:
+    with pytest.raises(ValueError, match="got those of 1, 2 variables"):
+        updates(GCAdamW(0.01, paces=[1.0, 1.0], axes=[(0,)]), 2)
+
+
+def test_axes_survive_saving() -> None:
+    optimizer = GCAdamW(0.01, paces=[0.1, 1.0], axes=[(0, 1, 2), ()])
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert (again.paces, again.axes) == ([0.1, 1.0], [(0, 1, 2), ()])
+    assert again.get_config() == optimizer.get_config()

@@ -1,7 +1,18 @@
 """Layers of the article, one idea a file, written with `keras.ops` only."""
 
 from .calibration import Calibration
-from .fusion import AttentionFusion
+from .cbam import CBAM
+from .fusion import AttentionFusion, ConcatFusion
+from .hand_features import HandFeatures
 from .transformer import MaskedMean, PositionEmbedding, TransformerEncoderLayer
 
-__all__ = ["AttentionFusion", "Calibration", "MaskedMean", "PositionEmbedding", "TransformerEncoderLayer"]
+__all__ = [
+    "CBAM",
+    "AttentionFusion",
+    "Calibration",
+    "ConcatFusion",
+    "HandFeatures",
+    "MaskedMean",
+    "PositionEmbedding",
+    "TransformerEncoderLayer",
+]

@@ -1,0 +1,63 @@
+"""Hand-crafted features, counted on nicknames by eye."""
+
+import keras
+import numpy as np
+import pytest
+
+from genderprep import prepare_text
+from genderprep.contract import CLASSES
+from genderprep.text import vocabulary
+from training.data.vocabulary import emoji_keys
+from training.layers import HandFeatures
+from training.layers.hand_features import KINDS, kind_of, kind_table
+
+
+def counts(nickname: str, present: bool = True) -> list[float]:
+    """Emoji, Han, Latin, digits."""
+    tokens, _ = prepare_text(nickname.encode())
+    shares = HandFeatures()([tokens[None], np.array([[True, present]])])
+    counted: list[float] = (keras.ops.convert_to_numpy(shares)[0] * 32).tolist()
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("nickname", "expected"),
+    [
+        ("小宝🌹", [1, 2, 0, 0]),
+        ("Anna 1990", [0, 0, 4, 4]),
+        ("👩‍🚀👩🏽‍🚀强", [2, 1, 0, 0]),
+        ("1️⃣号", [1, 1, 0, 0]),
+        ("🇨🇳~!。ひ", [1, 0, 0, 0]),
+        ("éÉ５", [0, 0, 2, 1]),
+        ("龘", [0, 1, 0, 0]),
+        ("强" * 40, [0, 32, 0, 0]),
+        ("", [0, 0, 0, 0]),
+        ("微信用户", [0, 0, 0, 0]),
+    ],
+)
+def test_counts_of(nickname: str, expected: list[float]) -> None:
+    assert counts(nickname) == expected
+
+
+def test_a_nickname_that_was_dropped_is_not_counted() -> None:
+    assert counts("小宝🌹", present=False) == [0, 0, 0, 0]
+
+
+def test_emoji_are_the_emoji_of_the_vocabulary() -> None:
+    assert {token for token in vocabulary() if kind_of(token) == "<EMOJI>"} == {"<EMOJI>", *emoji_keys()}
+
+
+def test_a_class_token_is_of_its_own_kind() -> None:
+    assert [kind_of(token) for token in CLASSES] == list(CLASSES)
+
+
+def test_table() -> None:
+    assert KINDS == ("<EMOJI>", "<HAN>", "<LATIN>", "<DIGIT>")
+    assert kind_table(["🌹", "强", "a", "7", "!"]).tolist() == [*np.eye(4).tolist(), [0, 0, 0, 0]]
+
+
+def test_nothing_here_is_trained() -> None:
+    layer = HandFeatures()
+    layer.build([(None, 32), (None, 2)])
+    assert not layer.trainable_variables
+    assert layer.table.shape == (len(vocabulary()), 4)
