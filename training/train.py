@@ -9,6 +9,7 @@ Below `--out`: `model.keras` (best epoch on validation), `history.csv`, `report.
 import argparse
 import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,41 +18,62 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import pandas as pd
 
+from . import distillation
 from .backbones import load_imagenet
 from .calibrate import calibrate
-from .config import Config, ConfigError, load_config
-from .data.batches import Batches, Users, prepare_users
+from .config import Config, ConfigError, MaskLoss, load_config
+from .data.batches import Batches, Heads, Users, prepare_users
 from .data.manifest import ManifestError, read_manifest
-from .model import AVATAR_ONLY, GENDER, NICKNAME_ONLY, build_fused_model, build_nickname_model, load_model
-from .optimizers import PacedAdamW, paces_of
+from .distillation import Teacher, student
+from .losses import LateMask, MaskedCrossentropy, coverage
+from .model import (
+    AVATAR_ONLY,
+    GENDER,
+    NICKNAME_ONLY,
+    build_avatar_model,
+    build_fused_model,
+    build_nickname_model,
+    load_model,
+)
+from .optimizers import GCAdamW, PacedAdamW, centralized_axes, paces_of
 
-Heads = dict[str, int | None]
-
-# Each output and the modality that its loss needs; None = whatever is there.
 _FUSED_HEADS: Heads = {GENDER: None, AVATAR_ONLY: 0, NICKNAME_ONLY: 1}
+_AVATAR_HEADS: Heads = {AVATAR_ONLY: 0}
 _NICKNAME_HEADS: Heads = {NICKNAME_ONLY: 1}
 
 
-def train(config: Config, manifest: Path, out: Path, imagenet: Path | None = None, text: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class Start:
+    """Files that a run starts from: ImageNet weights, a trained nickname model, and a trained model to learn from."""
+
+    imagenet: Path | None = None
+    text: Path | None = None
+    teacher: Path | None = None
+
+
+def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> Path:
     """Train, calibrate on the validation split and write `out`; returns the model file.
 
     Raises:
         ManifestError: the manifest cannot be used, or lacks train or validation rows.
+        ConfigError: the config asks for what there is not, or the weights are of another network.
     """
     keras.utils.set_random_seed(config.seed)
     users = {split: _users(manifest, split) for split in ("train", "validation")}
-    model, pretrained = _build(config, imagenet, text)
-    heads = _FUSED_HEADS if config.backbone else _NICKNAME_HEADS
-    batches = Batches(users["train"], model.input, heads, min(config.batch, len(users["train"])), config.seed)
-    paces = paces_of(model, pretrained, config.pretrained_pace)
-    _compile(model, config, heads, _optimizer(config, paces, steps=config.epochs * len(batches)))
+    model, pretrained = _build(config, start)
+    heads = _heads(config)
+    teacher = Teacher(start.teacher) if start.teacher else None
+    batch = min(config.batch, len(users["train"]))
+    batches = Batches(users["train"], model.input, heads, batch, config.seed, teacher)
+    optimizer = _optimizer(config, model, pretrained, steps=config.epochs * len(batches))
+    _compile(model, config, heads, optimizer, taught=teacher is not None)
     out.mkdir(parents=True, exist_ok=True)
     model.fit(
         batches,
         epochs=config.epochs,
-        validation_data=_validation(users["validation"], model.input, heads),
+        validation_data=_validation(users["validation"], model.input, heads, teacher),
         verbose="auto",
-        callbacks=_callbacks(batches, out, monitor=_monitor(heads)),
+        callbacks=[*_callbacks(batches, out, monitor=_monitor(heads)), *_late_mask(model, config, heads)],
     )
     calibrate(out, config, manifest)
     return out / "model.keras"
@@ -64,9 +86,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--imagenet", type=Path, help="npz with ImageNet weights for the image trunk")
     parser.add_argument("--text", type=Path, help="model.keras of training/configs/nickname.py")
+    parser.add_argument("--teacher", type=Path, help="model.keras of a better model, to be distilled")
     args = parser.parse_args()
     try:
-        print(train(load_config(args.config), args.data, args.out, args.imagenet, args.text))
+        print(train(load_config(args.config), args.data, args.out, Start(args.imagenet, args.text, args.teacher)))
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
 
@@ -79,29 +102,68 @@ def _users(manifest: Path, split: str) -> Users:
     return prepare_users(rows)
 
 
-def _build(config: Config, imagenet: Path | None, text: Path | None) -> tuple[keras.Model, list[keras.Model]]:
-    """The model, and those parts of it that start from trained weights."""
+def _heads(config: Config) -> Heads:
+    if not config.text:
+        return _AVATAR_HEADS
+    return _FUSED_HEADS if config.backbone else _NICKNAME_HEADS
+
+
+def _model(config: Config) -> keras.Model:
     if not config.backbone:
-        return build_nickname_model(), []
-    model, pretrained = build_fused_model(config.backbone), []
-    if imagenet:
-        pretrained.append(model.get_layer("image_tower").get_layer("trunk"))
-        load_imagenet(pretrained[-1], imagenet)
-    if text:
+        return build_nickname_model()
+    if not config.text:
+        return build_avatar_model(config.backbone, config.cbam)
+    return build_fused_model(
+        config.backbone, fusion=config.fusion, cbam=config.cbam, hand_features=config.hand_features
+    )
+
+
+def _build(config: Config, start: Start) -> tuple[keras.Model, list[keras.layers.Layer]]:
+    """The model, and those parts of it that start from trained weights."""
+    model, pretrained = _model(config), []
+    if start.imagenet and config.backbone:
+        pretrained += load_imagenet(model.get_layer("image_tower").get_layer("trunk"), start.imagenet)
+    if start.text and config.backbone and config.text:
         pretrained.append(model.get_layer("text_tower"))
-        pretrained[-1].set_weights(load_model(text).get_layer("text_tower").get_weights())
+        pretrained[-1].set_weights(load_model(start.text).get_layer("text_tower").get_weights())
+    if start.teacher:
+        if GENDER not in model.output:
+            raise ConfigError("a teacher needs a student with a backbone and text=True")
+        model = student(model)
     return model, pretrained
 
 
-def _compile(model: keras.Model, config: Config, heads: Heads, optimizer: keras.optimizers.Optimizer) -> None:
+def _compile(
+    model: keras.Model, config: Config, heads: Heads, optimizer: keras.optimizers.Optimizer, taught: bool
+) -> None:
     main_head, *auxiliary = heads
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    plain = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
+    metrics = [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
+    if config.mask_loss:
+        metrics.append(_coverage(config.mask_loss))
     model.compile(
         optimizer=optimizer,
-        loss=dict.fromkeys(heads, loss),
-        loss_weights={main_head: 1.0, **dict.fromkeys(auxiliary, config.auxiliary_loss)},
-        weighted_metrics={main_head: [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]},
+        loss={main_head: _masked(config, config.mask_loss) if config.mask_loss else plain}
+        | dict.fromkeys(auxiliary, plain)
+        | (distillation.losses() if taught else {}),
+        loss_weights={main_head: 1.0, **dict.fromkeys(auxiliary, config.auxiliary_loss)}
+        | (distillation.loss_weights() if taught else {}),
+        weighted_metrics={main_head: metrics},
     )
+
+
+def _masked(config: Config, mask: MaskLoss) -> MaskedCrossentropy:
+    return MaskedCrossentropy(mask.low, mask.high, mask.min_coverage, config.label_smoothing)
+
+
+def _coverage(mask: MaskLoss) -> keras.metrics.Metric:
+    return keras.metrics.MeanMetricWrapper(coverage, name="coverage", low=mask.low, high=mask.high)
+
+
+def _late_mask(model: keras.Model, config: Config, heads: Heads) -> list[keras.callbacks.Callback]:
+    if not config.mask_loss:
+        return []
+    return [LateMask(model.loss[next(iter(heads))], config.mask_loss.first_epoch(config.epochs))]
 
 
 def _callbacks(batches: Batches, out: Path, monitor: str) -> list[keras.callbacks.Callback]:
@@ -120,19 +182,26 @@ def _callbacks(batches: Batches, out: Path, monitor: str) -> list[keras.callback
     ]
 
 
-def _optimizer(config: Config, paces: list[float], steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(
+    config: Config, model: keras.Model, pretrained: list[keras.layers.Layer], steps: int
+) -> keras.optimizers.Optimizer:
     warmup = max(1, steps // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
         config.learning_rate / warmup, steps, warmup_target=config.learning_rate, warmup_steps=warmup
     )
-    optimizer = PacedAdamW(schedule, weight_decay=config.weight_decay, paces=paces)
+    paces = paces_of(model, pretrained, config.pretrained_pace)
+    optimizer = (
+        GCAdamW(schedule, weight_decay=config.weight_decay, paces=paces, axes=centralized_axes(model))
+        if config.gradient_centralization
+        else PacedAdamW(schedule, weight_decay=config.weight_decay, paces=paces)
+    )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embedding", "positions", "null"])
     return optimizer
 
 
-def _validation(users: Users, inputs: Collection[str], heads: Heads) -> tuple[Any, Any, Any]:
-    weights = {h: users.weights if m is None else users.weights * users.present[:, m] for h, m in heads.items()}
-    return users.inputs(inputs), dict.fromkeys(heads, users.female), weights
+def _validation(users: Users, names: Collection[str], heads: Heads, teacher: Teacher | None) -> tuple[Any, Any, Any]:
+    inputs = users.inputs(names)
+    return inputs, *users.targets(heads, teacher(inputs) if teacher else {})
 
 
 def _monitor(heads: Heads) -> str:

@@ -22,7 +22,7 @@ from training.data.nicknames import own_names
 from training.data.users import write_nicknames, write_users
 from training.evaluate import evaluate
 from training.model import load_model, predict_logits
-from training.train import train
+from training.train import Start, train
 
 NICKNAME = Config(backbone="", epochs=1, batch=16)
 
@@ -78,7 +78,7 @@ def test_a_run_is_written_and_evaluated(nicknames: Path, tmp_path: Path) -> None
     count = int((table["split"] == "train").sum())
     assert slices["all"]["users"] == slices["source nicknames"]["users"] == count
     assert {"nickname only", "nothing"} <= slices.keys()
-    assert json.loads((tmp_path / "evaluation_train.json").read_text())["slices"] == slices
+    assert json.loads((tmp_path / "evaluation_train" / "evaluation.json").read_text())["slices"] == slices
 
 
 def test_an_interrupted_run_goes_on_after_its_last_epoch(
@@ -128,7 +128,7 @@ def test_a_finished_run_starts_anew(nicknames: Path, tmp_path: Path) -> None:
 def test_both_towers_learn_from_drawn_users(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
     text = train(NICKNAME, nicknames, tmp_path / "text")
     config = Config(backbone="mobilenetv2", epochs=1, batch=16, learning_rate=0.0)
-    model = load_model(train(config, manifest, tmp_path / "fused", text=text))
+    model = load_model(train(config, manifest, tmp_path / "fused", Start(text=text)))
     towers = [trained.get_layer("text_tower").get_weights() for trained in (load_model(text), model)]
     assert all(np.array_equal(left, right) for left, right in zip(*towers, strict=True))
     users = prepare_users(read_manifest(manifest).head(5))

@@ -17,6 +17,11 @@ from genderprep.text import vocabulary
 
 from .manifest import ManifestError
 
+# Each output of a model and the modality that its loss needs; None = whatever is there.
+Heads = dict[str, int | None]
+# From inputs by contract name to what a trained model answers, by head.
+Teacher = Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]
+
 
 @dataclass(frozen=True)
 class Users:
@@ -36,9 +41,17 @@ class Users:
         every: dict[str, NDArray[Any]] = {IMAGE: self.images, TOKENS: self.tokens, PRESENT: self.present}
         return {name: every[name] for name in names}
 
-    def rows(self, chosen: NDArray[np.bool_]) -> "Users":
-        """Only the users where `chosen`, bool [N], holds."""
+    def rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Users":
+        """Only the chosen users: bool [N], or their positions."""
         return Users(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    def targets(self, heads: Heads, taught: dict[str, NDArray[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Targets and weights by head, those of a teacher's answers included.
+
+        A tower's own head learns nothing from users who lack its modality.
+        """
+        weights = {h: self.weights if m is None else self.weights * self.present[:, m] for h, m in heads.items()}
+        return dict.fromkeys(heads, self.female) | taught, weights | dict.fromkeys(taught, self.weights)
 
 
 def prepare_users(table: pd.DataFrame) -> Users:
@@ -76,10 +89,17 @@ class Batches(keras.utils.PyDataset):
     """Shuffled, augmented batches; the order and the dice depend on seed and epoch only."""
 
     def __init__(
-        self, users: Users, inputs: Collection[str], heads: dict[str, int | None], batch: int, seed: int
+        self,
+        users: Users,
+        inputs: Collection[str],
+        heads: Heads,
+        batch: int,
+        seed: int,
+        teacher: Teacher | None = None,
     ) -> None:
-        """`heads` names the model's outputs and the modality each sees (`None` = both)."""
+        """`heads` names the model's outputs and the modality each sees (`None` = both); a teacher adds heads."""
         super().__init__(workers=1)
+        self.teacher = teacher
         self.users, self.inputs, self.heads, self.batch, self.seed = users, inputs, heads, batch, seed
         self.augment = Augmentation()
         self.begin(0)
@@ -95,19 +115,13 @@ class Batches(keras.utils.PyDataset):
             TOKENS: lambda: drop_tokens(self.users.tokens[rows], self.augment.drop_token, dice),
             PRESENT: lambda: self.users.present[rows] & (dice.random((len(rows), 2)) >= self.augment.drop_modality),
         }
-        targets = dict.fromkeys(self.heads, self.users.female[rows])
-        weights = {head: self._weights(rows, modality) for head, modality in self.heads.items()}
-        return {name: prepare[name]() for name in self.inputs}, targets, weights
+        inputs = {name: prepare[name]() for name in self.inputs}
+        return inputs, *self.users.rows(rows).targets(self.heads, self.teacher(inputs) if self.teacher else {})
 
     def begin(self, epoch: int) -> None:
         """Shuffle for an epoch, counted from 0."""
         self.epoch = epoch
         self.order = np.random.default_rng((self.seed, epoch)).permutation(len(self.users))
-
-    def _weights(self, rows: NDArray[np.int64], modality: int | None) -> NDArray[np.float32]:
-        """A tower's own head learns nothing from users who lack its modality."""
-        weights = self.users.weights[rows]
-        return weights if modality is None else weights * self.users.present[rows, modality]
 
 
 def augment_images(images: NDArray[np.uint8], how: Augmentation, dice: np.random.Generator) -> NDArray[np.uint8]:
