@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics import summary, wilson_interval
+from .metrics import Summary, summary, wilson_interval
 
 Floats = NDArray[np.floating[Any]]
 Booleans = NDArray[np.bool_]
@@ -29,7 +29,7 @@ class Users:
         return float(np.maximum(self.posterior, 1 - self.posterior).mean())
 
 
-def measure(users: Users, probabilities: Floats) -> dict[str, float | int]:
+def measure(users: Users, probabilities: Floats) -> Summary:
     """The metrics of one model's P(female), [N], and how they stand to the ceiling.
 
     `leak` is True where the accuracy is more than three standard deviations above what the users' posteriors

@@ -1,31 +1,40 @@
-"""Measure a trained model on a split, overall and slice by slice.
+"""Measure a trained model on a split, overall and slice by slice, in numbers and pictures.
 
     python -m training.evaluate --run runs/mobilenet --data runs/data/manifest.csv
 
-Prints a table and writes `<run>/evaluation_<split>.json`.
+Prints a table and writes below `<run>/evaluation_<split>/` the numbers, `evaluation.json`, and as PNG
+`learning_curves`, `confusion`, `reliability`, `coverage`, `avatar_weights` and `gradcam`. What does not apply,
+such as the last two to the text tower alone, is not there.
 """
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import keras
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from genderprep.contract import LABELS
+
+from . import figures
 from .calibrate import sigmoid
 from .data.batches import Users, prepare_users
 from .data.manifest import SPLITS, ManifestError, read_manifest
-from .metrics import summary
-from .model import load_model, predict_logits
+from .gradcam import explain, overlay
+from .metrics import Summary, confusion, coverage_accuracy, expected_calibration_error, reliability, summary
+from .model import GENDER, load_model, predict_logits
 from .report import write_report
 
 SHOWN = {(True, True): "both", (True, False): "avatar only", (False, True): "nickname only", (False, False): "nothing"}
+EXPLAINED: Final = 8
 
 
-def evaluate(run: Path, manifest: Path, split: str) -> dict[str, dict[str, float | int]]:
-    """Evaluate `run/model.keras` with its fitted temperature; returns the slices and writes the JSON.
+def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
+    """Evaluate `run/model.keras` with its fitted temperature; returns the slices and writes JSON and pictures.
 
     Raises:
         ManifestError: the manifest cannot be used, or has no rows in the split.
@@ -36,20 +45,56 @@ def evaluate(run: Path, manifest: Path, split: str) -> dict[str, dict[str, float
     table = table[table["split"] == split]
     if table.empty:
         raise ManifestError(f"{manifest}: no rows in the split {split!r}")
-    users = prepare_users(table)
-    logits = predict_logits(load_model(run / "model.keras"), users)
-    slices = by_slice(table, users, sigmoid(logits / report["temperature"])[:, 0])
-    write_report(run / f"evaluation_{split}.json", manifest=manifest.name, split=split, slices=slices)
+    model, users = load_model(run / "model.keras"), prepare_users(table)
+    female = sigmoid(predict_logits(model, users) / report["temperature"])[:, 0]
+    slices, answers = by_slice(table, users, female), _answers(users, female)
+    out = run / f"evaluation_{split}"
+    write_report(out / "evaluation.json", manifest=manifest.name, split=split, slices=slices, answers=answers)
+    _save(draw(run, model, table, users, female), out)
     return slices
 
 
-def by_slice(table: pd.DataFrame, users: Users, female: NDArray[Any]) -> dict[str, dict[str, float | int]]:
+def by_slice(table: pd.DataFrame, users: Users, female: NDArray[Any]) -> dict[str, Summary]:
     """Metrics of P(female) over all users, by what a user shows, and by the source of the row."""
-    shown = np.array([SHOWN[bool(avatar), bool(nickname)] for avatar, nickname in users.present])
+    shown = _shown(users)
     groups = {"all": np.ones(len(users), np.bool_)}
     groups |= {name: shown == name for name in SHOWN.values() if (shown == name).any()}
     groups |= {f"source {name}": (table["source"] == name).to_numpy() for name in sorted(set(table["source"]))}
     return {name: summary(users.female[rows, 0], female[rows]) for name, rows in groups.items()}
+
+
+def draw(
+    run: Path, model: keras.Model, table: pd.DataFrame, users: Users, female: NDArray[Any]
+) -> dict[str, Figure | None]:
+    """Every picture by name, None where it does not apply; `female`: P(female), float [N]."""
+    labels, tells = users.female[:, 0], users.present.any(axis=1)
+    error = expected_calibration_error(labels, female)
+    pictures = {
+        "learning_curves": _learning_curves(run / "history.csv"),
+        "confusion": figures.confusion_matrix(confusion(labels, female, tells)),
+        "reliability": figures.reliability_diagram(reliability(labels, female), error),
+        "coverage": figures.coverage_curve(coverage_accuracy(labels, female, tells)) if tells.any() else None,
+        "avatar_weights": None,
+        "gradcam": None,
+    }
+    if GENDER not in model.output:
+        return pictures
+    weights = _avatar_weights(model, users)
+    strata = table["stratum"].fillna("").astype(str).to_numpy() if "stratum" in table else _shown(users)
+    rows = explained(table, users)
+    return pictures | {
+        "avatar_weights": figures.avatar_weights(weights, strata),
+        "gradcam": _gradcam(model, users.rows(rows), female[rows], weights[rows]) if rows.any() else None,
+    }
+
+
+def explained(table: pd.DataFrame, users: Users) -> NDArray[np.bool_]:
+    """Whose avatars Grad-CAM explains, bool [N]: the first eight drawn ones, or the first eight if none is drawn."""
+    avatars = users.present[:, 0]
+    drawn = avatars & (table["source"] == "drawn").to_numpy()
+    chosen = drawn if drawn.any() else avatars
+    first: NDArray[np.bool_] = chosen & (np.cumsum(chosen) <= EXPLAINED)
+    return first
 
 
 def main() -> None:
@@ -62,6 +107,48 @@ def main() -> None:
         print(pd.DataFrame(evaluate(args.run, args.data, args.split)).T.to_string())
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"evaluate: {exc}") from exc
+
+
+def _shown(users: Users) -> NDArray[np.str_]:
+    return np.array([SHOWN[bool(avatar), bool(nickname)] for avatar, nickname in users.present])
+
+
+def _answers(users: Users, female: NDArray[Any]) -> dict[str, dict[str, int]]:
+    """Users by truth, then by what the client says of them."""
+    counts = confusion(users.female[:, 0], female, users.present.any(axis=1)).tolist()
+    return {label: dict(zip(figures.SAID, row, strict=True)) for label, row in zip(LABELS, counts, strict=True)}
+
+
+def _learning_curves(history: Path) -> Figure | None:
+    written = history.is_file() and history.stat().st_size > 0
+    return figures.learning_curves(pd.read_csv(history)) if written else None
+
+
+def _avatar_weights(model: keras.Model, users: Users) -> NDArray[np.float32]:
+    _, weights = model.get_layer("fusion").output
+    answers = keras.Model(model.input, weights).predict(users.inputs(model.input), batch_size=64, verbose=0)
+    avatar: NDArray[np.float32] = answers[:, 0]
+    return avatar
+
+
+def _gradcam(model: keras.Model, users: Users, female: NDArray[Any], weights: NDArray[Any]) -> Figure:
+    heats = explain(model, users)
+    pictures = [np.hstack([image, overlay(image, heat)]) for image, heat in zip(users.images, heats, strict=True)]
+    captions = [
+        f"is {LABELS[int(label)]}, said {LABELS[int(p >= 0.5)]} {max(p, 1 - p):.2f}, avatar weighs {weight:.2f}"
+        for label, p, weight in zip(users.female[:, 0], female, weights, strict=True)
+    ]
+    return figures.picture_grid(pictures, captions, "Grad-CAM: what in the avatar speaks for the answer")
+
+
+def _save(pictures: dict[str, Figure | None], folder: Path) -> None:
+    """Write each as PNG; of what does not apply no picture of an earlier evaluation stays behind."""
+    for name, figure in pictures.items():
+        file = folder / f"{name}.png"
+        if figure:
+            figure.savefig(file, dpi=110)
+        else:
+            file.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

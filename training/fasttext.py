@@ -31,7 +31,7 @@ from genderprep.text import emoji_key, is_missing, segment
 
 from .config import ConfigError
 from .data.manifest import SPLITS, ManifestError, read_manifest
-from .metrics import summary
+from .metrics import Summary, summary
 from .report import write_report
 
 # The grid of the paper.
@@ -218,7 +218,7 @@ def choose(table: pd.DataFrame, config: FastTextConfig) -> tuple[FastText, dict[
     return models[max(accuracies, key=lambda rate: accuracies[rate])], accuracies
 
 
-def run(manifest: Path, out: Path, config: FastTextConfig) -> dict[str, dict[str, float | int]]:
+def run(manifest: Path, out: Path, config: FastTextConfig) -> dict[str, Summary]:
     """Train, choose the learning rate, write `out`; returns the metrics of validation and test.
 
     Raises:
@@ -300,7 +300,7 @@ def _female(rows: pd.DataFrame) -> NDArray[np.float64]:
     return (rows["gender"] == "female").to_numpy(np.float64)
 
 
-def _measure(model: FastText, rows: pd.DataFrame) -> dict[str, float | int]:
+def _measure(model: FastText, rows: pd.DataFrame) -> Summary:
     return summary(_female(rows), model.predict(rows["nickname"]))
 
 

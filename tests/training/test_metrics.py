@@ -5,8 +5,19 @@ import math
 import numpy as np
 import pytest
 
+from genderclient._client import DEFAULT_UNKNOWN_BELOW
 from training.calibrate import fit_temperature, sigmoid
-from training.metrics import auc, expected_calibration_error, log_loss, summary, wilson_interval
+from training.metrics import (
+    UNKNOWN_BELOW,
+    auc,
+    confusion,
+    coverage_accuracy,
+    expected_calibration_error,
+    log_loss,
+    reliability,
+    summary,
+    wilson_interval,
+)
 
 LABELS = np.array([1.0, 0.0, 1.0, 0.0])
 PROBABILITIES = np.array([0.9, 0.2, 0.4, 0.3])
@@ -47,6 +58,62 @@ def test_expected_calibration_error() -> None:
     # All in one bin: mean confidence .75, three of four right.
     assert expected_calibration_error(LABELS, PROBABILITIES, bins=1) == pytest.approx(0.0)
     assert expected_calibration_error(LABELS, LABELS) == 0
+
+
+def test_reliability() -> None:
+    # Confidences .9, .8, .6 (the only wrong one) and .7, in bins of a quarter.
+    counts, confidence, accuracy = reliability(LABELS, PROBABILITIES, bins=4)
+    assert counts.tolist() == [0, 0, 2, 2]
+    assert confidence == pytest.approx([math.nan, math.nan, 0.65, 0.85], nan_ok=True)
+    assert accuracy == pytest.approx([math.nan, math.nan, 0.5, 1.0], nan_ok=True)
+
+
+def test_a_sure_answer_is_in_the_last_bin() -> None:
+    assert reliability(LABELS, LABELS).counts.tolist() == [0] * 14 + [4]
+
+
+def test_confusion() -> None:
+    shown = np.array([True, True, True, True])
+    assert confusion(LABELS, PROBABILITIES, shown, unknown_below=0.0).tolist() == [[2, 0, 0], [1, 1, 0]]
+    assert confusion(LABELS, PROBABILITIES, shown, unknown_below=0.75).tolist() == [[1, 0, 1], [0, 1, 1]]
+    assert confusion(LABELS, PROBABILITIES, ~shown, unknown_below=0.0).tolist() == [[0, 0, 2], [0, 0, 2]]
+
+
+def test_a_probability_at_the_threshold_is_decided() -> None:
+    one = np.ones(1)
+    assert confusion(one, 0.75 * one, one == 1, unknown_below=0.75).tolist() == [[0, 0, 0], [0, 1, 0]]
+
+
+def test_the_default_threshold_is_that_of_the_client() -> None:
+    assert UNKNOWN_BELOW == DEFAULT_UNKNOWN_BELOW
+
+
+def test_coverage_accuracy() -> None:
+    thresholds, coverage, decided, correct = coverage_accuracy(LABELS, PROBABILITIES, np.ones(4, np.bool_))
+    assert thresholds == pytest.approx([0.9, 0.8, 0.7, 0.6])
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert decided.tolist() == [1, 2, 3, 4]
+    assert correct.tolist() == [1, 2, 3, 3]
+
+
+def test_coverage_accuracy_against_a_loop_with_ties_and_users_who_show_nothing() -> None:
+    dice = np.random.default_rng(3)
+    labels, shown = dice.integers(0, 2, 200).astype(float), dice.random(200) < 0.8
+    probabilities = dice.integers(0, 17, 200) / 16
+    curve = coverage_accuracy(labels, probabilities, shown)
+    assert curve.thresholds.tolist() == [x / 16 for x in range(16, 7, -1)]
+    for threshold, coverage, decided, correct in zip(*curve, strict=True):
+        said = [
+            (label, p)
+            for label, p, is_shown in zip(labels, probabilities, shown, strict=True)
+            if is_shown and max(p, 1 - p) >= threshold
+        ]
+        assert (decided, coverage) == (len(said), len(said) / 200)
+        assert correct == sum((p >= 0.5) == (label == 1) for label, p in said)
+
+
+def test_nobody_who_shows_anything_has_no_curve() -> None:
+    assert [len(column) for column in coverage_accuracy(LABELS, PROBABILITIES, np.zeros(4, np.bool_))] == [0] * 4
 
 
 def test_summary() -> None:
