@@ -1,0 +1,114 @@
+"""The table and the picture of `training.ablate`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from .benchmark import Users, mcnemar, measure
+from .report import write_report
+
+# P(female) of the test users by row and seed.
+Predictions = Mapping[str, Mapping[int, NDArray[np.float64]]]
+
+# Pairs whose difference is tested on the same users.
+PAIRS: Final = (
+    ("MobileNetV2", "attention, ImageNet"),
+    ("MobileNetV2, distilled", "attention, ImageNet"),
+    ("attention", "concat"),
+    ("attention, ImageNet", "attention"),
+)
+
+
+def write(
+    users: Users, predictions: Predictions, article: Mapping[str, str], manifest: Path, results: Path
+) -> dict[str, Any]:
+    """Write `ablation.json`, `.md` and `.png` to the folder `results`; returns the rows and pairs."""
+    rows = {
+        name: {seed: measure(users, female) for seed, female in by_seed.items()}
+        for name, by_seed in predictions.items()
+    }
+    found = {
+        "ceiling": round(users.ceiling, 4),
+        "rows": rows,
+        "mcnemar": [_pair(users, predictions, *pair) for pair in PAIRS if set(pair) <= predictions.keys()],
+    }
+    write_report(results / "ablation.json", manifest=manifest.name, **found)
+    (results / "ablation.md").write_text(markdown(found, article), encoding="utf-8")
+    chart(found).savefig(results / "ablation.png", dpi=110)
+    return found
+
+
+def markdown(found: Mapping[str, Any], article: Mapping[str, str]) -> str:
+    """The document, from what `write` put into `ablation.json`."""
+    columns = ("", "article", "accuracy", "of the ceiling", "where anybody can tell", "AUC", "ECE")
+    lines = [_line(name, article.get(name, ""), list(rows.values())) for name, rows in found["rows"].items()]
+    pairs = [
+        f"- {p['row']} against {p['against']}, seed {p['seed']}: {p['difference']:+.1%}, p = {p['p']:.2g}"
+        for p in found["mcnemar"]
+    ]
+    leaks = [name for name, rows in found["rows"].items() if any(row["leak"] for row in rows.values())]
+    return f"""# The article's story, retold on users whose ceiling is known
+
+Written by `python -m training.ablate`, like `ablation.json` beside it, which has machine, date and versions. Synthetic
+users of `training.data.synthesize`; the ceiling of the test split is {found["ceiling"]:.1%}. Accuracy with its 95 %
+interval; of several seeds the mean, and the interval of the first.
+
+| {" | ".join(columns)} |
+|{"---|" * len(columns)}
+{chr(10).join(lines)}
+
+The same users, paired (McNemar, exact):
+
+{chr(10).join(pairs) or "- not both rows of any pair are trained yet"}
+
+Above the ceiling by more than chance, which would be a leak: {", ".join(leaks) or "none"}.
+"""
+
+
+def chart(found: Mapping[str, Any]) -> Figure:
+    """Accuracy of every row with its interval, against the ceiling."""
+    names = list(found["rows"])
+    firsts = [next(iter(rows.values())) for rows in found["rows"].values()]
+    accuracy = np.array([_mean("accuracy", list(rows.values())) for rows in found["rows"].values()])
+    reach = np.abs(np.array([[row["accuracy_low"], row["accuracy_high"]] for row in firsts]).T - accuracy)
+    figure = Figure(figsize=(9, 0.45 * len(names) + 1.4), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(names, accuracy, xerr=reach, color="#72b7b2", error_kw={"ecolor": "#333333", "capsize": 3})
+    axes.axvline(found["ceiling"], color="#e45756", linestyle="--", label=f"ceiling {found['ceiling']:.1%}")
+    axes.axvline(0.5, color="#999999", linestyle=":", label="tossing a coin")
+    for position, value in enumerate(accuracy):
+        axes.text(0.505, position, f"{value:.1%}", va="center", fontsize=9)
+    axes.invert_yaxis()
+    axes.set(xlim=(0.45, 1), xlabel="accuracy on the test users, 95 % interval")
+    axes.legend(loc="lower right", frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _line(name: str, article: str, rows: list[dict[str, Any]]) -> str:
+    first = rows[0]
+    cells = (
+        name,
+        article,
+        f"{_mean('accuracy', rows):.1%} ({first['accuracy_low']:.1%} to {first['accuracy_high']:.1%})",
+        f"{_mean('share_of_ceiling', rows):.1%}",
+        f"{_mean('determinable_accuracy', rows):.1%}",
+        f"{_mean('auc', rows):.3f}",
+        f"{_mean('ece', rows):.3f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _mean(metric: str, rows: list[dict[str, Any]]) -> float:
+    return float(np.mean([row[metric] for row in rows]))
+
+
+def _pair(users: Users, predictions: Predictions, row: str, against: str) -> dict[str, Any]:
+    seed = min(predictions[row].keys() & predictions[against].keys())
+    one, other = ((predictions[name][seed] >= 0.5) == users.female for name in (row, against))
+    difference = round(float(one.mean() - other.mean()), 4)
+    return {"row": row, "against": against, "seed": seed, "difference": difference, "p": mcnemar(one, other)}
