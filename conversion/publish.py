@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genderprep import PrepMismatch, check_probes, prep_digest
-from genderprep.contract import PROBABILITIES
+from genderprep.contract import IMAGE_SIZE, PROBABILITIES
 from genderprep.digest import METADATA_KEY
 from training.data.batches import Users, prepare_users
 from training.data.manifest import ManifestError, read_manifest
@@ -80,6 +80,9 @@ def main() -> None:
 def _check_preprocessing(report: dict[str, Any], repository: Path) -> None:
     check_probes()
     expected = prep_digest()
+    size = report["config"].get("image_size", IMAGE_SIZE)
+    if size != IMAGE_SIZE:
+        raise PrepMismatch(f"the model was trained at {size} pixels, {IMAGE_SIZE} are served; train it again")
     if report[METADATA_KEY] != expected:
         raise PrepMismatch(
             f"the model was trained with preprocessing {report[METADATA_KEY][:12]}, this code is {expected[:12]}; "

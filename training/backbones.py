@@ -12,8 +12,6 @@ from genderprep.contract import IMAGE_SIZE
 from .config import ConfigError
 from .layers import CBAM
 
-_INPUT: Final = (IMAGE_SIZE, IMAGE_SIZE, 3)
-
 FINE_TUNING_MOMENTUM: Final = 0.9
 
 # The outputs of DenseNet121's dense blocks, which CBAM follows.
@@ -33,11 +31,12 @@ _BUILDERS: Final[dict[str, Callable[..., keras.Model]]] = {
 }
 
 
-def build_trunk(name: str, cbam: bool = False) -> keras.Model:
+def build_trunk(name: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
     """A trunk without classifier: uint8 [B, S, S, 3] to float [B, C], normalisation included.
 
     Args:
         name: `densenet121` or `mobilenetv2`.
+        size: S, in pixels.
         cbam: with attention (arXiv 1807.06521) after each dense block of DenseNet121.
 
     Raises:
@@ -48,9 +47,9 @@ def build_trunk(name: str, cbam: bool = False) -> keras.Model:
     if cbam and name != "densenet121":
         raise ConfigError(f"cbam goes with densenet121, whose dense blocks it follows, not with {name!r}")
     scale, offset = _SCALES[name]
-    image = keras.Input(_INPUT, dtype="uint8", name="pixels")
+    image = keras.Input((size, size, 3), dtype="uint8", name="pixels")
     normalised = keras.layers.Rescaling(scale.tolist(), offset.tolist())(image)
-    network = _BUILDERS[name](include_top=False, weights=None, pooling="avg", input_shape=_INPUT)
+    network = _BUILDERS[name](include_top=False, weights=None, pooling="avg", input_shape=(size, size, 3))
     trunk = _with_cbam(network) if cbam else network
     return keras.Model(image, trunk(normalised), name="trunk")
 

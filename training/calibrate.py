@@ -35,7 +35,7 @@ def calibrate(run: Path, config: Config, manifest: Path) -> None:
     train, validation = (table[table["split"] == split] for split in ("train", "validation"))
     if train.empty or validation.empty:
         raise ManifestError(f"{manifest}: calibration needs rows in the splits 'train' and 'validation'")
-    users = prepare_users(validation)
+    users = prepare_users(validation, config.image_size)
     logits = predict_logits(load_model(run / "model.keras"), users)
     temperature = fit_temperature(logits, users.female)
     write_report(

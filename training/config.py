@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genderprep.contract import IMAGE_SIZE
+
 
 class ConfigError(ValueError):
     """A config or a file of weights cannot be used; the message names the file and what it lacks."""
@@ -47,6 +49,7 @@ class Config:
     label_smoothing: float = 0.05
     auxiliary_loss: float = 0.3
     seed: int = 1
+    image_size: int = IMAGE_SIZE
     text: bool = True
     fusion: str = "attention"
     mask_loss: MaskLoss | None = None

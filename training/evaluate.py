@@ -26,7 +26,7 @@ from .data.batches import Users, prepare_users
 from .data.manifest import SPLITS, ManifestError, read_manifest
 from .gradcam import explain, overlay
 from .metrics import Summary, confusion, coverage_accuracy, expected_calibration_error, reliability, summary
-from .model import GENDER, load_model, predict_logits
+from .model import GENDER, image_size, load_model, predict_logits
 from .report import write_report
 
 SHOWN = {(True, True): "both", (True, False): "avatar only", (False, True): "nickname only", (False, False): "nothing"}
@@ -45,7 +45,8 @@ def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
     table = table[table["split"] == split]
     if table.empty:
         raise ManifestError(f"{manifest}: no rows in the split {split!r}")
-    model, users = load_model(run / "model.keras"), prepare_users(table)
+    model = load_model(run / "model.keras")
+    users = prepare_users(table, image_size(model))
     female = sigmoid(predict_logits(model, users) / report["temperature"])[:, 0]
     slices, answers = by_slice(table, users, female), _answers(users, female)
     out = run / f"evaluation_{split}"

@@ -54,10 +54,10 @@ def build_text_tower(size: int = 128, layers: int = 4, heads: int = 4, feed_forw
     return keras.Model(tokens, features, name="text_tower")
 
 
-def build_image_tower(backbone: str, cbam: bool = False) -> keras.Model:
+def build_image_tower(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
     """Pixels, uint8 [B, S, S, 3], to features, float [B, 256]."""
-    trunk = build_trunk(backbone, cbam)
-    pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name="pixels")
+    trunk = build_trunk(backbone, size, cbam)
+    pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
     features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(trunk(pixels))
     return keras.Model(pixels, features, name="image_tower")
 
@@ -69,15 +69,21 @@ def build_nickname_model() -> keras.Model:
     return keras.Model({TOKENS: tokens}, {NICKNAME_ONLY: logit}, name="nickname")
 
 
-def build_avatar_model(backbone: str, cbam: bool = False) -> keras.Model:
+def build_avatar_model(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
     """The image tower alone: `IMAGE` to its own logit."""
-    image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name=IMAGE)
-    logit = keras.layers.Dense(1, name=AVATAR_ONLY)(build_image_tower(backbone, cbam)(image))
+    image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
+    logit = keras.layers.Dense(1, name=AVATAR_ONLY)(build_image_tower(backbone, size, cbam)(image))
     return keras.Model({IMAGE: image}, {AVATAR_ONLY: logit}, name="avatar")
 
 
 def build_fused_model(
-    backbone: str, dropout: float = 0.2, *, fusion: str = "attention", cbam: bool = False, hand_features: bool = False
+    backbone: str,
+    *,
+    size: int = IMAGE_SIZE,
+    fusion: str = "attention",
+    cbam: bool = False,
+    hand_features: bool = False,
+    dropout: float = 0.2,
 ) -> keras.Model:
     """Both towers and their fusion, for training.
 
@@ -91,10 +97,10 @@ def build_fused_model(
     """
     if fusion not in _FUSIONS:
         raise ConfigError(f"fusion {fusion!r} is not one of {', '.join(_FUSIONS)}")
-    image = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), dtype="uint8", name=IMAGE)
+    image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
     present = keras.Input((2,), dtype="bool", name=PRESENT)
-    avatar, nickname = build_image_tower(backbone, cbam)(image), build_text_tower()(tokens)
+    avatar, nickname = build_image_tower(backbone, size, cbam)(image), build_text_tower()(tokens)
     features, _ = _FUSIONS[fusion](name="fusion")([avatar, nickname, present])
     if hand_features:
         counts = HandFeatures(name="hand_features")([tokens, present])
@@ -127,6 +133,12 @@ def load_model(file: Path) -> keras.Model:
     if not file.is_file():
         raise FileNotFoundError(f"no trained model {file}; `python -m training.train` writes it")
     return keras.saving.load_model(file, compile=False)
+
+
+def image_size(model: keras.Model) -> int:
+    """The S of the avatars that a model takes; the contract's for the text tower alone."""
+    size: int = model.input[IMAGE].shape[1] if IMAGE in model.input else IMAGE_SIZE
+    return size
 
 
 def predict_logits(model: keras.Model, users: Users) -> NDArray[np.float64]:

@@ -59,7 +59,7 @@ def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> 
         ConfigError: the config asks for what there is not, or the weights are of another network.
     """
     keras.utils.set_random_seed(config.seed)
-    users = {split: _users(manifest, split) for split in ("train", "validation")}
+    users = {split: _users(manifest, split, config.image_size) for split in ("train", "validation")}
     model, pretrained = _build(config, start)
     heads = _heads(config)
     teacher = Teacher(start.teacher) if start.teacher else None
@@ -94,12 +94,12 @@ def main() -> None:
         raise SystemExit(f"train: {exc}") from exc
 
 
-def _users(manifest: Path, split: str) -> Users:
+def _users(manifest: Path, split: str, size: int) -> Users:
     table = read_manifest(manifest)
     rows = table[table["split"] == split]
     if rows.empty:
         raise ManifestError(f"{manifest}: no rows in the split {split!r}")
-    return prepare_users(rows)
+    return prepare_users(rows, size)
 
 
 def _heads(config: Config) -> Heads:
@@ -112,9 +112,13 @@ def _model(config: Config) -> keras.Model:
     if not config.backbone:
         return build_nickname_model()
     if not config.text:
-        return build_avatar_model(config.backbone, config.cbam)
+        return build_avatar_model(config.backbone, config.image_size, config.cbam)
     return build_fused_model(
-        config.backbone, fusion=config.fusion, cbam=config.cbam, hand_features=config.hand_features
+        config.backbone,
+        size=config.image_size,
+        fusion=config.fusion,
+        cbam=config.cbam,
+        hand_features=config.hand_features,
     )
 
 

@@ -136,6 +136,13 @@ def test_a_failure_while_writing_leaves_nothing(
     assert [file.name for file in (repository / "mobilenet").iterdir()] == ["config.pbtxt"]
 
 
+def test_only_the_size_that_is_served_is_published(run: Path, manifest: Path, repository: Path) -> None:
+    config = json.loads((run / "report.json").read_text())["config"]
+    change_report(run, config=config | {"image_size": 96})
+    with pytest.raises(PrepMismatch, match="trained at 96 pixels, 128 are served"):
+        publish(run, manifest, "mobilenet", repository)
+
+
 def test_command_ends_with_one_line(
     run: Path, manifest: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

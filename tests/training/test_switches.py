@@ -20,7 +20,7 @@ from training.backbones import DENSE_BLOCKS
 from training.config import Config, ConfigError, MaskLoss
 from training.data.batches import Users, prepare_users
 from training.data.manifest import read_manifest, write_manifest
-from training.model import AVATAR_ONLY, build_fused_model, load_model, predict_logits, serving_model
+from training.model import AVATAR_ONLY, build_fused_model, image_size, load_model, predict_logits, serving_model
 from training.optimizers import GCAdamW
 from training.train import Start, train
 
@@ -32,6 +32,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "hand concat": {"hand_features": True, "fusion": "concat"},
     "centralized": {"gradient_centralization": True},
     "image alone": {"text": False},
+    "small": {"image_size": 64},
 }
 LOAD = "import sys, pathlib; from training.model import load_model; print(load_model(pathlib.Path(sys.argv[1])).name)"
 
@@ -66,9 +67,11 @@ def config_with(values: dict[str, Any]) -> Config:
 
 
 @pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
-def test_a_run_with(values: dict[str, Any], manifest: Path, users: Users, tmp_path: Path) -> None:
+def test_a_run_with(values: dict[str, Any], manifest: Path, tmp_path: Path) -> None:
     file = train(config_with(values), manifest, tmp_path)
-    logits = predict_logits(load_model(file), users)
+    model = load_model(file)
+    users = prepare_users(read_manifest(manifest), image_size(model))
+    logits = predict_logits(model, users)
     assert logits.shape == (32, 1)
     assert np.isfinite(logits).all()
     report = json.loads((tmp_path / "report.json").read_text())

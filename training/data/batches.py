@@ -54,19 +54,19 @@ class Users:
         return dict.fromkeys(heads, self.female) | taught, weights | dict.fromkeys(taught, self.weights)
 
 
-def prepare_users(table: pd.DataFrame) -> Users:
-    """Prepare every row of a checked manifest.
+def prepare_users(table: pd.DataFrame, size: int = IMAGE_SIZE) -> Users:
+    """Prepare every row of a checked manifest, avatars at S = `size`.
 
     Raises:
         ManifestError: an avatar cannot be read or decoded; the message names row and file.
     """
-    images = np.zeros((len(table), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    images = np.zeros((len(table), size, size, 3), np.uint8)
     tokens = np.zeros((len(table), *prepare_text(b"")[0].shape), np.int32)
     present = np.zeros((len(table), 2), np.bool_)
     rows = zip(table.index, table["avatar"], table["nickname"], strict=True)
     for position, (row, avatar, nickname) in enumerate(tqdm(rows, "prepare", len(table), unit="user", mininterval=1)):
         try:
-            images[position], present[position, 0] = prepare_image(Path(avatar).read_bytes() if avatar else b"")
+            images[position], present[position, 0] = prepare_image(Path(avatar).read_bytes() if avatar else b"", size)
             tokens[position], present[position, 1] = prepare_text(nickname.encode())
         except (InvalidInput, OSError) as exc:
             raise ManifestError(f"row {row}: {avatar or 'nickname'}: {exc}") from exc

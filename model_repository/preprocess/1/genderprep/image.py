@@ -32,18 +32,19 @@ _TURNS: Final = {
 }
 
 
-def prepare_image(avatar: bytes) -> tuple[Pixels, bool]:
+def prepare_image(avatar: bytes, size: int = IMAGE_SIZE) -> tuple[Pixels, bool]:
     """Decode an encoded avatar (JPEG, PNG, WebP, GIF or BMP; the first frame of an animation).
 
-    Returns the pixels, uint8 [S, S, 3] RGB, and whether there is an avatar at all: empty bytes and
-    the grey default avatar count as missing.
+    Returns the largest centred square as pixels, uint8 [S, S, 3] RGB, and whether there is an avatar at
+    all: empty bytes and the grey default avatar count as missing. `size` is S; experiments may train at
+    another than is served.
 
     Raises:
         InvalidAvatar: not an image, truncated, or over the limits of `contract`.
     """
     if not avatar:
-        return np.zeros((IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), False
-    pixels = np.asarray(_fit(_decode(avatar)))
+        return np.zeros((size, size, 3), np.uint8), False
+    pixels = np.asarray(ImageOps.fit(_decode(avatar, size), (size, size), method=_FILTER))
     return pixels, not is_default_avatar(pixels)
 
 
@@ -65,14 +66,14 @@ def is_default_avatar(pixels: Pixels) -> bool:
     return light and bool(share_of_level[first] + rest[second] >= 0.9)
 
 
-def _decode(avatar: bytes) -> Image.Image:
+def _decode(avatar: bytes, size: int) -> Image.Image:
     if len(avatar) > MAX_AVATAR_BYTES:
         raise InvalidAvatar(f"{len(avatar)} bytes, the limit is {MAX_AVATAR_BYTES}")
     try:
         image = Image.open(BytesIO(avatar), formats=AVATAR_FORMATS)
         _check_pixels(image)
         # JPEG only: decode at the smallest eighth that still leaves twice the pixels to resize from.
-        image.draft(None, (2 * IMAGE_SIZE, 2 * IMAGE_SIZE))
+        image.draft(None, (2 * size, 2 * size))
         image.load()
         return _to_rgb(_upright(image))
     except InvalidAvatar:
@@ -108,8 +109,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image).convert("RGB")
     return image.convert("RGB")
-
-
-def _fit(image: Image.Image) -> Image.Image:
-    """The largest centred square, resized to S x S."""
-    return ImageOps.fit(image, (IMAGE_SIZE, IMAGE_SIZE), method=_FILTER)
