@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from genderprep.contract import IMAGE_SIZE
 
@@ -31,6 +31,25 @@ class MaskLoss:
 
 
 @dataclass(frozen=True)
+class Augmentation:
+    """What training does to a batch. Shares of the users (or tokens) that it meets, or how far it goes at most."""
+
+    drop_modality: float = 0.15
+    drop_token: float = 0.05
+    flip: float = 0.5
+    shift_pixels: int = 8
+    zoom: float = 0.0
+    blur: float = 0.0
+    colour: float = 0.15
+    saturation: float = 0.0
+
+
+LIGHT: Final = Augmentation()
+# For photographs of which there are few: other crops, sharpness and colours at every sight.
+STRONG: Final = Augmentation(zoom=0.35, blur=0.3, colour=0.25, saturation=0.8)
+
+
+@dataclass(frozen=True)
 class Config:
     """One supervised run. `backbone` is empty for the text tower alone, `text` false for the image tower alone.
 
@@ -50,6 +69,7 @@ class Config:
     auxiliary_loss: float = 0.3
     seed: int = 1
     image_size: int = IMAGE_SIZE
+    augmentation: Augmentation = LIGHT
     text: bool = True
     fusion: str = "attention"
     mask_loss: MaskLoss | None = None
@@ -68,8 +88,9 @@ class Config:
 
 def config_from(values: Mapping[str, Any]) -> Config:
     """A config as `report.json` has it."""
-    mask_loss = values.get("mask_loss")
-    return Config(**{**values, "mask_loss": MaskLoss(**mask_loss) if mask_loss else None})
+    nested = {"mask_loss": MaskLoss, "augmentation": Augmentation}
+    built = {name: kind(**values[name]) for name, kind in nested.items() if values.get(name)}
+    return Config(**{**values, **built})
 
 
 def load_config(file: Path) -> Config:

@@ -64,7 +64,7 @@ def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> 
     heads = _heads(config)
     teacher = Teacher(start.teacher) if start.teacher else None
     batch = min(config.batch, len(users["train"]))
-    batches = Batches(users["train"], model.input, heads, batch, config.seed, teacher)
+    batches = Batches(users["train"], model.input, heads, batch, config.seed, teacher, config.augmentation)
     optimizer = _optimizer(config, model, pretrained, steps=config.epochs * len(batches))
     _compile(model, config, heads, optimizer, taught=teacher is not None)
     out.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.pictures import encode
-from training.data.batches import Augmentation, Batches, Users, augment_images, drop_tokens, prepare_users
+from training.config import Augmentation
+from training.data.batches import Batches, Users, augment_images, drop_tokens, prepare_users
 from training.data.drawing import draw_default_avatar, draw_portrait
 from training.data.manifest import ManifestError
 
@@ -145,6 +146,30 @@ def test_recolouring_stays_within_its_range() -> None:
     assert 79 <= found.min() < 85
     assert 115 < found.max() <= 120
     assert augmented(np.full_like(images, 255), colour=0.2).max() == 255
+
+
+def test_zoom_enlarges_what_it_shows() -> None:
+    images = np.zeros((30, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    images[:, 44:84, 44:84] = 255
+    shares = (augmented(images, zoom=0.35) / 255).mean(axis=(1, 2, 3)) / (images[0] / 255).mean()
+    assert 0.99 < shares.min() < 1.3
+    assert 1.8 < shares.max() < 1 / 0.65**2 + 0.01
+
+
+def test_blur_meets_its_share_of_the_pictures() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (200, 32, 32, 3), np.uint8)
+    spread = augmented(images, blur=0.3).std(axis=(1, 2, 3)) / images.std(axis=(1, 2, 3))
+    assert (spread < 0.9).mean() == pytest.approx(0.3, abs=0.1)
+    np.testing.assert_array_equal(augmented(images, blur=0.0), images)
+
+
+def test_saturation_goes_from_grey_to_gaudy_and_keeps_the_brightness() -> None:
+    images = np.tile(np.array([120, 100, 80], np.uint8), (100, 8, 8, 1))
+    found = augmented(images, saturation=1.0).astype(float)
+    contrast = np.ptp(found, axis=-1)[:, 0, 0]
+    assert contrast.min() < 4
+    assert 72 < contrast.max() <= 80
+    assert np.abs(found.mean(axis=-1) - 100).max() <= 1
 
 
 def table(**columns: list[Any]) -> pd.DataFrame:

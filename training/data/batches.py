@@ -3,19 +3,23 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from genderprep import InvalidInput, prepare_image, prepare_text
 from genderprep.contract import IMAGE, IMAGE_SIZE, PAD, PRESENT, TOKENS, UNK
 from genderprep.text import vocabulary
 
+from ..config import LIGHT, Augmentation
 from .manifest import ManifestError
+
+_SMOOTH: Final = Image.Resampling.BILINEAR
 
 # Each output of a model and the modality that its loss needs; None = whatever is there.
 Heads = dict[str, int | None]
@@ -74,17 +78,6 @@ def prepare_users(table: pd.DataFrame, size: int = IMAGE_SIZE) -> Users:
     return Users(images, tokens, present, female, table["weight"].to_numpy(np.float32))
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """What training does to a batch; the probabilities are per user (or per token)."""
-
-    drop_modality: float = 0.15
-    drop_token: float = 0.05
-    flip: float = 0.5
-    shift_pixels: int = 8
-    colour: float = 0.15
-
-
 class Batches(keras.utils.PyDataset):
     """Shuffled, augmented batches; the order and the dice depend on seed and epoch only."""
 
@@ -96,12 +89,13 @@ class Batches(keras.utils.PyDataset):
         batch: int,
         seed: int,
         teacher: Teacher | None = None,
+        augment: Augmentation = LIGHT,
     ) -> None:
         """`heads` names the model's outputs and the modality each sees (`None` = both); a teacher adds heads."""
         super().__init__(workers=1)
         self.teacher = teacher
         self.users, self.inputs, self.heads, self.batch, self.seed = users, inputs, heads, batch, seed
-        self.augment = Augmentation()
+        self.augment = augment
         self.begin(0)
 
     def __len__(self) -> int:
@@ -125,17 +119,36 @@ class Batches(keras.utils.PyDataset):
 
 
 def augment_images(images: NDArray[np.uint8], how: Augmentation, dice: np.random.Generator) -> NDArray[np.uint8]:
-    """Flip, shift (edges repeat) and recolour uint8 [B, S, S, 3], each picture by itself."""
-    pad = how.shift_pixels
-    padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="edge")
+    """Flip, shift (edges repeat), zoom, blur and recolour uint8 [B, S, S, 3], each picture by itself."""
+    pad, size = how.shift_pixels, images.shape[1]
     result = np.empty_like(images)
-    size = images.shape[1]
-    for index, picture in enumerate(padded):
+    for index, picture in enumerate(np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="edge")):
         x, y = dice.integers(0, 2 * pad + 1, 2)
         window = picture[y : y + size, x : x + size]
-        result[index] = window[:, ::-1] if dice.random() < how.flip else window
+        window = window[:, ::-1] if dice.random() < how.flip else window
+        result[index] = _retake(window, how, dice) if how.zoom or how.blur else window
+    return _recolour(result, how, dice)
+
+
+def _retake(picture: NDArray[np.uint8], how: Augmentation, dice: np.random.Generator) -> NDArray[np.uint8]:
+    """From closer by, and some of them by way of a small copy."""
+    size = len(picture)
+    side = size * (1 - dice.uniform(0, how.zoom))
+    x, y = dice.uniform(0, size - side, 2)
+    small = round(size * dice.uniform(0.25, 0.6)) if dice.random() < how.blur else size
+    closer = Image.fromarray(picture).resize((small, small), _SMOOTH, box=(x, y, x + side, y + side))
+    return np.array(closer.resize((size, size), _SMOOTH))
+
+
+def _recolour(images: NDArray[np.uint8], how: Augmentation, dice: np.random.Generator) -> NDArray[np.uint8]:
+    """Each channel brighter or darker, all together nearer to grey or farther from it."""
     gain = dice.uniform(1 - how.colour, 1 + how.colour, (len(images), 1, 1, 3)).astype(np.float32)
-    return np.clip(result * gain, 0, 255).astype(np.uint8)
+    coloured = images * gain
+    if how.saturation:
+        strength = dice.uniform(1 - how.saturation, 1 + how.saturation, (len(images), 1, 1, 1)).astype(np.float32)
+        grey = coloured.mean(axis=-1, keepdims=True)
+        coloured = grey + strength * (coloured - grey)
+    return np.clip(coloured, 0, 255).astype(np.uint8)
 
 
 def drop_tokens(tokens: NDArray[np.int32], probability: float, dice: np.random.Generator) -> NDArray[np.int32]:
