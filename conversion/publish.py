@@ -24,10 +24,10 @@ from genderprep.contract import IMAGE_SIZE, PROBABILITIES
 from genderprep.digest import METADATA_KEY
 from training.data.batches import Users, prepare_users
 from training.data.manifest import ManifestError, read_manifest
-from training.evaluate import by_slice
-from training.metrics import summary
+from training.metrics import decided, summary
 from training.model import load_model, serving_model
 from training.report import write_report
+from training.slices import by_slice
 
 from .export import stamp, to_onnx
 from .parity import NotEqual, answer, check_parity
@@ -122,8 +122,14 @@ def _convert(
     gate = _gate(users.female[:, 0], fp32_answers[PROBABILITIES][:, 1], female)
     sizes = {"fp32_bytes": fp32.ByteSize(), "int8_bytes": int8.ByteSize()}
     test = (held_out["split"] == "test").to_numpy()
-    slices = by_slice(held_out[test], users.rows(test), female[test])
-    return int8, {"parity_max_difference": parity, **gate, **sizes, "int8_test": slices}
+    tested, threshold = users.rows(test), report["unknown_below"]
+    share, right = decided(tested.female[:, 0], female[test], tested.present.any(axis=1), threshold)
+    measured = {
+        "unknown_below": threshold,
+        "int8_test_decided": {"share": round(share, 4), "right": None if np.isnan(right) else round(right, 4)},
+        "int8_test": by_slice(held_out[test], tested, female[test]),
+    }
+    return int8, {"parity_max_difference": parity, **gate, **sizes, **measured}
 
 
 def _gate(labels: NDArray[Any], fp32: NDArray[Any], int8: NDArray[Any]) -> dict[str, Any]:

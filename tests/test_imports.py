@@ -43,7 +43,7 @@ LIBRARIES: dict[str, set[str]] = {
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
     "training/losses.py": {"keras"},
     "training/optimizers.py": {"keras"},
-    "training/metrics.py": {"numpy"},
+    "training/metrics.py": {"numpy", "genderprep.contract"},
 }
 
 

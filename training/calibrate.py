@@ -19,7 +19,7 @@ from genderprep import prep_digest
 from .config import Config, config_from
 from .data.batches import prepare_users
 from .data.manifest import ManifestError, read_manifest
-from .metrics import log_loss, summary
+from .metrics import log_loss, summary, threshold_for
 from .model import load_model, predict_logits
 from .report import write_report
 
@@ -38,6 +38,7 @@ def calibrate(run: Path, config: Config, manifest: Path) -> None:
     users = prepare_users(validation, config.image_size)
     logits = predict_logits(load_model(run / "model.keras"), users)
     temperature = fit_temperature(logits, users.female)
+    labels, female = users.female[:, 0], sigmoid(logits / temperature)[:, 0]
     write_report(
         run / "report.json",
         config=config,
@@ -45,7 +46,8 @@ def calibrate(run: Path, config: Config, manifest: Path) -> None:
         prep_digest=prep_digest(),
         temperature=round(temperature, 4),
         prior_female=round(float(np.average(train["gender"] == "female", weights=train["weight"])), 4),
-        validation=summary(users.female[:, 0], sigmoid(logits / temperature)[:, 0]),
+        unknown_below=threshold_for(config.precision, labels, female, users.present.any(axis=1)),
+        validation=summary(labels, female),
     )
 
 

@@ -55,6 +55,9 @@ class Config:
 
     `fusion` (`attention` or `concat`) and `hand_features` need both towers, `cbam` needs DenseNet121.
 
+    `precision` is the share of the decided users that shall be right: whoever is less sure than takes that is
+    `unknown`.
+
     Raises:
         ConfigError: there is no tower, or a switch without the towers that it needs.
     """
@@ -67,6 +70,7 @@ class Config:
     weight_decay: float = 1e-4
     label_smoothing: float = 0.05
     auxiliary_loss: float = 0.3
+    precision: float = 0.95
     seed: int = 1
     image_size: int = IMAGE_SIZE
     augmentation: Augmentation = LIGHT

@@ -25,11 +25,11 @@ from .calibrate import sigmoid
 from .data.batches import Users, prepare_users
 from .data.manifest import SPLITS, ManifestError, read_manifest
 from .gradcam import explain, overlay
-from .metrics import Summary, confusion, coverage_accuracy, expected_calibration_error, reliability, summary
+from .metrics import Summary, confusion, coverage_accuracy, expected_calibration_error, reliability
 from .model import GENDER, image_size, load_model, predict_logits
 from .report import write_report
+from .slices import by_slice, shown
 
-SHOWN = {(True, True): "both", (True, False): "avatar only", (False, True): "nickname only", (False, False): "nothing"}
 EXPLAINED: Final = 8
 
 
@@ -48,40 +48,34 @@ def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
     model = load_model(run / "model.keras")
     users = prepare_users(table, image_size(model))
     female = sigmoid(predict_logits(model, users) / report["temperature"])[:, 0]
-    slices, answers = by_slice(table, users, female), _answers(users, female)
+    unknown_below = report["unknown_below"]
+    slices, answers = by_slice(table, users, female), _answers(users, female, unknown_below)
     out = run / f"evaluation_{split}"
     write_report(out / "evaluation.json", manifest=manifest.name, split=split, slices=slices, answers=answers)
-    _save(draw(run, model, table, users, female), out)
+    _save(draw(run, model, table, users, female, unknown_below), out)
     return slices
 
 
-def by_slice(table: pd.DataFrame, users: Users, female: NDArray[Any]) -> dict[str, Summary]:
-    """Metrics of P(female) over all users, by what a user shows, and by the source of the row."""
-    shown = _shown(users)
-    groups = {"all": np.ones(len(users), np.bool_)}
-    groups |= {name: shown == name for name in SHOWN.values() if (shown == name).any()}
-    groups |= {f"source {name}": (table["source"] == name).to_numpy() for name in sorted(set(table["source"]))}
-    return {name: summary(users.female[rows, 0], female[rows]) for name, rows in groups.items()}
-
-
 def draw(
-    run: Path, model: keras.Model, table: pd.DataFrame, users: Users, female: NDArray[Any]
+    run: Path, model: keras.Model, table: pd.DataFrame, users: Users, female: NDArray[Any], unknown_below: float
 ) -> dict[str, Figure | None]:
     """Every picture by name, None where it does not apply; `female`: P(female), float [N]."""
     labels, tells = users.female[:, 0], users.present.any(axis=1)
     error = expected_calibration_error(labels, female)
     pictures = {
         "learning_curves": _learning_curves(run / "history.csv"),
-        "confusion": figures.confusion_matrix(confusion(labels, female, tells)),
+        "confusion": figures.confusion_matrix(confusion(labels, female, tells, unknown_below), unknown_below),
         "reliability": figures.reliability_diagram(reliability(labels, female), error),
-        "coverage": figures.coverage_curve(coverage_accuracy(labels, female, tells)) if tells.any() else None,
+        "coverage": None,
         "avatar_weights": None,
         "gradcam": None,
     }
+    if tells.any():
+        pictures["coverage"] = figures.coverage_curve(coverage_accuracy(labels, female, tells), unknown_below)
     if GENDER not in model.output:
         return pictures
     weights = _avatar_weights(model, users)
-    strata = table["stratum"].fillna("").astype(str).to_numpy() if "stratum" in table else _shown(users)
+    strata = table["stratum"].fillna("").astype(str).to_numpy() if "stratum" in table else shown(users)
     rows = explained(table, users)
     return pictures | {
         "avatar_weights": figures.avatar_weights(weights, strata),
@@ -110,13 +104,9 @@ def main() -> None:
         raise SystemExit(f"evaluate: {exc}") from exc
 
 
-def _shown(users: Users) -> NDArray[np.str_]:
-    return np.array([SHOWN[bool(avatar), bool(nickname)] for avatar, nickname in users.present])
-
-
-def _answers(users: Users, female: NDArray[Any]) -> dict[str, dict[str, int]]:
+def _answers(users: Users, female: NDArray[Any], unknown_below: float) -> dict[str, dict[str, int]]:
     """Users by truth, then by what the client says of them."""
-    counts = confusion(users.female[:, 0], female, users.present.any(axis=1)).tolist()
+    counts = confusion(users.female[:, 0], female, users.present.any(axis=1), unknown_below).tolist()
     return {label: dict(zip(figures.SAID, row, strict=True)) for label, row in zip(LABELS, counts, strict=True)}
 
 

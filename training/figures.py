@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from genderprep.contract import LABELS
 
-from .metrics import UNKNOWN_BELOW, Bins, Coverage, Floats, Integers, wilson_interval
+from .metrics import Bins, Coverage, Floats, Integers, wilson_interval
 
 BLUE, ORANGE, TEAL, GREY = "#4c78a8", "#f2a541", "#72b7b2", "#8c8c8c"
 SAID: Final = (*LABELS, "unknown")
@@ -37,7 +37,7 @@ def learning_curves(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusion_matrix(counts: Integers) -> Figure:
+def confusion_matrix(counts: Integers, unknown_below: float) -> Figure:
     """Truth against answer, int [2, 3]: each cell with its users and its share of the row."""
     figure, (axes,) = _panels(1, 1, size=(5.6, 3.6))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -48,7 +48,7 @@ def confusion_matrix(counts: Integers) -> Figure:
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=13)
     axes.set_xticks(range(len(SAID)), SAID)
     axes.set_yticks(range(len(LABELS)), LABELS)
-    axes.set(xlabel="said", ylabel="is", title=f"Answers; unknown below {UNKNOWN_BELOW:g} or when nothing is shown")
+    axes.set(xlabel="said", ylabel="is", title=f"Answers; unknown below {unknown_below:g} or when nothing is shown")
     return figure
 
 
@@ -71,8 +71,8 @@ def reliability_diagram(bins: Bins, error: float) -> Figure:
     return figure
 
 
-def coverage_curve(curve: Coverage, unknown_below: float = UNKNOWN_BELOW) -> Figure:
-    """Accuracy of the decided users over their share, with its 95 % interval and the default threshold marked."""
+def coverage_curve(curve: Coverage, unknown_below: float) -> Figure:
+    """Accuracy of the decided users over their share, with its 95 % interval and the threshold marked."""
     figure, (axes,) = _panels(1, 1, size=(5.6, 4.0))
     accuracy = curve.correct / curve.decided
     axes.fill_between(curve.coverage, *_intervals(curve.correct, curve.decided), color=BLUE, alpha=0.2, linewidth=0)

@@ -1,16 +1,15 @@
 """What a table reports, from probabilities and labels; plain numpy."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genderprep.contract import LABELS
+
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 Booleans = NDArray[np.bool_]
-
-# The client's default: whoever is less sure than this is `unknown`.
-UNKNOWN_BELOW: Final = 0.6
 
 
 class Bins(NamedTuple):
@@ -69,7 +68,7 @@ def expected_calibration_error(labels: Floats, probabilities: Floats, bins: int 
     return float(np.nansum(counts * np.abs(confidence - accuracy)) / len(labels))
 
 
-def confusion(labels: Floats, probabilities: Floats, shown: Booleans, unknown_below: float = UNKNOWN_BELOW) -> Integers:
+def confusion(labels: Floats, probabilities: Floats, shown: Booleans, unknown_below: float) -> Integers:
     """Users by truth (male, female) and by what the client says (male, female, unknown), int [2, 3].
 
     It says `unknown` below that probability, and of users who show nothing: `shown`, bool [N], is False.
@@ -91,6 +90,21 @@ def coverage_accuracy(labels: Floats, probabilities: Floats, shown: Booleans) ->
     return Coverage(-falling, decided / len(labels), decided, correct)
 
 
+def threshold_for(precision: float, labels: Floats, probabilities: Floats, shown: Booleans) -> float:
+    """The lowest threshold, in hundredths, at which at least this share of the decided users is right; 1 if none is.
+
+    Whoever is less sure than the threshold is `unknown`; arguments as in `coverage_accuracy`.
+    """
+    thresholds = (hundredths / 100 for hundredths in range(50, 100))
+    return next((t for t in thresholds if decided(labels, probabilities, shown, t)[1] >= precision), 1.0)
+
+
+def decided(labels: Floats, probabilities: Floats, shown: Booleans, unknown_below: float) -> tuple[float, float]:
+    """The share of the users whom a threshold decides, and of these the share who are right, NaN if there are none."""
+    sure = shown & (_confidence(probabilities) >= unknown_below)
+    return float(sure.mean()), float(_correct(labels, probabilities)[sure].mean()) if sure.any() else float("nan")
+
+
 def log_loss(labels: Floats, probabilities: Floats) -> float:
     """Mean negative log likelihood in nats."""
     clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)
@@ -102,16 +116,21 @@ Summary = dict[str, Any]
 
 
 def summary(labels: Floats, probabilities: Floats) -> Summary:
-    """Accuracy with its interval, AUC (None if one class is absent), calibration error and log loss of P(female)."""
+    """Accuracy with its interval, AUC, recalls, calibration error and log loss of P(female).
+
+    None stands for the AUC, or the recall, where a class that it needs is absent.
+    """
     correct = int(_correct(labels, probabilities).sum())
     low, high = wilson_interval(correct, len(labels))
-    area = auc(labels, probabilities)
+    right, area = _correct(labels, probabilities), auc(labels, probabilities)
+    recalls = {label: right[labels == value] for value, label in enumerate(LABELS)}
     return {
         "users": len(labels),
         "accuracy": round(correct / len(labels), 4),
         "accuracy_low": round(low, 4),
         "accuracy_high": round(high, 4),
         "auc": None if np.isnan(area) else round(area, 4),
+        **{f"recall_{name}": round(float(hits.mean()), 4) if len(hits) else None for name, hits in recalls.items()},
         "ece": round(expected_calibration_error(labels, probabilities), 4),
         "log_loss": round(log_loss(labels, probabilities), 4),
     }

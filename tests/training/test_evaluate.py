@@ -54,7 +54,7 @@ def run(tmp_path: Path) -> Path:
 def write_run(model: keras.Model, run: Path) -> Path:
     run.mkdir()
     model.save(run / "model.keras")
-    (run / "report.json").write_text(json.dumps({"temperature": 2.0}))
+    (run / "report.json").write_text(json.dumps({"temperature": 2.0, "unknown_below": 0.6}))
     pd.DataFrame({"epoch": [0], "loss": [1.0], "val_loss": [2.0]}).to_csv(run / "history.csv", index=False)
     return run
 
@@ -70,7 +70,7 @@ def drawn(run: Path, manifest: Path) -> dict[str, Any]:
     table = read_manifest(manifest)
     table = table[table["split"] == "test"]
     female = np.array([0.9, 0.2, 0.7, 0.55, 0.99])[: len(table)]
-    return draw(run, load_model(run / "model.keras"), table, prepare_users(table), female)
+    return draw(run, load_model(run / "model.keras"), table, prepare_users(table), female, 0.6)
 
 
 def test_numbers_and_pictures_lie_in_one_folder(run: Path, manifest: Path) -> None:
@@ -78,7 +78,8 @@ def test_numbers_and_pictures_lie_in_one_folder(run: Path, manifest: Path) -> No
     written = json.loads((run / "evaluation_test" / "evaluation.json").read_text())
     assert written["slices"]["all"] == slices["all"]
     assert {name: found["users"] for name, found in slices.items()} == {
-        "all": 5, "both": 2, "avatar only": 1, "nickname only": 1, "nothing": 1, "source drawn": 2, "source photo": 3
+        "all": 5, "both": 2, "avatar only": 1, "nickname only": 1, "nothing": 1, "source drawn": 2, "source photo": 3,
+        "script Han": 3
     }  # fmt: skip
     assert {label: sum(said.values()) for label, said in written["answers"].items()} == {"male": 3, "female": 2}
     assert sum(said["unknown"] for said in written["answers"].values()) >= 1
@@ -143,7 +144,7 @@ def test_what_does_not_apply_is_not_there_and_does_not_stay(run: Path, manifest:
 
 
 def test_one_user_is_enough(run: Path, manifest: Path) -> None:
-    assert evaluate(run, manifest, "train").keys() == {"all", "nickname only", "source nicknames"}
+    assert evaluate(run, manifest, "train").keys() == {"all", "nickname only", "source nicknames", "script Latin"}
     assert pictures_in(run / "evaluation_train") == OF_EVERY_RUN | {"avatar_weights"}
 
 

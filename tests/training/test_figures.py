@@ -52,7 +52,7 @@ def test_learning_curves_leave_no_empty_panel(measures: int) -> None:
 
 
 def test_confusion_matrix_gives_counts_and_shares_of_the_truth() -> None:
-    (axes,) = figures.confusion_matrix(np.array([[6, 1, 1], [0, 0, 0]])).axes
+    (axes,) = figures.confusion_matrix(np.array([[6, 1, 1], [0, 0, 0]]), 0.6).axes
     cells = {text.get_position(): text.get_text() for text in axes.texts}
     assert cells == {
         (0, 0): "6\n75.0%", (1, 0): "1\n12.5%", (2, 0): "1\n12.5%",
@@ -117,9 +117,9 @@ def test_picture_grid_captions_each_picture() -> None:
     "figure",
     [
         figures.learning_curves(pd.DataFrame({"epoch": [0], "loss": [1.0], "val_loss": [2.0]})),
-        figures.confusion_matrix(np.zeros((2, 3), np.int64)),
+        figures.confusion_matrix(np.zeros((2, 3), np.int64), 0.6),
         figures.reliability_diagram(reliability(LABELS[:1], PROBABILITIES[:1]), 0.1),
-        figures.coverage_curve(coverage_accuracy(LABELS, LABELS[::-1], EVERYBODY)),
+        figures.coverage_curve(coverage_accuracy(LABELS, LABELS[::-1], EVERYBODY), 0.6),
         figures.avatar_weights(np.zeros(1), np.array(["nothing"])),
     ],
 )

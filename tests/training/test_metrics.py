@@ -5,17 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from genderclient._client import DEFAULT_UNKNOWN_BELOW
 from training.calibrate import fit_temperature, sigmoid
 from training.metrics import (
-    UNKNOWN_BELOW,
     auc,
     confusion,
     coverage_accuracy,
+    decided,
     expected_calibration_error,
     log_loss,
     reliability,
     summary,
+    threshold_for,
     wilson_interval,
 )
 
@@ -84,8 +84,38 @@ def test_a_probability_at_the_threshold_is_decided() -> None:
     assert confusion(one, 0.75 * one, one == 1, unknown_below=0.75).tolist() == [[0, 0, 0], [0, 1, 0]]
 
 
-def test_the_default_threshold_is_that_of_the_client() -> None:
-    assert UNKNOWN_BELOW == DEFAULT_UNKNOWN_BELOW
+@pytest.mark.parametrize(
+    ("precision", "expected"),
+    [
+        (0.5, 0.5),  # all four decided, three of them right
+        (0.75, 0.5),
+        (0.8, 0.71),  # without the wrong 0.7, both sure ones are right
+        (1.0, 0.71),
+    ],
+)
+def test_threshold_for_a_precision(precision: float, expected: float) -> None:
+    labels = np.array([1.0, 0.0, 0.0, 1.0])
+    probabilities = np.array([0.9, 0.2, 0.7, 0.6])
+    assert threshold_for(precision, labels, probabilities, np.ones(4, np.bool_)) == expected
+
+
+def test_decided() -> None:
+    labels, probabilities = np.array([1.0, 0.0, 1.0, 1.0]), np.array([0.9, 0.7, 0.6, 0.95])
+    shown = np.array([True, True, True, False])
+    assert decided(labels, probabilities, shown, 0.7) == (0.5, 0.5)
+    assert np.isnan(decided(labels, probabilities, ~shown, 0.96)[1])
+
+
+def test_no_threshold_will_do() -> None:
+    wrong, everybody = np.array([0.99, 0.02]), np.ones(2, np.bool_)
+    assert threshold_for(0.6, np.array([0.0, 1.0]), wrong, everybody) == 1.0
+    assert threshold_for(0.6, np.array([1.0, 0.0]), wrong, ~everybody) == 1.0
+
+
+def test_recalls() -> None:
+    found = summary(np.array([1.0, 1.0, 0.0]), np.array([0.9, 0.4, 0.2]))
+    assert (found["recall_female"], found["recall_male"]) == (0.5, 1.0)
+    assert summary(np.array([1.0]), np.array([0.9]))["recall_male"] is None
 
 
 def test_coverage_accuracy() -> None:
@@ -102,13 +132,13 @@ def test_coverage_accuracy_against_a_loop_with_ties_and_users_who_show_nothing()
     probabilities = dice.integers(0, 17, 200) / 16
     curve = coverage_accuracy(labels, probabilities, shown)
     assert curve.thresholds.tolist() == [x / 16 for x in range(16, 7, -1)]
-    for threshold, coverage, decided, correct in zip(*curve, strict=True):
+    for threshold, coverage, users, correct in zip(*curve, strict=True):
         said = [
             (label, p)
             for label, p, is_shown in zip(labels, probabilities, shown, strict=True)
             if is_shown and max(p, 1 - p) >= threshold
         ]
-        assert (decided, coverage) == (len(said), len(said) / 200)
+        assert (users, coverage) == (len(said), len(said) / 200)
         assert correct == sum((p >= 0.5) == (label == 1) for label, p in said)
 
 
@@ -124,6 +154,8 @@ def test_summary() -> None:
         "accuracy_high": 0.9544,
         "auc": 1.0,
         "ece": 0.3,
+        "recall_male": 1.0,
+        "recall_female": 0.5,
         "log_loss": 0.4004,
     }
 
