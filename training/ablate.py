@@ -164,7 +164,8 @@ def ablate(study: Study, rows: Iterable[Row], seeds: Iterable[int], results: Pat
         for row in rows:
             study.run(row, seed)
     done = {row.name: found for row in ROWS if (found := study.predictions(row, seeds))}
-    return ablation_report.write(users, done, {row.name: row.article for row in ROWS}, study.manifest, results)
+    about = {row.name: {"article": row.article, "epochs": row.config.epochs if row.config else ""} for row in ROWS}
+    return ablation_report.write(users, done, about, study.manifest, results)
 
 
 def main() -> None:

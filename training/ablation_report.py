@@ -24,11 +24,14 @@ PAIRS: Final = (
 
 
 def write(
-    users: Users, predictions: Predictions, article: Mapping[str, str], manifest: Path, results: Path
+    users: Users, predictions: Predictions, about: Mapping[str, Mapping[str, Any]], manifest: Path, results: Path
 ) -> dict[str, Any]:
-    """Write `ablation.json`, `.md` and `.png` to the folder `results`; returns the rows and pairs."""
+    """Write `ablation.json`, `.md` and `.png` to the folder `results`; returns the rows and pairs.
+
+    `about` says of each row what the `article` reports and how many `epochs` it took.
+    """
     rows = {
-        name: {seed: measure(users, female) for seed, female in by_seed.items()}
+        name: {**about.get(name, {}), "seeds": {seed: measure(users, female) for seed, female in by_seed.items()}}
         for name, by_seed in predictions.items()
     }
     found = {
@@ -37,29 +40,32 @@ def write(
         "mcnemar": [_pair(users, predictions, *pair) for pair in PAIRS if set(pair) <= predictions.keys()],
     }
     write_report(results / "ablation.json", manifest=manifest.name, **found)
-    (results / "ablation.md").write_text(markdown(found, article), encoding="utf-8")
+    (results / "ablation.md").write_text(markdown(found), encoding="utf-8")
     chart(found).savefig(results / "ablation.png", dpi=110)
     return found
 
 
-def markdown(found: Mapping[str, Any], article: Mapping[str, str]) -> str:
+def table(found: Mapping[str, Any]) -> str:
+    """One line for each row, in Markdown, from what `write` put into `ablation.json`."""
+    columns = ("", "article", "accuracy", "of the ceiling", "where anybody can tell", "AUC", "ECE", "epochs", "seeds")
+    heading = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    return "\n".join(heading + [_line(name, row) for name, row in found["rows"].items()])
+
+
+def markdown(found: Mapping[str, Any]) -> str:
     """The document, from what `write` put into `ablation.json`."""
-    columns = ("", "article", "accuracy", "of the ceiling", "where anybody can tell", "AUC", "ECE")
-    lines = [_line(name, article.get(name, ""), list(rows.values())) for name, rows in found["rows"].items()]
     pairs = [
         f"- {p['row']} against {p['against']}, seed {p['seed']}: {p['difference']:+.1%}, p = {p['p']:.2g}"
         for p in found["mcnemar"]
     ]
-    leaks = [name for name, rows in found["rows"].items() if any(row["leak"] for row in rows.values())]
+    leaks = [name for name, row in found["rows"].items() if any(seed["leak"] for seed in row["seeds"].values())]
     return f"""# The article's story, retold on users whose ceiling is known
 
 Written by `python -m training.ablate`, like `ablation.json` beside it, which has machine, date and versions. Synthetic
 users of `training.data.synthesize`; the ceiling of the test split is {found["ceiling"]:.1%}. Accuracy with its 95 %
 interval; of several seeds the mean, and the interval of the first.
 
-| {" | ".join(columns)} |
-|{"---|" * len(columns)}
-{chr(10).join(lines)}
+{table(found)}
 
 The same users, paired (McNemar, exact):
 
@@ -72,8 +78,8 @@ Above the ceiling by more than chance, which would be a leak: {", ".join(leaks) 
 def chart(found: Mapping[str, Any]) -> Figure:
     """Accuracy of every row with its interval, against the ceiling."""
     names = list(found["rows"])
-    firsts = [next(iter(rows.values())) for rows in found["rows"].values()]
-    accuracy = np.array([_mean("accuracy", list(rows.values())) for rows in found["rows"].values()])
+    firsts = [next(iter(row["seeds"].values())) for row in found["rows"].values()]
+    accuracy = np.array([_mean("accuracy", row) for row in found["rows"].values()])
     reach = np.abs(np.array([[row["accuracy_low"], row["accuracy_high"]] for row in firsts]).T - accuracy)
     figure = Figure(figsize=(9, 0.45 * len(names) + 1.4), layout="constrained")
     axes = figure.subplots()
@@ -89,22 +95,24 @@ def chart(found: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _line(name: str, article: str, rows: list[dict[str, Any]]) -> str:
-    first = rows[0]
+def _line(name: str, row: Mapping[str, Any]) -> str:
+    first = next(iter(row["seeds"].values()))
     cells = (
         name,
-        article,
-        f"{_mean('accuracy', rows):.1%} ({first['accuracy_low']:.1%} to {first['accuracy_high']:.1%})",
-        f"{_mean('share_of_ceiling', rows):.1%}",
-        f"{_mean('determinable_accuracy', rows):.1%}",
-        f"{_mean('auc', rows):.3f}",
-        f"{_mean('ece', rows):.3f}",
+        row.get("article", ""),
+        f"{_mean('accuracy', row):.1%} ({first['accuracy_low']:.1%} to {first['accuracy_high']:.1%})",
+        f"{_mean('share_of_ceiling', row):.1%}",
+        f"{_mean('determinable_accuracy', row):.1%}",
+        f"{_mean('auc', row):.3f}",
+        f"{_mean('ece', row):.3f}",
+        str(row.get("epochs", "")),
+        ", ".join(map(str, row["seeds"])),
     )
     return f"| {' | '.join(cells)} |"
 
 
-def _mean(metric: str, rows: list[dict[str, Any]]) -> float:
-    return float(np.mean([row[metric] for row in rows]))
+def _mean(metric: str, row: Mapping[str, Any]) -> float:
+    return float(np.mean([seed[metric] for seed in row["seeds"].values()]))
 
 
 def _pair(users: Users, predictions: Predictions, row: str, against: str) -> dict[str, Any]:

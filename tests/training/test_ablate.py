@@ -67,7 +67,7 @@ def test_rows_are_trained_once_and_reported(
     assert list(first["rows"]) == ["FastText", "text"]
     assert list(second["rows"]) == [row.name for row in rows]
     table = read_manifest(manifest)
-    assert second["rows"]["student"][1]["users"] == (table["split"] == "test").sum()
+    assert second["rows"]["student"]["seeds"][1]["users"] == (table["split"] == "test").sum()
     stored = json.loads((tmp_path / "ablation.json").read_text())
     assert stored["ceiling"] == second["ceiling"]
     assert stored["rows"].keys() == second["rows"].keys()
@@ -83,10 +83,13 @@ def test_a_manifest_of_real_users_has_no_ceiling(tmp_path: Path) -> None:
 
 def test_the_document(tmp_path: Path) -> None:
     predictions = {"concat": {1: GUESSING}, "attention": {1: KNOWING, 2: KNOWING}, "oracle": {1: USERS.female * 1.0}}
-    found = ablation_report.write(USERS, predictions, {"attention": "83 %"}, Path("users.csv"), tmp_path)
+    found = ablation_report.write(
+        USERS, predictions, {"attention": {"article": "83 %", "epochs": 3}}, Path("users.csv"), tmp_path
+    )
     text = (tmp_path / "ablation.md").read_text()
     assert "the ceiling of the test split is 70.0%" in text
     assert "| attention | 83 % | 75.0% (65.7% to 82.5%) | 107.1% | 100.0% |" in text
+    assert "| 3 | 1, 2 |" in text
     assert "| concat |  | 50.0% (40.4% to 59.6%) | 71.4% | 50.0% |" in text
     assert "- attention against concat, seed 1: +25.0%, p = " in text
     assert "by more than chance, which would be a leak: oracle." in text
