@@ -75,6 +75,7 @@ class Config:
     image_size: int = IMAGE_SIZE
     augmentation: Augmentation = LIGHT
     text: bool = True
+    mean_over_padding: bool = False
     fusion: str = "attention"
     mask_loss: MaskLoss | None = None
     cbam: bool = False

@@ -43,14 +43,20 @@ NICKNAME_ONLY: Final = "nickname_only"
 _FUSIONS: Final[dict[str, Callable[..., keras.layers.Layer]]] = {"attention": AttentionFusion, "concat": ConcatFusion}
 
 
-def build_text_tower(size: int = 128, layers: int = 4, heads: int = 4, feed_forward: int = 512) -> keras.Model:
-    """Token ids, int32 [B, 32], to features, float [B, 256]; padding takes no part."""
+def build_text_tower(
+    size: int = 128, layers: int = 4, heads: int = 4, feed_forward: int = 512, mean_over_padding: bool = False
+) -> keras.Model:
+    """Token ids, int32 [B, 32], to features, float [B, 256].
+
+    Padding takes no part; `mean_over_padding` has it in the mean over the steps, as the article does.
+    """
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name="ids")
     valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
     x = PositionEmbedding(name="positions")(keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens))
     for index in range(layers):
         x = TransformerEncoderLayer(heads, feed_forward, name=f"encoder_{index + 1}")([x, valid])
-    features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(MaskedMean()([x, valid]))
+    mean = keras.layers.GlobalAveragePooling1D()(x) if mean_over_padding else MaskedMean()([x, valid])
+    features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(mean)
     return keras.Model(tokens, features, name="text_tower")
 
 
@@ -62,10 +68,10 @@ def build_image_tower(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False)
     return keras.Model(pixels, features, name="image_tower")
 
 
-def build_nickname_model() -> keras.Model:
+def build_nickname_model(mean_over_padding: bool = False) -> keras.Model:
     """The text tower alone, for pretraining: `TOKENS` to its own logit."""
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
-    logit = keras.layers.Dense(1, name=NICKNAME_ONLY)(build_text_tower()(tokens))
+    logit = keras.layers.Dense(1, name=NICKNAME_ONLY)(build_text_tower(mean_over_padding=mean_over_padding)(tokens))
     return keras.Model({TOKENS: tokens}, {NICKNAME_ONLY: logit}, name="nickname")
 
 
@@ -80,6 +86,7 @@ def build_fused_model(
     backbone: str,
     *,
     size: int = IMAGE_SIZE,
+    mean_over_padding: bool = False,
     fusion: str = "attention",
     cbam: bool = False,
     hand_features: bool = False,
@@ -100,7 +107,8 @@ def build_fused_model(
     image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
     present = keras.Input((2,), dtype="bool", name=PRESENT)
-    avatar, nickname = build_image_tower(backbone, size, cbam)(image), build_text_tower()(tokens)
+    avatar = build_image_tower(backbone, size, cbam)(image)
+    nickname = build_text_tower(mean_over_padding=mean_over_padding)(tokens)
     features, _ = _FUSIONS[fusion](name="fusion")([avatar, nickname, present])
     if hand_features:
         counts = HandFeatures(name="hand_features")([tokens, present])

@@ -110,12 +110,13 @@ def _heads(config: Config) -> Heads:
 
 def _model(config: Config) -> keras.Model:
     if not config.backbone:
-        return build_nickname_model()
+        return build_nickname_model(config.mean_over_padding)
     if not config.text:
         return build_avatar_model(config.backbone, config.image_size, config.cbam)
     return build_fused_model(
         config.backbone,
         size=config.image_size,
+        mean_over_padding=config.mean_over_padding,
         fusion=config.fusion,
         cbam=config.cbam,
         hand_features=config.hand_features,

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from training.config import Config, ConfigError, MaskLoss, config_from
+from training.config import Config, ConfigError, MaskLoss, config_from, load_config
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_every_switch_is_off_by_default() -> None:
@@ -40,6 +43,13 @@ def test_the_mask_takes_the_last_part_of_the_epochs(epochs: int, first: int) -> 
 def test_a_report_gives_its_config_back(mask_loss: MaskLoss | None) -> None:
     config = Config(backbone="mobilenetv2", epochs=3, mask_loss=mask_loss, fusion="concat")
     assert config_from(json.loads(json.dumps(asdict(config)))) == config
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "training" / "configs").glob("[!_]*.py")), ids=lambda file: file.stem)
+def test_ready_configs_load_and_give_their_command(file: Path) -> None:
+    config = load_config(file)
+    assert config.backbone in {"", "densenet121", "mobilenetv2"}
+    assert f"--config training/configs/{file.name} " in file.read_text()
 
 
 def test_a_report_of_before_the_switches_is_still_read() -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from conversion.export import to_onnx
 from conversion.parity import answer, check_parity
-from genderprep.contract import EMBEDDING, EMBEDDING_SIZE, IMAGE, TOKENS, WEIGHTS
+from genderprep.contract import EMBEDDING, EMBEDDING_SIZE, IMAGE, MAX_TOKENS, TOKENS, WEIGHTS
 from tests.training.stand_in import small_towers
+from training import model
 from training.backbones import DENSE_BLOCKS
 from training.config import Config, ConfigError, MaskLoss
 from training.data.batches import Users, prepare_users
@@ -33,6 +34,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "centralized": {"gradient_centralization": True},
     "image alone": {"text": False},
     "small": {"image_size": 64},
+    "mean over padding": {"mean_over_padding": True},
 }
 LOAD = "import sys, pathlib; from training.model import load_model; print(load_model(pathlib.Path(sys.argv[1])).name)"
 
@@ -90,6 +92,16 @@ def test_the_contract_holds_with(name: str, users: Users) -> None:
     check_parity(expected, found)
     assert found[EMBEDDING].shape == (32, EMBEDDING_SIZE)
     np.testing.assert_allclose(found[WEIGHTS].sum(axis=1), 1, atol=1e-6)
+
+
+def test_padding_is_in_the_mean_only_where_it_is_asked_for() -> None:
+    tower, over_all = (model.build_text_tower(mean_over_padding=padding) for padding in (False, True))
+    over_all.set_weights(tower.get_weights())
+    tokens = np.full((2, MAX_TOKENS), 7, np.int32)
+    tokens[1, 3:] = 0
+    plain, with_padding = (each.predict(tokens, verbose=0) for each in (tower, over_all))
+    np.testing.assert_allclose(plain[0], with_padding[0], atol=1e-5)
+    assert np.abs(plain[1] - with_padding[1]).max() > 1e-3
 
 
 def test_hand_features_reach_the_logit_and_not_the_embedding(users: Users) -> None:
