@@ -8,4 +8,4 @@ from training.config import STRONG, Config
 
 
 def get_config() -> Config:
-    return Config(backbone="mobilenetv2", epochs=8, augmentation=STRONG)
+    return Config(backbone="mobilenetv2", epochs=6, augmentation=STRONG)

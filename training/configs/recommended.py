@@ -8,4 +8,4 @@ from training.config import STRONG, Config
 
 
 def get_config() -> Config:
-    return Config(backbone="densenet121", epochs=5, augmentation=STRONG)
+    return Config(backbone="densenet121", epochs=4, augmentation=STRONG)
