@@ -3,7 +3,7 @@
     python -m training.train --config training/configs/mobilenet.py --data runs/data/manifest.csv --out runs/mobilenet
 
 A run that was interrupted goes on after its last whole epoch when the same command is given again.
-Below `--out`: `model.keras` (best epoch on validation), `history.csv`, `report.json`.
+Below `--out`: `model.keras` (best epoch on validation), `history.csv`, `report.json`, and logs for TensorBoard.
 """
 
 import argparse
@@ -183,6 +183,7 @@ def _callbacks(batches: Batches, out: Path, monitor: str) -> list[keras.callback
             out / "model.keras", monitor=monitor, mode="min", save_best_only=True, initial_value_threshold=best
         ),
         keras.callbacks.CSVLogger(history, append=interrupted),
+        keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
         keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.begin(epoch)),
     ]
 
