@@ -175,7 +175,7 @@ def test_a_config_of_another_shape_is_refused(content: str, tmp_path: Path) -> N
     [
         ("nothing.py", "nothing.csv", "train: no config .*nothing.py; the ready ones are in training/configs"),
         ("nickname.py", "nothing.csv", "train: .*nothing.csv"),
-        ("nickname.py", "notes.txt", "train: .*notes.txt: a manifest is .csv, .jsonl or .parquet"),
+        ("nickname.py", "notes.txt", "train: .*notes.txt: a manifest is .csv, .jsonl, .parquet or a folder"),
     ],
 )
 def test_command_ends_with_one_line(
