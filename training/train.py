@@ -26,6 +26,7 @@ from .data.batches import Heads, Users
 from .data.batches import Teacher as Answers
 from .data.manifest import Manifest, ManifestError
 from .data.stream import Stream, sample
+from .devices import use_all_devices
 from .distillation import Teacher, student
 from .losses import LateMask, MaskedCrossentropy, coverage
 from .model import (
@@ -61,23 +62,34 @@ def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> 
         ManifestError: the manifest cannot be used, or lacks train or validation rows.
         ConfigError: the config asks for what there is not, or the weights are of another network.
     """
-    keras.utils.set_random_seed(config.seed)
     rows = Manifest(manifest, config.max_bad_rows)
     rows.need("train", "validation")
-    model, pretrained = _build(config, start)
-    heads = _heads(config)
-    teacher = Teacher(start.teacher) if start.teacher else None
-    stream = Stream(rows, model.input, heads, config.batch, config.seed, config.image_size, teacher)
-    steps = config.steps_per_epoch or stream.steps
-    optimizer = _optimizer(config, model, pretrained, steps=config.epochs * steps)
-    _compile(model, config, heads, optimizer, taught=teacher is not None)
+    use_all_devices(config.batch)
+    model, stream = compiled(config, rows, start)
     out.mkdir(parents=True, exist_ok=True)
-    progress = Progress(out, config, _monitor(heads), rows.bad)
+    progress = Progress(out, config, _monitor(stream.heads), rows.bad)
     progress.restore(model)
-    _fit(model, config, stream, steps, progress, _late_mask(model, config, heads))
+    _fit(model, config, stream, progress)
     calibrate(out, config, rows)
     progress.finish()
     return out / "model.keras"
+
+
+def compiled(config: Config, manifest: Manifest, start: Start = Start()) -> tuple[keras.Model, Stream]:
+    """The model, ready to be trained, and the batches to train it on.
+
+    Raises:
+        ManifestError: the manifest cannot be used, or lacks train rows.
+        ConfigError: the config asks for what there is not, or the weights are of another network.
+    """
+    keras.utils.set_random_seed(config.seed)
+    model, pretrained = _build(config, start)
+    heads = _heads(config)
+    teacher = Teacher(start.teacher) if start.teacher else None
+    stream = Stream(manifest, model.input, heads, config.batch, config.seed, config.image_size, teacher)
+    optimizer = _optimizer(config, model, pretrained, steps=config.epochs * _steps(config, stream))
+    _compile(model, config, heads, optimizer, taught=teacher is not None)
+    return model, stream
 
 
 def main() -> None:
@@ -95,16 +107,13 @@ def main() -> None:
         raise SystemExit(f"train: {exc}") from exc
 
 
-def _fit(
-    model: keras.Model,
-    config: Config,
-    stream: Stream,
-    steps: int,
-    progress: Progress,
-    callbacks: list[keras.callbacks.Callback],
-) -> None:
+def _steps(config: Config, stream: Stream) -> int:
+    return config.steps_per_epoch or stream.steps
+
+
+def _fit(model: keras.Model, config: Config, stream: Stream, progress: Progress) -> None:
     """Train for the epochs that `progress` does not have yet."""
-    done = len(progress.history)
+    done, steps = len(progress.history), _steps(config, stream)
     if done == config.epochs:
         return
     users = sample(stream.manifest, "validation", config.validation_rows, stream.inputs, config.image_size, config.seed)
@@ -117,7 +126,7 @@ def _fit(
             epochs=config.epochs,
             validation_data=_validation(users, model.input, stream.heads, stream.teacher),
             verbose="auto",
-            callbacks=[progress, *callbacks],
+            callbacks=[progress, *_late_mask(model, config, stream.heads)],
         )
     except Exception as exc:
         raise stream.error or exc from None

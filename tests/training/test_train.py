@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 
 from genderprep import prep_digest
+from tests.pictures import encode
 from tests.training.stand_in import small_towers
 from training import train as command
 from training.config import Config, ConfigError, load_config
 from training.data.avatars import Gallery
 from training.data.batches import prepare_users
+from training.data.drawing import draw_portrait
 from training.data.manifest import ManifestError, read_manifest, write_manifest
 from training.data.nicknames import own_names
 from training.data.users import write_nicknames, write_users
@@ -162,6 +164,40 @@ def test_a_manifest_without_a_split_is_refused(split: str, nicknames: Path, tmp_
     with pytest.raises(ManifestError, match=f"no rows in the split '{split}'"):
         train(NICKNAME, manifest, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def users_with_bytes(folder: Path, broken: int) -> Path:
+    """Two shards of 200 users with pictures as bytes, of whom some `broken` ones in `train` have none."""
+    picture = encode(draw_portrait("female", 1), "JPEG")
+    rows = {
+        "nickname": ["国强", "婷婷"] * 200,
+        "avatar": [b"broken"] * broken + [picture] * (400 - broken),
+        "gender": ["male", "female"] * 200,
+        "split": ["train"] * 360 + ["validation"] * 40,
+    }
+    for index, part in enumerate(np.array_split(np.arange(400), 2)):
+        pd.DataFrame(rows).iloc[part].to_parquet(folder / f"part-{index}.parquet", row_group_size=50)
+    return folder
+
+
+def test_shards_with_pictures_and_a_few_bad_rows(tmp_path: Path) -> None:
+    config = Config(backbone="mobilenetv2", epochs=2, batch=16, image_size=32, steps_per_epoch=12, validation_rows=20)
+    shards, run = tmp_path / "shards", tmp_path / "run"
+    shards.mkdir()
+    train(config, users_with_bytes(shards, broken=2), run)
+    report = json.loads((run / "report.json").read_text())
+    assert report["rows"] == {"train": 360, "validation": 40, "test": 0}
+    assert report["validation"]["users"] == 40
+    assert report["bad_rows"]["reasons"]["broken avatar"]["rows"] == 2
+    assert evaluate(run, shards, "train")["all"]["users"] == 358
+    assert (run / "evaluation_train" / "gradcam.png").is_file()
+
+
+def test_too_many_bad_rows_end_a_run_with_a_clear_error(tmp_path: Path) -> None:
+    config = Config(backbone="mobilenetv2", epochs=1, batch=16, image_size=32)
+    with pytest.raises(ManifestError, match="more than 4 of 400 rows cannot be used: broken avatar") as error:
+        train(config, users_with_bytes(tmp_path, broken=40), tmp_path / "run")
+    assert error.value.__cause__ is None
 
 
 @pytest.mark.parametrize("name", ["densenet", "mobilenet", "nickname"])
