@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from multiprocessing import get_context
+from os import getloadavg
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     args = parser.parse_args()
+    load = getloadavg()[0]
     try:
         runs = {
             config.stem: {"manifest": manifest.name, **rates(_seeded(config, args.seed), manifest, args.batches)}
@@ -105,6 +107,7 @@ def main() -> None:
     write_report(
         args.results / "data_scale.json",
         seed=args.seed,
+        load_average_before=round(load, 1),
         rates=runs,
         nickname_rows_without_model=measured_memory(args.rows, batch=256, seed=args.seed),
     )

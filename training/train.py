@@ -116,7 +116,9 @@ def _fit(model: keras.Model, config: Config, stream: Stream, progress: Progress)
     done, steps = len(progress.history), _steps(config, stream)
     if done == config.epochs:
         return
-    users = sample(stream.manifest, "validation", config.validation_rows, stream.inputs, config.image_size, config.seed)
+    _, users = sample(
+        stream.manifest, "validation", config.validation_rows, stream.inputs, config.image_size, config.seed
+    )
     try:
         model.fit(
             stream.batches(done * steps, (config.epochs - done) * steps),

@@ -126,10 +126,10 @@ def test_a_model_of_nicknames_reads_no_avatar(tmp_path: Path) -> None:
 
 def test_a_sample_is_of_one_split_and_bounded(tmp_path: Path) -> None:
     manifest = Manifest(shards(tmp_path, split=["train", "validation"] * 30))
-    users = sample(manifest, "validation", 20, (TOKENS,), 32, seed=1)
-    assert len(users) == 20
+    table, users = sample(manifest, "validation", 20, (TOKENS,), 32, seed=1)
+    assert len(table) == len(users) == 20
     assert users.female.all()
-    assert len(sample(manifest, "validation", 1000, (TOKENS,), 32, seed=1)) == 30
+    assert len(sample(manifest, "validation", 1000, (TOKENS,), 32, seed=1)[0]) == 30
     with pytest.raises(ManifestError, match="no rows in the split 'test'"):
         sample(manifest, "test", 20, (TOKENS,), 32, seed=1)
 

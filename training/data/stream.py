@@ -93,18 +93,20 @@ def prepared(tables: Iterable[pd.DataFrame], prepare: Preparation) -> Iterator[t
     return ahead(partial(job, part) for part in parts)
 
 
-def sample(manifest: Manifest, split: str, rows: int, inputs: Collection[str], size: int, seed: int) -> Users:
-    """At most `rows` users of a split, chosen by `seed`, with what the `inputs` need.
+def sample(
+    manifest: Manifest, split: str, rows: int, inputs: Collection[str], size: int, seed: int
+) -> tuple[pd.DataFrame, Users]:
+    """At most `rows` users of a split, chosen by `seed`, with what the `inputs` need, and their rows.
 
     Raises:
         ManifestError: the manifest cannot be used, or has no usable rows in the split.
     """
-    prepare = Preparation(manifest.bad, size if IMAGE in inputs else None)
-    tables = first_rows(shuffled(manifest, split, np.random.default_rng(seed), _columns(inputs)), rows)
-    users = [users for _, users in prepared(tables, prepare)]
-    if not any(map(len, users)):
+    columns = {*manifest.columns} - ({"avatar"} - {*_columns(inputs)})
+    some = first_rows(shuffled(manifest, split, np.random.default_rng(seed), columns), rows)
+    found = list(prepared(some, Preparation(manifest.bad, size if IMAGE in inputs else None)))
+    if not any(len(users) for _, users in found):
         raise ManifestError(f"{manifest.file}: no rows in the split {split!r}")
-    return Users.joined(users)
+    return pd.concat([table for table, _ in found]), Users.joined([users for _, users in found])
 
 
 def shuffled(
