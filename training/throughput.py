@@ -92,7 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", nargs=2, type=Path, action="append", default=[], metavar=("CONFIG", "MANIFEST"))
     parser.add_argument("--batches", type=int, default=30)
-    parser.add_argument("--rows", nargs="+", type=int, default=[10_000, 1_000_000])
+    parser.add_argument("--rows", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     args = parser.parse_args()

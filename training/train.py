@@ -130,8 +130,10 @@ def _fit(model: keras.Model, config: Config, stream: Stream, progress: Progress)
             verbose="auto",
             callbacks=[progress, *_late_mask(model, config, stream.heads)],
         )
-    except Exception as exc:
-        raise stream.error or exc from None
+    except Exception:
+        if stream.error:
+            raise stream.error from None
+        raise
 
 
 def _heads(config: Config) -> Heads:

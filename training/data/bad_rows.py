@@ -23,6 +23,7 @@ class BadRows:
         self.allowed = int(rows * share)
         self._file, self._rows, self._name_of = file, rows, name_of
         self._found: dict[int, tuple[str, str]] = {}
+        self._counts: Counter[str] = Counter()
         self._lock = Lock()
 
     def add(self, row: int, reason: str, why: str) -> None:
@@ -35,9 +36,10 @@ class BadRows:
             if row in self._found:
                 return
             self._found[row] = (reason, why)
+            self._counts[reason] += 1
             if len(self._found) > self.allowed:
                 raise ManifestError(self._too_many())
-            if self._counts()[reason] <= EXAMPLES:
+            if self._counts[reason] <= EXAMPLES:
                 _LOG.warning("%s: skipped %s: %s", self._file, reason, self._where(row))
 
     def report(self) -> dict[str, Any]:
@@ -46,8 +48,7 @@ class BadRows:
             "rows": len(self._found),
             "allowed": self.allowed,
             "reasons": {
-                reason: {"rows": count, "first": self._first(reason)}
-                for reason, count in sorted(self._counts().items())
+                reason: {"rows": count, "first": self._first(reason)} for reason, count in sorted(self._counts.items())
             },
         }
 
@@ -58,10 +59,8 @@ class BadRows:
 
     def restore(self, state: list[tuple[int, str, str]]) -> None:
         """Know what an earlier process knew."""
-        self._found |= {row: (reason, why) for row, reason, why in state}
-
-    def _counts(self) -> Counter[str]:
-        return Counter(reason for reason, _ in self._found.values())
+        self._found = {row: (reason, why) for row, reason, why in state}
+        self._counts = Counter(reason for _, reason, _ in state)
 
     def _first(self, reason: str) -> list[str]:
         rows = sorted(row for row, (found, _) in self._found.items() if found == reason)
@@ -71,5 +70,5 @@ class BadRows:
         return f"row {self._name_of(row)}: {self._found[row][1]}"
 
     def _too_many(self) -> str:
-        reasons = "; ".join(f"{reason} ({', '.join(self._first(reason))})" for reason in sorted(self._counts()))
+        reasons = "; ".join(f"{reason} ({', '.join(self._first(reason))})" for reason in sorted(self._counts))
         return f"{self._file}: more than {self.allowed} of {self._rows} rows cannot be used: {reasons}"

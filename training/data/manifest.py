@@ -32,8 +32,6 @@ MAX_BAD_ROWS: Final = 0.01
 CHUNK: Final = 4096
 _TEXT: Final = ("nickname", "avatar", "gender", "split", "source")
 _BYTES: Final = pd.ArrowDtype(pa.binary())
-# Without these, Parquet's reader keeps whole column chunks: all pictures of a row group.
-_READING: Final = ds.ParquetFragmentScanOptions(use_buffered_stream=True, pre_buffer=False)
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,6 @@ class Manifest:
             columns=[name for name in self.columns if columns is None or name in self._needed(columns)],
             batch_size=CHUNK,
             batch_readahead=2,
-            fragment_scan_options=_READING if self._dataset.format.default_extname == "parquet" else None,
         )
         return batches
 

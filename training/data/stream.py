@@ -120,7 +120,7 @@ def shuffled(
         rows, size = rows + len(table), size + _bytes(table)
         if rows >= BLOCK_ROWS or size >= BLOCK_BYTES:
             yield _permuted(block, dice)
-            block, rows, size = [], 0, 0
+            rows = size = 0
     if block:
         yield _permuted(block, dice)
 
@@ -158,7 +158,9 @@ def ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
 
 
 def _permuted(block: list[pd.DataFrame], dice: np.random.Generator) -> pd.DataFrame:
+    """The rows of a block, which is emptied: nobody keeps them twice."""
     table = pd.concat(block)
+    block.clear()
     return table.iloc[dice.permutation(len(table))]
 
 
