@@ -10,7 +10,7 @@ from training.config import Config
 from training.resume import Progress
 from training.train import train
 
-CONFIG = Config(backbone="mobilenetv2", epochs=3, batch=8, steps_per_epoch=5, image_size=64, max_bad_rows=0.1)
+CONFIG = Config(backbone="", epochs=3, batch=8, steps_per_epoch=5, max_bad_rows=0.1)
 
 
 def run(manifest: Path, out: Path) -> None:

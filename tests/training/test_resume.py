@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.pictures import encode
 from tests.tritonserver import ROOT
 from training.config import Config, ConfigError
-from training.data.drawing import draw_portrait
 from training.data.manifest import write_manifest
 from training.model import load_model
 from training.train import train
@@ -25,17 +23,17 @@ from .stand_in import small_towers
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """48 users in row groups of 8, with pictures as bytes, one of them broken."""
+    """48 users in row groups of 8, one of them with a nickname over the limit."""
     genders = ["male", "female"] * 24
     table = pd.DataFrame(
         {
             "nickname": [f"{'国强' if gender == 'male' else '婷婷'}{index}" for index, gender in enumerate(genders)],
-            "avatar": [encode(draw_portrait(gender, index), "JPEG") for index, gender in enumerate(genders)],
+            "avatar": "",
             "gender": genders,
             "split": ["train", "train", "train", "validation"] * 12,
         }
     )
-    table.loc[5, "avatar"] = b"broken"
+    table.loc[5, "nickname"] = "a" * 5000
     file = tmp_path_factory.mktemp("users") / "users.parquet"
     table.to_parquet(file, row_group_size=8)
     return file
