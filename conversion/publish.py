@@ -20,10 +20,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genderprep import PrepMismatch, check_probes, prep_digest
-from genderprep.contract import IMAGE_SIZE, PROBABILITIES
+from genderprep.contract import IMAGE, IMAGE_SIZE, PRESENT, PROBABILITIES, TOKENS
 from genderprep.digest import METADATA_KEY
-from training.data.batches import Users, prepare_users
-from training.data.manifest import ManifestError, read_manifest
+from training.data.batches import Users
+from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
+from training.data.stream import sample
 from training.metrics import decided, summary
 from training.model import load_model, serving_model
 from training.report import write_report
@@ -35,6 +36,8 @@ from .quantize import to_int8
 
 ROOT: Final = Path(__file__).parent.parent
 CALIBRATION_USERS: Final = 512
+# Of validation and test each, at most so many measure the gate: some 0.5 GB of pixels.
+HELD_OUT_USERS: Final = 10_000
 # An int8 model may lose at most this share of accuracy, and change at most this share of decisions.
 MAX_ACCURACY_LOSS: Final = 0.003
 MAX_FLIPS: Final = 0.01
@@ -51,10 +54,8 @@ def publish(run: Path, manifest: Path, model: str, repository: Path, version: in
     report = json.loads((run / "report.json").read_text())
     _check_preprocessing(report, repository)
     folder = _version_folder(repository / model, version)
-    table = read_manifest(manifest)
-    calibration = _sample(table[table["split"] == "train"], CALIBRATION_USERS)
-    held_out = table[table["split"] != "train"]
-    converted, measured = _convert(run / "model.keras", report, calibration, held_out)
+    users = Manifest(manifest, report["config"].get("max_bad_rows", MAX_BAD_ROWS))
+    converted, measured = _convert(run / "model.keras", report, users)
     stamp(converted, {METADATA_KEY: prep_digest(), "backbone": report["config"]["backbone"], "trained": report["date"]})
     _place(converted, folder)
     write_report(
@@ -103,20 +104,22 @@ def _version_folder(model: Path, version: int | None) -> Path:
     return folder
 
 
-def _sample(table: pd.DataFrame, count: int) -> Users:
-    return prepare_users(table.sample(min(count, len(table)), random_state=0))
+def _sample(manifest: Manifest, count: int, *splits: str) -> tuple[pd.DataFrame, Users]:
+    """At most `count` users of each split, and their rows."""
+    inputs = (IMAGE, TOKENS, PRESENT)
+    found = [sample(manifest, split, count, inputs, IMAGE_SIZE, seed=0) for split in splits]
+    return pd.concat([table for table, _ in found]), Users.joined([users for _, users in found])
 
 
-def _convert(
-    file: Path, report: dict[str, Any], calibration: Users, held_out: pd.DataFrame
-) -> tuple[onnx.ModelProto, dict[str, Any]]:
+def _convert(file: Path, report: dict[str, Any], manifest: Manifest) -> tuple[onnx.ModelProto, dict[str, Any]]:
     prior = report["prior_female"]
     model = serving_model(load_model(file), report["temperature"], float(np.log(prior / (1 - prior))))
-    users = prepare_users(held_out)
+    held_out, users = _sample(manifest, HELD_OUT_USERS, *(split for split in SPLITS[1:] if manifest.survey.rows[split]))
     inputs = users.inputs(model.input)
     fp32 = to_onnx(model)
     fp32_answers = answer(fp32.SerializeToString(), inputs)
     parity = check_parity(model.predict(inputs, batch_size=64, verbose=0), fp32_answers)
+    _, calibration = _sample(manifest, CALIBRATION_USERS, "train")
     int8 = to_int8(fp32, calibration.inputs(model.input))
     female = answer(int8.SerializeToString(), inputs)[PROBABILITIES][:, 1]
     gate = _gate(users.female[:, 0], fp32_answers[PROBABILITIES][:, 1], female)

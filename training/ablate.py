@@ -24,9 +24,9 @@ from . import ablation_report, fasttext
 from .benchmark import Users
 from .calibrate import sigmoid
 from .config import Config, ConfigError, MaskLoss
-from .data.batches import prepare_users
-from .data.manifest import ManifestError, read_manifest
-from .model import load_model, predict_logits
+from .data.manifest import Manifest, ManifestError, read_manifest
+from .model import load_model, main_logits
+from .predict import predict_split
 from .train import Start, train
 
 ROOT: Final = Path(__file__).parent.parent
@@ -109,7 +109,8 @@ class Study:
             ),
         )
         temperature = json.loads((folder / "report.json").read_text())["temperature"]
-        logits = predict_logits(load_model(model), prepare_users(self._test(), row.config.image_size))
+        _, _, answers = predict_split(load_model(model), Manifest(self.manifest, 0), "test", row.config.image_size)
+        logits = main_logits(answers)
         return sigmoid(logits[:, 0] / temperature)
 
     def _fasttext(self, seed: int, folder: Path) -> NDArray[np.float64]:

@@ -17,37 +17,36 @@ from numpy.typing import NDArray
 from genderprep import prep_digest
 
 from .config import Config, config_from
-from .data.batches import prepare_users
-from .data.manifest import ManifestError, read_manifest
+from .data.manifest import Manifest, ManifestError
 from .metrics import log_loss, summary, threshold_for
-from .model import load_model, predict_logits
+from .model import load_model, main_logits
+from .predict import predict_split
 from .report import write_report
 
 
-def calibrate(run: Path, config: Config, manifest: Path) -> None:
+def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
     """Fit on the validation split, take the prior of the train split, and write `run/report.json`.
 
     Raises:
         ManifestError: the manifest cannot be used, or lacks train or validation rows.
         FileNotFoundError: no `model.keras` in `run`.
     """
-    table = read_manifest(manifest)
-    train, validation = (table[table["split"] == split] for split in ("train", "validation"))
-    if train.empty or validation.empty:
-        raise ManifestError(f"{manifest}: calibration needs rows in the splits 'train' and 'validation'")
-    users = prepare_users(validation, config.image_size)
-    logits = predict_logits(load_model(run / "model.keras"), users)
+    manifest.need("train", "validation")
+    _, users, answers = predict_split(load_model(run / "model.keras"), manifest, "validation", config.image_size)
+    logits = main_logits(answers)
     temperature = fit_temperature(logits, users.female)
     labels, female = users.female[:, 0], sigmoid(logits / temperature)[:, 0]
     write_report(
         run / "report.json",
         config=config,
-        manifest=manifest.name,
+        manifest=manifest.file.name,
         prep_digest=prep_digest(),
         temperature=round(temperature, 4),
-        prior_female=round(float(np.average(train["gender"] == "female", weights=train["weight"])), 4),
+        prior_female=round(manifest.survey.prior_female, 4),
         unknown_below=threshold_for(config.precision, labels, female, users.present.any(axis=1)),
         validation=summary(labels, female),
+        rows=manifest.survey.rows,
+        bad_rows=manifest.bad.report(),
     )
 
 
@@ -79,11 +78,11 @@ def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.train")
-    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL or Parquet")
+    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of it")
     args = parser.parse_args()
     try:
         config = config_from(json.loads((args.run / "report.json").read_text())["config"])
-        calibrate(args.run, config, args.data)
+        calibrate(args.run, config, Manifest(args.data, config.max_bad_rows))
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"calibrate: {exc}") from exc
 

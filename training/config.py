@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from genderprep.contract import IMAGE_SIZE
 
+from .data.manifest import MAX_BAD_ROWS
+
 
 class ConfigError(ValueError):
     """A config or a file of weights cannot be used; the message names the file and what it lacks."""
@@ -53,6 +55,10 @@ STRONG: Final = Augmentation(zoom=0.35, blur=0.3, colour=0.25, saturation=0.8)
 class Config:
     """One supervised run. `backbone` is empty for the text tower alone, `text` false for the image tower alone.
 
+    An epoch, after which is validated and saved, is `steps_per_epoch` batches, by default one pass over the rows.
+    It is validated on at most `validation_rows` rows, which stay in memory. `max_bad_rows` is the share of the
+    manifest's rows that may be unusable.
+
     `fusion` (`attention` or `concat`) and `hand_features` need both towers, `cbam` needs DenseNet121.
 
     `precision` is the share of the decided users that shall be right: whoever is less sure than takes that is
@@ -81,6 +87,9 @@ class Config:
     cbam: bool = False
     hand_features: bool = False
     gradient_centralization: bool = False
+    steps_per_epoch: int | None = None
+    validation_rows: int = 10_000
+    max_bad_rows: float = MAX_BAD_ROWS
 
     def __post_init__(self) -> None:
         if not (self.backbone or self.text):

@@ -18,15 +18,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from genderprep.contract import LABELS
+from genderprep.contract import LABELS, WEIGHTS
 
 from . import figures
 from .calibrate import sigmoid
 from .data.batches import Users, prepare_users
-from .data.manifest import SPLITS, ManifestError, read_manifest
+from .data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from .gradcam import explain, overlay
 from .metrics import Summary, confusion, coverage_accuracy, expected_calibration_error, reliability
-from .model import GENDER, image_size, load_model, predict_logits
+from .model import GENDER, image_size, load_model, main_logits
+from .predict import predict_split
 from .report import write_report
 from .slices import by_slice, shown
 
@@ -41,45 +42,59 @@ def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
         FileNotFoundError: no finished run in that folder.
     """
     report = json.loads((run / "report.json").read_text())
-    table = read_manifest(manifest)
-    table = table[table["split"] == split]
-    if table.empty:
-        raise ManifestError(f"{manifest}: no rows in the split {split!r}")
+    rows = Manifest(manifest, report.get("config", {}).get("max_bad_rows", MAX_BAD_ROWS))
     model = load_model(run / "model.keras")
-    users = prepare_users(table, image_size(model))
-    female = sigmoid(predict_logits(model, users) / report["temperature"])[:, 0]
-    unknown_below = report["unknown_below"]
+    table, users, found = predict_split(with_weights(model), rows, split, image_size(model))
+    female, unknown_below = sigmoid(main_logits(found) / report["temperature"])[:, 0], report["unknown_below"]
     slices, answers = by_slice(table, users, female), _answers(users, female, unknown_below)
     out = run / f"evaluation_{split}"
-    write_report(out / "evaluation.json", manifest=manifest.name, split=split, slices=slices, answers=answers)
-    _save(draw(run, model, table, users, female, unknown_below), out)
+    bad = rows.bad.report()
+    write_report(
+        out / "evaluation.json", manifest=manifest.name, split=split, slices=slices, answers=answers, bad_rows=bad
+    )
+    pictures = draw(run, users, female, unknown_below)
+    _save(pictures | draw_fusion(model, rows, table, users, female, found.get(WEIGHTS)), out)
     return slices
 
 
-def draw(
-    run: Path, model: keras.Model, table: pd.DataFrame, users: Users, female: NDArray[Any], unknown_below: float
-) -> dict[str, Figure | None]:
-    """Every picture by name, None where it does not apply; `female`: P(female), float [N]."""
+def with_weights(model: keras.Model) -> keras.Model:
+    """`model` with the modality weights as one more output, if it is fused."""
+    if GENDER not in model.output:
+        return model
+    _, weights = model.get_layer("fusion").output
+    return keras.Model(model.input, {**model.output, WEIGHTS: weights})
+
+
+def draw(run: Path, users: Users, female: NDArray[Any], unknown_below: float) -> dict[str, Figure | None]:
+    """The pictures of every run by name, None where one does not apply; `female`: P(female), float [N]."""
     labels, tells = users.female[:, 0], users.present.any(axis=1)
     error = expected_calibration_error(labels, female)
-    pictures = {
+    return {
         "learning_curves": _learning_curves(run / "history.csv"),
         "confusion": figures.confusion_matrix(confusion(labels, female, tells, unknown_below), unknown_below),
         "reliability": figures.reliability_diagram(reliability(labels, female), error),
-        "coverage": None,
-        "avatar_weights": None,
-        "gradcam": None,
+        "coverage": _coverage(labels, female, tells, unknown_below),
     }
-    if tells.any():
-        pictures["coverage"] = figures.coverage_curve(coverage_accuracy(labels, female, tells), unknown_below)
-    if GENDER not in model.output:
-        return pictures
-    weights = _avatar_weights(model, users)
+
+
+def draw_fusion(
+    model: keras.Model,
+    manifest: Manifest,
+    table: pd.DataFrame,
+    users: Users,
+    female: NDArray[Any],
+    weights: NDArray[Any] | None,
+) -> dict[str, Figure | None]:
+    """The pictures of a fused model by name, None where one does not apply; `weights`: float [N, 2], or None."""
+    if weights is None:
+        return {"avatar_weights": None, "gradcam": None}
+    avatar = weights[:, 0]
     strata = table["stratum"].fillna("").astype(str).to_numpy() if "stratum" in table else shown(users)
     rows = explained(table, users)
-    return pictures | {
-        "avatar_weights": figures.avatar_weights(weights, strata),
-        "gradcam": _gradcam(model, users.rows(rows), female[rows], weights[rows]) if rows.any() else None,
+    seen = prepare_users(manifest.take(table.index[rows]), image_size(model)) if rows.any() else None
+    return {
+        "avatar_weights": figures.avatar_weights(avatar, strata),
+        "gradcam": _gradcam(model, seen, female[rows], avatar[rows]) if seen else None,
     }
 
 
@@ -95,7 +110,7 @@ def explained(table: pd.DataFrame, users: Users) -> NDArray[np.bool_]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.train")
-    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL or Parquet")
+    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of it")
     parser.add_argument("--split", choices=SPLITS, default="test")
     args = parser.parse_args()
     try:
@@ -110,16 +125,13 @@ def _answers(users: Users, female: NDArray[Any], unknown_below: float) -> dict[s
     return {label: dict(zip(figures.SAID, row, strict=True)) for label, row in zip(LABELS, counts, strict=True)}
 
 
+def _coverage(labels: NDArray[Any], female: NDArray[Any], tells: NDArray[np.bool_], threshold: float) -> Figure | None:
+    return figures.coverage_curve(coverage_accuracy(labels, female, tells), threshold) if tells.any() else None
+
+
 def _learning_curves(history: Path) -> Figure | None:
     written = history.is_file() and history.stat().st_size > 0
     return figures.learning_curves(pd.read_csv(history)) if written else None
-
-
-def _avatar_weights(model: keras.Model, users: Users) -> NDArray[np.float32]:
-    _, weights = model.get_layer("fusion").output
-    answers = keras.Model(model.input, weights).predict(users.inputs(model.input), batch_size=64, verbose=0)
-    avatar: NDArray[np.float32] = answers[:, 0]
-    return avatar
 
 
 def _gradcam(model: keras.Model, users: Users, female: NDArray[Any], weights: NDArray[Any]) -> Figure:

@@ -149,12 +149,15 @@ def image_size(model: keras.Model) -> int:
     return size
 
 
+def main_logits(answers: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """The main logits of P(female) among outputs, float64 [N, 1]: fused, or a tower's own where it is alone."""
+    logits: NDArray[Any] = next(answers[head] for head in (GENDER, AVATAR_ONLY, NICKNAME_ONLY) if head in answers)
+    return logits.astype(np.float64)
+
+
 def predict_logits(model: keras.Model, users: Users) -> NDArray[np.float64]:
-    """The main logits of P(female), float64 [N, 1]: fused, or a tower's own where it is alone."""
-    outputs = model.predict(users.inputs(model.input), batch_size=64, verbose=0)
-    heads = (GENDER, AVATAR_ONLY, NICKNAME_ONLY)
-    logits: NDArray[np.float64] = next(outputs[head] for head in heads if head in outputs).astype(np.float64)
-    return logits
+    """The main logits of P(female), float64 [N, 1], of users in memory."""
+    return main_logits(model.predict(users.inputs(model.input), batch_size=64, verbose=0))
 
 
 def _named(name: str) -> keras.layers.Layer:

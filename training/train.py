@@ -2,7 +2,8 @@
 
     python -m training.train --config training/configs/mobilenet.py --data runs/data/manifest.csv --out runs/mobilenet
 
-A run that was interrupted goes on after its last whole epoch when the same command is given again.
+A run that was interrupted goes on after its last whole epoch when the same command is given again, and ends as it
+would have without.
 Below `--out`: `model.keras` (best epoch on validation), `history.csv`, `report.json`, and logs for TensorBoard.
 """
 
@@ -16,14 +17,16 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-import pandas as pd
 
 from . import distillation
 from .backbones import load_imagenet
 from .calibrate import calibrate
 from .config import Config, ConfigError, MaskLoss, load_config
-from .data.batches import Batches, Heads, Users, prepare_users
-from .data.manifest import ManifestError, read_manifest
+from .data.batches import Heads, Users
+from .data.batches import Teacher as Answers
+from .data.manifest import Manifest, ManifestError
+from .data.stream import Stream, sample
+from .devices import use_all_devices
 from .distillation import Teacher, student
 from .losses import LateMask, MaskedCrossentropy, coverage
 from .model import (
@@ -36,6 +39,7 @@ from .model import (
     load_model,
 )
 from .optimizers import GCAdamW, PacedAdamW, centralized_axes, paces_of
+from .resume import Progress
 
 _FUSED_HEADS: Heads = {GENDER: None, AVATAR_ONLY: 0, NICKNAME_ONLY: 1}
 _AVATAR_HEADS: Heads = {AVATAR_ONLY: 0}
@@ -58,31 +62,42 @@ def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> 
         ManifestError: the manifest cannot be used, or lacks train or validation rows.
         ConfigError: the config asks for what there is not, or the weights are of another network.
     """
+    rows = Manifest(manifest, config.max_bad_rows)
+    rows.need("train", "validation")
+    use_all_devices(config.batch)
+    model, stream = compiled(config, rows, start)
+    out.mkdir(parents=True, exist_ok=True)
+    progress = Progress(out, config, _monitor(stream.heads), rows.bad)
+    progress.restore(model)
+    _fit(model, config, stream, progress, keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
+    calibrate(out, config, rows)
+    progress.finish()
+    return out / "model.keras"
+
+
+def compiled(config: Config, manifest: Manifest, start: Start = Start()) -> tuple[keras.Model, Stream]:
+    """The model, ready to be trained, and the batches to train it on.
+
+    Raises:
+        ManifestError: the manifest cannot be used, or lacks train rows.
+        ConfigError: the config asks for what there is not, or the weights are of another network.
+    """
     keras.utils.set_random_seed(config.seed)
-    users = {split: _users(manifest, split, config.image_size) for split in ("train", "validation")}
     model, pretrained = _build(config, start)
     heads = _heads(config)
     teacher = Teacher(start.teacher) if start.teacher else None
-    batch = min(config.batch, len(users["train"]))
-    batches = Batches(users["train"], model.input, heads, batch, config.seed, teacher, config.augmentation)
-    optimizer = _optimizer(config, model, pretrained, steps=config.epochs * len(batches))
-    _compile(model, config, heads, optimizer, taught=teacher is not None)
-    out.mkdir(parents=True, exist_ok=True)
-    model.fit(
-        batches,
-        epochs=config.epochs,
-        validation_data=_validation(users["validation"], model.input, heads, teacher),
-        verbose="auto",
-        callbacks=[*_callbacks(batches, out, monitor=_monitor(heads)), *_late_mask(model, config, heads)],
+    stream = Stream(
+        manifest, model.input, heads, config.batch, config.seed, config.image_size, teacher, config.augmentation
     )
-    calibrate(out, config, manifest)
-    return out / "model.keras"
+    optimizer = _optimizer(config, model, pretrained, steps=config.epochs * _steps(config, stream))
+    _compile(model, config, heads, optimizer, taught=teacher is not None)
+    return model, stream
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL or Parquet")
+    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--imagenet", type=Path, help="npz with ImageNet weights for the image trunk")
     parser.add_argument("--text", type=Path, help="model.keras of training/configs/nickname.py")
@@ -94,12 +109,35 @@ def main() -> None:
         raise SystemExit(f"train: {exc}") from exc
 
 
-def _users(manifest: Path, split: str, size: int) -> Users:
-    table = read_manifest(manifest)
-    rows = table[table["split"] == split]
-    if rows.empty:
-        raise ManifestError(f"{manifest}: no rows in the split {split!r}")
-    return prepare_users(rows, size)
+def _steps(config: Config, stream: Stream) -> int:
+    return config.steps_per_epoch or stream.steps
+
+
+def _fit(
+    model: keras.Model, config: Config, stream: Stream, progress: Progress, logs: keras.callbacks.TensorBoard
+) -> None:
+    """Train for the epochs that `progress` does not have yet."""
+    done, steps = len(progress.history), _steps(config, stream)
+    if done == config.epochs:
+        return
+    _, users = sample(
+        stream.manifest, "validation", config.validation_rows, stream.inputs, config.image_size, config.seed
+    )
+    try:
+        model.fit(
+            stream.batches(done * steps, (config.epochs - done) * steps),
+            steps_per_epoch=steps,
+            shuffle=False,
+            initial_epoch=done,
+            epochs=config.epochs,
+            validation_data=_validation(users, model.input, stream.heads, stream.teacher),
+            verbose="auto",
+            callbacks=[progress, logs, *_late_mask(model, config, stream.heads)],
+        )
+    except Exception:
+        if stream.error:
+            raise stream.error from None
+        raise
 
 
 def _heads(config: Config) -> Heads:
@@ -171,23 +209,6 @@ def _late_mask(model: keras.Model, config: Config, heads: Heads) -> list[keras.c
     return [LateMask(model.loss[next(iter(heads))], config.mask_loss.first_epoch(config.epochs))]
 
 
-def _callbacks(batches: Batches, out: Path, monitor: str) -> list[keras.callbacks.Callback]:
-    """What makes a run resumable. Keras itself forgets over an interruption which epoch was the best, whose
-    history the file holds, and how many epochs the batches have been through."""
-    history, resume = out / "history.csv", out / "resume"
-    interrupted = resume.is_dir() and history.is_file() and history.stat().st_size > 0
-    best = float(pd.read_csv(history)[monitor].min()) if interrupted else None
-    return [
-        keras.callbacks.BackupAndRestore(resume),
-        keras.callbacks.ModelCheckpoint(
-            out / "model.keras", monitor=monitor, mode="min", save_best_only=True, initial_value_threshold=best
-        ),
-        keras.callbacks.CSVLogger(history, append=interrupted),
-        keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False),
-        keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.begin(epoch)),
-    ]
-
-
 def _optimizer(
     config: Config, model: keras.Model, pretrained: list[keras.layers.Layer], steps: int
 ) -> keras.optimizers.Optimizer:
@@ -205,7 +226,7 @@ def _optimizer(
     return optimizer
 
 
-def _validation(users: Users, names: Collection[str], heads: Heads, teacher: Teacher | None) -> tuple[Any, Any, Any]:
+def _validation(users: Users, names: Collection[str], heads: Heads, teacher: Answers | None) -> tuple[Any, Any, Any]:
     inputs = users.inputs(names)
     return inputs, *users.targets(heads, teacher(inputs) if teacher else {})
 

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from genderprep.contract import IMAGE_SIZE, WEIGHTS
 from tests.training.stand_in import small_towers
 from training import evaluate as command
 from training.data.batches import prepare_users
-from training.data.manifest import read_manifest, write_manifest
-from training.evaluate import draw, evaluate, explained
+from training.data.manifest import Manifest, read_manifest, write_manifest
+from training.evaluate import draw, draw_fusion, evaluate, explained, with_weights
 from training.model import build_fused_model, build_nickname_model, load_model
+from training.predict import predict_split
 
 OF_EVERY_RUN = {"learning_curves", "confusion", "reliability", "coverage"}
 OF_AVATARS = {"avatar_weights", "gradcam"}
@@ -67,10 +69,10 @@ def pictures_in(folder: Path) -> set[str]:
 
 def drawn(run: Path, manifest: Path) -> dict[str, Any]:
     """The pictures of the test split where P(female) is .9, .2, .7, .55 and .99."""
-    table = read_manifest(manifest)
-    table = table[table["split"] == "test"]
+    model, rows = load_model(run / "model.keras"), Manifest(manifest)
+    table, users, answers = predict_split(with_weights(model), rows, "test", IMAGE_SIZE)
     female = np.array([0.9, 0.2, 0.7, 0.55, 0.99])[: len(table)]
-    return draw(run, load_model(run / "model.keras"), table, prepare_users(table), female, 0.6)
+    return draw(run, users, female, 0.6) | draw_fusion(model, rows, table, users, female, answers[WEIGHTS])
 
 
 def test_numbers_and_pictures_lie_in_one_folder(run: Path, manifest: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,19 @@ import pandas as pd
 import pytest
 
 from genderprep import prep_digest
+from tests.pictures import encode
 from tests.training.stand_in import small_towers
 from training import train as command
 from training.config import Config, ConfigError, load_config
 from training.data.avatars import Gallery
 from training.data.batches import prepare_users
+from training.data.drawing import draw_portrait
 from training.data.manifest import ManifestError, read_manifest, write_manifest
 from training.data.nicknames import own_names
 from training.data.users import write_nicknames, write_users
 from training.evaluate import evaluate
 from training.model import load_model, predict_logits
+from training.resume import Progress
 from training.train import Start, train
 
 NICKNAME = Config(backbone="", epochs=1, batch=16)
@@ -56,7 +59,15 @@ def interrupt_before_epoch(number: int, monkeypatch: pytest.MonkeyPatch) -> None
         if epoch == number:
             raise Interrupted
 
-    monkeypatch.setattr(keras.callbacks.ModelCheckpoint, "on_epoch_begin", stop)
+    monkeypatch.setattr(Progress, "on_epoch_begin", stop)
+
+
+def restored_with_a_better_epoch(restore: Callable[..., None]) -> Callable[..., None]:
+    def better(progress: Progress, model: keras.Model) -> None:
+        restore(progress, model)
+        progress.history[0]["val_loss"] = 0.0
+
+    return better
 
 
 def test_a_run_is_written_and_evaluated(nicknames: Path, tmp_path: Path) -> None:
@@ -113,9 +124,8 @@ def test_going_on_keeps_a_better_epoch_of_before(
     with monkeypatch.context() as patch, pytest.raises(Interrupted):
         interrupt_before_epoch(1, patch)
         train(config, nicknames, tmp_path)
-    history = pd.read_csv(tmp_path / "history.csv")
-    history.assign(val_loss=0.0).to_csv(tmp_path / "history.csv", index=False)
     before = (tmp_path / "model.keras").read_bytes()
+    monkeypatch.setattr(Progress, "restore", restored_with_a_better_epoch(Progress.restore))
     train(config, nicknames, tmp_path)
     assert (tmp_path / "model.keras").read_bytes() == before
 
@@ -157,6 +167,40 @@ def test_a_manifest_without_a_split_is_refused(split: str, nicknames: Path, tmp_
     assert not (tmp_path / "run").exists()
 
 
+def users_with_bytes(folder: Path, broken: int) -> Path:
+    """Two shards of 200 users with pictures as bytes, of whom some `broken` ones in `train` have none."""
+    picture = encode(draw_portrait("female", 1), "JPEG")
+    rows = {
+        "nickname": ["国强", "婷婷"] * 200,
+        "avatar": [b"broken"] * broken + [picture] * (400 - broken),
+        "gender": ["male", "female"] * 200,
+        "split": ["train"] * 360 + ["validation"] * 40,
+    }
+    for index, part in enumerate(np.array_split(np.arange(400), 2)):
+        pd.DataFrame(rows).iloc[part].to_parquet(folder / f"part-{index}.parquet", row_group_size=50)
+    return folder
+
+
+def test_shards_with_pictures_and_a_few_bad_rows(tmp_path: Path) -> None:
+    config = Config(backbone="mobilenetv2", epochs=2, batch=16, image_size=32, steps_per_epoch=12, validation_rows=20)
+    shards, run = tmp_path / "shards", tmp_path / "run"
+    shards.mkdir()
+    train(config, users_with_bytes(shards, broken=2), run)
+    report = json.loads((run / "report.json").read_text())
+    assert report["rows"] == {"train": 360, "validation": 40, "test": 0}
+    assert report["validation"]["users"] == 40
+    assert report["bad_rows"]["reasons"]["broken avatar"]["rows"] == 2
+    assert evaluate(run, shards, "train")["all"]["users"] == 358
+    assert (run / "evaluation_train" / "gradcam.png").is_file()
+
+
+def test_too_many_bad_rows_end_a_run_with_a_clear_error(tmp_path: Path) -> None:
+    config = Config(backbone="mobilenetv2", epochs=1, batch=16, image_size=32)
+    with pytest.raises(ManifestError, match="more than 4 of 400 rows cannot be used: broken avatar") as error:
+        train(config, users_with_bytes(tmp_path, broken=40), tmp_path / "run")
+    assert error.value.__cause__ is None
+
+
 @pytest.mark.parametrize("content", ["", "def get_config(): return {'epochs': 3}"])
 def test_a_config_of_another_shape_is_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(content)
@@ -169,7 +213,7 @@ def test_a_config_of_another_shape_is_refused(content: str, tmp_path: Path) -> N
     [
         ("nothing.py", "nothing.csv", "train: no config .*nothing.py; the ready ones are in training/configs"),
         ("nickname.py", "nothing.csv", "train: .*nothing.csv"),
-        ("nickname.py", "notes.txt", "train: .*notes.txt: a manifest is .csv, .jsonl or .parquet"),
+        ("nickname.py", "notes.txt", "train: .*notes.txt: a manifest is .csv, .jsonl, .parquet or a folder"),
     ],
 )
 def test_command_ends_with_one_line(

@@ -1,23 +1,22 @@
 """From a manifest to batches of arrays, through `genderprep` and nothing else."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
-from genderprep import InvalidInput, prepare_image, prepare_text
-from genderprep.contract import IMAGE, IMAGE_SIZE, PAD, PRESENT, TOKENS, UNK
+from genderprep import InvalidAvatar, InvalidInput, prepare_image, prepare_text
+from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PAD, PRESENT, TOKENS, UNK
 from genderprep.text import vocabulary
 
-from ..config import LIGHT, Augmentation
-from .manifest import ManifestError
+from ..config import Augmentation
+from .bad_rows import BadRows
 
 _SMOOTH: Final = Image.Resampling.BILINEAR
 
@@ -25,6 +24,9 @@ _SMOOTH: Final = Image.Resampling.BILINEAR
 Heads = dict[str, int | None]
 # From inputs by contract name to what a trained model answers, by head.
 Teacher = Callable[[dict[str, NDArray[Any]]], dict[str, NDArray[Any]]]
+# What training keeps decoded: of avatars 0.8 GB at 128 pixels, of nicknames some 40 MB.
+REMEMBERED_AVATARS: Final = 2**14
+REMEMBERED_NICKNAMES: Final = 2**16
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,15 @@ class Users:
         """Only the chosen users: bool [N], or their positions."""
         return Users(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
+    @classmethod
+    def joined(cls, parts: Sequence["Users"]) -> "Users":
+        """The users of all parts, one part after the other."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+    def without_images(self) -> "Users":
+        """The same users, uint8 [N, 0, 0, 3] for images: what many users need much less memory as."""
+        return replace(self, images=np.zeros((len(self), 0, 0, 3), np.uint8))
+
     def targets(self, heads: Heads, taught: dict[str, NDArray[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Targets and weights by head, those of a teacher's answers included.
 
@@ -58,64 +69,59 @@ class Users:
         return dict.fromkeys(heads, self.female) | taught, weights | dict.fromkeys(taught, self.weights)
 
 
+class Preparation:
+    """From rows of a manifest to arrays; may remember them, so that small manifests are decoded once."""
+
+    def __init__(self, bad: BadRows, size: int | None = IMAGE_SIZE, remember: bool = False) -> None:
+        """Avatars at S = `size`; with None nobody has one. Rows that cannot be prepared are added to `bad`."""
+        self._bad, self._size = bad, size
+        self._pixels = lru_cache(REMEMBERED_AVATARS if remember else 0)(_pixels)
+        self._tokens = lru_cache(REMEMBERED_NICKNAMES if remember else 0)(_tokens)
+
+    def __call__(self, table: pd.DataFrame) -> tuple[Users, NDArray[np.bool_]]:
+        """Users and which of them can be used, bool [N]; of the others everything is zero, their weight too.
+
+        Raises:
+            ManifestError: more rows are bad than may be.
+        """
+        size = self._size or 0
+        images = np.zeros((len(table), size, size, 3), np.uint8)
+        tokens = np.full((len(table), MAX_TOKENS), vocabulary()[PAD], np.int32)
+        present, usable = np.zeros((len(table), 2), np.bool_), np.ones(len(table), np.bool_)
+        avatars = table["avatar"] if size else [""] * len(table)
+        for position, (row, avatar, nickname) in enumerate(zip(table.index, avatars, table["nickname"], strict=True)):
+            try:
+                if avatar:
+                    images[position], present[position, 0] = self._pixels(avatar, size)
+                tokens[position], present[position, 1] = self._tokens(nickname)
+            except (InvalidInput, OSError) as exc:
+                self._bad.add(row, *_reason(exc))
+                images[position], present[position], usable[position] = 0, False, False
+        female = (table["gender"] == "female").to_numpy(np.float32)[:, None]
+        weights = np.where(usable, table["weight"].to_numpy(np.float32), np.float32(0))
+        return Users(images, tokens, present, female, weights), usable
+
+
 def prepare_users(table: pd.DataFrame, size: int = IMAGE_SIZE) -> Users:
-    """Prepare every row of a checked manifest, avatars at S = `size`.
+    """Prepare every row of a checked manifest, avatars at S = `size`; for what is small.
 
     Raises:
-        ManifestError: an avatar cannot be read or decoded; the message names row and file.
+        ManifestError: a row cannot be prepared; the message names it.
     """
-    images = np.zeros((len(table), size, size, 3), np.uint8)
-    tokens = np.zeros((len(table), *prepare_text(b"")[0].shape), np.int32)
-    present = np.zeros((len(table), 2), np.bool_)
-    rows = zip(table.index, table["avatar"], table["nickname"], strict=True)
-    for position, (row, avatar, nickname) in enumerate(tqdm(rows, "prepare", len(table), unit="user", mininterval=1)):
-        try:
-            images[position], present[position, 0] = prepare_image(Path(avatar).read_bytes() if avatar else b"", size)
-            tokens[position], present[position, 1] = prepare_text(nickname.encode())
-        except (InvalidInput, OSError) as exc:
-            raise ManifestError(f"row {row}: {avatar or 'nickname'}: {exc}") from exc
-    female = (table["gender"] == "female").to_numpy(np.float32)[:, None]
-    return Users(images, tokens, present, female, table["weight"].to_numpy(np.float32))
+    users, _ = Preparation(BadRows(Path("manifest"), len(table), 0, str), size)(table)
+    return users
 
 
-class Batches(keras.utils.PyDataset):
-    """Shuffled, augmented batches; the order and the dice depend on seed and epoch only."""
-
-    def __init__(
-        self,
-        users: Users,
-        inputs: Collection[str],
-        heads: Heads,
-        batch: int,
-        seed: int,
-        teacher: Teacher | None = None,
-        augment: Augmentation = LIGHT,
-    ) -> None:
-        """`heads` names the model's outputs and the modality each sees (`None` = both); a teacher adds heads."""
-        super().__init__(workers=1)
-        self.teacher = teacher
-        self.users, self.inputs, self.heads, self.batch, self.seed = users, inputs, heads, batch, seed
-        self.augment = augment
-        self.begin(0)
-
-    def __len__(self) -> int:
-        return len(self.users) // self.batch
-
-    def __getitem__(self, index: int) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        rows = self.order[index * self.batch : (index + 1) * self.batch]
-        dice = np.random.default_rng((self.seed, self.epoch, index))
-        prepare: dict[str, Callable[[], NDArray[Any]]] = {
-            IMAGE: lambda: augment_images(self.users.images[rows], self.augment, dice),
-            TOKENS: lambda: drop_tokens(self.users.tokens[rows], self.augment.drop_token, dice),
-            PRESENT: lambda: self.users.present[rows] & (dice.random((len(rows), 2)) >= self.augment.drop_modality),
-        }
-        inputs = {name: prepare[name]() for name in self.inputs}
-        return inputs, *self.users.rows(rows).targets(self.heads, self.teacher(inputs) if self.teacher else {})
-
-    def begin(self, epoch: int) -> None:
-        """Shuffle for an epoch, counted from 0."""
-        self.epoch = epoch
-        self.order = np.random.default_rng((self.seed, epoch)).permutation(len(self.users))
+def augmented(
+    users: Users, names: Collection[str], how: Augmentation, dice: np.random.Generator
+) -> dict[str, NDArray[Any]]:
+    """The named inputs of a model as training sees them."""
+    augment: dict[str, Callable[[], NDArray[Any]]] = {
+        IMAGE: lambda: augment_images(users.images, how, dice),
+        TOKENS: lambda: drop_tokens(users.tokens, how.drop_token, dice),
+        PRESENT: lambda: users.present & (dice.random((len(users), 2)) >= how.drop_modality),
+    }
+    return {name: augment[name]() for name in names}
 
 
 def augment_images(images: NDArray[np.uint8], how: Augmentation, dice: np.random.Generator) -> NDArray[np.uint8]:
@@ -155,3 +161,18 @@ def drop_tokens(tokens: NDArray[np.int32], probability: float, dice: np.random.G
     """Replace some tokens by `<UNK>`, so that no single character decides; padding stays."""
     dropped = (dice.random(tokens.shape) < probability) & (tokens != vocabulary()[PAD])
     return np.where(dropped, np.int32(vocabulary()[UNK]), tokens)
+
+
+def _pixels(avatar: str | bytes, size: int) -> tuple[NDArray[np.uint8], bool]:
+    return prepare_image(Path(avatar).read_bytes() if isinstance(avatar, str) else avatar, size)
+
+
+def _tokens(nickname: str) -> tuple[NDArray[np.int32], bool]:
+    return prepare_text(nickname.encode())
+
+
+def _reason(exc: InvalidInput | OSError) -> tuple[str, str]:
+    """The kind of what is wrong, and the details."""
+    if isinstance(exc, OSError):
+        return "unreadable avatar", exc.strerror or type(exc).__name__
+    return "broken avatar" if isinstance(exc, InvalidAvatar) else "bad nickname", str(exc)
