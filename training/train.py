@@ -132,7 +132,12 @@ def _fit(
             epochs=config.epochs,
             validation_data=_validation(users, model.input, stream.heads, stream.teacher),
             verbose="auto",
-            callbacks=[progress, logs, *_late_mask(model, config, stream.heads)],
+            callbacks=[
+                progress,
+                logs,
+                keras.callbacks.TerminateOnNaN(raise_error=True),
+                *_late_mask(model, config, stream.heads),
+            ],
         )
     except Exception:
         if stream.error:

@@ -157,6 +157,12 @@ def test_a_few_users_can_be_learned_by_heart(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "run" / "report.json").read_text())["validation"]["accuracy"] == 1
 
 
+def test_a_run_whose_loss_is_no_number_ends_there(nicknames: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered"):
+        train(Config(backbone="", epochs=2, batch=16, learning_rate=float("inf")), nicknames, tmp_path)
+    assert not (tmp_path / "model.keras").exists()
+
+
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_a_manifest_without_a_split_is_refused(split: str, nicknames: Path, tmp_path: Path) -> None:
     table = read_manifest(nicknames)
@@ -190,6 +196,7 @@ def test_shards_with_pictures_and_a_few_bad_rows(tmp_path: Path) -> None:
     assert report["rows"] == {"train": 360, "validation": 40, "test": 0}
     assert report["validation"]["users"] == 40
     assert report["bad_rows"]["reasons"]["broken avatar"]["rows"] == 2
+    assert all(np.isfinite(weight).all() for weight in load_model(run / "model.keras").get_weights())
     assert evaluate(run, shards, "train")["all"]["users"] == 358
     assert (run / "evaluation_train" / "gradcam.png").is_file()
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genderprep import InvalidAvatar, InvalidInput, prepare_image, prepare_text
-from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PAD, PRESENT, TOKENS, UNK
+from genderprep.contract import IMAGE, IMAGE_SIZE, PAD, PRESENT, TOKENS, UNK
 from genderprep.text import vocabulary
 
 from ..config import Augmentation
@@ -79,14 +79,15 @@ class Preparation:
         self._tokens = lru_cache(REMEMBERED_NICKNAMES if remember else 0)(_tokens)
 
     def __call__(self, table: pd.DataFrame) -> tuple[Users, NDArray[np.bool_]]:
-        """Users and which of them can be used, bool [N]; of the others everything is zero, their weight too.
+        """Users and which of them can be used, bool [N]; the others show nothing and weigh nothing.
 
         Raises:
             ManifestError: more rows are bad than may be.
         """
         size = self._size or 0
         images = np.zeros((len(table), size, size, 3), np.uint8)
-        tokens = np.full((len(table), MAX_TOKENS), vocabulary()[PAD], np.int32)
+        # Never all padding: the text tower has no answer to that, and no answer times no weight is not nothing.
+        tokens = np.tile(prepare_text(b"")[0], (len(table), 1))
         present, usable = np.zeros((len(table), 2), np.bool_), np.ones(len(table), np.bool_)
         avatars = table["avatar"] if size else [""] * len(table)
         for position, (row, avatar, nickname) in enumerate(zip(table.index, avatars, table["nickname"], strict=True)):
