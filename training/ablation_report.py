@@ -37,6 +37,7 @@ def write(
     found = {
         "ceiling": round(users.ceiling, 4),
         "rows": rows,
+        "not_trained": [name for name in about if name not in rows],
         "mcnemar": [_pair(users, predictions, *pair) for pair in PAIRS if set(pair) <= predictions.keys()],
     }
     write_report(results / "ablation.json", manifest=manifest.name, **found)
@@ -72,6 +73,8 @@ The same users, paired (McNemar, exact):
 {chr(10).join(pairs) or "- not both rows of any pair are trained yet"}
 
 Above the ceiling by more than chance, which would be a leak: {", ".join(leaks) or "none"}.
+
+Not trained yet: {", ".join(found["not_trained"]) or "none"}.
 """
 
 
