@@ -83,9 +83,8 @@ def test_a_manifest_of_real_users_has_no_ceiling(tmp_path: Path) -> None:
 
 def test_the_document(tmp_path: Path) -> None:
     predictions = {"concat": {1: GUESSING}, "attention": {1: KNOWING, 2: KNOWING}, "oracle": {1: USERS.female * 1.0}}
-    found = ablation_report.write(
-        USERS, predictions, {"attention": {"article": "83 %", "epochs": 3}}, Path("users.csv"), tmp_path
-    )
+    about = {"attention": {"article": "83 %", "epochs": 3}, "+ CBAM": {"article": "no gain", "epochs": 3}}
+    found = ablation_report.write(USERS, predictions, about, Path("users.csv"), tmp_path)
     text = (tmp_path / "ablation.md").read_text()
     assert "the ceiling of the test split is 70.0%" in text
     assert "| attention | 83 % | 75.0% (65.7% to 82.5%) | 107.1% | 100.0% |" in text
@@ -93,6 +92,7 @@ def test_the_document(tmp_path: Path) -> None:
     assert "| concat |  | 50.0% (40.4% to 59.6%) | 71.4% | 50.0% |" in text
     assert "- attention against concat, seed 1: +25.0%, p = " in text
     assert "by more than chance, which would be a leak: oracle." in text
+    assert "Not trained yet: + CBAM." in text
     # KNOWING errs on 25 users, GUESSING on 50, of whom both err on 0: all 75 differ.
     assert found["mcnemar"][0]["p"] == pytest.approx(mcnemar(np.arange(75) < 50, np.arange(75) >= 50))
 
