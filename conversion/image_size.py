@@ -24,6 +24,7 @@ from training.data.manifest import ManifestError
 from training.evaluate import evaluate
 from training.model import load_model, serving_model
 from training.report import write_report
+from training.scaling import Scaling
 from training.train import Start, train
 
 from .export import to_onnx
@@ -112,7 +113,7 @@ def report(config: Config, sizes: Iterable[int], manifest: Path, out: Path, star
 def _session(file: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    model = to_onnx(serving_model(load_model(file), temperature=1.0, prior_logit=0.0))
+    model = to_onnx(serving_model(load_model(file), Scaling()))
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 

@@ -28,6 +28,7 @@ from training.data.stream import sample
 from training.metrics import decided, summary
 from training.model import load_model, serving_model
 from training.report import write_report
+from training.scaling import Scaling
 from training.slices import by_slice
 
 from .export import stamp, to_onnx
@@ -112,8 +113,7 @@ def _sample(manifest: Manifest, count: int, *splits: str) -> tuple[pd.DataFrame,
 
 
 def _convert(file: Path, report: dict[str, Any], manifest: Manifest) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    prior = report["prior_female"]
-    model = serving_model(load_model(file), report["temperature"], float(np.log(prior / (1 - prior))))
+    model = serving_model(load_model(file), Scaling(**report["scaling"]))
     held_out, users = _sample(manifest, HELD_OUT_USERS, *(split for split in SPLITS[1:] if manifest.survey.rows[split]))
     inputs = users.inputs(model.input)
     fp32 = to_onnx(model)

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from . import ablation_report, fasttext
 from .benchmark import Users
-from .calibrate import sigmoid
 from .config import Config, ConfigError, MaskLoss
 from .data.manifest import Manifest, ManifestError, read_manifest
 from .model import load_model, main_logits
 from .predict import predict_split
+from .scaling import Scaling
 from .train import Start, train
 
 ROOT: Final = Path(__file__).parent.parent
@@ -108,10 +108,9 @@ class Study:
                 teacher=self.folder(row.teacher, seed) / "model.keras" if row.teacher else None,
             ),
         )
-        temperature = json.loads((folder / "report.json").read_text())["temperature"]
-        _, _, answers = predict_split(load_model(model), Manifest(self.manifest, 0), "test", row.config.image_size)
-        logits = main_logits(answers)
-        return sigmoid(logits[:, 0] / temperature)
+        scaling = Scaling(**json.loads((folder / "report.json").read_text())["scaling"])
+        _, users, answers = predict_split(load_model(model), Manifest(self.manifest, 0), "test", row.config.image_size)
+        return scaling(main_logits(answers), users.present)
 
     def _fasttext(self, seed: int, folder: Path) -> NDArray[np.float64]:
         fasttext.run(self.manifest, folder, fasttext.FastTextConfig(seed=seed))

@@ -1,27 +1,23 @@
-"""Fit what turns a logit into a probability: one temperature, and the prior for users who show nothing.
+"""Fit what turns a logit into a probability, and below which probability the answer is `unknown`.
 
     python -m training.calibrate --run runs/mobilenet --data runs/data/manifest.csv
 
-`training.train` does this at its end; again for users of another kind, without training anew. Temperature
-scaling: Guo et al., 2017, arXiv 1706.04599.
+`training.train` does this at its end; again for users of another kind, without training anew.
 """
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from genderprep import prep_digest
 
 from .config import Config, config_from
 from .data.manifest import Manifest, ManifestError
-from .metrics import log_loss, summary, threshold_for
+from .metrics import summary, threshold_for
 from .model import load_model, main_logits
 from .predict import predict_split
 from .report import write_report
+from .scaling import fit_scaling
 
 
 def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
@@ -33,46 +29,20 @@ def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
     """
     manifest.need("train", "validation")
     _, users, answers = predict_split(load_model(run / "model.keras"), manifest, "validation", config.image_size)
-    logits = main_logits(answers)
-    temperature = fit_temperature(logits, users.female)
-    labels, female = users.female[:, 0], sigmoid(logits / temperature)[:, 0]
+    logits, shown = main_logits(answers), users.present.any(axis=1)
+    scaling = fit_scaling(logits[shown], users.female[shown], manifest.survey.prior_female)
+    labels, female = users.female[:, 0], scaling(logits, users.present)
     write_report(
         run / "report.json",
         config=config,
         manifest=manifest.file.name,
         prep_digest=prep_digest(),
-        temperature=round(temperature, 4),
-        prior_female=round(manifest.survey.prior_female, 4),
-        unknown_below=threshold_for(config.precision, labels, female, users.present.any(axis=1)),
+        scaling=scaling,
+        unknown_below=threshold_for(config.precision, labels, female, shown),
         validation=summary(labels, female),
         rows=manifest.survey.rows,
         bad_rows=manifest.bad.report(),
     )
-
-
-def fit_temperature(logits: NDArray[Any], labels: NDArray[Any], low: float = 0.2, high: float = 10.0) -> float:
-    """The T that minimises the log loss of sigmoid(logit / T): golden-section search on log T.
-
-    Raises:
-        ValueError: nothing to fit on.
-    """
-    if not len(logits):
-        raise ValueError("no users to fit the temperature on")
-    ratio = (np.sqrt(5) - 1) / 2
-    a, b = np.log(low), np.log(high)
-    while b - a > 1e-4:
-        c, d = b - ratio * (b - a), a + ratio * (b - a)
-        if _loss(logits, labels, c) < _loss(logits, labels, d):
-            b = d
-        else:
-            a = c
-    return float(np.exp((a + b) / 2))
-
-
-def sigmoid(logits: NDArray[Any]) -> NDArray[Any]:
-    """1 / (1 + exp(-x)), element by element."""
-    probabilities: NDArray[Any] = 1 / (1 + np.exp(-logits))
-    return probabilities
 
 
 def main() -> None:
@@ -85,10 +55,6 @@ def main() -> None:
         calibrate(args.run, config, Manifest(args.data, config.max_bad_rows))
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"calibrate: {exc}") from exc
-
-
-def _loss(logits: NDArray[Any], labels: NDArray[Any], log_temperature: float) -> float:
-    return log_loss(labels, sigmoid(logits / np.exp(log_temperature)))
 
 
 if __name__ == "__main__":

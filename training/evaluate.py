@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from genderprep.contract import LABELS, WEIGHTS
 
 from . import figures
-from .calibrate import sigmoid
 from .data.batches import Users, prepare_users
 from .data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from .gradcam import explain, overlay
@@ -29,13 +28,14 @@ from .metrics import Summary, confusion, coverage_accuracy, expected_calibration
 from .model import GENDER, image_size, load_model, main_logits
 from .predict import predict_split
 from .report import write_report
+from .scaling import Scaling
 from .slices import by_slice, shown
 
 EXPLAINED: Final = 8
 
 
 def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
-    """Evaluate `run/model.keras` with its fitted temperature; returns the slices and writes JSON and pictures.
+    """Evaluate `run/model.keras` with its fitted scaling; returns the slices and writes JSON and pictures.
 
     Raises:
         ManifestError: the manifest cannot be used, or has no rows in the split.
@@ -45,7 +45,8 @@ def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
     rows = Manifest(manifest, report.get("config", {}).get("max_bad_rows", MAX_BAD_ROWS))
     model = load_model(run / "model.keras")
     table, users, found = predict_split(with_weights(model), rows, split, image_size(model))
-    female, unknown_below = sigmoid(main_logits(found) / report["temperature"])[:, 0], report["unknown_below"]
+    female = Scaling(**report["scaling"])(main_logits(found), users.present)
+    unknown_below = report["unknown_below"]
     slices, answers = by_slice(table, users, female), _answers(users, female, unknown_below)
     out = run / f"evaluation_{split}"
     bad = rows.bad.report()

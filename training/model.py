@@ -34,6 +34,7 @@ from .layers import (
     PositionEmbedding,
     TransformerEncoderLayer,
 )
+from .scaling import Scaling
 
 # Logits of P(female): the fused one, and one of each tower for the auxiliary losses.
 GENDER: Final = "gender"
@@ -123,11 +124,12 @@ def build_fused_model(
     return keras.Model({IMAGE: image, TOKENS: tokens, PRESENT: present}, logits, name=backbone)
 
 
-def serving_model(trained: keras.Model, temperature: float, prior_logit: float) -> keras.Model:
+def serving_model(trained: keras.Model, scaling: Scaling) -> keras.Model:
     """What goes to Triton: the inputs of `build_fused_model`, the outputs of the tensor contract."""
     fused, weights = trained.get_layer("fusion").output
     present = trained.input[PRESENT]
-    probabilities = Calibration(temperature, prior_logit)([trained.output[GENDER], present])
+    calibration = Calibration(scaling.temperature, scaling.bias, scaling.prior_logit)
+    probabilities = calibration([trained.output[GENDER], present])
     outputs = {PROBABILITIES: probabilities, WEIGHTS: weights, EMBEDDING: fused}
     return keras.Model(trained.input, {name: _named(name)(tensor) for name, tensor in outputs.items()})
 

@@ -11,6 +11,7 @@ from conversion.export import to_onnx
 from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.training.stand_in import small_towers
 from training.model import build_fused_model, serving_model
+from training.scaling import Scaling
 
 Rows = dict[str, Any]
 
@@ -19,7 +20,7 @@ Rows = dict[str, Any]
 def serving() -> keras.Model:
     keras.utils.set_random_seed(2)
     with small_towers():
-        return serving_model(build_fused_model("mobilenetv2"), temperature=1.5, prior_logit=0.25)
+        return serving_model(build_fused_model("mobilenetv2"), Scaling(1.5, 0.1, 0.6))
 
 
 @pytest.fixture(scope="session")

@@ -88,17 +88,17 @@ def test_fusion_refuses_features_of_different_sizes() -> None:
         AttentionFusion()([AVATARS, NICKNAMES[:, :7], BOTH])
 
 
-def test_calibration_divides_by_the_temperature() -> None:
+def test_calibration_divides_by_the_temperature_and_adds_the_bias() -> None:
     logits = np.array([[-3.0], [0.0], [2.0]], np.float32)
-    probabilities = keras.ops.convert_to_numpy(Calibration(2.0, 9.0)([logits, BOTH[:3]]))
-    expected = 1 / (1 + np.exp(-logits[:, 0] / 2))
+    probabilities = keras.ops.convert_to_numpy(Calibration(2.0, 0.5, 9.0)([logits, BOTH[:3]]))
+    expected = 1 / (1 + np.exp(-logits[:, 0] / 2 - 0.5))
     np.testing.assert_allclose(probabilities, np.stack([1 - expected, expected], axis=1), atol=1e-6)
 
 
 def test_calibration_gives_the_prior_where_nothing_is_present() -> None:
     present = np.array([[False, False], [True, False], [False, True]])
     prior = float(np.log(0.6 / 0.4))
-    probabilities = keras.ops.convert_to_numpy(Calibration(1.0, prior)([np.full((3, 1), 4, np.float32), present]))
+    probabilities = keras.ops.convert_to_numpy(Calibration(1.0, 0.0, prior)([np.full((3, 1), 4, np.float32), present]))
     np.testing.assert_allclose(probabilities[0], [0.4, 0.6], atol=1e-6)
     np.testing.assert_allclose(probabilities[1:, 1], 1 / (1 + np.exp(-4.0)), atol=1e-6)
 

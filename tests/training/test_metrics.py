@@ -1,11 +1,10 @@
-"""Metrics and temperature against numbers worked out by hand."""
+"""Metrics against numbers worked out by hand."""
 
 import math
 
 import numpy as np
 import pytest
 
-from training.calibrate import fit_temperature, sigmoid
 from training.metrics import (
     auc,
     confusion,
@@ -158,22 +157,3 @@ def test_summary() -> None:
         "recall_female": 0.5,
         "log_loss": 0.4004,
     }
-
-
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_fit_temperature_finds_what_was_put_in(temperature: float) -> None:
-    dice = np.random.default_rng(0)
-    logits = dice.normal(0, 3, (40_000, 1))
-    labels = (dice.random(logits.shape) < sigmoid(logits / temperature)).astype(float)
-    assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.05)
-
-
-def test_fit_temperature_stays_within_its_bounds() -> None:
-    logits = np.array([[2.0], [-2.0]])
-    assert fit_temperature(logits, np.array([[1.0], [0.0]])) == pytest.approx(0.2, rel=1e-3)
-    assert fit_temperature(logits, np.array([[0.0], [1.0]])) == pytest.approx(10.0, rel=1e-3)
-
-
-def test_fit_temperature_needs_users() -> None:
-    with pytest.raises(ValueError, match="no users to fit the temperature on"):
-        fit_temperature(np.zeros((0, 1)), np.zeros((0, 1)))

@@ -23,6 +23,7 @@ from training.data.batches import Users, prepare_users
 from training.data.manifest import read_manifest, write_manifest
 from training.model import AVATAR_ONLY, build_fused_model, image_size, load_model, predict_logits, serving_model
 from training.optimizers import GCAdamW
+from training.scaling import Scaling
 from training.train import Start, train
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -85,7 +86,7 @@ def test_a_run_with(values: dict[str, Any], manifest: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["concat", "cbam", "hand", "hand concat"])
 def test_the_contract_holds_with(name: str, users: Users) -> None:
     values = {"backbone": "mobilenetv2"} | SWITCHES[name]
-    model = serving_model(build_fused_model(values.pop("backbone"), **values), temperature=1.5, prior_logit=0.25)
+    model = serving_model(build_fused_model(values.pop("backbone"), **values), Scaling(1.5, 0.1, 0.6))
     rows = users.inputs(model.input)
     expected = model.predict(rows, verbose=0)
     found = answer(to_onnx(model).SerializeToString(), rows)
