@@ -7,6 +7,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from genderprep import prep_digest
@@ -49,9 +50,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.train")
     parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of it")
+    parser.add_argument("--precision", type=float, help="of those it decides, instead of the config's")
     args = parser.parse_args()
     try:
         config = config_from(json.loads((args.run / "report.json").read_text())["config"])
+        config = replace(config, precision=args.precision or config.precision)
         calibrate(args.run, config, Manifest(args.data, config.max_bad_rows))
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"calibrate: {exc}") from exc

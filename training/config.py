@@ -76,7 +76,7 @@ class Config:
     weight_decay: float = 1e-4
     label_smoothing: float = 0.05
     auxiliary_loss: float = 0.3
-    precision: float = 0.95
+    precision: float = 0.9
     seed: int = 1
     image_size: int = IMAGE_SIZE
     augmentation: Augmentation = LIGHT

@@ -73,9 +73,14 @@ def confusion(labels: Floats, probabilities: Floats, shown: Booleans, unknown_be
 
     It says `unknown` below that probability, and of users who show nothing: `shown`, bool [N], is False.
     """
-    unknown = (_confidence(probabilities) < unknown_below) | ~shown
-    said = np.where(unknown, 2, (probabilities >= 0.5).astype(int))
+    said = answers(probabilities, shown, unknown_below)
     return np.bincount(3 * labels.astype(int) + said, minlength=6).reshape(2, 3)
+
+
+def answers(probabilities: Floats, shown: Booleans, unknown_below: float) -> Integers:
+    """What the client says of each user, int [N]: 0 male, 1 female, 2 unknown."""
+    unknown = (_confidence(probabilities) < unknown_below) | ~shown
+    return np.where(unknown, 2, (probabilities >= 0.5).astype(int))
 
 
 def coverage_accuracy(labels: Floats, probabilities: Floats, shown: Booleans) -> Coverage:

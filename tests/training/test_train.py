@@ -14,6 +14,7 @@ import pytest
 from genderprep import prep_digest
 from tests.pictures import encode
 from tests.training.stand_in import small_towers
+from training import calibrate
 from training import train as command
 from training.config import Config, ConfigError, load_config
 from training.data.avatars import Gallery
@@ -91,6 +92,19 @@ def test_a_run_is_written_and_evaluated(nicknames: Path, tmp_path: Path) -> None
     assert slices["all"]["users"] == slices["source nicknames"]["users"] == count
     assert {"nickname only", "nothing"} <= slices.keys()
     assert json.loads((tmp_path / "evaluation_train" / "evaluation.json").read_text())["slices"] == slices
+
+
+def test_a_run_is_calibrated_again_for_another_precision(
+    nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(NICKNAME, nicknames, tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["calibrate", "--run", str(tmp_path), "--data", str(nicknames), "--precision", ".1"]
+    )
+    calibrate.main()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["config"]["precision"] == 0.1
+    assert report["unknown_below"] == 0.5
 
 
 def test_an_interrupted_run_goes_on_after_its_last_epoch(
