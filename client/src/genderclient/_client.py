@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL: Final = "gender_mobilenet"
 DEFAULT_TIMEOUT_S: Final = 10.0
-DEFAULT_UNKNOWN_BELOW: Final = 0.6
+DEFAULT_UNKNOWN_BELOW: Final = 0.65
 
 _POLL_S: Final = 0.2
 
