@@ -252,5 +252,5 @@ def _readable(file: Path, items: Iterable[Any]) -> Iterator[Any]:
     """The items; what Arrow finds wrong on the way is the manifest's fault."""
     try:
         yield from items
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as exc:
+    except (pa.ArrowException, OSError) as exc:
         raise ManifestError(f"{file}: cannot be read: {exc}") from exc
