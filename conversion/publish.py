@@ -8,7 +8,6 @@ measured goes to `results/publish_<model>.json`.
 """
 
 import argparse
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -27,7 +26,7 @@ from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from training.data.stream import sample
 from training.metrics import answers, decided, summary
 from training.model import load_model, serving_model
-from training.report import write_report
+from training.report import read_run, write_report
 from training.scaling import Scaling
 from training.slices import by_slice
 
@@ -52,7 +51,7 @@ def publish(run: Path, manifest: Path, model: str, repository: Path, version: in
         NotEqual: ONNX and Keras, or int8 and fp32, answer too differently.
         FileExistsError: that version is there already.
     """
-    report = json.loads((run / "report.json").read_text())
+    report = read_run(run)
     _check_preprocessing(report, repository)
     folder = _version_folder(repository / model, version)
     users = Manifest(manifest, report["config"].get("max_bad_rows", MAX_BAD_ROWS))

@@ -10,7 +10,6 @@ A row that is done is not trained again when the same command is given again, an
 """
 
 import argparse
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from .config import Config, ConfigError, MaskLoss
 from .data.manifest import Manifest, ManifestError, read_manifest
 from .model import load_model, main_logits
 from .predict import predict_split
+from .report import read_run
 from .scaling import Scaling
 from .train import Start, train
 
@@ -108,7 +108,7 @@ class Study:
                 teacher=self.folder(row.teacher, seed) / "model.keras" if row.teacher else None,
             ),
         )
-        scaling = Scaling(**json.loads((folder / "report.json").read_text())["scaling"])
+        scaling = Scaling(**read_run(folder)["scaling"])
         _, users, answers = predict_split(load_model(model), Manifest(self.manifest, 0), "test", row.config.image_size)
         return scaling(main_logits(answers), users.present)
 
@@ -151,7 +151,7 @@ def with_needs(names: Iterable[str]) -> list[Row]:
     while waiting:
         name = waiting.pop()
         if name not in rows:
-            raise ConfigError(f"no row {name!r}; there are {', '.join(rows)}")
+            raise ConfigError(f"no row {name!r}; there are: {'; '.join(rows)}")
         wanted.add(name)
         waiting += rows[name].needs
     return [row for row in ROWS if row.name in wanted]

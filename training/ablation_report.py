@@ -74,7 +74,7 @@ The same users, paired (McNemar, exact):
 
 Above the ceiling by more than chance, which would be a leak: {", ".join(leaks) or "none"}.
 
-Not trained yet: {", ".join(found["not_trained"]) or "none"}.
+Not trained yet: {"; ".join(found["not_trained"]) or "none"}.
 """
 
 

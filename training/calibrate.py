@@ -6,7 +6,6 @@
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from .data.manifest import Manifest, ManifestError
 from .metrics import summary, threshold_for
 from .model import load_model, main_logits
 from .predict import predict_split
-from .report import write_report
+from .report import read_run, write_report
 from .scaling import fit_scaling
 
 
@@ -53,7 +52,7 @@ def main() -> None:
     parser.add_argument("--precision", type=float, help="of those it decides, instead of the config's")
     args = parser.parse_args()
     try:
-        config = config_from(json.loads((args.run / "report.json").read_text())["config"])
+        config = config_from(read_run(args.run)["config"])
         config = replace(config, precision=args.precision or config.precision)
         calibrate(args.run, config, Manifest(args.data, config.max_bad_rows))
     except (ManifestError, FileNotFoundError) as exc:

@@ -8,7 +8,6 @@ such as the last two to the text tower alone, is not there.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ from .gradcam import explain, overlay
 from .metrics import Summary, confusion, coverage_accuracy, expected_calibration_error, reliability
 from .model import GENDER, image_size, load_model, main_logits
 from .predict import predict_split
-from .report import write_report
+from .report import read_run, write_report
 from .scaling import Scaling
 from .slices import by_slice, shown
 
@@ -41,7 +40,7 @@ def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
         ManifestError: the manifest cannot be used, or has no rows in the split.
         FileNotFoundError: no finished run in that folder.
     """
-    report = json.loads((run / "report.json").read_text())
+    report = read_run(run)
     rows = Manifest(manifest, report.get("config", {}).get("max_bad_rows", MAX_BAD_ROWS))
     model = load_model(run / "model.keras")
     table, users, found = predict_split(with_weights(model), rows, split, image_size(model))

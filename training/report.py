@@ -25,6 +25,19 @@ def write_report(file: Path, **results: Any) -> None:
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def read_run(run: Path) -> dict[str, Any]:
+    """What `training.train` wrote about a run.
+
+    Raises:
+        FileNotFoundError: no finished run in that folder.
+    """
+    file = run / "report.json"
+    if not file.is_file():
+        raise FileNotFoundError(f"no finished run in {run}: no report.json, which `python -m training.train` writes")
+    report: dict[str, Any] = json.loads(file.read_text())
+    return report
+
+
 def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown processor")

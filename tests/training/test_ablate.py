@@ -40,7 +40,7 @@ def test_a_row_comes_after_what_it_starts_from() -> None:
 def test_rows_by_name_with_what_they_need() -> None:
     assert [row.name for row in with_needs(["MobileNetV2, distilled"])] == [TEXT, FULL, "MobileNetV2, distilled"]
     assert [row.name for row in with_needs(["FastText"])] == ["FastText"]
-    with pytest.raises(ConfigError, match="no row 'ResNet'; there are FastText, "):
+    with pytest.raises(ConfigError, match="no row 'ResNet'; there are: FastText; "):
         with_needs(["ResNet"])
 
 

@@ -152,7 +152,7 @@ def test_one_user_is_enough(run: Path, manifest: Path) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "split", "message"),
-    [("run", "validation", "no rows in the split 'validation'"), ("nowhere", "test", "nowhere/report.json")],
+    [("run", "validation", "no rows in the split 'validation'"), ("nowhere", "test", "no finished run in .*nowhere")],
 )
 def test_command_ends_with_one_line(
     folder: str, split: str, message: str, run: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch

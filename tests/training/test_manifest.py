@@ -102,7 +102,7 @@ def test_unreadable_files_are_named(tmp_path: Path, name: str, content: str, mes
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_no_such_manifest(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"no manifest .*synthesize` makes one"):
         read_manifest(tmp_path / f"nothing.{kind}")
 
 
