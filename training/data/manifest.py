@@ -204,11 +204,11 @@ def _open(file: Path) -> ds.Dataset:
         ".jsonl": ds.JsonFileFormat(),
         ".parquet": ds.ParquetFileFormat(),
     }
-    if not file.exists():
-        raise FileNotFoundError(f"no manifest {file}; `python -m training.data.synthesize` makes one to try")
     files = sorted(file.glob("**/*.parquet")) if file.is_dir() else [file]
     if not files or files[0].suffix not in formats:
         raise ManifestError(f"{file}: a manifest is .csv, .jsonl, .parquet or a folder of .parquet files")
+    if not file.exists():
+        raise FileNotFoundError(f"no manifest {file}; `python -m training.data.synthesize` makes one to try")
     shape = formats[files[0].suffix]
     try:
         found = ds.dataset(files, format=shape)
