@@ -17,11 +17,14 @@ TEMPLATE: Final = Path(__file__).parent / "MODEL_CARD.template.md"
 
 def table(reports: dict[str, dict[str, Any]]) -> str:
     """Markdown with one column a model; `reports` are those of `conversion.publish` by model name."""
-    rows = [("", *reports), ("---", *("---" for _ in reports))]
-    slices = dict.fromkeys(name for report in reports.values() for name in report["int8_test"])
-    rows += [(f"accuracy, {name}", *(_accuracy(r["int8_test"], name) for r in reports.values())) for name in slices]
+    rows = [("", "possible", *reports), ("---", "---", *("---" for _ in reports))]
+    slices = {name: found for report in reports.values() for name, found in report["int8_test"].items()}
     rows += [
-        (label, *(str(read(report)) for report in reports.values()))
+        (f"accuracy, {name}", _possible(found), *(_accuracy(r["int8_test"], name) for r in reports.values()))
+        for name, found in slices.items()
+    ]
+    rows += [
+        (label, "", *(str(read(report)) for report in reports.values()))
         for label, read in (
             ("AUC, all", lambda r: r["int8_test"]["all"]["auc"]),
             ("recall of women / men, all", lambda r: _recalls(r["int8_test"]["all"])),
@@ -39,11 +42,12 @@ def table(reports: dict[str, dict[str, Any]]) -> str:
 
 
 def decided(reports: dict[str, dict[str, Any]]) -> str:
-    """Markdown with one line a model: its threshold, whom it decides, and how many of these are right."""
-    lines = ["| | unknown below | decided | of these right |", "|---|---|---|---|"]
+    """Markdown with one line a model: its threshold, whom it decides, and how many of these are right, by gender."""
+    lines = ["| | unknown below | decided | of these right | women | men |", "|---|---|---|---|---|---|"]
     for name, report in reports.items():
-        found = report["int8_test_decided"]
-        lines.append(f"| {name} | {report['unknown_below']} | {found['share']:.1%} | {found['right']:.1%} |")
+        share, found = report["int8_test_decided"]["share"], report["int8_test_decided"]["summary"]
+        right = " | ".join(f"{found[key]:.1%}" if found else "" for key in ("accuracy", "recall_female", "recall_male"))
+        lines.append(f"| {name} | {report['unknown_below']} | {share:.1%} | {right} |")
     return "\n".join(lines)
 
 
@@ -77,6 +81,10 @@ def _data() -> str:
 
 def _recalls(found: dict[str, Any]) -> str:
     return f"{found['recall_female']:.1%} / {found['recall_male']:.1%}"
+
+
+def _possible(found: dict[str, Any]) -> str:
+    return f"{found['ceiling']:.1%}" if "ceiling" in found else ""
 
 
 def _accuracy(slices: dict[str, dict[str, Any]], name: str) -> str:

@@ -24,7 +24,7 @@ from genderprep.digest import METADATA_KEY
 from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from training.data.stream import sample
-from training.metrics import answers, decided, summary
+from training.metrics import UNKNOWN, answers, summary
 from training.model import load_model, serving_model
 from training.report import read_run, write_report
 from training.scaling import Scaling
@@ -124,14 +124,19 @@ def _convert(file: Path, report: dict[str, Any], manifest: Manifest) -> tuple[on
     gate = _gate(users, fp32_answers[PROBABILITIES][:, 1], female, report["unknown_below"])
     sizes = {"fp32_bytes": fp32.ByteSize(), "int8_bytes": int8.ByteSize()}
     test = (held_out["split"] == "test").to_numpy()
-    tested, threshold = users.rows(test), report["unknown_below"]
-    share, right = decided(tested.female[:, 0], female[test], tested.present.any(axis=1), threshold)
     measured = {
-        "unknown_below": threshold,
-        "int8_test_decided": {"share": round(share, 4), "right": None if np.isnan(right) else round(right, 4)},
-        "int8_test": by_slice(held_out[test], tested, female[test]),
+        "unknown_below": report["unknown_below"],
+        "int8_test_decided": _decided(users.rows(test), female[test], report["unknown_below"]),
+        "int8_test": by_slice(held_out[test], users.rows(test), female[test]),
     }
     return int8, {"parity_max_difference": parity, **gate, **sizes, **measured}
+
+
+def _decided(users: Users, female: NDArray[Any], unknown_below: float) -> dict[str, Any]:
+    """Which share of the users the client decides, and how good it is among these, if there are any."""
+    sure = answers(female, users.present.any(axis=1), unknown_below) != UNKNOWN
+    found = summary(users.female[sure, 0], female[sure]) if sure.any() else None
+    return {"share": round(float(sure.mean()), 4), "summary": found}
 
 
 def _gate(users: Users, fp32: NDArray[Any], int8: NDArray[Any], unknown_below: float) -> dict[str, Any]:

@@ -98,18 +98,16 @@ class Study:
 
     def _train(self, row: Row, seed: int, folder: Path) -> NDArray[np.float64]:
         assert row.config
-        model = train(
-            replace(row.config, seed=seed),
-            self.manifest,
-            folder,
-            Start(
-                imagenet=self.imagenet[row.config.backbone] if row.imagenet else None,
-                text=self.folder(row.text, seed) / "model.keras" if row.text else None,
-                teacher=self.folder(row.teacher, seed) / "model.keras" if row.teacher else None,
-            ),
+        start = Start(
+            imagenet=self.imagenet[row.config.backbone] if row.imagenet else None,
+            text=self.folder(row.text, seed) / "model.keras" if row.text else None,
+            teacher=self.folder(row.teacher, seed) / "model.keras" if row.teacher else None,
         )
+        if not (folder / "report.json").is_file():
+            train(replace(row.config, seed=seed), self.manifest, folder, start)
+        model = load_model(folder / "model.keras")
         scaling = Scaling(**read_run(folder)["scaling"])
-        _, users, answers = predict_split(load_model(model), Manifest(self.manifest, 0), "test", row.config.image_size)
+        _, users, answers = predict_split(model, Manifest(self.manifest, 0), "test", row.config.image_size)
         return scaling(main_logits(answers), users.present)
 
     def _fasttext(self, seed: int, folder: Path) -> NDArray[np.float64]:

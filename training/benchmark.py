@@ -25,8 +25,13 @@ class Users:
 
     @property
     def ceiling(self) -> float:
-        """The accuracy to expect of who knows the posteriors: nothing can beat it but by chance."""
-        return float(np.maximum(self.posterior, 1 - self.posterior).mean())
+        """The `ceiling` of these users."""
+        return ceiling(self.posterior)
+
+
+def ceiling(posterior: Floats) -> float:
+    """The accuracy to expect of who knows the posteriors, [N]: nothing can beat it but by chance."""
+    return float(np.maximum(posterior, 1 - posterior).mean())
 
 
 def measure(users: Users, probabilities: Floats) -> Summary:

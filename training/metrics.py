@@ -1,6 +1,6 @@
 """What a table reports, from probabilities and labels; plain numpy."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,8 @@ from genderprep.contract import LABELS
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
 Booleans = NDArray[np.bool_]
+# What `answers` says of who is neither of the labels to it.
+UNKNOWN: Final = len(LABELS)
 
 
 class Bins(NamedTuple):
@@ -78,9 +80,9 @@ def confusion(labels: Floats, probabilities: Floats, shown: Booleans, unknown_be
 
 
 def answers(probabilities: Floats, shown: Booleans, unknown_below: float) -> Integers:
-    """What the client says of each user, int [N]: 0 male, 1 female, 2 unknown."""
+    """What the client says of each user, int [N]: 0 male, 1 female, 2 `UNKNOWN`."""
     unknown = (_confidence(probabilities) < unknown_below) | ~shown
-    return np.where(unknown, 2, (probabilities >= 0.5).astype(int))
+    return np.where(unknown, UNKNOWN, (probabilities >= 0.5).astype(int))
 
 
 def coverage_accuracy(labels: Floats, probabilities: Floats, shown: Booleans) -> Coverage:

@@ -7,6 +7,7 @@ import pandas as pd
 import regex
 from numpy.typing import NDArray
 
+from .benchmark import ceiling
 from .data.batches import Users
 from .metrics import Summary, summary
 
@@ -22,8 +23,18 @@ _EMOJI: Final = regex.compile(r"[\p{Extended_Pictographic}--[♀♂]]|\p{Regiona
 
 
 def by_slice(table: pd.DataFrame, users: Users, female: NDArray[Any]) -> dict[str, Summary]:
-    """The summary of P(female), float [N], of each group of these users who has a member."""
-    return {name: summary(users.female[rows, 0], female[rows]) for name, rows in groups(table, users).items()}
+    """The summary of P(female), float [N], of each group of these users who has a member.
+
+    Synthetic users have a posterior, and with it `ceiling`, the accuracy that is possible; strata have none, for
+    nobody is shown them.
+    """
+    known = table["posterior"].to_numpy(float) if "posterior" in table else None
+    found = {}
+    for name, rows in groups(table, users).items():
+        found[name] = summary(users.female[rows, 0], female[rows])
+        if known is not None and not name.startswith("stratum "):
+            found[name]["ceiling"] = round(ceiling(known[rows]), 4)
+    return found
 
 
 def groups(table: pd.DataFrame, users: Users) -> dict[str, NDArray[np.bool_]]:

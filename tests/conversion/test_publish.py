@@ -79,7 +79,25 @@ def test_versions_follow_one_another(run: Path, manifest: Path, repository: Path
     report = json.loads((repository.parent / "results" / "publish_mobilenet.json").read_text())
     assert report["version"] == 7
     assert report["parity_max_difference"] <= 1e-4
+    assert 0.5 <= report["int8_test"]["all"]["ceiling"] <= 1
     assert first.stat().st_mode & 0o777 == 0o755
+
+
+def test_whoever_shows_something_is_decided_at_one_half(run: Path, manifest: Path, repository: Path) -> None:
+    change_report(run, unknown_below=0.5)
+    publish(run, manifest, "mobilenet", repository)
+    report = json.loads((repository.parent / "results" / "publish_mobilenet.json").read_text())
+    decided, tested = report["int8_test_decided"], report["int8_test"]
+    shown = tested["all"]["users"] - tested.get("nothing", {"users": 0})["users"]
+    assert decided["summary"]["users"] == shown
+    assert decided["share"] == pytest.approx(shown / tested["all"]["users"], abs=1e-4)
+
+
+def test_nobody_is_decided_by_who_is_never_sure(run: Path, manifest: Path, repository: Path) -> None:
+    change_report(run, unknown_below=1.01)
+    publish(run, manifest, "mobilenet", repository)
+    report = json.loads((repository.parent / "results" / "publish_mobilenet.json").read_text())
+    assert report["int8_test_decided"] == {"share": 0, "summary": None}
 
 
 def test_an_existing_version_is_never_changed(run: Path, manifest: Path, repository: Path) -> None:

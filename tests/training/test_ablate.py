@@ -74,6 +74,18 @@ def test_rows_are_trained_once_and_reported(
     assert (tmp_path / "ablation.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_row_that_was_killed_after_its_training_is_not_trained_again(manifest: Path, tmp_path: Path) -> None:
+    row, study = Row("text", Config(backbone="", epochs=1, batch=16)), Study(manifest, tmp_path, imagenet={})
+    with small_towers():
+        study.run(row, 1)
+        trained, (written,) = (study.folder("text", 1) / "model.keras").stat().st_mtime_ns, tmp_path.glob("*/*/*.npz")
+        before = np.load(written)["female"]
+        written.unlink()
+        study.run(row, 1)
+    assert (study.folder("text", 1) / "model.keras").stat().st_mtime_ns == trained
+    assert np.load(written)["female"] == pytest.approx(before, abs=1e-6)
+
+
 def test_a_manifest_of_real_users_has_no_ceiling(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [{"nickname": "a", "avatar": "", "gender": "male", "split": "test"}]
     study = Study(write_manifest(rows, tmp_path / "real.csv"), tmp_path, imagenet={})

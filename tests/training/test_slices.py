@@ -54,6 +54,14 @@ def test_each_group_is_measured_by_itself() -> None:
     }
 
 
+def test_what_is_possible_is_known_of_synthetic_users_by_what_they_show() -> None:
+    found = by_slice(TABLE.assign(posterior=[0.1, 0.5, 0.8, 0.3]), USERS, np.full(4, 0.5))
+    ceilings = {name: result["ceiling"] for name, result in found.items() if "ceiling" in result}
+    assert ceilings["all"] == pytest.approx((0.9 + 0.5 + 0.8 + 0.7) / 4)
+    assert ceilings["source drawn"] == pytest.approx(0.7)
+    assert found.keys() - ceilings.keys() == {"stratum both", "stratum neither"}
+
+
 @pytest.mark.parametrize(
     ("nickname", "expected"),
     [("微信用户", "Han"), ("Li 强", "Han"), ("xyz9", "Latin"), ("Αθηνά", "other"), ("🌹", "other"), ("", "")],
