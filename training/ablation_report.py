@@ -20,6 +20,7 @@ PAIRS: Final = (
     ("MobileNetV2, distilled", "attention, ImageNet"),
     ("attention", "concat"),
     ("attention, ImageNet", "attention"),
+    ("attention, ImageNet", "seed preset"),
 )
 
 
