@@ -1,6 +1,7 @@
 # make run     predictions by a real Triton, as a table and out/first_run.png; SAMPLES=folder takes your own pictures
 # make serve   the same server, kept running
 # make test    every test
+# make perf-tools   perf_analyzer, in .venv/perf_analyzer
 # make check   formatting, lint and types
 # make lock    compile requirements/*.txt anew from pyproject.toml
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test check lock clean
+.PHONY: run serve test perf-tools check lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -16,8 +17,10 @@ run: .venv/serve.stamp
 serve: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run --serve
 
-test: .venv/dev.stamp
+test: .venv/dev.stamp .venv/perf_analyzer.stamp
 	$(IN_VENV)/python -m pytest
+
+perf-tools: .venv/perf_analyzer.stamp
 
 check: .venv/dev.stamp
 	$(IN_VENV)/ruff format --check .
@@ -30,6 +33,12 @@ check: .venv/dev.stamp
 	@test -x $(IN_VENV)/python || "$(PYTHON)" -m venv .venv
 	@$(INSTALL) --require-hashes --requirement requirements/$*.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable . --editable ./client
+	@touch $@
+
+# An old wheel in a folder of its own: what it would pull in contradicts the rest of the environment.
+.venv/perf_analyzer.stamp: requirements/perf_analyzer.txt .venv/dev.stamp
+	@echo "Installing perf_analyzer into .venv/perf_analyzer"
+	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/perf_analyzer --requirement requirements/perf_analyzer.txt
 	@touch $@
 
 lock:

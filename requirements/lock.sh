@@ -5,5 +5,5 @@ compile() {
     uv pip compile --quiet --no-header --no-annotate --generate-hashes \
         --python-version 3.11 --python-platform x86_64-manylinux_2_35 pyproject.toml "$@"
 }
-compile --extra serve --extra train --extra dev --output-file requirements/dev.txt
+compile --extra serve --extra train --extra perf --extra dev --output-file requirements/dev.txt
 compile --extra serve --constraints requirements/dev.txt --output-file requirements/serve.txt

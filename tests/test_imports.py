@@ -17,6 +17,7 @@ ROOMS = {
     "server": "server",
     "training": "training",
     "conversion": "conversion",
+    "perf": "perf",
     "tests": "tests",
 }
 # What each may import of the others.
@@ -27,6 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "server": {"genderclient", "training.data.drawing"},
     "training": {"genderprep"},
     "conversion": {"genderprep", "training"},
+    "perf": {"genderprep", "server", "training"},
 }
 # Triton puts the folder of a backend on the path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
@@ -107,8 +109,9 @@ def test_only_the_first_run_draws() -> None:
     assert {file for file in importers("training") if file.startswith("server/")} == {"server/first_run/samples.py"}
 
 
-def test_only_the_export_knows_tensorflow() -> None:
-    assert importers("tensorflow") == importers("tf2onnx") == {"conversion/export.py"}
+def test_only_the_export_and_what_we_are_compared_with_know_tensorflow() -> None:
+    assert importers("tf2onnx") == {"conversion/export.py"}
+    assert importers("tensorflow") == {"conversion/export.py", "perf/fixed_points.py"}
 
 
 def test_imports_are_seen_wherever_they_stand() -> None:
