@@ -6,8 +6,6 @@ Every round has all arms in turn, and with them what the same work costs without
 `results/sweep.{csv,json,md,png}`: every measure, their medians, and the plot.
 """
 
-import argparse
-import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from itertools import product
@@ -21,6 +19,7 @@ from server.process import ROOT, Server, StartError, running_triton
 from training.report import write_report
 
 from . import fixed_points, perf_analyzer
+from .command import arguments, circumstances
 from .perf_analyzer import Load, PerfAnalyzerError
 from .workload import User, users, write_perf_analyzer_data
 
@@ -105,16 +104,8 @@ def chart(found: pd.DataFrame) -> Figure:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clients", nargs="+", type=int, default=[1, 2, 4, 8, 16, 32])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3, help="of each measure")
-    parser.add_argument("--users", type=int, default=256, help="different ones")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--results", type=Path, default=ROOT / "results")
-    args = parser.parse_args()
-    about = {"seed": args.seed, "users": args.users, "seconds": args.seconds, "rounds": args.rounds}
-    about["load_average_before"] = round(os.getloadavg()[0], 1)
+    args = arguments(__doc__, clients=[1, 2, 4, 8, 16, 32])
+    about = circumstances(args)
     try:
         with running_triton(ROOT / "model_repository") as server:
             rows = sweep(server, users(args.users, args.seed), args.clients, args.rounds, args.seconds)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +46,17 @@ class Server:
 
 @contextmanager
 def running_triton(
-    model_repository: Path, *args: str, ports: Sequence[int] | None = None, timeout_s: float = 60.0
+    model_repository: Path,
+    *args: str,
+    ports: Sequence[int] | None = None,
+    timeout_s: float = 60.0,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Serve a model repository on loopback, with further flags of Triton's own.
 
-    `ports` are those of HTTP, gRPC and metrics; free ones by default. With `--exit-on-error=false
-    --strict-readiness=false` the server counts as ready although models failed to load.
+    `ports` are those of HTTP, gRPC and metrics; free ones by default. `environment` comes on top of this process'
+    own. With `--exit-on-error=false --strict-readiness=false` the server counts as ready although models failed to
+    load.
 
     Raises:
         StartError: it ended or was not ready in time.
@@ -60,7 +65,8 @@ def running_triton(
         _check_free(ports)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         with _signals_held():
-            server = _start(model_repository, args, ports or free_ports(3), Path(folder) / "log")
+            ports = ports or free_ports(3)
+            server = _start(model_repository, args, ports, Path(folder) / "log", {**os.environ, **(environment or {})})
             stack.callback(_stop, server.process)
         _wait_ready(server, timeout_s)
         yield server
@@ -99,14 +105,22 @@ def _port_flags(ports: Sequence[int]) -> list[str]:
     return [f"--{service}-port={port}" for service, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
 
 
-def _start(model_repository: Path, args: Sequence[str], ports: Sequence[int], log_file: Path) -> Server:
+def _start(
+    model_repository: Path, args: Sequence[str], ports: Sequence[int], log_file: Path, environment: Mapping[str, str]
+) -> Server:
     # Relative where it can be: a space in the path to this repository then does not reach Triton.
     repository = os.path.relpath(model_repository.resolve(), ROOT)
     command = [*LAUNCHER, f"--model-repository={repository}", *_port_flags(ports), *args]
     with log_file.open("wb") as log:
         # A session of its own: its stubs are ended with it even where Triton itself was killed.
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, preexec_fn=_take_signals
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_take_signals,
         )
     http_url, grpc_url, metrics_url = (f"127.0.0.1:{port}" for port in ports)
     return Server(http_url, grpc_url, metrics_url, process, log_file)

@@ -94,6 +94,17 @@ def test_models_see_this_environment_and_triton_ends_as_itself(bare: Server) -> 
     assert bare.process.wait(30) == 0
 
 
+def test_freed_memory_is_kept_as_long_as_the_user_does_not_say_otherwise(repository: Path) -> None:
+    with running_triton(repository, environment={"MALLOC_TOP_PAD_": "4096"}) as server:
+        entries = Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
+    allocator = {entry for entry in entries if entry.startswith("MALLOC_")}
+    assert allocator == {
+        f"MALLOC_MMAP_THRESHOLD_={2**30}",
+        f"MALLOC_TRIM_THRESHOLD_={2**30}",
+        "MALLOC_TOP_PAD_=4096",
+    }
+
+
 def test_a_busy_port_is_named_with_the_flag_that_moves_it(repository: Path, busy_port: int) -> None:
     free = [str(port) for port in free_ports(2)]
     line = refusal(f"--model-repository={repository}", "--http-port", str(busy_port), "--grpc-port", free[0])

@@ -49,4 +49,5 @@ def _prepare(
         except InvalidInput as exc:
             raise InvalidInput(f"{exc} (row {index} of {len(rows)})" if len(rows) > 1 else str(exc)) from exc
     arrays, present = zip(*prepared, strict=True)
-    return np.stack(arrays), np.array(present)
+    # Nearly every request has one row: no copy then.
+    return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays), np.array(present)

@@ -1,0 +1,26 @@
+"""What the measuring commands have in common: how much is measured, and what a result says about that."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from server.process import ROOT
+
+
+def arguments(description: str | None, clients: list[int]) -> argparse.Namespace:
+    """Read the command line; `clients` are those that are measured by default."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", nargs="+", type=int, default=clients)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3, help="of each measure")
+    parser.add_argument("--users", type=int, default=256, help="different ones")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
+    return parser.parse_args()
+
+
+def circumstances(args: argparse.Namespace) -> dict[str, Any]:
+    """What a result has to say besides machine and date; to be asked before measuring."""
+    about = {name: getattr(args, name) for name in ("seed", "users", "seconds", "rounds")}
+    return {**about, "load_average_before": round(os.getloadavg()[0], 1)}
