@@ -2,9 +2,9 @@
 
     python -m training.evaluate --run runs/mobilenet --data runs/data/manifest.csv
 
-Prints a table and writes below `<run>/evaluation_<split>/` the numbers, `evaluation.json`, and as PNG
-`learning_curves`, `confusion`, `reliability`, `coverage`, `avatar_weights` and `gradcam`. What does not apply,
-such as the last two to the text tower alone, is not there.
+Prints a table and writes to `<run>/evaluation_<split>/`, or where `--out` says, the numbers, `evaluation.json`, and as
+PNG `learning_curves`, `confusion`, `reliability`, `coverage`, `avatar_weights` and `gradcam`. What does not apply, such
+as the last two to the text tower alone, is not there.
 """
 
 import argparse
@@ -33,8 +33,10 @@ from .slices import by_slice, shown
 EXPLAINED: Final = 8
 
 
-def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
+def evaluate(run: Path, manifest: Path, split: str, out: Path | None = None) -> dict[str, Summary]:
     """Evaluate `run/model.keras` with its fitted scaling; returns the slices and writes JSON and pictures.
+
+    They go to the folder `out`, by default `run/evaluation_<split>`.
 
     Raises:
         ManifestError: the manifest cannot be used, or has no rows in the split.
@@ -47,10 +49,16 @@ def evaluate(run: Path, manifest: Path, split: str) -> dict[str, Summary]:
     female = Scaling(**report["scaling"])(main_logits(found), users.present)
     unknown_below = report["unknown_below"]
     slices, answers = by_slice(table, users, female), _answers(users, female, unknown_below)
-    out = run / f"evaluation_{split}"
+    out = out or run / f"evaluation_{split}"
     bad = rows.bad.report()
     write_report(
-        out / "evaluation.json", manifest=manifest.name, split=split, slices=slices, answers=answers, bad_rows=bad
+        out / "evaluation.json",
+        manifest=manifest.name,
+        split=split,
+        config=report.get("config"),
+        slices=slices,
+        answers=answers,
+        bad_rows=bad,
     )
     pictures = draw(run, users, female, unknown_below)
     _save(pictures | draw_fusion(model, rows, table, users, female, found.get(WEIGHTS)), out)
@@ -112,9 +120,10 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.train")
     parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of it")
     parser.add_argument("--split", choices=SPLITS, default="test")
+    parser.add_argument("--out", type=Path, help="another folder than the one in the run's")
     args = parser.parse_args()
     try:
-        print(pd.DataFrame(evaluate(args.run, args.data, args.split)).T.to_string())
+        print(pd.DataFrame(evaluate(args.run, args.data, args.split, args.out)).T.to_string())
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"evaluate: {exc}") from exc
 

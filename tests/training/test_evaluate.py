@@ -88,6 +88,12 @@ def test_numbers_and_pictures_lie_in_one_folder(run: Path, manifest: Path) -> No
     assert pictures_in(run / "evaluation_test") == OF_EVERY_RUN | OF_AVATARS
 
 
+def test_it_writes_where_it_is_told(run: Path, manifest: Path, tmp_path: Path) -> None:
+    evaluate(run, manifest, "test", tmp_path / "elsewhere")
+    assert pictures_in(tmp_path / "elsewhere") == OF_EVERY_RUN | OF_AVATARS
+    assert not (run / "evaluation_test").exists()
+
+
 def test_pictures_show_the_users_of_the_split(run: Path, manifest: Path) -> None:
     found = drawn(run, manifest)
     cells = [text.get_text() for text in found["confusion"].axes[0].texts]
