@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "server": {"genderclient", "training.data.drawing"},
     "training": {"genderprep"},
     "conversion": {"genderprep", "training"},
-    "perf": {"genderprep", "server", "training"},
+    "perf": {"genderprep", "genderclient", "server", "training"},
 }
 # Triton puts the folder of a backend on the path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
