@@ -8,7 +8,7 @@ from typing import Final
 
 from .workload import users
 
-POOL: Final = 300
+POOL: Final = 120
 # The share of greetings for someone who was greeted a moment ago.
 REPEATED: Final = 0.1
 # When the spikes are, as shares of the run, how wide, and how much of their height quiet hours have.
