@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from server.process import Server
 from server.runtime import find_wheel
+
+from .processes import cpu_seconds
 
 FOLDER: Final = Path(sys.prefix) / "perf_analyzer"
 # What the binary is linked against, by the name it asks for, and as Triton's wheel has it.
@@ -65,13 +65,6 @@ def measure(server: Server, load: Load, data: Path, seconds: float) -> dict[str,
     found = _run(server, load, data, seconds)
     spent, done = cpu_seconds(server.process.pid) - cpu, answered(server, load.model) - requests
     return {**found, "cpu_ms": 1000 * spent / done}
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process and its living descendants have used so far, user and system."""
-    root = psutil.Process(pid)
-    times = [process.cpu_times() for process in (root, *root.children(recursive=True))]
-    return sum(each.user + each.system for each in times)
 
 
 def answered(server: Server, model: str) -> float:

@@ -7,9 +7,10 @@ Every round has all arms in turn, and with them what the same work costs without
 """
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Final
 
 import pandas as pd
@@ -21,21 +22,24 @@ from training.report import write_report
 from . import fixed_points, perf_analyzer
 from .command import arguments, circumstances
 from .perf_analyzer import Load, PerfAnalyzerError
+from .processes import resident_mb
 from .workload import User, users, write_perf_analyzer_data
 
 MODELS: Final = tuple(fixed_points.BACKBONES)
 BARE: Final = "ONNX Runtime"
+# A load like that of a busy hour: requests come by themselves, at this share of the most that was answered.
+BUSY: Final = 0.7
+AT_RATE: Final = f"grpc, {BUSY:.0%} load"
 ARM: Final = ["model", "how", "clients"]
 FIGURES: Final = ["per_s", *(f"p{rank}_ms" for rank in perf_analyzer.PERCENTILES), "cpu_ms"]
 
 
-def sweep(server: Server, load: Sequence[User], clients: Iterable[int], rounds: int, seconds: float) -> pd.DataFrame:
+def sweep(server: Server, load: Sequence[User], clients: Sequence[int], rounds: int, seconds: float) -> pd.DataFrame:
     """Measure all arms in turn: one row for each round and arm.
 
     Raises:
         PerfAnalyzerError: perf_analyzer is not installed, or a request failed.
     """
-    arms = list(product(MODELS, perf_analyzer.PROTOCOLS, clients))
     points = {model: fixed_points.points(ROOT / "model_repository", model, load) for model in MODELS}
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -45,12 +49,21 @@ def sweep(server: Server, load: Sequence[User], clients: Iterable[int], rounds: 
                 for how, answer in answers.items():
                     found = fixed_points.measure(answer, len(load), seconds)
                     rows.append({"round": number, "model": model, "how": how, "clients": 1, **found})
-            for model, protocol, at_once in arms:
-                arm = Load(f"gender_{model}", protocol, at_once)
-                found = perf_analyzer.measure(server, arm, data, seconds)
-                rows.append({"round": number, "model": model, "how": protocol, "clients": at_once, **found})
+                served = _served(server, model, clients, data, seconds)
+                rows += [{"round": number, "model": model, **row} for row in served]
             print(f"round {number + 1} of {rounds}", flush=True)
     return pd.DataFrame(rows)
+
+
+def _served(server: Server, model: str, clients: Sequence[int], data: Path, seconds: float) -> Iterator[dict[str, Any]]:
+    """A model's figures over both protocols by more and more clients, then at a share of the most that it answered."""
+    best = 0.0
+    for protocol, at_once in product(perf_analyzer.PROTOCOLS, clients):
+        found = perf_analyzer.measure(server, Load(f"gender_{model}", protocol, at_once), data, seconds)
+        best = max(best, found["per_s"])
+        yield {"how": protocol, "clients": at_once, **found}
+    found = perf_analyzer.measure(server, Load(f"gender_{model}", "grpc", rate=BUSY * best), data, seconds)
+    yield {"how": AT_RATE, "clients": 0, **found}
 
 
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
@@ -69,10 +82,10 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
 def markdown(found: pd.DataFrame) -> str:
     """The document, from what `summarize` returned."""
     lines = [
-        f"| {row.model} | {row.how} | {row.clients} "
-        f"| {row.p50_ms:.1f} ({row.p50_low_ms:.1f} to {row.p50_high_ms:.1f}) | {row.p99_ms:.1f} "
-        f"| {row.ratio:.2f} | {row.over_bare_ms:+.1f} | {row.per_s:.0f} | {row.cpu_ms:.1f} |"
-        for row in found.itertuples()
+        f"| {row['model']} | {row['how']} | {row['clients'] or ''} "
+        f"| {row['p50_ms']:.1f} ({row['p50_low_ms']:.1f} to {row['p50_high_ms']:.1f}) | {row['p99_ms']:.1f} "
+        f"| {row['ratio']:.2f} | {row['over_bare_ms']:+.1f} | {row['per_s']:.0f} | {row['cpu_ms']:.1f} |"
+        for row in found.to_dict("records")
     ]
     return f"""# Latency and throughput
 
@@ -107,8 +120,13 @@ def main() -> None:
     args = arguments(__doc__, clients=[1, 2, 4, 8, 16, 32])
     about = circumstances(args)
     try:
+        load, start = users(args.users, args.seed), perf_counter()
         with running_triton(ROOT / "model_repository") as server:
-            rows = sweep(server, users(args.users, args.seed), args.clients, args.rounds, args.seconds)
+            about["ready_s"] = round(perf_counter() - start, 1)
+            about["resident_mb_before"] = resident_mb(server.process.pid)
+            rows = sweep(server, load, args.clients, args.rounds, args.seconds)
+            about["resident_mb_after"] = resident_mb(server.process.pid)
+            about["requests"] = sum(perf_analyzer.answered(server, f"gender_{model}") for model in MODELS)
     except (PerfAnalyzerError, StartError) as exc:
         raise SystemExit(f"sweep: {exc}") from exc
     report(rows, about, args.results)

@@ -62,7 +62,14 @@ def test_a_sweep_measures_every_arm_and_writes_everything(server: Server, tmp_pa
     assert set(zip(rows["model"], rows["how"], strict=True)) == {
         (model, how)
         for model in ("densenet", "mobilenet")
-        for how in (BARE, "preprocessing, ONNX Runtime", "preprocessing, TensorFlow fp32", "grpc", "http")
+        for how in (
+            BARE,
+            "preprocessing, ONNX Runtime",
+            "preprocessing, TensorFlow fp32",
+            "grpc",
+            "http",
+            sweep.AT_RATE,
+        )
     }
     assert (rows[sweep.FIGURES] > 0).all(axis=None)
     assert (rows["p50_ms"] <= rows["p99_ms"]).all()
