@@ -2,6 +2,7 @@
 # make serve   the same server, kept running
 # make test    every test
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
+# make perf    measure anew: sweep, settings, A/B, and results/PERFORMANCE.md from them
 # make load    a day of the product in two minutes, and out/load.html
 # make check   formatting, lint and types
 # make lock    compile requirements/*.txt anew from pyproject.toml
@@ -10,7 +11,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf-tools load check lock clean
+.PHONY: run serve test perf perf-tools load check lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -22,6 +23,12 @@ test: .venv/dev.stamp .venv/perf_analyzer.stamp
 	$(IN_VENV)/python -m pytest
 
 perf-tools: .venv/perf_analyzer.stamp
+
+perf: .venv/perf_analyzer.stamp
+	@$(IN_VENV)/python -m perf.sweep
+	@$(IN_VENV)/python -m perf.tune
+	@$(IN_VENV)/python -m perf.ab
+	@$(IN_VENV)/python -m perf.performance
 
 load: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.load
