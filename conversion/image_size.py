@@ -97,7 +97,7 @@ def main() -> None:
     try:
         config = load_config(args.config)
         config = replace(config, epochs=args.epochs or config.epochs)
-        report(config, args.sizes, args.data, args.out, Start(args.imagenet, args.text), ROOT / "results")
+        report(config, args.sizes, args.data, args.out, Start(imagenet=args.imagenet, text=args.text), ROOT / "results")
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"image_size: {exc}") from exc
 

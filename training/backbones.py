@@ -59,9 +59,6 @@ def load_imagenet(trunk: keras.Model, file: Path) -> list[keras.layers.Layer]:
 
     Returns the layers that were filled: all that have weights, but for CBAM, which ImageNet did not train.
 
-    Batch normalisation then follows the new data within tens of steps; with the momentum that it was built
-    with (0.999 in MobileNetV2) its statistics would lag behind the weights for all of a short fine-tuning.
-
     Raises:
         FileNotFoundError: no such file.
         ConfigError: an entry is missing.
@@ -69,10 +66,22 @@ def load_imagenet(trunk: keras.Model, file: Path) -> list[keras.layers.Layer]:
     trained = [layer for layer in _network(trunk).layers if layer.weights and not isinstance(layer, CBAM)]
     with np.load(file) as stored:
         for layer in trained:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = FINE_TUNING_MOMENTUM
             layer.set_weights([_entry(stored, file, f"{layer.name}/{w.name.split('/')[-1]}") for w in layer.weights])
+    follow_new_data(trunk)
     return trained
+
+
+def follow_new_data(network: keras.Model) -> None:
+    """Let batch normalisation follow new data within tens of steps.
+
+    With the momentum that it was built with (0.999 in MobileNetV2) its statistics would lag behind the weights for all
+    of a short fine-tuning.
+    """
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = FINE_TUNING_MOMENTUM
+        elif isinstance(layer, keras.Model):
+            follow_new_data(layer)
 
 
 def _with_cbam(network: keras.Model) -> keras.Model:

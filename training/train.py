@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from . import distillation
-from .backbones import load_imagenet
+from .backbones import follow_new_data, load_imagenet
 from .calibrate import calibrate
 from .config import Config, ConfigError, MaskLoss, load_config
 from .data.batches import Heads, Users
@@ -48,9 +48,10 @@ _NICKNAME_HEADS: Heads = {NICKNAME_ONLY: 1}
 
 @dataclass(frozen=True)
 class Start:
-    """Files that a run starts from: ImageNet weights, a trained nickname model, and a trained model to learn from."""
+    """Files that a run starts from: ImageNet weights, models of one tower alone, and a trained model to learn from."""
 
     imagenet: Path | None = None
+    avatar: Path | None = None
     text: Path | None = None
     teacher: Path | None = None
 
@@ -100,11 +101,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--imagenet", type=Path, help="npz with ImageNet weights for the image trunk")
+    parser.add_argument("--avatar", type=Path, help="model.keras of a config with text=False")
     parser.add_argument("--text", type=Path, help="model.keras of training/configs/nickname.py")
     parser.add_argument("--teacher", type=Path, help="model.keras of a better model, to be distilled")
     args = parser.parse_args()
     try:
-        print(train(load_config(args.config), args.data, args.out, Start(args.imagenet, args.text, args.teacher)))
+        start = Start(args.imagenet, args.avatar, args.text, args.teacher)
+        print(train(load_config(args.config), args.data, args.out, start))
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
 
@@ -171,14 +174,25 @@ def _build(config: Config, start: Start) -> tuple[keras.Model, list[keras.layers
     model, pretrained = _model(config), []
     if start.imagenet and config.backbone:
         pretrained += load_imagenet(model.get_layer("image_tower").get_layer("trunk"), start.imagenet)
-    if start.text and config.backbone and config.text:
-        pretrained.append(model.get_layer("text_tower"))
-        pretrained[-1].set_weights(load_model(start.text).get_layer("text_tower").get_weights())
+    if config.backbone and config.text:
+        towers = {"image_tower": start.avatar, "text_tower": start.text}
+        pretrained += [_filled(model.get_layer(name), file) for name, file in towers.items() if file]
     if start.teacher:
         if GENDER not in model.output:
             raise ConfigError("a teacher needs a student with a backbone and text=True")
         model = student(model)
     return model, pretrained
+
+
+def _filled(tower: keras.Model, file: Path) -> keras.Model:
+    """A tower with the weights of the one of the same name in a trained model."""
+    try:
+        trained = load_model(file).get_layer(tower.name)
+        tower.set_weights(trained.get_weights())
+    except ValueError as exc:
+        raise ConfigError(f"{file} has no {tower.name} like that of this config") from exc
+    follow_new_data(tower)
+    return tower
 
 
 def _compile(

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.pictures import encode
 from tests.training.stand_in import small_towers
 from training import calibrate
 from training import train as command
+from training.backbones import FINE_TUNING_MOMENTUM
 from training.config import Config, ConfigError, load_config
 from training.data.avatars import Gallery
 from training.data.batches import prepare_users
@@ -150,14 +152,25 @@ def test_a_finished_run_starts_anew(nicknames: Path, tmp_path: Path) -> None:
         assert epochs_of(tmp_path) == [0]
 
 
-def test_both_towers_learn_from_drawn_users(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
+def test_towers_trained_alone_are_fused(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
     text = train(NICKNAME, nicknames, tmp_path / "text")
     config = Config(backbone="mobilenetv2", epochs=1, batch=16, learning_rate=0.0)
-    model = load_model(train(config, manifest, tmp_path / "fused", Start(text=text)))
-    towers = [trained.get_layer("text_tower").get_weights() for trained in (load_model(text), model)]
-    assert all(np.array_equal(left, right) for left, right in zip(*towers, strict=True))
+    avatar = train(replace(config, text=False), manifest, tmp_path / "avatar")
+    model = load_model(train(config, manifest, tmp_path / "fused", Start(avatar=avatar, text=text)))
+    for name, file in (("image_tower", avatar), ("text_tower", text)):
+        towers = [trained.get_layer(name).trainable_variables for trained in (load_model(file), model)]
+        assert all(np.array_equal(left, right) for left, right in zip(*towers, strict=True))
+    network = model.get_layer("image_tower").get_layer("trunk").layers[-1]
+    assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {FINE_TUNING_MOMENTUM}
     users = prepare_users(read_manifest(manifest).head(5))
     assert predict_logits(model, users).shape == (5, 1)
+
+
+def test_a_tower_of_another_kind_is_refused(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
+    text = train(NICKNAME, nicknames, tmp_path / "text")
+    config = Config(backbone="mobilenetv2", epochs=1, batch=16)
+    with pytest.raises(ConfigError, match=r"text/model\.keras has no image_tower like that of this config"):
+        train(config, manifest, tmp_path / "fused", Start(avatar=text))
 
 
 def test_a_few_users_can_be_learned_by_heart(tmp_path: Path) -> None:
