@@ -105,7 +105,9 @@ def analyse(rows: pd.DataFrame, arms: Sequence[str], seed: int) -> dict[str, Any
     found["latency_ms"] = {f"p{rank}": _latency(good, rank, seed) for rank in RANKS}
     labelled = good[good["gender"] != ""]
     if not labelled.empty:
-        found |= {"labelled": len(labelled), "accuracy": _accuracy(labelled, seed), "auc": _auc(labelled, seed)}
+        found |= {"labelled": len(labelled), "accuracy": _accuracy(labelled, seed)}
+    if labelled["gender"].nunique() == len(LABELS):
+        found["auc"] = _auc(labelled, seed)
     return found
 
 

@@ -87,13 +87,15 @@ def table(found: Found) -> list[Sequence[str]]:
             (f"{rank}, ms", *(f"{value:.1f}" for value in latency["values"]), _difference(latency, 1, "{:+.1f}"))
         )
     if "accuracy" in found:
-        accuracy, area = found["accuracy"], found["auc"]
+        accuracy = found["accuracy"]
         values = [
             f"{value:.1%} ({low:.1%} to {high:.1%})"
             for value, (low, high) in zip(accuracy["values"], accuracy["intervals"], strict=True)
         ]
         points = f"{_difference(accuracy, 100, '{:+.1f}')} points, McNemar p = {accuracy['mcnemar_p']:.2g}"
         rows.append((f"accuracy of {found['labelled']}", *values, points))
+    if "auc" in found:
+        area = found["auc"]
         rows.append(("AUC", *(f"{value:.3f}" for value in area["values"]), _difference(area, 1, "{:+.3f}")))
     if "agreement" in found:
         rows.append(("unknown", *(f"{share:.1%}" for share in found["unknown"]), ""))

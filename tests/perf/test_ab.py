@@ -65,6 +65,15 @@ def test_who_fails_is_counted_and_compared_no_further(client: Client, tmp_path: 
     assert "accuracy" not in found
 
 
+def test_labels_of_one_gender_have_an_accuracy_but_no_auc(client: Client, tmp_path: Path) -> None:
+    users = read_users(write_csv(tmp_path / "users.csv", HEADER, ["小美", "", "female"], ["婷婷", "", "female"]))
+    found = analyse(shadow(client, users, tmp_path, ARMS, seed=1, threads=1), ARMS, seed=1)
+    assert found["labelled"] == 2
+    assert "auc" not in found
+    ab_report.write(found, 0.01, tmp_path / "results", seed=1, data="users.csv", threads=1)
+    assert "AUC" not in (tmp_path / "results" / "ab.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
