@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .benchmark import Users, mcnemar, measure
+from .metrics import wilson_interval
 from .report import write_report
 
 # P(female) of the test users by row and seed.
@@ -64,8 +65,8 @@ def markdown(found: Mapping[str, Any]) -> str:
     return f"""# The article's story, retold on users whose ceiling is known
 
 Written by `python -m training.ablate`, like `ablation.json` beside it, which has machine, date and versions. Synthetic
-users of `training.data.synthesize`; the ceiling of the test split is {found["ceiling"]:.1%}. Accuracy with its 95 %
-interval; of several seeds the mean, and the interval of the first.
+users of `training.data.synthesize`; the ceiling of the test split is {found["ceiling"]:.1%}. Accuracy with the 95 %
+interval that so many test users leave; of several seeds the mean, with the accuracy of each in the last column.
 
 {table(found)}
 
@@ -82,9 +83,8 @@ Not trained yet: {"; ".join(found["not_trained"]) or "none"}.
 def chart(found: Mapping[str, Any]) -> Figure:
     """Accuracy of every row with its interval, against the ceiling."""
     names = list(found["rows"])
-    firsts = [next(iter(row["seeds"].values())) for row in found["rows"].values()]
     accuracy = np.array([_mean("accuracy", row) for row in found["rows"].values()])
-    reach = np.abs(np.array([[row["accuracy_low"], row["accuracy_high"]] for row in firsts]).T - accuracy)
+    reach = np.abs(np.array([_interval(row) for row in found["rows"].values()]).T - accuracy)
     figure = Figure(figsize=(9, 0.45 * len(names) + 1.4), layout="constrained")
     axes = figure.subplots()
     axes.barh(names, accuracy, xerr=reach, color="#72b7b2", error_kw={"ecolor": "#333333", "capsize": 3})
@@ -100,19 +100,30 @@ def chart(found: Mapping[str, Any]) -> Figure:
 
 
 def _line(name: str, row: Mapping[str, Any]) -> str:
-    first = next(iter(row["seeds"].values()))
+    low, high = _interval(row)
     cells = (
         name,
         row.get("article", ""),
-        f"{_mean('accuracy', row):.1%} ({first['accuracy_low']:.1%} to {first['accuracy_high']:.1%})",
+        f"{_mean('accuracy', row):.1%} ({low:.1%} to {high:.1%})",
         f"{_mean('share_of_ceiling', row):.1%}",
         f"{_mean('determinable_accuracy', row):.1%}",
         f"{_mean('auc', row):.3f}",
         f"{_mean('ece', row):.3f}",
         str(row.get("epochs", "")),
-        ", ".join(map(str, row["seeds"])),
+        _seeds(row["seeds"]),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _seeds(seeds: Mapping[Any, Mapping[str, Any]]) -> str:
+    if len(seeds) == 1:
+        return str(next(iter(seeds)))
+    return ", ".join(f"{seed}: {found['accuracy']:.1%}" for seed, found in seeds.items())
+
+
+def _interval(row: Mapping[str, Any]) -> tuple[float, float]:
+    users = next(iter(row["seeds"].values()))["users"]
+    return wilson_interval(round(_mean("accuracy", row) * users), users)
 
 
 def _mean(metric: str, row: Mapping[str, Any]) -> float:

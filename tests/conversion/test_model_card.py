@@ -48,6 +48,6 @@ def test_the_card() -> None:
     assert "`unknown` below a probability\nof 0.7;" in text
     assert "at least 95% of those" in text
     assert "| one | 0.6 | 70.0% | 96.1% | 91.0% | 93.0% |" in text
-    assert "| concat | 67 % | 80.0% (80.0% to 95.0%) | 92.0% |" in text
+    assert "| concat | 67 % | 80.0% (65.2% to 89.5%) | 92.0% |" in text
     assert "| official portraits | MIT | CivilServiceUSA/" in text
     assert "$" not in text

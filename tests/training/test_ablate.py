@@ -100,7 +100,7 @@ def test_the_document(tmp_path: Path) -> None:
     text = (tmp_path / "ablation.md").read_text()
     assert "the ceiling of the test split is 70.0%" in text
     assert "| attention | 83 % | 75.0% (65.7% to 82.5%) | 107.1% | 100.0% |" in text
-    assert "| 3 | 1, 2 |" in text
+    assert "| 3 | 1: 75.0%, 2: 75.0% |" in text
     assert "| concat |  | 50.0% (40.4% to 59.6%) | 71.4% | 50.0% |" in text
     assert "- attention against concat, seed 1: +25.0%, p = " in text
     assert "by more than chance, which would be a leak: oracle." in text
