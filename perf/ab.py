@@ -31,6 +31,7 @@ from training.data.users import write_users
 from training.metrics import auc, wilson_interval
 
 from . import ab_report
+from .command import positive
 from .statistics import paired_bootstrap, percentile_difference, sample_ratio
 
 ARMS: Final = ("gender_densenet", "gender_mobilenet")
@@ -114,11 +115,11 @@ def analyse(rows: pd.DataFrame, arms: Sequence[str], seed: int) -> dict[str, Any
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="CSV of users; default: drawn ones")
-    parser.add_argument("--users", type=int, default=1000, help="how many are drawn")
+    parser.add_argument("--users", type=positive, default=1000, help="how many are drawn")
     parser.add_argument("--url", help="a running server; default: one of its own")
     parser.add_argument("--arms", nargs=2, default=ARMS, metavar="MODEL")
     parser.add_argument("--margin", type=float, default=0.01, help="the accuracy that speed may cost, as a share")
-    parser.add_argument("--threads", type=int, default=1, help="users at once")
+    parser.add_argument("--threads", type=positive, default=1, help="users at once")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     args = parser.parse_args()

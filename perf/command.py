@@ -11,13 +11,24 @@ from server.process import ROOT
 def arguments(description: str | None, clients: list[int]) -> argparse.Namespace:
     """Read the command line; `clients` are those that are measured by default."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clients", nargs="+", type=int, default=clients)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3, help="of each measure")
-    parser.add_argument("--users", type=int, default=256, help="different ones")
+    parser.add_argument("--clients", nargs="+", type=positive, default=clients)
+    parser.add_argument("--rounds", type=positive, default=3)
+    parser.add_argument("--seconds", type=positive, default=3, help="of each measure")
+    parser.add_argument("--users", type=positive, default=256, help="different ones")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    """A count on the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or less than one.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count; expected 1 or more")
+    return int(text)
 
 
 def circumstances(args: argparse.Namespace) -> dict[str, Any]:

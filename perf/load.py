@@ -15,13 +15,15 @@ from typing import Final
 
 from server.process import ROOT, StartError, running_triton
 
+from .command import positive
+
 LOCUSTFILE: Final = Path(__file__).parent / "locustfile.py"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=int, default=50, help="at once, at the height of a spike")
-    parser.add_argument("--seconds", type=int, default=120)
+    parser.add_argument("--users", type=positive, default=50, help="at once, at the height of a spike")
+    parser.add_argument("--seconds", type=positive, default=120)
     parser.add_argument("--web", action="store_true", help="locust's web page instead of a report")
     parser.add_argument("--report", type=Path, default=ROOT / "out" / "load.html")
     args = parser.parse_args()
