@@ -25,6 +25,28 @@ def test_the_client_is_as_careful_as_the_models_need() -> None:
     assert max(report["unknown_below"] for report in REPORTS.values()) == DEFAULT_UNKNOWN_BELOW
 
 
+@pytest.mark.parametrize(
+    ("config", "model", "rows"),
+    [
+        ("recommended", "densenet", ["attention, ImageNet"]),
+        ("mobilenet", "mobilenet", ["MobileNetV2", "MobileNetV2, distilled"]),
+        ("nickname", None, ["text tower alone"]),
+        ("seed", None, ["seed preset"]),
+    ],
+)
+def test_a_config_promises_what_was_measured(config: str, model: str | None, rows: list[str]) -> None:
+    promised = (ROOT / "training" / "configs" / f"{config}.py").read_text()
+    rates, ablation = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("data_scale", "ablation"))
+    if config in rates["rates"]:
+        assert f"{rates['rates'][config]['training_rows_per_s']} rows a second" in promised
+    if model:
+        everybody = REPORTS[model]["int8_test"]["all"]
+        assert f"{everybody['accuracy']:.1%} of the test split where {everybody['ceiling']:.1%}" in promised
+    for row in rows:
+        accuracy = [seed["accuracy"] for seed in ablation["rows"][row]["seeds"].values()]
+        assert f"{sum(accuracy) / len(accuracy):.1%}" in promised
+
+
 @pytest.mark.parametrize("model", REPORTS)
 def test_the_measured_model_is_the_one_that_ships(model: str) -> None:
     report = REPORTS[model]
