@@ -89,9 +89,9 @@ def markdown(found: pd.DataFrame) -> str:
     ]
     return f"""# Latency and throughput
 
-Written by `python -m perf.sweep`, like `sweep.json` beside it, which has machine, date and seed, and `sweep.csv`, which
-has every round. Medians of the rounds, p50 with its range; `ratio` and `over bare` compare p50 with that of bare {BARE}
-in the same round. The load generator runs on the same cores.
+Written by `python -m perf.sweep`, like `sweep.json` beside it, which has machine, date and seed, and `sweep.csv`,
+which has every round. Medians of the rounds, p50 with its range; `ratio` and `over bare` compare p50 with that of
+{BARE} alone in the same round. The load generator runs on the same cores.
 
 | model | how | clients | p50 ms | p99 ms | ratio | over bare ms | a second | CPU ms a request |
 |---|---|---|---|---|---|---|---|---|
