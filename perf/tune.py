@@ -28,7 +28,8 @@ SHIPPED: Final = "as shipped"
 BACKBONES: Final = ("densenet", "mobilenet")
 COUNT: Final = "instance_group [ { kind: KIND_CPU count: 2 } ]"
 THREAD: Final = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
-DELAY: Final = "dynamic_batching { max_queue_delay_microseconds: 500 }"
+BATCHED: Final = "dynamic_batching { }"
+DELAY: Final = "{{ max_queue_delay_microseconds: {} }}"
 # Where glibc's thresholds begin, before it moves them by itself.
 GLIBC: Final = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"), str(2**17))
 
@@ -56,13 +57,13 @@ VARIANTS: Final = (
     Variant("glibc's own thresholds", environment=GLIBC),
     Variant("1 preprocess instance", (Edit(("preprocess",), COUNT, COUNT.replace("2", "1")),)),
     Variant("3 preprocess instances", (Edit(("preprocess",), COUNT, COUNT.replace("2", "3")),)),
-    Variant("preprocess batched", (Edit(("preprocess",), COUNT, f"{COUNT}\ndynamic_batching {{ }}"),)),
+    Variant("preprocess batched", (Edit(("preprocess",), COUNT, f"{COUNT}\n{BATCHED}"),)),
     Variant(
         "1 model instance of 2 threads",
         (Edit(BACKBONES, COUNT, COUNT.replace("2", "1")), Edit(BACKBONES, THREAD, THREAD.replace('"1"', '"2"'))),
     ),
-    Variant("no queue delay", (Edit(BACKBONES, DELAY, "dynamic_batching { }"),)),
-    Variant("queue delay 2 ms", (Edit(BACKBONES, DELAY, DELAY.replace("500", "2000")),)),
+    Variant("queue delay 0.5 ms", (Edit(BACKBONES, BATCHED, BATCHED.replace("{ }", DELAY.format(500))),)),
+    Variant("queue delay 2 ms", (Edit(BACKBONES, BATCHED, BATCHED.replace("{ }", DELAY.format(2000))),)),
 )
 
 

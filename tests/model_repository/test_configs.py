@@ -121,10 +121,10 @@ def test_instances_are_explicit_and_on_the_processor(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
-def test_requests_share_batches_after_a_short_wait(model: str) -> None:
+def test_waiting_requests_share_batches_and_nobody_waits_for_others(model: str) -> None:
     config = config_of(model)
     assert config.WhichOneof("scheduling_choice") == "dynamic_batching"
-    assert 0 < config.dynamic_batching.max_queue_delay_microseconds <= 1000
+    assert config.dynamic_batching.max_queue_delay_microseconds == 0
 
 
 def test_preprocessing_takes_requests_one_by_one() -> None:
