@@ -37,6 +37,8 @@ from .statistics import paired_bootstrap, percentile_difference, sample_ratio
 ARMS: Final = ("gender_densenet", "gender_mobilenet")
 RANKS: Final = (50, 95, 99)
 WARM_UP: Final = 20
+# Training draws its users from small seeds; those drawn here are to be others.
+UNSEEN: Final = 1_000_000
 
 
 class UsersError(ValueError):
@@ -126,7 +128,7 @@ def main() -> None:
     try:
         with ExitStack() as stack:
             drawn = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            file = args.data or write_users(args.users, Gallery(), own_names(), drawn, args.seed)
+            file = args.data or write_users(args.users, Gallery(), own_names(), drawn, UNSEEN + args.seed)
             users = read_users(file)
             url = args.url or f"grpc://{stack.enter_context(running_triton(ROOT / 'model_repository')).grpc_url}"
             client = stack.enter_context(Client(url))
