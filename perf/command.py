@@ -5,7 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from server.process import ROOT
+from training.report import write_report
 
 
 def arguments(description: str | None, clients: list[int]) -> argparse.Namespace:
@@ -35,3 +38,11 @@ def circumstances(args: argparse.Namespace) -> dict[str, Any]:
     """What a result has to say besides machine and date; to be asked before measuring."""
     about = {name: getattr(args, name) for name in ("seed", "users", "seconds", "rounds")}
     return {**about, "load_average_before": round(os.getloadavg()[0], 1)}
+
+
+def write(name: str, rows: pd.DataFrame, document: str, results: Path, **found: Any) -> None:
+    """Write every measure, what was found in them, and the document to `<results>/<name>.csv`, `.json` and `.md`."""
+    results.mkdir(parents=True, exist_ok=True)
+    rows.round(4).to_csv(results / f"{name}.csv", index=False)
+    write_report(results / f"{name}.json", **found)
+    (results / f"{name}.md").write_text(document, encoding="utf-8")

@@ -20,6 +20,7 @@ from .perf_analyzer import PERCENTILES
 from .workload import User
 
 BACKBONES: Final = {"densenet": "densenet121", "mobilenet": "mobilenetv2"}
+MODELS: Final = tuple(BACKBONES)
 WARM_UP: Final = 8
 
 Inputs = dict[str, NDArray[Any]]

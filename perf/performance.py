@@ -12,6 +12,7 @@ import pandas as pd
 from server.process import ROOT
 
 from . import sweep, tune
+from .fixed_points import MODELS
 from .perf_analyzer import PROTOCOLS
 
 RESULTS: Final = ROOT / "results"
@@ -34,12 +35,12 @@ class Goal(NamedTuple):
 def goals(swept: Mapping[str, Any]) -> Iterator[Goal]:
     """The goals, from `sweep.json`."""
     arms = pd.DataFrame(swept["arms"])
-    for model in sweep.MODELS:
+    for model in MODELS:
         one = arms[(arms["model"] == model) & arms["how"].isin(PROTOCOLS) & (arms["clients"] == 1)]
         over = float(one["over_bare_ms"].min())
         text = f"{model}, one client: p50 at most {OVER_BARE_MS} ms over bare ONNX Runtime"
         yield Goal(text, f"{over:+.1f} ms", over <= OVER_BARE_MS)
-    for model in sweep.MODELS:
+    for model in MODELS:
         busy = arms[(arms["model"] == model) & (arms["how"] == sweep.AT_RATE)].iloc[0]
         times = float(busy["p99_ms"] / busy["p50_ms"])
         text = f"{model}, {sweep.BUSY:.0%} load: p99 at most {TAIL} times p50"

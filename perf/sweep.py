@@ -17,15 +17,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from server.process import ROOT, Server, StartError, running_triton
-from training.report import write_report
 
 from . import fixed_points, perf_analyzer
-from .command import arguments, circumstances
+from .command import arguments, circumstances, write
+from .fixed_points import MODELS
 from .perf_analyzer import Load, PerfAnalyzerError
 from .processes import resident_mb
 from .workload import User, users, write_perf_analyzer_data
 
-MODELS: Final = tuple(fixed_points.BACKBONES)
 BARE: Final = "ONNX Runtime"
 # A load like that of a busy hour: requests come by themselves, at this share of the most that was answered.
 BUSY: Final = 0.7
@@ -135,11 +134,8 @@ def main() -> None:
 
 def report(rows: pd.DataFrame, about: dict[str, Any], results: Path) -> None:
     """Write the table, the medians, the document and the plot to the folder `results`."""
-    results.mkdir(parents=True, exist_ok=True)
     found = summarize(rows)
-    rows.round(4).to_csv(results / "sweep.csv", index=False)
-    write_report(results / "sweep.json", **about, arms=found.round(4).to_dict("records"))
-    (results / "sweep.md").write_text(markdown(found), encoding="utf-8")
+    write("sweep", rows, markdown(found), results, **about, arms=found.round(4).to_dict("records"))
     chart(found).savefig(results / "sweep.png", dpi=110)
 
 

@@ -18,14 +18,13 @@ from typing import Any, Final
 import pandas as pd
 
 from server.process import ROOT, Server, StartError, running_triton
-from training.report import write_report
 
-from .command import arguments, circumstances
+from .command import arguments, circumstances, write
+from .fixed_points import MODELS
 from .perf_analyzer import Load, PerfAnalyzerError, measure
 from .workload import User, users, write_perf_analyzer_data
 
 SHIPPED: Final = "as shipped"
-BACKBONES: Final = ("densenet", "mobilenet")
 COUNT: Final = "instance_group [ { kind: KIND_CPU count: 2 } ]"
 THREAD: Final = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
 BATCHED: Final = "dynamic_batching { }"
@@ -60,10 +59,10 @@ VARIANTS: Final = (
     Variant("preprocess batched", (Edit(("preprocess",), COUNT, f"{COUNT}\n{BATCHED}"),)),
     Variant(
         "1 model instance of 2 threads",
-        (Edit(BACKBONES, COUNT, COUNT.replace("2", "1")), Edit(BACKBONES, THREAD, THREAD.replace('"1"', '"2"'))),
+        (Edit(MODELS, COUNT, COUNT.replace("2", "1")), Edit(MODELS, THREAD, THREAD.replace('"1"', '"2"'))),
     ),
-    Variant("queue delay 0.5 ms", (Edit(BACKBONES, BATCHED, BATCHED.replace("{ }", DELAY.format(500))),)),
-    Variant("queue delay 2 ms", (Edit(BACKBONES, BATCHED, BATCHED.replace("{ }", DELAY.format(2000))),)),
+    Variant("queue delay 0.5 ms", (Edit(MODELS, BATCHED, BATCHED.replace("{ }", DELAY.format(500))),)),
+    Variant("queue delay 2 ms", (Edit(MODELS, BATCHED, BATCHED.replace("{ }", DELAY.format(2000))),)),
 )
 
 
@@ -102,7 +101,7 @@ def tune(
             repository = repository_of(variant, folder / str(number))
             served = running_triton(repository, environment=variant.environment)
             servers[variant.name] = stack.enter_context(served)
-        for number, model, at_once in product(range(rounds), BACKBONES, clients):
+        for number, model, at_once in product(range(rounds), MODELS, clients):
             for name, server in servers.items():
                 found = measure(server, Load(f"gender_{model}", "grpc", at_once), data, seconds)
                 rows.append({"round": number, "model": model, "clients": at_once, "variant": name, **found})
@@ -145,11 +144,8 @@ range. Less is better, but for answers a second.
 
 def report(rows: pd.DataFrame, about: dict[str, Any], results: Path) -> None:
     """Write the measures, the ratios and the document to the folder `results`."""
-    results.mkdir(parents=True, exist_ok=True)
     found = summarize(rows)
-    rows.round(4).to_csv(results / "tuning.csv", index=False)
-    write_report(results / "tuning.json", **about, variants=found.round(4).to_dict("records"))
-    (results / "tuning.md").write_text(markdown(found), encoding="utf-8")
+    write("tuning", rows, markdown(found), results, **about, variants=found.round(4).to_dict("records"))
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 r"""Train every model of the article's story on one synthetic manifest, and say what each step brought.
 
-    python -m training.data.synthesize --count 12000 --out runs/benchmark
+    python -m training.data.synthesize --count 7000 --out runs/benchmark
     python -m training.ablate --data runs/benchmark/manifest.csv --out runs/ablation \
         --densenet121 WEIGHTS.npz --mobilenetv2 WEIGHTS.npz
 

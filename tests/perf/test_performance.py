@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from perf import sweep
+from perf.fixed_points import MODELS
 from perf.performance import goals, markdown
 
 
@@ -16,7 +17,7 @@ def arm(model: str, how: str, clients: int, **figures: float) -> dict[str, Any]:
 def swept(**changes: Any) -> dict[str, Any]:
     arms = [
         row
-        for model in sweep.MODELS
+        for model in MODELS
         for row in (
             arm(model, "grpc", 1, over_bare_ms=1.4),
             arm(model, "http", 1, over_bare_ms=1.1),

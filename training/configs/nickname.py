@@ -2,8 +2,8 @@
 
 python -m training.train --config training/configs/nickname.py --data runs/data/nicknames.csv --out runs/nickname
 
-Expect 673.9 rows a second on two cores (`results/data_scale.json`): 4 minutes for 4 epochs of 42,000 nicknames. In the
-ablation 77.4% of the test split, where nicknames and avatars together allow 85.4%.
+Expect 673.9 rows a second on two cores (`results/data_scale.json`). In the ablation 77.4% of the test split, where
+nicknames and avatars together allow 85.4%.
 """
 
 from training.config import Config

@@ -3,9 +3,9 @@
 python -m training.train --config training/configs/recommended.py --data runs/data/manifest.csv --out runs/densenet \
     --imagenet WEIGHTS.npz --text runs/nickname/model.keras
 
-Expect 19.5 rows a second on two cores (`results/data_scale.json`): 22 minutes for 4 epochs of 6,310 users. On those
-users, 80.1% of the test split where 84.5% is possible (`results/publish_densenet.json`); in the ablation, at 96 pixels
-and for 3 epochs, 84.9% where 85.4% is possible.
+Expect 19.5 rows a second on two cores (`results/data_scale.json`): about 22 minutes for 4 epochs of 6,310 users. On
+those users, 80.1% of the test split where 84.5% is possible (`results/publish_densenet.json`); in the ablation, at 96
+pixels and for 3 epochs, 84.9% where 85.4% is possible.
 """
 
 from training.config import STRONG, Config
