@@ -3,6 +3,7 @@
 # make test    every test
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
 # make perf    measure anew: sweep, settings, A/B, and results/PERFORMANCE.md from them
+# make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make load    a day of the product in two minutes, and out/load.html
 # make check   formatting, lint and types
 # make lock    compile requirements/*.txt anew from pyproject.toml
@@ -11,7 +12,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools load check lock clean
+.PHONY: run serve test perf perf-tools peers load check lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -19,7 +20,7 @@ run: .venv/serve.stamp
 serve: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run --serve
 
-test: .venv/dev.stamp .venv/perf_analyzer.stamp
+test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
 	$(IN_VENV)/python -m pytest
 
 perf-tools: .venv/perf_analyzer.stamp
@@ -28,6 +29,12 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.sweep
 	@$(IN_VENV)/python -m perf.tune
 	@$(IN_VENV)/python -m perf.ab
+	@$(IN_VENV)/python -m perf.performance
+
+PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requirements/peers/*.in))
+
+peers: .venv/dev.stamp $(PEERS)
+	@$(IN_VENV)/python -m perf.peers
 	@$(IN_VENV)/python -m perf.performance
 
 load: .venv/dev.stamp
@@ -50,6 +57,13 @@ check: .venv/dev.stamp
 .venv/perf_analyzer.stamp: requirements/perf_analyzer.txt .venv/dev.stamp
 	@echo "Installing perf_analyzer into .venv/perf_analyzer"
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/perf_analyzer --requirement requirements/perf_analyzer.txt
+	@touch $@
+
+# Each in an environment of its own: they contradict each other.
+.venv/peers/%.stamp: requirements/peers/%.txt .venv/dev.stamp
+	@echo "Installing requirements/peers/$*.txt into .venv/peers/$*"
+	@"$(PYTHON)" -m venv .venv/peers/$*
+	@.venv/peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 lock:

@@ -46,12 +46,16 @@ def points(repository: Path, model: str, users: Sequence[User]) -> dict[str, Cal
 
 def onnx_runtime(repository: Path, model: str) -> Callable[[Inputs], object]:
     """The newest version of a shipped model in ONNX Runtime, on one thread as it is served."""
-    versions = [int(folder.name) for folder in (repository / model).iterdir() if folder.name.isdigit()]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    file = repository / model / str(max(versions)) / "model.onnx"
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(newest(repository, model), options, providers=["CPUExecutionProvider"])
     return lambda inputs: session.run(None, inputs)
+
+
+def newest(repository: Path, model: str) -> Path:
+    """The ONNX file that Triton serves."""
+    versions = [int(folder.name) for folder in (repository / model).iterdir() if folder.name.isdigit()]
+    return repository / model / str(max(versions)) / "model.onnx"
 
 
 def tensorflow(model: str) -> Callable[[Inputs], object]:

@@ -27,8 +27,9 @@ from .workload import User, users, write_perf_analyzer_data
 SHIPPED: Final = "as shipped"
 COUNT: Final = "instance_group [ { kind: KIND_CPU count: 2 } ]"
 THREAD: Final = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
-BATCHED: Final = "dynamic_batching { }"
-DELAY: Final = "{{ max_queue_delay_microseconds: {} }}"
+PREFERRED: Final = "preferred_batch_size: [ 4, 8 ]"
+DELAY: Final = "max_queue_delay_microseconds: {}"
+NO_PATTERN: Final = 'parameters { key: "enable_mem_pattern" value { string_value: "0" } }'
 # Where glibc's thresholds begin, before it moves them by itself.
 GLIBC: Final = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_"), str(2**17))
 
@@ -56,13 +57,17 @@ VARIANTS: Final = (
     Variant("glibc's own thresholds", environment=GLIBC),
     Variant("1 preprocess instance", (Edit(("preprocess",), COUNT, COUNT.replace("2", "1")),)),
     Variant("3 preprocess instances", (Edit(("preprocess",), COUNT, COUNT.replace("2", "3")),)),
-    Variant("preprocess batched", (Edit(("preprocess",), COUNT, f"{COUNT}\n{BATCHED}"),)),
+    Variant("preprocess batched", (Edit(("preprocess",), COUNT, f"{COUNT}\ndynamic_batching {{ }}"),)),
     Variant(
         "1 model instance of 2 threads",
         (Edit(MODELS, COUNT, COUNT.replace("2", "1")), Edit(MODELS, THREAD, THREAD.replace('"1"', '"2"'))),
     ),
-    Variant("queue delay 0.5 ms", (Edit(MODELS, BATCHED, BATCHED.replace("{ }", DELAY.format(500))),)),
-    Variant("queue delay 2 ms", (Edit(MODELS, BATCHED, BATCHED.replace("{ }", DELAY.format(2000))),)),
+    Variant("queue delay 0.5 ms", (Edit(MODELS, PREFERRED, f"{PREFERRED} {DELAY.format(500)}"),)),
+    Variant("batches of any size", (Edit(MODELS, PREFERRED, ""),)),
+    Variant("batches of 4", (Edit(MODELS, PREFERRED, PREFERRED.replace(", 8", "")),)),
+    Variant("batches of 8", (Edit(MODELS, PREFERRED, PREFERRED.replace("4, ", "")),)),
+    Variant("no memory pattern", (Edit(MODELS, THREAD, f"{THREAD}\n{NO_PATTERN}"),)),
+    Variant("queue delay 2 ms", (Edit(MODELS, PREFERRED, f"{PREFERRED} {DELAY.format(2000)}"),)),
 )
 
 
@@ -102,10 +107,16 @@ def tune(
             served = running_triton(repository, environment=variant.environment)
             servers[variant.name] = stack.enter_context(served)
         for number, model, at_once in product(range(rounds), MODELS, clients):
-            for name, server in servers.items():
+            for name, server in _rotated(list(servers.items()), number):
                 found = measure(server, Load(f"gender_{model}", "grpc", at_once), data, seconds)
                 rows.append({"round": number, "model": model, "clients": at_once, "variant": name, **found})
     return pd.DataFrame(rows)
+
+
+def _rotated(servers: list[tuple[str, Server]], by: int) -> list[tuple[str, Server]]:
+    """Whoever is measured first in one round is not in the next."""
+    start = by * (len(servers) // 2 + 1) % len(servers)
+    return servers[start:] + servers[:start]
 
 
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
@@ -149,7 +160,7 @@ def report(rows: pd.DataFrame, about: dict[str, Any], results: Path) -> None:
 
 
 def main() -> None:
-    args = arguments(__doc__, clients=[1, 8])
+    args = arguments(__doc__, clients=[1, 8, 32])
     about = circumstances(args)
     try:
         rows = tune(VARIANTS, users(args.users, args.seed), args.clients, args.rounds, args.seconds)

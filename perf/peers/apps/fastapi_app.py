@@ -1,0 +1,13 @@
+"""FastAPI: the picture is the body. On the event loop: a thread for each request costs more than waiting does here."""
+
+from fastapi import FastAPI, Request
+
+from perf.peers.apps.predictor import Predictor
+
+app = FastAPI()
+predictor = Predictor.from_environment()
+
+
+@app.post("/predict")
+async def predict(request: Request, nickname: str) -> dict[str, float]:
+    return predictor.predict(await request.body(), nickname)

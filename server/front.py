@@ -1,0 +1,109 @@
+"""nginx in front of Triton: as many requests at once as are answered soon are let in, the others refused at once.
+
+    python -m server.front                # in front of a Triton on its own ports, until Ctrl-C
+
+Triton's queue policies could refuse too, but 2.51 stalls under them while work waits; `perf.cost` measures this way.
+"""
+
+import argparse
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from server.errors import LaunchError
+
+TEMPLATE: Final = Path(__file__).with_name("nginx.conf.template")
+# Enough to keep two cores busy, half as long a wait as with twice as many.
+IN_FLIGHT: Final = 16
+READY_S: Final = 5.0
+POLL_S: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Front:
+    """A running nginx; the URLs are `host:port`, as a server's."""
+
+    http_url: str
+    grpc_url: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def running_front(
+    http_url: str, grpc_url: str, listen_http: str, listen_grpc: str, in_flight: int = IN_FLIGHT
+) -> Iterator[Front]:
+    """Put nginx before the Triton at `http_url` and `grpc_url`; all four are `host:port`.
+
+    Raises:
+        LaunchError: there is no nginx, or it does not start.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        config, log = Path(folder) / "nginx.conf", Path(folder) / "log"
+        values = {"HTTP": http_url, "GRPC": grpc_url, "LISTEN_HTTP": listen_http, "LISTEN_GRPC": listen_grpc}
+        text = Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(
+            values, FOLDER=folder, IN_FLIGHT=str(in_flight)
+        )
+        config.write_text(text, encoding="utf-8")
+        process = _start(config, log)
+        try:
+            _wait(process, (listen_http, listen_grpc), log)
+            yield Front(listen_http, listen_grpc, process)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
+    command = ["nginx", "-c", str(config), "-g", "daemon off;"]
+    with log.open("wb") as output:
+        try:
+            return subprocess.Popen(command, stdout=output, stderr=output)
+        except FileNotFoundError:
+            raise LaunchError("there is no nginx on PATH; install it, on Debian with: apt-get install nginx") from None
+
+
+def _wait(process: subprocess.Popen[bytes], addresses: tuple[str, ...], log: Path) -> None:
+    deadline = time.monotonic() + READY_S
+    for address in addresses:
+        while not _listens(address):
+            if process.poll() is not None or time.monotonic() > deadline:
+                lines = log.read_text(errors="replace").splitlines()
+                raise LaunchError(f"nginx does not serve on {address}: {lines[-1] if lines else 'it says nothing'}")
+            time.sleep(POLL_S)
+
+
+def _listens(address: str) -> bool:
+    host, port = address.rsplit(":", 1)
+    with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--http", default="127.0.0.1:8000", metavar="HOST:PORT", help="Triton's")
+    parser.add_argument("--grpc", default="127.0.0.1:8001", metavar="HOST:PORT")
+    parser.add_argument("--listen-http", default="127.0.0.1:8080", metavar="HOST:PORT", help="where clients come")
+    parser.add_argument("--listen-grpc", default="127.0.0.1:8081", metavar="HOST:PORT")
+    parser.add_argument("--in-flight", type=int, default=IN_FLIGHT, help="requests at once")
+    args = parser.parse_args()
+    try:
+        with running_front(args.http, args.grpc, args.listen_http, args.listen_grpc, args.in_flight) as front:
+            print(f"HTTP on {front.http_url}, gRPC on {front.grpc_url}; Ctrl-C to stop")
+            sys.exit(front.process.wait())
+    except LaunchError as error:
+        sys.exit(f"front: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

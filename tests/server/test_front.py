@@ -1,0 +1,82 @@
+"""The real nginx before a real Triton: what it lets in, and what it refuses how."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from genderclient import Client, InvalidAvatar, Unavailable
+from perf.http_load import flood, triton_request
+from perf.workload import users
+from server.errors import LaunchError
+from server.front import Front, running_front
+from server.process import free_ports
+from tests.tritonserver import Server
+
+pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx on this machine")
+
+FEW = 2
+
+
+@pytest.fixture(scope="module")
+def front(triton: Server) -> Iterator[Front]:
+    listen = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with running_front(triton.http_url, triton.grpc_url, *listen, in_flight=FEW) as running:
+        yield running
+
+
+@pytest.fixture(params=["grpc", "http"])
+def client(request: pytest.FixtureRequest, front: Front) -> Iterator[Client]:
+    url = front.grpc_url if request.param == "grpc" else front.http_url
+    with Client(f"{request.param}://{url}") as made:
+        yield made
+
+
+def test_answers_and_errors_pass(client: Client) -> None:
+    assert client.predict(nickname="小美").gender == "female"
+    with pytest.raises(InvalidAvatar, match="not an image"):
+        client.predict(avatar=b"not an image")
+
+
+def test_who_would_wait_is_refused(client: Client) -> None:
+    def ask(number: int) -> str:
+        try:
+            client.predict(nickname=f"小美{number}")
+        except Unavailable as exc:
+            assert f"overloaded: {FEW} requests are being answered; try again later" in str(exc)
+            return "refused"
+        return "answered"
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = Counter(pool.map(ask, range(96)))
+    assert outcomes["answered"] >= FEW
+    assert outcomes["refused"] > 0
+    assert client.predict(nickname="小美").gender == "female"
+
+
+def test_a_flood_is_refused_at_once(front: Front) -> None:
+    requests = [triton_request("gender_densenet", user) for user in users(8, seed=1)]
+    found = flood(int(front.http_url.split(":")[1]), requests, rate=400, seconds=2)
+    assert found["refused_per_s"] > found["per_s"] > 0
+    assert found["given_up_per_s"] == 0
+    assert found["refused_p99_ms"] < found["p99_ms"]
+
+
+def test_a_busy_port_is_named(front: Front, triton: Server) -> None:
+    (port,) = free_ports(1)
+    with (
+        pytest.raises(LaunchError, match=r"nginx.*(in use|does not serve)"),
+        running_front(triton.http_url, triton.grpc_url, front.http_url, f"127.0.0.1:{port}"),
+    ):
+        pass
+
+
+def test_nothing_is_left(triton: Server) -> None:
+    listen = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with running_front(triton.http_url, triton.grpc_url, *listen) as front:
+        pass
+    assert front.process.poll() is not None
+    with running_front(triton.http_url, triton.grpc_url, *listen):  # the ports are free again
+        pass
