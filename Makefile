@@ -2,7 +2,7 @@
 # make serve   the same server, kept running
 # make test    every test
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
-# make perf    measure anew: sweep, settings, A/B, and results/PERFORMANCE.md from them
+# make perf    measure anew: sweep, settings, cost, A/B, and results/PERFORMANCE.md; needs nginx
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make load    a day of the product in two minutes, and out/load.html
 # make check   formatting, lint and types
@@ -27,7 +27,9 @@ perf-tools: .venv/perf_analyzer.stamp
 
 perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.sweep
+	@$(IN_VENV)/python -m perf.breakdown
 	@$(IN_VENV)/python -m perf.tune
+	@$(IN_VENV)/python -m perf.cost
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.performance
 

@@ -11,10 +11,11 @@ from server.process import ROOT
 from training.report import write_report
 
 
-def arguments(description: str | None, clients: list[int]) -> argparse.Namespace:
-    """Read the command line; `clients` are those that are measured by default."""
+def arguments(description: str | None, clients: list[int] | None = None) -> argparse.Namespace:
+    """Read the command line; `clients` are those that are measured by default, None where there is one only."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clients", nargs="+", type=positive, default=clients)
+    if clients:
+        parser.add_argument("--clients", nargs="+", type=positive, default=clients)
     parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--seconds", type=positive, default=3, help="of each measure")
     parser.add_argument("--users", type=positive, default=256, help="different ones")

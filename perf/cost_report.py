@@ -85,8 +85,8 @@ Instances of each model, 16 clients:
 
 Users scored one after the other, 16 at once, and the memory of all of Triton's processes then, MB:
 
-| model | users | seconds | {" | ".join(_parts(scored))} | together |
-|---|---|---|{"---|" * (len(_parts(scored)) + 1)}
+| model | users | seconds | {" | ".join(parts(scored))} | together |
+|---|---|---|{"---|" * (len(parts(scored)) + 1)}
 {_lines(_scored(scored))}
 
 What this machine does at {BUSY:.0%} of the most that it answered, and what ten million users cost:
@@ -111,7 +111,7 @@ def chart(found: pd.DataFrame, scored: pd.DataFrame) -> Figure:
         overload.plot(arm["amount"], arm["p99_ms"], style, label=f"{backbone}, {kind}")
     for model, arm in scored.groupby("model", sort=False):
         time.plot(arm["users"], arm["seconds"], "o-", label=str(model))
-        memory.plot(arm["users"], arm[_parts(scored)].sum(axis=1), "o-", label=str(model))
+        memory.plot(arm["users"], arm[parts(scored)].sum(axis=1), "o-", label=str(model))
     latency.set(title="latency, ms", xlabel="clients", xscale="log", yscale="log")
     cpu.set(title="CPU ms a request", xlabel="clients", xscale="log", ylim=0)
     answered.set(title="answered a second", xlabel="times the most that can be answered", xscale="log", ylim=0)
@@ -146,8 +146,8 @@ def _overload(found: pd.DataFrame) -> Iterator[list[str]]:
 
 def _scored(scored: pd.DataFrame) -> Iterator[list[str]]:
     for row in scored.to_dict("records"):
-        parts = [row[name] for name in _parts(scored)]
-        figures = [row["users"], row["seconds"], *parts, sum(parts)]
+        memory = [row[name] for name in parts(scored)]
+        figures = [row["users"], row["seconds"], *memory, sum(memory)]
         yield [row["model"], *(f"{figure:.0f}" for figure in figures)]
 
 
@@ -160,6 +160,6 @@ def _ms(time: float) -> str:
     return "" if pd.isna(time) else f"{time:.1f}"
 
 
-def _parts(scored: pd.DataFrame) -> list[str]:
+def parts(scored: pd.DataFrame) -> list[str]:
     """The columns that are some process' memory."""
     return [name for name in scored.columns if name not in ("model", "users", "seconds")]

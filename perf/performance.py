@@ -4,101 +4,159 @@ python -m perf.performance
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 from server.process import ROOT
 
-from . import sweep, tune
+from . import breakdown, cost_report, sweep, tune
 from .fixed_points import MODELS
+from .peers import compare
+from .peers.catalogue import FASTAPI, TRITON
 from .perf_analyzer import PROTOCOLS
 
 RESULTS: Final = ROOT / "results"
 OVER_BARE_MS: Final = 1.2
+CROWDS: Final = (8, 32)
 TAIL: Final = 3
 READY_S: Final = 8
 REQUESTS: Final = 100_000
-# Growth over a run that is put down to buffers that fill once.
+# Buffers fill once, in the first of these requests; growth after that, up to this share, is put down to chance.
+FILLED: Final = 10_000
 FLAT: Final = 1.05
+
+Found = Mapping[str, Mapping[str, Any]]
 
 
 class Goal(NamedTuple):
-    """What is wanted, what was measured, and whether that is enough; None where it was not measured."""
+    """What is wanted, what was measured, and whether that is enough."""
 
     text: str
     figure: str
-    met: bool | None
+    met: bool
 
 
-def goals(swept: Mapping[str, Any]) -> Iterator[Goal]:
-    """The goals, from `sweep.json`."""
-    arms = pd.DataFrame(swept["arms"])
+def goals(found: Found) -> Iterator[Goal]:
+    """The goals, from the contents of the files of `SECTIONS` by name."""
+    arms = pd.DataFrame(found["sweep"]["arms"])
     for model in MODELS:
         one = arms[(arms["model"] == model) & arms["how"].isin(PROTOCOLS) & (arms["clients"] == 1)]
         over = float(one["over_bare_ms"].min())
         text = f"{model}, one client: p50 at most {OVER_BARE_MS} ms over bare ONNX Runtime"
         yield Goal(text, f"{over:+.1f} ms", over <= OVER_BARE_MS)
+    yield from _beside_fastapi(pd.DataFrame(found["peers"]["arms"]))
     for model in MODELS:
         busy = arms[(arms["model"] == model) & (arms["how"] == sweep.AT_RATE)].iloc[0]
         times = float(busy["p99_ms"] / busy["p50_ms"])
         text = f"{model}, {sweep.BUSY:.0%} load: p99 at most {TAIL} times p50"
         yield Goal(text, f"{times:.1f} times ({busy['p99_ms']:.1f} ms)", times <= TAIL)
-    yield Goal(f"ready within {READY_S} s of launch", f"{swept['ready_s']:g} s", swept["ready_s"] <= READY_S)
-    yield _memory(swept)
-    yield Goal(
-        "8 to 32 clients: as many answers, for no more CPU, as one FastAPI process", "no peer is set up yet", None
-    )
-    yield Goal("a repeat from the cache within 0.5 ms", "no cache, see model_repository/gender_*/config.pbtxt", None)
+    ready = found["sweep"]["ready_s"]
+    yield Goal(f"ready within {READY_S} s of launch", f"{ready:g} s", ready <= READY_S)
+    yield from _memory(pd.DataFrame(found["cost"]["scored"]))
+    yield Goal("a repeat from the cache within 0.5 ms", "no cache, see model_repository/gender_*/config.pbtxt", False)
 
 
-def markdown(swept: Mapping[str, Any], tuned: Mapping[str, Any] | None) -> str:
-    """The document, from `sweep.json` and, where it is there, `tuning.json`."""
-    marks = {True: "met", False: "**not met**", None: "not measured"}
-    lines = [f"| {goal.text} | {goal.figure} | {marks[goal.met]} |" for goal in goals(swept)]
-    memory = ", ".join(f"{name} {size:.0f}" for name, size in swept["resident_mb_after"].items())
-    settings = "" if tuned is None else f"\n## Settings\n\n{_body(tune.markdown(pd.DataFrame(tuned['variants'])))}"
+def _beside_fastapi(arms: pd.DataFrame) -> Iterator[Goal]:
+    triton = arms[(arms["peer"] == TRITON) & arms["clients"].isin(CROWDS)]
+    for row in triton.to_dict("records"):
+        text = f"{row['model']}, {row['clients']} clients: as many answers, for no more CPU, as {FASTAPI} in process"
+        figure = f"{row['throughput']:.2f} of its answers, {row['cpu']:.2f} of its CPU a request"
+        yield Goal(text, figure, row["throughput"] >= 1 and row["cpu"] <= 1)
+
+
+def _memory(scored: pd.DataFrame) -> Iterator[Goal]:
+    for model, rows in scored.groupby("model", sort=False):
+        total = rows[cost_report.parts(scored)].sum(axis=1)
+        filled, end = float(total[rows["users"] >= FILLED].iloc[0]), float(total.iloc[-1])
+        users = rows["users"].iloc[-1]
+        figure = f"{filled:.0f} MB after {FILLED:,}, {end:.0f} MB after {users:,.0f}"
+        yield Goal(
+            f"{model}: memory flat over {REQUESTS:,} requests", figure, users >= REQUESTS and end <= FLAT * filled
+        )
+
+
+def _sweep(file: Mapping[str, Any]) -> str:
+    return sweep.markdown(pd.DataFrame(file["arms"]))
+
+
+def _breakdown(file: Mapping[str, Any]) -> str:
+    return breakdown.markdown(pd.DataFrame(file["parts"]))
+
+
+def _peers(file: Mapping[str, Any]) -> str:
+    return compare.markdown(pd.DataFrame(file["arms"]))
+
+
+def _cost(file: Mapping[str, Any]) -> str:
+    return cost_report.markdown(*(pd.DataFrame(file[name]) for name in ("arms", "scored", "capacity")))
+
+
+def _tuning(file: Mapping[str, Any]) -> str:
+    return tune.markdown(pd.DataFrame(file["variants"]))
+
+
+# The files, by their names without suffix, and what the document says of each.
+SECTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "sweep": _sweep,
+    "breakdown": _breakdown,
+    "peers": _peers,
+    "cost": _cost,
+    "tuning": _tuning,
+}
+
+
+def markdown(found: Found) -> str:
+    """The document, from the contents of the files of `SECTIONS` by name."""
+    lines = [f"| {goal.text} | {goal.figure} | {'met' if goal.met else '**not met**'} |" for goal in goals(found)]
+    files = [
+        f"| `{name}.json` | {file['date'][:10]} | {file['machine']} | {file['seed']} |" for name, file in found.items()
+    ]
     return f"""# Performance
 
-Written by `python -m perf.performance` from `sweep.json` and `tuning.json` beside it; measured on {swept["date"][:10]},
-{swept["machine"]}, seed {swept["seed"]}. The article reports 85 ms a request with DenseNet121 and 25 ms with
-MobileNetV2, on 8 cores and at 224 pixels; its engine, TensorFlow in process, is among the arms below at the size served
-here.
+Written by `python -m perf.performance` from the files below. The article reports 85 ms a request with DenseNet121 and
+25 ms with MobileNetV2, on 8 cores and at 224 pixels; its engine, TensorFlow in process, is among the arms of the sweep
+at the size served here.
 
 | goal | measured | |
 |---|---|---|
 {chr(10).join(lines)}
 
-Memory after {swept["requests"]:.0f} requests, MB: {memory}.
+| file | measured | machine | seed |
+|---|---|---|---|
+{chr(10).join(files)}
 
-## Latency and throughput
+{chr(10).join(_section(name, SECTIONS[name](file)) for name, file in found.items())}"""
 
-{_body(sweep.markdown(pd.DataFrame(swept["arms"])))}
-![Latency over throughput](sweep.png)
-{settings}"""
+
+def _section(name: str, document: str) -> str:
+    """A document one heading deeper, with its picture."""
+    picture = f"\n![{name}]({name}.png)\n" if (RESULTS / f"{name}.png").is_file() else ""
+    return f"#{document}{picture}"
+
+
+def read(results: Path) -> Found:
+    """The contents of the files of `SECTIONS`.
+
+    Raises:
+        FileNotFoundError: one is missing; the message says which command writes it.
+    """
+    for name in SECTIONS:
+        if not (results / f"{name}.json").is_file():
+            command = {"tuning": "tune"}.get(name, name)
+            raise FileNotFoundError(f"no {results / name}.json; write it with: python -m perf.{command}")
+    return {name: json.loads((results / f"{name}.json").read_text()) for name in SECTIONS}
 
 
 def main() -> None:
-    file, tuning = RESULTS / "sweep.json", RESULTS / "tuning.json"
-    if not file.is_file():
-        raise SystemExit(f"performance: no {file}; run python -m perf.sweep")
-    tuned = json.loads(tuning.read_text()) if tuning.is_file() else None
-    text = markdown(json.loads(file.read_text()), tuned)
+    try:
+        text = markdown(read(RESULTS))
+    except FileNotFoundError as exc:
+        raise SystemExit(f"performance: {exc}") from exc
     (RESULTS / "PERFORMANCE.md").write_text(text, encoding="utf-8")
     print(text)
-
-
-def _memory(swept: Mapping[str, Any]) -> Goal:
-    before, after = (sum(swept[f"resident_mb_{when}"].values()) for when in ("before", "after"))
-    enough = swept["requests"] >= REQUESTS
-    figure = f"{before:.0f} to {after:.0f} MB over {swept['requests']:.0f} requests"
-    return Goal(f"memory flat over {REQUESTS:,} requests", figure, after <= FLAT * before if enough else None)
-
-
-def _body(document: str) -> str:
-    """A document without its heading."""
-    return document.split("\n\n", 1)[1]
 
 
 if __name__ == "__main__":

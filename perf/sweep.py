@@ -22,7 +22,6 @@ from . import fixed_points, perf_analyzer
 from .command import arguments, circumstances, write
 from .fixed_points import MODELS
 from .perf_analyzer import Load, PerfAnalyzerError
-from .processes import resident_mb
 from .workload import User, users, write_perf_analyzer_data
 
 BARE: Final = "ONNX Runtime"
@@ -122,10 +121,7 @@ def main() -> None:
         load, start = users(args.users, args.seed), perf_counter()
         with running_triton(ROOT / "model_repository") as server:
             about["ready_s"] = round(perf_counter() - start, 1)
-            about["resident_mb_before"] = resident_mb(server.process.pid)
             rows = sweep(server, load, args.clients, args.rounds, args.seconds)
-            about["resident_mb_after"] = resident_mb(server.process.pid)
-            about["requests"] = sum(perf_analyzer.answered(server, f"gender_{model}") for model in MODELS)
     except (PerfAnalyzerError, StartError) as exc:
         raise SystemExit(f"sweep: {exc}") from exc
     report(rows, about, args.results)

@@ -22,7 +22,7 @@ class Scripted(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     asked = 0
 
-    def do_POST(self) -> None:  # noqa: N802 - the name is the library's
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         time.sleep(WAIT_S)
         type(self).asked += 1
@@ -95,5 +95,5 @@ def test_a_flood_counts_who_gives_up(port: int, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_other_answers_are_errors(port: int, send: object) -> None:
-    with pytest.raises(HttpLoadError, match="POST /[45]0[03]: [45]0[03]"):
+    with pytest.raises(HttpLoadError, match=r"POST /[45]0[03]: [45]0[03]"):
         send(port)  # type: ignore[operator]

@@ -1,12 +1,20 @@
 """The document says of each goal what was measured and whether that is enough."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from perf import sweep
+from perf import cost_report, performance, sweep
 from perf.fixed_points import MODELS
-from perf.performance import goals, markdown
+from perf.peers import compare
+from perf.peers.catalogue import FASTAPI, TRITON
+from perf.performance import SECTIONS, goals, markdown, read
+
+ABOUT = {"date": "2026-01-02T03:04:05", "machine": "2 cores", "seed": 1}
 
 
 def arm(model: str, how: str, clients: int, **figures: float) -> dict[str, Any]:
@@ -14,60 +22,94 @@ def arm(model: str, how: str, clients: int, **figures: float) -> dict[str, Any]:
     return {"model": model, "how": how, "clients": clients, **every, **figures}
 
 
-def swept(**changes: Any) -> dict[str, Any]:
-    arms = [
-        row
-        for model in MODELS
-        for row in (
-            arm(model, "grpc", 1, over_bare_ms=1.4),
-            arm(model, "http", 1, over_bare_ms=1.1),
-            arm(model, "http", 8, over_bare_ms=30),
-            arm(model, sweep.AT_RATE, 0, p50_ms=5, p99_ms=20),
-        )
+def sweep_arms(model: str) -> Iterator[dict[str, Any]]:
+    yield arm(model, "grpc", 1, over_bare_ms=1.4)
+    yield arm(model, "http", 1, over_bare_ms=1.1)
+    yield arm(model, "http", 8, over_bare_ms=30)
+    yield arm(model, sweep.AT_RATE, 0, p50_ms=5, p99_ms=20)
+
+
+def peer_rows(clients: int, throughput: float, cpu: float) -> Iterator[dict[str, Any]]:
+    figures = dict.fromkeys(compare.FIGURES, 1.0)
+    for model in MODELS:
+        yield {"round": 0, "model": model, "peer": FASTAPI, "clients": clients, **figures}
+        mine = {**figures, "per_s": throughput, "cpu_ms": cpu}
+        yield {"round": 0, "model": model, "peer": TRITON, "clients": clients, **mine}
+
+
+def cost_file(memory: list[float]) -> dict[str, Any]:
+    figures = dict.fromkeys(cost_report.FIGURES, 100.0)
+    rows = pd.DataFrame([{"round": 0, "model": model, "kind": "clients", "amount": 8, **figures} for model in MODELS])
+    scored = [
+        {"model": "mobilenet", "users": users, "seconds": users / 100, "mobilenet": size, "tritonserver": 40.0}
+        for users, size in zip((1_000, 10_100, 100_200), memory, strict=True)
     ]
-    base = {
-        "date": "2026-01-02T03:04:05",
-        "machine": "2 cores",
-        "seed": 1,
-        "ready_s": 4.2,
-        "resident_mb_before": {"densenet": 200.0, "tritonserver": 40.0},
-        "resident_mb_after": {"densenet": 210.0, "tritonserver": 41.0},
-        "requests": 120_000.0,
-        "arms": arms,
+    return {
+        "arms": cost_report.summarize(rows).to_dict("records"),
+        "capacity": cost_report.capacities(rows).to_dict("records"),
+        "scored": scored,
     }
-    return base | changes
+
+
+def files(throughput: float = 1.1, cpu: float = 0.9, memory: tuple[float, ...] = (100, 200, 210)) -> dict[str, Any]:
+    peers = pd.DataFrame([row for clients in (1, 8, 32) for row in peer_rows(clients, throughput, cpu)])
+    ratios = {"p50_ms": 1.1, "p99_ms": 1.2, "per_s": 0.9, "cpu_ms": 1.3, "p50_low": 1.0, "p50_high": 1.2}
+    contents: dict[str, dict[str, Any]] = {
+        "sweep": {"ready_s": 4.2, "arms": [row for model in MODELS for row in sweep_arms(model)]},
+        "breakdown": {"parts": [{"part": "rest", "densenet": 0.5, "mobilenet": 0.25}]},
+        "peers": {"arms": compare.summarize(peers).to_dict("records")},
+        "cost": cost_file([*memory]),
+        "tuning": {"variants": [{"model": "mobilenet", "clients": 8, "variant": "no queue delay", **ratios}]},
+    }
+    return {name: {**ABOUT, **content} for name, content in contents.items()}
 
 
 def test_goals() -> None:
-    found = {goal.text: (goal.figure, goal.met) for goal in goals(swept())}
+    found = {goal.text: (goal.figure, goal.met) for goal in goals(files())}
     assert found["densenet, one client: p50 at most 1.2 ms over bare ONNX Runtime"] == ("+1.1 ms", True)
     assert found["mobilenet, 70% load: p99 at most 3 times p50"] == ("4.0 times (20.0 ms)", False)
     assert found["ready within 8 s of launch"] == ("4.2 s", True)
-    assert found["memory flat over 100,000 requests"] == ("240 to 251 MB over 120000 requests", True)
+    assert found["mobilenet: memory flat over 100,000 requests"] == ("240 MB after 10,000, 250 MB after 100,200", True)
+    fastapi = "densenet, 8 clients: as many answers, for no more CPU, as FastAPI in process"
+    assert found[fastapi] == ("1.10 of its answers, 0.90 of its CPU a request", True)
+    assert sum("FastAPI" in text for text in found) == 4
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"requests": 99_999.0}, None),
-        ({"resident_mb_after": {"densenet": 300.0}}, False),
-    ],
-)
-def test_memory_that_grows_or_was_not_watched_long_enough(changes: dict[str, Any], expected: bool | None) -> None:
-    (memory,) = [goal for goal in goals(swept(**changes)) if goal.text.startswith("memory")]
-    assert memory.met is expected
+@pytest.mark.parametrize(("throughput", "cpu"), [(0.99, 0.9), (1.1, 1.01)])
+def test_fewer_answers_or_more_cpu_than_fastapi(throughput: float, cpu: float) -> None:
+    found = [goal.met for goal in goals(files(throughput, cpu)) if "FastAPI" in goal.text]
+    assert found == [False] * 4
+
+
+def test_memory_that_grows() -> None:
+    (memory,) = [goal for goal in goals(files(memory=(100, 200, 260))) if "memory" in goal.text]
+    assert not memory.met
 
 
 def test_the_document() -> None:
-    text = markdown(swept(), None)
+    text = markdown(files())
     assert "| mobilenet, 70% load: p99 at most 3 times p50 | 4.0 times (20.0 ms) | **not met** |" in text
     assert "| ready within 8 s of launch | 4.2 s | met |" in text
-    assert "not measured" in text
-    assert "Memory after 120000 requests, MB: densenet 210, tritonserver 41." in text
+    assert "| `peers.json` | 2026-01-02 | 2 cores | 1 |" in text
     assert "| densenet | grpc | 1 |" in text
-    assert "## Settings" not in text
-    shipped = {"model": "mobilenet", "clients": 8, "p50_ms": 1.1, "p99_ms": 1.2, "per_s": 0.9, "cpu_ms": 1.3}
-    variants = [shipped | {"variant": "no queue delay", "p50_low": 1.0, "p50_high": 1.2}]
-    assert "| mobilenet | 8 | no queue delay | 1.10 (1.00 to 1.20) | 1.20 | 0.90 | 1.30 |" in markdown(
-        swept(), {"variants": variants}
-    )
+    assert "| rest | 0.50 | 0.25 |" in text
+    assert "| mobilenet | 8 | no queue delay | 1.10 (1.00 to 1.20) | 1.20 | 0.90 | 1.30 |" in text
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Latency and throughput",
+        "## Where the time goes",
+        "## Triton and its peers",
+        "## Cost as work grows",
+        "## What each setting brings",
+    ]
+
+
+def test_a_missing_file_is_named_with_its_command(tmp_path: Path) -> None:
+    for name in SECTIONS:
+        if name != "tuning":
+            (tmp_path / f"{name}.json").write_text(json.dumps({}))
+    with pytest.raises(FileNotFoundError, match=r"no .*tuning\.json; write it with: python -m perf\.tune"):
+        read(tmp_path)
+
+
+def test_the_shipped_document_is_of_the_shipped_files() -> None:
+    assert (performance.RESULTS / "PERFORMANCE.md").read_text() == markdown(read(performance.RESULTS))

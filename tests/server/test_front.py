@@ -22,8 +22,8 @@ FEW = 2
 
 @pytest.fixture(scope="module")
 def front(triton: Server) -> Iterator[Front]:
-    listen = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    with running_front(triton.http_url, triton.grpc_url, *listen, in_flight=FEW) as running:
+    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with running_front(triton.http_url, triton.grpc_url, http, grpc, in_flight=FEW) as running:
         yield running
 
 
@@ -74,9 +74,9 @@ def test_a_busy_port_is_named(front: Front, triton: Server) -> None:
 
 
 def test_nothing_is_left(triton: Server) -> None:
-    listen = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    with running_front(triton.http_url, triton.grpc_url, *listen) as front:
+    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with running_front(triton.http_url, triton.grpc_url, http, grpc) as front:
         pass
     assert front.process.poll() is not None
-    with running_front(triton.http_url, triton.grpc_url, *listen):  # the ports are free again
+    with running_front(triton.http_url, triton.grpc_url, http, grpc):  # the ports are free again
         pass
