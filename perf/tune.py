@@ -27,7 +27,7 @@ from .workload import User, users, write_perf_analyzer_data
 SHIPPED: Final = "as shipped"
 COUNT: Final = "instance_group [ { kind: KIND_CPU count: 2 } ]"
 THREAD: Final = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
-PREFERRED: Final = "preferred_batch_size: [ 4, 8 ]"
+PREFERRED: Final = "preferred_batch_size: [ 4 ]"
 DELAY: Final = "max_queue_delay_microseconds: {}"
 NO_PATTERN: Final = 'parameters { key: "enable_mem_pattern" value { string_value: "0" } }'
 # Where glibc's thresholds begin, before it moves them by itself.
@@ -64,8 +64,7 @@ VARIANTS: Final = (
     ),
     Variant("queue delay 0.5 ms", (Edit(MODELS, PREFERRED, f"{PREFERRED} {DELAY.format(500)}"),)),
     Variant("batches of any size", (Edit(MODELS, PREFERRED, ""),)),
-    Variant("batches of 4", (Edit(MODELS, PREFERRED, PREFERRED.replace(", 8", "")),)),
-    Variant("batches of 8", (Edit(MODELS, PREFERRED, PREFERRED.replace("4, ", "")),)),
+    Variant("batches of 8", (Edit(MODELS, PREFERRED, PREFERRED.replace("4", "8")),)),
     Variant("no memory pattern", (Edit(MODELS, THREAD, f"{THREAD}\n{NO_PATTERN}"),)),
     Variant("queue delay 2 ms", (Edit(MODELS, PREFERRED, f"{PREFERRED} {DELAY.format(2000)}"),)),
 )

@@ -19,6 +19,8 @@ from string import Template
 from typing import Final
 
 from server.errors import LaunchError
+from server.flags import Endpoint
+from server.launcher import check_free
 
 TEMPLATE: Final = Path(__file__).with_name("nginx.conf.template")
 # Enough to keep two cores busy, half as long a wait as with twice as many.
@@ -43,7 +45,7 @@ def running_front(
     """Put nginx before the Triton at `http_url` and `grpc_url`; all four are `host:port`.
 
     Raises:
-        LaunchError: there is no nginx, or it does not start.
+        LaunchError: there is no nginx, something else listens there, or it does not start.
     """
     with tempfile.TemporaryDirectory() as folder:
         config, log = Path(folder) / "nginx.conf", Path(folder) / "log"
@@ -52,6 +54,9 @@ def running_front(
             values, FOLDER=folder, IN_FLIGHT=str(in_flight)
         )
         config.write_text(text, encoding="utf-8")
+        for service, address in (("HTTP", listen_http), ("gRPC", listen_grpc)):
+            host, port = address.rsplit(":", 1)
+            check_free(Endpoint(service, host, int(port), f"--listen-{service.lower()}"))
         process = _start(config, log)
         try:
             _wait(process, (listen_http, listen_grpc), log)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genderclient._config import DEFAULT_URL, ServerUrl, default_url
+from genderclient._config import DEFAULT_URL, ServerUrl, server_urls
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,14 @@ def test_parse_refuses(text: str, reason: str) -> None:
         ServerUrl.parse(text)
 
 
-def test_default_url_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENDERCLIENT_URL", raising=False)
-    assert default_url() == DEFAULT_URL
-    monkeypatch.setenv("GENDERCLIENT_URL", "http://triton")
-    assert default_url() == "http://triton"
+    assert server_urls(None) == (ServerUrl.parse(DEFAULT_URL),)
+    monkeypatch.setenv("GENDERCLIENT_URL", "http://one, grpc://two:9")
+    assert [str(url) for url in server_urls(None)] == ["http://one:8000", "grpc://two:9"]
+    assert [str(url) for url in server_urls(["http://three"])] == ["http://three:8000"]
+
+
+def test_no_server_is_refused() -> None:
+    with pytest.raises(ValueError, match="got none; write one like grpc://"):
+        server_urls([])

@@ -67,7 +67,7 @@ def test_a_flood_is_refused_at_once(front: Front) -> None:
 def test_a_busy_port_is_named(front: Front, triton: Server) -> None:
     (port,) = free_ports(1)
     with (
-        pytest.raises(LaunchError, match=r"nginx.*(in use|does not serve)"),
+        pytest.raises(LaunchError, match=r"HTTP port \d+ on 127\.0\.0\.1 is in use; .*--listen-http=<free port>"),
         running_front(triton.http_url, triton.grpc_url, front.http_url, f"127.0.0.1:{port}"),
     ):
         pass

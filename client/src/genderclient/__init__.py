@@ -5,6 +5,7 @@ from genderclient import predict
 predict(nickname="X国强", avatar="me.jpg").gender
 """
 
+from genderclient._async_client import AsyncClient
 from genderclient._client import Client
 from genderclient._default import predict
 from genderclient._exceptions import (
@@ -14,12 +15,16 @@ from genderclient._exceptions import (
     InvalidInput,
     InvalidNickname,
     ModelNotFound,
+    Overloaded,
     ProtocolError,
     ServerError,
     Unavailable,
 )
+from genderclient._many import Scored, User
 from genderclient._models import Gender, Prediction, Probabilities, Weights
+from genderclient._retry import Retry
 from genderclient._transports.base import (
+    AsyncTransport,
     BytesTensor,
     FloatTensor,
     InferenceRequest,
@@ -28,9 +33,12 @@ from genderclient._transports.base import (
     Transport,
     TransportError,
 )
-from genderclient._transports.fake import FakeTransport
+from genderclient._transports.fake import AsyncFakeTransport, FakeTransport
 
 __all__ = [
+    "AsyncClient",
+    "AsyncFakeTransport",
+    "AsyncTransport",
     "BytesTensor",
     "Client",
     "DeadlineExceeded",
@@ -44,14 +52,18 @@ __all__ = [
     "InvalidInput",
     "InvalidNickname",
     "ModelNotFound",
+    "Overloaded",
     "Prediction",
     "Probabilities",
     "ProtocolError",
+    "Retry",
+    "Scored",
     "ServerError",
     "Status",
     "Transport",
     "TransportError",
     "Unavailable",
+    "User",
     "Weights",
     "predict",
 ]

@@ -1,81 +1,56 @@
-"""The client: `BaseClient` knows what to ask and how to read the answer, `Client` adds only sending."""
+"""The client for threads: adds sending and waiting to what `BaseClient` decides."""
 
-import math
 import threading
 import time
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from genderclient import _codec
-from genderclient._avatar import encode_avatar
-from genderclient._config import ServerUrl, default_url
-from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable, error_for
+from genderclient._base_client import (
+    DEFAULT_MODEL,
+    DEFAULT_RETRY,
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_UNKNOWN_BELOW,
+    BaseClient,
+    checked_timeout,
+)
+from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
+from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
 from genderclient._models import Prediction
+from genderclient._retry import Outcome, Retry, Send, Steps
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Transport, TransportError
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar
 
-DEFAULT_MODEL: Final = "gender_mobilenet"
-DEFAULT_TIMEOUT_S: Final = 10.0
-DEFAULT_UNKNOWN_BELOW: Final = 0.65
-
-_POLL_S: Final = 0.2
-
-
-class BaseClient:
-    """Builds requests from arguments and predictions from responses; does no I/O but reading an avatar file."""
-
-    def __init__(self, *, model: str, timeout_s: float, unknown_below: float) -> None:
-        if not 0 <= unknown_below <= 1:
-            raise ValueError(f"unknown_below: got {unknown_below}, expected a probability from 0 to 1")
-        self._model = model
-        self._timeout_s = _checked_timeout(timeout_s)
-        self._unknown_below = unknown_below
-
-    def _build_request(
-        self,
-        *,
-        avatar: "Avatar | None",
-        nickname: str | None,
-        model: str | None,
-        timeout_s: float | None,
-        embedding: bool,
-    ) -> InferenceRequest:
-        return _codec.encode(
-            avatar=encode_avatar(avatar),
-            nickname=nickname,
-            model=model or self._model,
-            timeout_s=self._timeout_s if timeout_s is None else _checked_timeout(timeout_s),
-            embedding=embedding,
-        )
-
-    def _read_response(self, response: InferenceResponse, *, embedding: bool) -> Prediction:
-        return _codec.decode(response, unknown_below=self._unknown_below, embedding=embedding)
+POLL_S: Final = 0.2
 
 
 class Client(BaseClient):
     """Asks a Triton server; one client serves all threads. Nothing is opened before the first call.
 
-    `url` is `grpc://host:port` or `http://host:port`, by default the environment's `GENDERCLIENT_URL`, else
-    `grpc://127.0.0.1:8001`. `timeout_s` is how long one prediction may take, in seconds. A prediction whose
-    probability is under `unknown_below` says `unknown`. `transport` replaces the network, for tests.
+    `url` is `grpc://host:port` or `http://host:port`, or several of them, which are asked in turn; by default the
+    environment's `GENDERCLIENT_URL`, else `grpc://127.0.0.1:8001`. `timeout_s` is how long one prediction may take in
+    all, in seconds. A prediction whose probability is under `unknown_below` says `unknown`. Where nobody was there, or
+    was too busy, `retry` says how often to ask again. `transport` replaces the network, for tests.
     """
 
     def __init__(
         self,
-        url: str | None = None,
+        url: str | Sequence[str] | None = None,
         *,
         model: str = DEFAULT_MODEL,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         unknown_below: float = DEFAULT_UNKNOWN_BELOW,
+        retry: Retry = DEFAULT_RETRY,
         transport: Transport | None = None,
     ) -> None:
-        super().__init__(model=model, timeout_s=timeout_s, unknown_below=unknown_below)
-        self._url = ServerUrl.parse(default_url() if url is None else url)
-        self._transport = transport
-        self._closed = False
+        replicas = 1 if transport else None
+        super().__init__(
+            url, model=model, timeout_s=timeout_s, unknown_below=unknown_below, retry=retry, replicas=replicas
+        )
+        self._transports = [] if transport is None else [transport]
         self._lock = threading.Lock()
 
     def predict(
@@ -95,10 +70,23 @@ class Client(BaseClient):
 
         Raises TypeError for an argument of a wrong type, and a GenderClientError for everything else.
         """
-        request = self._build_request(
-            avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding
+        steps = self._steps(avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding)
+        return self._read_response(self._follow(steps), embedding=embedding)
+
+    def predict_many(
+        self, users: Iterable[User], *, concurrency: int = 16, ordered: bool = True, model: str | None = None
+    ) -> Iterator[Scored]:
+        """Guesses for any number of users, `concurrency` at once, in constant memory; `users` may never end.
+
+        Results come in the order of `users`, or as they are ready where not `ordered`. What `predict` would raise for
+        a user is that user's `error`, and harms nobody else. Raises ValueError for a concurrency under 1.
+        """
+        return predict_in_threads(
+            lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, model=model),
+            users,
+            concurrency=checked_concurrency(concurrency),
+            ordered=ordered,
         )
-        return self._read_response(self._send(request), embedding=embedding)
 
     def is_ready(self, *, model: str | None = None) -> bool:
         """Whether the model answers a real inference now; Triton's health endpoint stays green when it cannot."""
@@ -110,23 +98,23 @@ class Client(BaseClient):
 
     def wait_until_ready(self, timeout_s: float = 60.0, *, model: str | None = None) -> None:
         """Asks until the model answers a real inference; raises the last reason why not after `timeout_s` seconds."""
-        deadline_s = time.monotonic() + _checked_timeout(timeout_s)
+        deadline_s = time.monotonic() + checked_timeout(timeout_s)
         while True:
-            left_s = max(deadline_s - time.monotonic(), _POLL_S)
+            left_s = max(deadline_s - time.monotonic(), POLL_S)
             try:
                 self.predict(model=model, timeout_s=min(left_s, self._timeout_s))
                 return
             except (Unavailable, ModelNotFound, DeadlineExceeded):
-                if time.monotonic() + _POLL_S > deadline_s:
+                if time.monotonic() + POLL_S > deadline_s:
                     raise
-            time.sleep(_POLL_S)
+            time.sleep(POLL_S)
 
     def close(self) -> None:
         """Closes the connections; a closed client cannot be used again."""
         with self._lock:
             self._closed = True
-            if self._transport is not None:
-                self._transport.close()
+            for transport in self._transports:
+                transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -136,26 +124,33 @@ class Client(BaseClient):
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"Client({str(self._url)!r}, model={self._model!r})"
-
-    def _send(self, request: InferenceRequest) -> InferenceResponse:
-        transport = self._opened()
+    def _follow(self, steps: Steps) -> InferenceResponse:
+        outcome: Outcome = None
         try:
-            return transport.infer(request)
+            while True:
+                step = steps.send(outcome)
+                if isinstance(step, Send):
+                    outcome = self._send(step.request)
+                else:
+                    time.sleep(step.seconds)
+        except StopIteration as end:
+            response: InferenceResponse = end.value
+            return response
+
+    def _send(self, request: InferenceRequest) -> InferenceResponse | TransportError:
+        transports = self._opened()
+        index = self._replicas.pick()
+        try:
+            response = transports[index].infer(request)
         except TransportError as failure:
-            raise error_for(failure, request) from failure
+            self._replicas.report(index, failure.status)
+            return failure
+        self._replicas.report(index, None)
+        return response
 
-    def _opened(self) -> Transport:
+    def _opened(self) -> list[Transport]:
         with self._lock:
-            if self._closed:
-                raise RuntimeError("the client is closed; make a new one")
-            if self._transport is None:
-                self._transport = open_transport(self._url)
-            return self._transport
-
-
-def _checked_timeout(timeout_s: float) -> float:
-    if not (math.isfinite(timeout_s) and timeout_s > 0):
-        raise ValueError(f"timeout_s: got {timeout_s}, expected a positive number of seconds")
-    return timeout_s
+            self._check_open()
+            if not self._transports:
+                self._transports = [open_transport(url) for url in self._urls]
+            return self._transports

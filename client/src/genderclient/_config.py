@@ -1,6 +1,7 @@
 """Where the server is."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Self, get_args
 from urllib.parse import SplitResult, urlsplit
@@ -45,9 +46,17 @@ class ServerUrl:
         return f"{self.scheme}://{self.address}"
 
 
-def default_url() -> str:
-    """The environment's `GENDERCLIENT_URL`, else Triton's gRPC port on this machine."""
-    return os.environ.get(URL_VARIABLE) or DEFAULT_URL
+def server_urls(given: str | Sequence[str] | None) -> tuple[ServerUrl, ...]:
+    """The servers to ask: those given, else the environment's `GENDERCLIENT_URL`, else Triton on this machine.
+
+    Text holds one URL, or several with commas in between. Raises ValueError when there is none, or one is no URL.
+    """
+    if given is None:
+        given = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    texts = given.split(",") if isinstance(given, str) else given
+    if not texts:
+        raise ValueError(f"server URL: got none; write one like {DEFAULT_URL}")
+    return tuple(ServerUrl.parse(text.strip()) for text in texts)
 
 
 def _scheme(name: str) -> Scheme:

@@ -6,6 +6,7 @@ GenderClientError
 │   └── InvalidNickname
 ├── DeadlineExceeded        also a TimeoutError
 ├── Unavailable             also a ConnectionError
+│   └── Overloaded          the server is there, and takes no more now
 ├── ModelNotFound
 ├── ServerError             the model failed
 └── ProtocolError           the server does not speak this client's contract
@@ -21,11 +22,16 @@ from genderclient._transports.base import InferenceRequest, Status, TransportErr
 
 
 class GenderClientError(Exception):
-    """Base of all of them; `model` is the model asked, None when the request was never sent."""
+    """Base of all of them.
 
-    def __init__(self, message: str, *, model: str | None = None) -> None:
-        super().__init__(message if model is None else f"{model}: {message}")
+    `model` is the model asked, None when the request was never sent; `attempts` how often it was.
+    """
+
+    def __init__(self, message: str, *, model: str | None = None, attempts: int = 0) -> None:
+        times = f" (sent {attempts} times)" if attempts > 1 else ""
+        super().__init__((message if model is None else f"{model}: {message}") + times)
         self.model = model
+        self.attempts = attempts
 
 
 class InvalidInput(GenderClientError, ValueError):
@@ -45,7 +51,11 @@ class DeadlineExceeded(GenderClientError, TimeoutError):
 
 
 class Unavailable(GenderClientError, ConnectionError):
-    """No server there, or it takes no more requests now."""
+    """No server there."""
+
+
+class Overloaded(Unavailable):
+    """The server takes no more requests now; come back later, or with fewer at once."""
 
 
 class ModelNotFound(GenderClientError):
@@ -64,26 +74,33 @@ _REFUSALS = {"AVATAR": InvalidAvatar, "NICKNAME": InvalidNickname}
 _REFUSAL = re.compile(rf"\b({'|'.join(_REFUSALS)}): (.+)", re.DOTALL)
 
 
-def error_for(failure: TransportError, request: InferenceRequest) -> GenderClientError:
+def error_for(failure: TransportError, request: InferenceRequest, *, attempts: int = 1) -> GenderClientError:
     """The error that tells the caller about `failure`: what happened, and what to do."""
     model, reason = request.model, failure.message
-    match failure.status:
+    kind, message = _explained(failure.status, reason, request.timeout_s)
+    return kind(message, model=model, attempts=attempts)
+
+
+def _explained(status: Status, reason: str, timeout_s: float) -> tuple[type[GenderClientError], str]:
+    match status:
         case Status.INVALID_ARGUMENT:
-            return _refusal(reason, model)
+            return _refusal(reason)
         case Status.DEADLINE_EXCEEDED:
-            return DeadlineExceeded(f"no answer within {request.timeout_s:g} s; raise timeout_s", model=model)
+            return DeadlineExceeded, f"no answer within {timeout_s:g} s; raise timeout_s"
         case Status.UNAVAILABLE:
-            return Unavailable(f"{reason}; is Triton running? Start it with `make serve`", model=model)
+            return Unavailable, f"{reason}; is Triton running? Start it with `make serve`"
+        case Status.OVERLOADED:
+            return Overloaded, f"{reason}; ask later, or fewer at once"
         case Status.NOT_FOUND:
-            return ModelNotFound(f"{reason}; check the name and the server's model repository", model=model)
+            return ModelNotFound, f"{reason}; check the name and the server's model repository"
         case Status.GARBLED:
-            return ProtocolError(f"{reason}; is this address a Triton server?", model=model)
+            return ProtocolError, f"{reason}; is this address a Triton server?"
         case Status.FAILED:
-            return ServerError(f"{reason}; the server's log says more", model=model)
+            return ServerError, f"{reason}; the server's log says more"
 
 
-def _refusal(reason: str, model: str) -> GenderClientError:
+def _refusal(reason: str) -> tuple[type[GenderClientError], str]:
     """Tells an input the server refused from a request that does not fit the model."""
     if found := _REFUSAL.search(reason):
-        return _REFUSALS[found[1]](f"refused by the server: {found[0]}", model=model)
-    return ProtocolError(f"{reason}; use a client and a model of the same release", model=model)
+        return _REFUSALS[found[1]], f"refused by the server: {found[0]}"
+    return ProtocolError, f"{reason}; use a client and a model of the same release"

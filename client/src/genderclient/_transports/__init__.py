@@ -1,11 +1,14 @@
-"""Ways to a server; which one is used is the URL's business."""
+"""Ways to a server; which one is used is the URL's business.
+
+tritonclient is imported only when something is opened: that takes 0.3 s.
+"""
 
 from genderclient._config import ServerUrl
-from genderclient._transports.base import Transport
+from genderclient._transports.base import AsyncTransport, Transport
 
 
 def open_transport(url: ServerUrl) -> Transport:
-    """The transport that speaks the URL's protocol. Only here is tritonclient imported: that takes 0.3 s."""
+    """The transport that speaks the URL's protocol."""
     if url.scheme == "grpc":
         from genderclient._transports.grpc import GrpcTransport
 
@@ -13,3 +16,14 @@ def open_transport(url: ServerUrl) -> Transport:
     from genderclient._transports.http import HttpTransport
 
     return HttpTransport(url)
+
+
+def open_async_transport(url: ServerUrl) -> AsyncTransport:
+    """The same for an event loop, inside which it has to be called."""
+    if url.scheme == "grpc":
+        from genderclient._transports.grpc_aio import AsyncGrpcTransport
+
+        return AsyncGrpcTransport(url)
+    from genderclient._transports.http_aio import AsyncHttpTransport
+
+    return AsyncHttpTransport(url)

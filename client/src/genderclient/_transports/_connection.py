@@ -4,6 +4,7 @@ import http.client
 import select
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ class Reply:
     """An HTTP answer, read to its end."""
 
     code: int
-    headers: http.client.HTTPMessage
+    headers: Mapping[str, str]
     body: bytes
 
 
@@ -43,7 +44,7 @@ class Connection(http.client.HTTPConnection):
         self._socket(deadline).deadline = deadline
         self.request("POST", path, body, headers)
         response = self.getresponse()
-        return Reply(response.status, response.headers, response.read())
+        return Reply(response.status, response.headers, response.read())  # type: ignore[arg-type]
 
     def is_reusable(self) -> bool:
         """Whether the idle connection is open and silent; one the server has closed reads as ready."""

@@ -47,6 +47,7 @@ class Status(Enum):
     INVALID_ARGUMENT = auto()
     DEADLINE_EXCEEDED = auto()
     UNAVAILABLE = auto()
+    OVERLOADED = auto()
     NOT_FOUND = auto()
     GARBLED = auto()
     FAILED = auto()
@@ -61,6 +62,12 @@ class TransportError(Exception):
         self.message = message
 
 
+def refused_status(message: str) -> Status:
+    """Tells a server that takes no more now from one that is not there: both say 503 or UNAVAILABLE."""
+    crowded = any(words in message for words in ("overloaded", "maximum queue size", "Request timeout expired"))
+    return Status.OVERLOADED if crowded else Status.UNAVAILABLE
+
+
 class Transport(Protocol):
     """Carries requests to a server; safe to use from several threads."""
 
@@ -68,4 +75,17 @@ class Transport(Protocol):
         """Sends `request` and waits at most `request.timeout_s`. Raises TransportError."""
 
     def close(self) -> None:
+        """Closes every connection; closing twice does nothing."""
+
+
+class AsyncTransport(Protocol):
+    """Carries requests to a server, for the tasks of one event loop."""
+
+    async def infer(self, request: InferenceRequest) -> InferenceResponse:
+        """Sends `request` and waits at most `request.timeout_s`; cancelled, it cancels on the server too.
+
+        Raises TransportError.
+        """
+
+    async def close(self) -> None:
         """Closes every connection; closing twice does nothing."""

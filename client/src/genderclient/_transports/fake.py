@@ -1,6 +1,6 @@
 """A server in a function, for tests."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from genderclient._transports.base import InferenceRequest, InferenceResponse
 
@@ -15,4 +15,17 @@ class FakeTransport:
         return self._respond(request)
 
     def close(self) -> None:
+        """Nothing is open."""
+
+
+class AsyncFakeTransport:
+    """The same for an `AsyncClient`."""
+
+    def __init__(self, respond: Callable[[InferenceRequest], Awaitable[InferenceResponse]]) -> None:
+        self._respond = respond
+
+    async def infer(self, request: InferenceRequest) -> InferenceResponse:
+        return await self._respond(request)
+
+    async def close(self) -> None:
         """Nothing is open."""

@@ -1,13 +1,13 @@
 """The v2 protocol over gRPC."""
 
-from typing import Final
+from typing import Any, Final
 
 import tritonclient.grpc as protocol
 from tritonclient.utils import InferenceServerException
 
 from genderclient._config import ServerUrl
 from genderclient._transports import _tensors
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refused_status
 
 _STATUSES: Final = {
     "StatusCode.INVALID_ARGUMENT": Status.INVALID_ARGUMENT,
@@ -19,7 +19,7 @@ _STATUSES: Final = {
 
 # These replace all of tritonclient's own. Reconnecting stays quick, so that a server which was restarted is found
 # within two seconds instead of two minutes; and a proxy for the web has no business in between.
-_CHANNEL: Final = [
+CHANNEL: Final = [
     ("grpc.max_send_message_length", 2**31 - 1),
     ("grpc.max_receive_message_length", 2**31 - 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -28,21 +28,33 @@ _CHANNEL: Final = [
 ]
 
 
+def failure(exc: InferenceServerException) -> TransportError:
+    """Why there is no response, from what tritonclient raised."""
+    message = str(exc.message())
+    status = _STATUSES.get(exc.status(), Status.FAILED)
+    return TransportError(refused_status(message) if status is Status.UNAVAILABLE else status, message)
+
+
+def response(result: Any) -> InferenceResponse:
+    """tritonclient's `InferResult`, or its async twin's, as ours."""
+    answer = result.get_response()
+    names = [output.name for output in answer.outputs]
+    return _tensors.response(result, model=answer.model_name, version=answer.model_version, names=names)
+
+
 class GrpcTransport:
     """One channel, shared by all threads."""
 
     def __init__(self, url: ServerUrl) -> None:
-        self._client = protocol.InferenceServerClient(url.address, channel_args=_CHANNEL)
+        self._client = protocol.InferenceServerClient(url.address, channel_args=CHANNEL)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         tensors = _tensors.arguments(request, protocol)
         try:
             result = self._client.infer(request.model, client_timeout=request.timeout_s, **tensors)
         except InferenceServerException as exc:
-            raise TransportError(_STATUSES.get(exc.status(), Status.FAILED), exc.message()) from exc
-        answer = result.get_response()
-        names = [output.name for output in answer.outputs]
-        return _tensors.response(result, model=answer.model_name, version=answer.model_version, names=names)
+            raise failure(exc) from exc
+        return response(result)
 
     def close(self) -> None:
         self._client.close()

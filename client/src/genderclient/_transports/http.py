@@ -16,13 +16,13 @@ from tritonclient.utils import InferenceServerException
 from genderclient._config import ServerUrl
 from genderclient._transports import _tensors
 from genderclient._transports._connection import Connection, Deadline, Reply
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refused_status
 
-_HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 _STATUSES: Final = {
     400: Status.INVALID_ARGUMENT,
     404: Status.NOT_FOUND,
-    429: Status.UNAVAILABLE,
+    429: Status.OVERLOADED,
     502: Status.UNAVAILABLE,
     503: Status.UNAVAILABLE,
     504: Status.UNAVAILABLE,
@@ -39,10 +39,7 @@ class HttpTransport:
         self._lock = threading.Lock()
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        reply = self._send(request)
-        if reply.code != 200:
-            raise _failure(reply)
-        return _response(reply)
+        return response(self._send(request))
 
     def close(self) -> None:
         with self._lock:
@@ -62,12 +59,10 @@ class HttpTransport:
 
     def _post(self, request: InferenceRequest) -> Reply:
         deadline = Deadline.after(request.timeout_s)
-        tensors = _tensors.arguments(request, protocol)
-        body, header_length = protocol.InferenceServerClient.generate_request_body(**tensors)
-        headers = {_HEADER_LENGTH: str(header_length)}
+        path, headers, body = message(request)
         connection = self._take()
         try:
-            reply = connection.post(f"/v2/models/{quote(request.model, safe='')}/infer", body, headers, deadline)
+            reply = connection.post(path, body, headers, deadline)
         except BaseException:
             connection.close()
             raise
@@ -91,10 +86,20 @@ class HttpTransport:
                 self._idle.append(connection)
 
 
-def _response(reply: Reply) -> InferenceResponse:
+def message(request: InferenceRequest) -> tuple[str, dict[str, str], bytes]:
+    """Path, headers and body of the POST."""
+    tensors = _tensors.arguments(request, protocol)
+    body, header_length = protocol.InferenceServerClient.generate_request_body(**tensors)
+    return f"/v2/models/{quote(request.model, safe='')}/infer", {HEADER_LENGTH: str(header_length)}, body
+
+
+def response(reply: Reply) -> InferenceResponse:
+    """The response in what the server sent. Raises TransportError where it is none."""
+    if reply.code != 200:
+        raise _failure(reply)
     try:
         result = protocol.InferenceServerClient.parse_response_body(
-            reply.body, header_length=reply.headers.get(_HEADER_LENGTH)
+            reply.body, header_length=reply.headers.get(HEADER_LENGTH)
         )
         header: dict[str, Any] = result.get_response()
         model, version = header["model_name"], header.get("model_version", "")
@@ -107,8 +112,9 @@ def _response(reply: Reply) -> InferenceResponse:
 def _failure(reply: Reply) -> TransportError:
     status = _STATUSES.get(reply.code, Status.FAILED)
     try:
-        return TransportError(status, str(json.loads(reply.body)["error"]))
+        explained = str(json.loads(reply.body)["error"])
     except (KeyError, TypeError, ValueError):
         # Triton explains its own errors; a proxy's "503" still means what it says, but its "404" is about no model.
-        known = status in (Status.UNAVAILABLE, Status.FAILED)
+        known = status in (Status.UNAVAILABLE, Status.OVERLOADED, Status.FAILED)
         return TransportError(status if known else Status.GARBLED, f"HTTP {reply.code} without an explanation")
+    return TransportError(refused_status(explained) if status is Status.UNAVAILABLE else status, explained)

@@ -1,0 +1,130 @@
+"""The client for an event loop: adds sending and waiting to what `BaseClient` decides."""
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from genderclient._base_client import (
+    DEFAULT_MODEL,
+    DEFAULT_RETRY,
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_UNKNOWN_BELOW,
+    BaseClient,
+)
+from genderclient._exceptions import GenderClientError
+from genderclient._many import Scored, User, checked_concurrency, predict_in_tasks
+from genderclient._models import Prediction
+from genderclient._retry import Outcome, Retry, Send, Steps
+from genderclient._transports import open_async_transport
+from genderclient._transports.base import AsyncTransport, InferenceRequest, InferenceResponse, TransportError
+
+if TYPE_CHECKING:
+    from genderclient._avatar import Avatar
+
+
+class AsyncClient(BaseClient):
+    """`Client`, which tells the arguments, for the tasks of one event loop.
+
+    Cancelling a task cancels its request on the server.
+    """
+
+    def __init__(
+        self,
+        url: str | Sequence[str] | None = None,
+        *,
+        model: str = DEFAULT_MODEL,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        unknown_below: float = DEFAULT_UNKNOWN_BELOW,
+        retry: Retry = DEFAULT_RETRY,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        replicas = 1 if transport else None
+        super().__init__(
+            url, model=model, timeout_s=timeout_s, unknown_below=unknown_below, retry=retry, replicas=replicas
+        )
+        self._transports = [] if transport is None else [transport]
+
+    async def predict(
+        self,
+        *,
+        avatar: "Avatar | None" = None,
+        nickname: str | None = None,
+        model: str | None = None,
+        timeout_s: float | None = None,
+        embedding: bool = False,
+    ) -> Prediction:
+        """Guesses the gender of one user: `Client.predict` says what goes in, what comes out, and what is raised.
+
+        An avatar that is a path is read by the event loop's own thread: pass bytes where files are slow.
+        """
+        steps = self._steps(avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding)
+        return self._read_response(await self._follow(steps), embedding=embedding)
+
+    def predict_many(
+        self,
+        users: Iterable[User] | AsyncIterable[User],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        model: str | None = None,
+    ) -> AsyncIterator[Scored]:
+        """Guesses for any number of users, as `Client.predict_many` does."""
+        return predict_in_tasks(
+            lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, model=model),
+            users,
+            concurrency=checked_concurrency(concurrency),
+            ordered=ordered,
+        )
+
+    async def is_ready(self, *, model: str | None = None) -> bool:
+        """Whether the model answers a real inference now; Triton's health endpoint stays green when it cannot."""
+        try:
+            await self.predict(model=model)
+        except GenderClientError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Closes the connections; a closed client cannot be used again."""
+        self._closed = True
+        for transport in self._transports:
+            await transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _follow(self, steps: Steps) -> InferenceResponse:
+        outcome: Outcome = None
+        try:
+            while True:
+                step = steps.send(outcome)
+                if isinstance(step, Send):
+                    outcome = await self._send(step.request)
+                else:
+                    await asyncio.sleep(step.seconds)
+        except StopIteration as end:
+            response: InferenceResponse = end.value
+            return response
+
+    async def _send(self, request: InferenceRequest) -> InferenceResponse | TransportError:
+        transports = self._opened()
+        index = self._replicas.pick()
+        try:
+            response = await transports[index].infer(request)
+        except TransportError as failure:
+            self._replicas.report(index, failure.status)
+            return failure
+        self._replicas.report(index, None)
+        return response
+
+    def _opened(self) -> list[AsyncTransport]:
+        self._check_open()
+        if not self._transports:
+            self._transports = [open_async_transport(url) for url in self._urls]
+        return self._transports

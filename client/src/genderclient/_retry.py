@@ -1,0 +1,111 @@
+"""When to send a request again: written once, without I/O, for the client and its async twin."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from genderclient._exceptions import error_for
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+
+# Whoever was refused, or lost the connection, has no answer; asking the same of a model twice harms nobody.
+RETRYABLE: Final = (Status.UNAVAILABLE, Status.OVERLOADED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often a request is sent at most, and how long to wait in between.
+
+    The wait before attempt n + 1 is drawn evenly from 0 to `first_backoff_s` · 2ⁿ⁻¹ seconds, at most `max_backoff_s`
+    ("full jitter"): users who failed together do not come back together.
+    """
+
+    attempts: int = 3
+    first_backoff_s: float = 0.1
+    max_backoff_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts: got {self.attempts}, expected 1 or more; 1 never sends again")
+        if not 0 <= self.first_backoff_s <= self.max_backoff_s:
+            got = f"first_backoff_s {self.first_backoff_s}, max_backoff_s {self.max_backoff_s}"
+            raise ValueError(f"{got}: expected 0 ≤ first ≤ max")
+
+    def backoff_s(self, failures: int, share: float) -> float:
+        """The wait after so many failures; `share` is drawn from 0 to 1."""
+        return share * min(self.max_backoff_s, self.first_backoff_s * 2.0 ** (failures - 1))
+
+
+class RetryBudget:
+    """Stops a client from doubling the load of servers that fail: throttling as in gRPC's retry design (gRFC A6).
+
+    Each failure takes a token, each answer gives a tenth of one back; with half of them gone nothing is sent again.
+    """
+
+    CAPACITY: Final = 10.0
+    REWARD: Final = 0.1
+
+    def __init__(self) -> None:
+        self._tokens = self.CAPACITY
+        self._lock = threading.Lock()
+
+    def answered(self) -> None:
+        with self._lock:
+            self._tokens = min(self.CAPACITY, self._tokens + self.REWARD)
+
+    def failed(self) -> bool:
+        """Counts a failure; returns whether there is enough left to try again."""
+        with self._lock:
+            self._tokens = max(0.0, self._tokens - 1)
+            return self._tokens > self.CAPACITY / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this, and come back with the response or the error."""
+
+    request: InferenceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Come back after so many seconds."""
+
+    seconds: float
+
+
+Outcome = InferenceResponse | TransportError | None
+Steps = Generator[Send | Sleep, Outcome, InferenceResponse]
+
+
+def steps(
+    request: InferenceRequest,
+    retry: Retry,
+    budget: RetryBudget,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    share: Callable[[], float] = random.random,
+) -> Steps:
+    """What to do, one step after the other, until there is a response; all of it within `request.timeout_s`.
+
+    Raises a GenderClientError when there will be none.
+    """
+    deadline_s, attempt = now() + request.timeout_s, 1
+    left_s = request.timeout_s
+    while True:
+        outcome = yield Send(replace(request, timeout_s=left_s))
+        if isinstance(outcome, InferenceResponse):
+            budget.answered()
+            return outcome
+        assert isinstance(outcome, TransportError)
+        wait_s = retry.backoff_s(attempt, share())
+        may_retry = outcome.status in RETRYABLE and budget.failed() and attempt < retry.attempts
+        if not may_retry or now() + wait_s >= deadline_s:
+            raise error_for(outcome, request, attempts=attempt) from outcome
+        yield Sleep(wait_s)
+        left_s = deadline_s - now()
+        if left_s <= 0:
+            raise error_for(outcome, request, attempts=attempt) from outcome
+        attempt += 1

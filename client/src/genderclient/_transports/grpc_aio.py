@@ -1,0 +1,28 @@
+"""The v2 protocol over gRPC, for an event loop."""
+
+import tritonclient.grpc as protocol
+import tritonclient.grpc.aio as aio
+from tritonclient.utils import InferenceServerException
+
+from genderclient._config import ServerUrl
+from genderclient._transports import _tensors
+from genderclient._transports.base import InferenceRequest, InferenceResponse
+from genderclient._transports.grpc import CHANNEL, failure, response
+
+
+class AsyncGrpcTransport:
+    """One channel, shared by all tasks; cancelling a task cancels its request on the server."""
+
+    def __init__(self, url: ServerUrl) -> None:
+        self._client = aio.InferenceServerClient(url.address, channel_args=CHANNEL)
+
+    async def infer(self, request: InferenceRequest) -> InferenceResponse:
+        tensors = _tensors.arguments(request, protocol)
+        try:
+            result = await self._client.infer(request.model, client_timeout=request.timeout_s, **tensors)
+        except InferenceServerException as exc:
+            raise failure(exc) from exc
+        return response(result)
+
+    async def close(self) -> None:
+        await self._client.close()

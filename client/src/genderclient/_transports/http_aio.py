@@ -1,0 +1,39 @@
+"""The v2 protocol over HTTP, for an event loop; tritonclient frames the messages, aiohttp carries them."""
+
+import asyncio
+
+import aiohttp
+
+from genderclient._config import ServerUrl
+from genderclient._transports._connection import Reply
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+from genderclient._transports.http import message, response
+
+
+class AsyncHttpTransport:
+    """Kept-alive connections, as many as there are requests at the same time; to be made inside the event loop."""
+
+    def __init__(self, url: ServerUrl) -> None:
+        self._url = url
+        self._session = aiohttp.ClientSession(f"http://{url.address}", connector=aiohttp.TCPConnector(limit=0))
+
+    async def infer(self, request: InferenceRequest) -> InferenceResponse:
+        return response(await self._send(request))
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def _send(self, request: InferenceRequest) -> Reply:
+        path, headers, body = message(request)
+        try:
+            async with (
+                asyncio.timeout(request.timeout_s),
+                self._session.post(path, data=body, headers=headers) as answer,
+            ):
+                return Reply(answer.status, answer.headers, await answer.read())
+        except TimeoutError as exc:
+            raise TransportError(Status.DEADLINE_EXCEEDED, f"{self._url}: deadline passed") from exc
+        except (OSError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as exc:
+            raise TransportError(Status.UNAVAILABLE, f"{self._url}: {exc}") from exc
+        except aiohttp.ClientError as exc:
+            raise TransportError(Status.GARBLED, f"{self._url}: no HTTP answer: {type(exc).__name__}") from exc

@@ -1,0 +1,182 @@
+"""Many users at once: order, memory, errors as values; threads and tasks alike."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from genderclient import (
+    AsyncClient,
+    AsyncFakeTransport,
+    Client,
+    FakeTransport,
+    InferenceRequest,
+    InferenceResponse,
+    InvalidNickname,
+    Scored,
+    Status,
+    TransportError,
+    User,
+)
+from tests.client.fakes import answer
+from tests.pictures import encode, noise
+from tests.tritonserver import Server
+
+Many = Callable[..., list[Scored]]
+
+
+def nickname(request: InferenceRequest) -> str:
+    return request.inputs[1].value.decode()
+
+
+PICTURE = encode(noise(), "JPEG")
+
+
+class Crowd:
+    """Answers after as many ms as the nickname says, and remembers how many waited at once; `bad` is refused."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def _count(self, by: int) -> None:
+        with self._lock:
+            self.now += by
+            self.most = max(self.most, self.now)
+
+    def sync(self, request: InferenceRequest) -> InferenceResponse:
+        self._count(1)
+        try:
+            time.sleep(self._seconds(request))
+            return answer(request)
+        finally:
+            self._count(-1)
+
+    async def tasks(self, request: InferenceRequest) -> InferenceResponse:
+        self._count(1)
+        try:
+            await asyncio.sleep(self._seconds(request))
+            return answer(request)
+        finally:
+            self._count(-1)
+
+    @staticmethod
+    def _seconds(request: InferenceRequest) -> float:
+        if nickname(request) == "bad":
+            raise TransportError(Status.INVALID_ARGUMENT, "NICKNAME: bad")
+        return int(nickname(request)) / 1000
+
+
+@pytest.fixture(params=["threads", "tasks"])
+def many(request: pytest.FixtureRequest) -> tuple[Crowd, Many]:
+    crowd = Crowd()
+    if request.param == "threads":
+        client = Client(transport=FakeTransport(crowd.sync))
+        return crowd, lambda users, **options: list(client.predict_many(users, **options))
+
+    def run(users: Iterable[User], **options: Any) -> list[Scored]:
+        async def collect() -> list[Scored]:
+            async with AsyncClient(transport=AsyncFakeTransport(crowd.tasks)) as tasks:
+                return [scored async for scored in tasks.predict_many(users, **options)]
+
+        return asyncio.run(collect())
+
+    return crowd, run
+
+
+def named(*names: str) -> list[User]:
+    return [User(nickname=name) for name in names]
+
+
+def test_in_order_however_long_each_takes(many: tuple[Crowd, Many]) -> None:
+    crowd, run = many
+    found = run(named("60", "1", "30", "1", "1"), concurrency=3)
+    assert [scored.index for scored in found] == [0, 1, 2, 3, 4]
+    assert all(scored.prediction and scored.prediction.gender == "male" for scored in found)
+    assert crowd.most == 3
+
+
+def test_as_they_are_ready(many: tuple[Crowd, Many]) -> None:
+    _, run = many
+    assert [scored.index for scored in run(named("200", "1", "60"), concurrency=3, ordered=False)] == [1, 2, 0]
+
+
+def test_one_bad_user_harms_nobody(many: tuple[Crowd, Many]) -> None:
+    _, run = many
+    users = [*named("1", "bad"), User(nickname=3.5), *named("1")]  # type: ignore[arg-type]
+    first, second, third, fourth = run(users)
+    assert first.prediction and fourth.prediction
+    assert isinstance(second.error, InvalidNickname)
+    assert isinstance(third.error, TypeError)
+    assert (second.prediction, third.prediction) == (None, None)
+
+
+def test_users_are_read_only_as_far_as_needed(many: tuple[Crowd, Many]) -> None:
+    read: list[int] = []
+
+    def endless() -> Iterator[User]:
+        for number in range(50):
+            read.append(number)
+            yield User(nickname="1")
+
+    client = Client(transport=FakeTransport(answer))
+    results = client.predict_many(endless(), concurrency=4)
+    assert next(results).index == 0
+    assert len(read) <= 5
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_nobody_and_an_error_of_the_source(many: tuple[Crowd, Many]) -> None:
+    _, run = many
+    assert run([]) == []
+
+    def broken() -> Iterator[User]:
+        yield User(nickname="1")
+        raise KeyError("source")
+
+    with pytest.raises(KeyError, match="source"):
+        run(broken())
+
+
+def test_a_concurrency_of_none_is_refused(many: tuple[Crowd, Many]) -> None:
+    with pytest.raises(ValueError, match="concurrency: got 0"):
+        many[1](named("1"), concurrency=0)
+
+
+def test_no_thread_is_left() -> None:
+    client = Client(transport=FakeTransport(answer))
+    results = client.predict_many(named(*["1"] * 20), concurrency=4)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("genderclient")]
+
+
+def test_users_from_an_async_source() -> None:
+    async def source() -> AsyncIterator[User]:
+        for name in ("1", "2", "3"):
+            yield User(nickname=name)
+
+    async def collect() -> list[int]:
+        async with AsyncClient(transport=AsyncFakeTransport(Crowd().tasks)) as client:
+            return [scored.index async for scored in client.predict_many(source())]
+
+    assert asyncio.run(collect()) == [0, 1, 2]
+
+
+def test_a_user_shows_nothing_of_himself() -> None:
+    assert "小美" not in repr(User(nickname="小美", avatar=b"picture"))
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_a_real_server(triton: Server, scheme: str) -> None:
+    users = [User(nickname="小美"), User(avatar=b"no image"), User(avatar=PICTURE, nickname="X国强")] * 20
+    with Client(f"{scheme}://{triton.grpc_url if scheme == 'grpc' else triton.http_url}") as client:
+        alone = [client.predict(nickname="小美"), client.predict(avatar=PICTURE, nickname="X国强")]
+        found = list(client.predict_many(users))
+    assert [scored.error is not None for scored in found] == [False, True, False] * 20
+    for scored, expected in zip(found[:3:2], alone, strict=True):
+        assert scored.prediction is not None
+        assert scored.prediction.probability == pytest.approx(expected.probability, abs=1e-3)
