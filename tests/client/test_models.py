@@ -49,6 +49,10 @@ def test_to_dict_is_json() -> None:
         "model": "gender_mobilenet",
         "version": "1",
         "unknown_below": 0.6,
+        "arm": None,
+        "latency_s": 0.0,
+        "attempts": 1,
+        "request_id": "",
     }
 
 

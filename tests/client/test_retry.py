@@ -17,10 +17,10 @@ from genderclient import (
     TransportError,
     Unavailable,
 )
-from genderclient._retry import RETRYABLE, RetryBudget, Send, Sleep, steps
+from genderclient._retry import RETRYABLE, Answer, RetryBudget, Send, Sleep, steps
 from tests.client.fakes import answer
 
-REQUEST = InferenceRequest(model="m", inputs=(), outputs=("PROBABILITIES",), timeout_s=10)
+REQUEST = InferenceRequest(model="m", inputs=(), outputs=("PROBABILITIES",), timeout_s=10, request_id="id")
 THRICE = Retry()
 GONE = TransportError(Status.UNAVAILABLE, "gone")
 
@@ -66,7 +66,11 @@ def run(
 
 def test_a_response_ends_it() -> None:
     response = answer(REQUEST)
-    assert run([response]) == ([10], [], response)
+    assert run([response], work_s=2) == (
+        [10],
+        [],
+        Answer(response=response, latency_s=2, attempts=1, request_id="id"),
+    )
 
 
 @pytest.mark.parametrize("status", RETRYABLE)
@@ -76,7 +80,8 @@ def test_who_got_no_answer_asks_again_later_each_time(status: Status) -> None:
     timeouts, waits, result = run([*failures, response], retry=Retry(attempts=4), work_s=1)
     assert waits == [0.1, 0.2, 0.4]
     assert timeouts == pytest.approx([10, 8.9, 7.7, 6.3])
-    assert result is response
+    assert (result.response, result.attempts) == (response, 4)
+    assert result.latency_s == pytest.approx(4.7)
 
 
 def test_waits_are_capped_and_drawn() -> None:
@@ -89,7 +94,7 @@ def test_attempts_end() -> None:
     timeouts, _, error = run([GONE] * 3)
     assert len(timeouts) == 3
     assert isinstance(error, Unavailable)
-    assert (error.model, error.attempts) == ("m", 3)
+    assert (error.model, error.attempts, error.request_id) == ("m", 3, "id")
     assert str(error).endswith("(sent 3 times)")
     assert error.__cause__ is GONE
 

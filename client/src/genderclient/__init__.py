@@ -20,6 +20,7 @@ from genderclient._exceptions import (
     ServerError,
     Unavailable,
 )
+from genderclient._experiment import Experiment, Exposure
 from genderclient._many import Scored, User
 from genderclient._models import Gender, Prediction, Probabilities, Weights
 from genderclient._retry import Retry
@@ -42,6 +43,8 @@ __all__ = [
     "BytesTensor",
     "Client",
     "DeadlineExceeded",
+    "Experiment",
+    "Exposure",
     "FakeTransport",
     "FloatTensor",
     "Gender",

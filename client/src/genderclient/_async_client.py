@@ -13,9 +13,10 @@ from genderclient._base_client import (
     BaseClient,
 )
 from genderclient._exceptions import GenderClientError
+from genderclient._experiment import Experiment
 from genderclient._many import Scored, User, checked_concurrency, predict_in_tasks
 from genderclient._models import Prediction
-from genderclient._retry import Outcome, Retry, Send, Steps
+from genderclient._retry import Answer, Outcome, Retry, Send, Steps
 from genderclient._transports import open_async_transport
 from genderclient._transports.base import AsyncTransport, InferenceRequest, InferenceResponse, TransportError
 
@@ -37,11 +38,18 @@ class AsyncClient(BaseClient):
         timeout_s: float = DEFAULT_TIMEOUT_S,
         unknown_below: float = DEFAULT_UNKNOWN_BELOW,
         retry: Retry = DEFAULT_RETRY,
+        experiment: Experiment | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
         replicas = 1 if transport else None
         super().__init__(
-            url, model=model, timeout_s=timeout_s, unknown_below=unknown_below, retry=retry, replicas=replicas
+            url,
+            model=model,
+            timeout_s=timeout_s,
+            unknown_below=unknown_below,
+            retry=retry,
+            experiment=experiment,
+            replicas=replicas,
         )
         self._transports = [] if transport is None else [transport]
 
@@ -51,6 +59,7 @@ class AsyncClient(BaseClient):
         avatar: "Avatar | None" = None,
         nickname: str | None = None,
         model: str | None = None,
+        user_id: str | None = None,
         timeout_s: float | None = None,
         embedding: bool = False,
     ) -> Prediction:
@@ -58,8 +67,10 @@ class AsyncClient(BaseClient):
 
         An avatar that is a path is read by the event loop's own thread: pass bytes where files are slow.
         """
-        steps = self._steps(avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding)
-        return self._read_response(await self._follow(steps), embedding=embedding)
+        call = self._begin(
+            avatar=avatar, nickname=nickname, model=model, user_id=user_id, timeout_s=timeout_s, embedding=embedding
+        )
+        return self._end(call, await self._follow(call.steps))
 
     def predict_many(
         self,
@@ -71,7 +82,7 @@ class AsyncClient(BaseClient):
     ) -> AsyncIterator[Scored]:
         """Guesses for any number of users, as `Client.predict_many` does."""
         return predict_in_tasks(
-            lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, model=model),
+            lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, user_id=user.id, model=model),
             users,
             concurrency=checked_concurrency(concurrency),
             ordered=ordered,
@@ -99,7 +110,7 @@ class AsyncClient(BaseClient):
     ) -> None:
         await self.close()
 
-    async def _follow(self, steps: Steps) -> InferenceResponse:
+    async def _follow(self, steps: Steps) -> Answer:
         outcome: Outcome = None
         try:
             while True:
@@ -109,8 +120,8 @@ class AsyncClient(BaseClient):
                 else:
                     await asyncio.sleep(step.seconds)
         except StopIteration as end:
-            response: InferenceResponse = end.value
-            return response
+            answer: Answer = end.value
+            return answer
 
     async def _send(self, request: InferenceRequest) -> InferenceResponse | TransportError:
         transports = self._opened()

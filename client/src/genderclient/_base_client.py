@@ -3,15 +3,16 @@
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from genderclient import _codec
 from genderclient._avatar import encode_avatar
 from genderclient._config import server_urls
+from genderclient._experiment import Experiment, Exposure
 from genderclient._models import Prediction
 from genderclient._replicas import Replicas
-from genderclient._retry import Retry, RetryBudget, Steps, steps
-from genderclient._transports.base import InferenceRequest, InferenceResponse
+from genderclient._retry import Answer, Retry, RetryBudget, Steps, steps
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar
@@ -20,6 +21,15 @@ DEFAULT_MODEL: Final = "gender_mobilenet"
 DEFAULT_TIMEOUT_S: Final = 10.0
 DEFAULT_UNKNOWN_BELOW: Final = 0.65
 DEFAULT_RETRY: Final = Retry()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A prediction under way."""
+
+    steps: Steps
+    embedding: bool
+    exposure: Exposure | None
 
 
 class BaseClient:
@@ -33,6 +43,7 @@ class BaseClient:
         timeout_s: float,
         unknown_below: float,
         retry: Retry,
+        experiment: Experiment | None,
         replicas: int | None = None,
     ) -> None:
         if not 0 <= unknown_below <= 1:
@@ -42,45 +53,57 @@ class BaseClient:
         self._timeout_s = checked_timeout(timeout_s)
         self._unknown_below = unknown_below
         self._retry = retry
+        self._experiment = experiment
         self._budget = RetryBudget()
         self._replicas = Replicas(replicas or len(self._urls))
         self._closed = False
         self._process = os.getpid()
 
-    def _steps(
+    def _begin(
         self,
         *,
         avatar: "Avatar | None",
         nickname: str | None,
         model: str | None,
+        user_id: str | None,
         timeout_s: float | None,
         embedding: bool,
-    ) -> Steps:
-        """What to send and how long to wait in between, until there is a response."""
-        request = self._build_request(
-            avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding
-        )
-        return steps(request, self._retry, self._budget)
-
-    def _build_request(
-        self,
-        *,
-        avatar: "Avatar | None",
-        nickname: str | None,
-        model: str | None,
-        timeout_s: float | None,
-        embedding: bool,
-    ) -> InferenceRequest:
-        return _codec.encode(
+    ) -> Call:
+        """What to send and how long to wait in between, until there is an answer to give to `_end`."""
+        exposure = self._exposure(model, user_id)
+        request = _codec.encode(
             avatar=encode_avatar(avatar),
             nickname=nickname,
-            model=model or self._model,
+            model=model or (exposure.arm if exposure else None) or self._model,
             timeout_s=self._timeout_s if timeout_s is None else checked_timeout(timeout_s),
             embedding=embedding,
         )
+        return Call(steps(request, self._retry, self._budget), embedding, exposure)
 
-    def _read_response(self, response: InferenceResponse, *, embedding: bool) -> Prediction:
-        return _codec.decode(response, unknown_below=self._unknown_below, embedding=embedding)
+    def _end(self, call: Call, answer: Answer) -> Prediction:
+        """The prediction in an answer, after the experiment was told of it."""
+        prediction = _codec.decode(answer.response, unknown_below=self._unknown_below, embedding=call.embedding)
+        if self._experiment and self._experiment.on_exposure and call.exposure:
+            self._experiment.on_exposure(call.exposure)
+        return replace(
+            prediction,
+            arm=call.exposure.arm if call.exposure else None,
+            latency_s=answer.latency_s,
+            attempts=answer.attempts,
+            request_id=answer.request_id,
+        )
+
+    def _exposure(self, model: str | None, user_id: str | None) -> Exposure | None:
+        """The arm of the user, None for a call that is no part of an experiment."""
+        if self._experiment is None:
+            if user_id is not None:
+                raise ValueError("user_id: this client has no experiment; give it one, or leave the id out")
+            return None
+        if model is not None:
+            return None
+        if user_id is None:
+            raise ValueError("user_id: this client has an experiment, which splits users by it; pass it, or a model")
+        return Exposure(self._experiment.name, user_id, self._experiment.arm_of(user_id))
 
     def _check_open(self) -> None:
         if self._closed:

@@ -15,9 +15,10 @@ from genderclient._base_client import (
     checked_timeout,
 )
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
+from genderclient._experiment import Experiment
 from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
 from genderclient._models import Prediction
-from genderclient._retry import Outcome, Retry, Send, Steps
+from genderclient._retry import Answer, Outcome, Retry, Send, Steps
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Transport, TransportError
 
@@ -33,7 +34,8 @@ class Client(BaseClient):
     `url` is `grpc://host:port` or `http://host:port`, or several of them, which are asked in turn; by default the
     environment's `GENDERCLIENT_URL`, else `grpc://127.0.0.1:8001`. `timeout_s` is how long one prediction may take in
     all, in seconds. A prediction whose probability is under `unknown_below` says `unknown`. Where nobody was there, or
-    was too busy, `retry` says how often to ask again. `transport` replaces the network, for tests.
+    was too busy, `retry` says how often to ask again. `experiment` chooses the model by user. `transport` replaces the
+    network, for tests.
     """
 
     def __init__(
@@ -44,11 +46,18 @@ class Client(BaseClient):
         timeout_s: float = DEFAULT_TIMEOUT_S,
         unknown_below: float = DEFAULT_UNKNOWN_BELOW,
         retry: Retry = DEFAULT_RETRY,
+        experiment: Experiment | None = None,
         transport: Transport | None = None,
     ) -> None:
         replicas = 1 if transport else None
         super().__init__(
-            url, model=model, timeout_s=timeout_s, unknown_below=unknown_below, retry=retry, replicas=replicas
+            url,
+            model=model,
+            timeout_s=timeout_s,
+            unknown_below=unknown_below,
+            retry=retry,
+            experiment=experiment,
+            replicas=replicas,
         )
         self._transports = [] if transport is None else [transport]
         self._lock = threading.Lock()
@@ -59,6 +68,7 @@ class Client(BaseClient):
         avatar: "Avatar | None" = None,
         nickname: str | None = None,
         model: str | None = None,
+        user_id: str | None = None,
         timeout_s: float | None = None,
         embedding: bool = False,
     ) -> Prediction:
@@ -66,12 +76,15 @@ class Client(BaseClient):
 
         `avatar` is a path, the bytes of a JPEG, PNG, WebP, GIF or BMP, a file opened in binary mode, a PIL image, or
         a uint8 array: grey [H,W], RGB [H,W,3] or RGBA [H,W,4]. `None` or an empty nickname means there is none.
-        `embedding=True` also returns the fused feature of 256 numbers.
+        `embedding=True` also returns the fused feature of 256 numbers. `user_id` decides the arm of the client's
+        experiment; where `model` is named, the call is no part of it.
 
-        Raises TypeError for an argument of a wrong type, and a GenderClientError for everything else.
+        Raises TypeError or ValueError for arguments that cannot be, and a GenderClientError for everything else.
         """
-        steps = self._steps(avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding)
-        return self._read_response(self._follow(steps), embedding=embedding)
+        call = self._begin(
+            avatar=avatar, nickname=nickname, model=model, user_id=user_id, timeout_s=timeout_s, embedding=embedding
+        )
+        return self._end(call, self._follow(call.steps))
 
     def predict_many(
         self, users: Iterable[User], *, concurrency: int = 16, ordered: bool = True, model: str | None = None
@@ -82,7 +95,7 @@ class Client(BaseClient):
         a user is that user's `error`, and harms nobody else. Raises ValueError for a concurrency under 1.
         """
         return predict_in_threads(
-            lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, model=model),
+            lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, user_id=user.id, model=model),
             users,
             concurrency=checked_concurrency(concurrency),
             ordered=ordered,
@@ -124,7 +137,7 @@ class Client(BaseClient):
     ) -> None:
         self.close()
 
-    def _follow(self, steps: Steps) -> InferenceResponse:
+    def _follow(self, steps: Steps) -> Answer:
         outcome: Outcome = None
         try:
             while True:
@@ -134,8 +147,8 @@ class Client(BaseClient):
                 else:
                     time.sleep(step.seconds)
         except StopIteration as end:
-            response: InferenceResponse = end.value
-            return response
+            answer: Answer = end.value
+            return answer
 
     def _send(self, request: InferenceRequest) -> InferenceResponse | TransportError:
         transports = self._opened()

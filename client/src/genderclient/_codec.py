@@ -4,6 +4,7 @@
 """
 
 import math
+import uuid
 from typing import Final
 
 from genderclient._exceptions import InvalidNickname, ProtocolError
@@ -29,6 +30,7 @@ def encode(*, avatar: bytes, nickname: str | None, model: str, timeout_s: float,
         inputs=(BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_nickname(nickname))),
         outputs=(PROBABILITIES, WEIGHTS, EMBEDDING) if embedding else (PROBABILITIES, WEIGHTS),
         timeout_s=timeout_s,
+        request_id=uuid.uuid4().hex,
     )
 
 

@@ -24,14 +24,16 @@ from genderclient._transports.base import InferenceRequest, Status, TransportErr
 class GenderClientError(Exception):
     """Base of all of them.
 
-    `model` is the model asked, None when the request was never sent; `attempts` how often it was.
+    `model` is the model asked, None when the request was never sent; `attempts` how often it was; `request_id` what
+    Triton's log calls it.
     """
 
-    def __init__(self, message: str, *, model: str | None = None, attempts: int = 0) -> None:
+    def __init__(self, message: str, *, model: str | None = None, attempts: int = 0, request_id: str = "") -> None:
         times = f" (sent {attempts} times)" if attempts > 1 else ""
         super().__init__((message if model is None else f"{model}: {message}") + times)
         self.model = model
         self.attempts = attempts
+        self.request_id = request_id
 
 
 class InvalidInput(GenderClientError, ValueError):
@@ -78,7 +80,7 @@ def error_for(failure: TransportError, request: InferenceRequest, *, attempts: i
     """The error that tells the caller about `failure`: what happened, and what to do."""
     model, reason = request.model, failure.message
     kind, message = _explained(failure.status, reason, request.timeout_s)
-    return kind(message, model=model, attempts=attempts)
+    return kind(message, model=model, attempts=attempts, request_id=request.request_id)
 
 
 def _explained(status: Status, reason: str, timeout_s: float) -> tuple[type[GenderClientError], str]:

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """What `predict_many` reads: an avatar as `predict` takes it, a nickname, either or neither. It shows neither."""
+    """What `predict_many` reads: an avatar as `predict` takes it, a nickname, an id where there is an experiment.
+
+    It never shows them.
+    """
 
     avatar: "Avatar | None" = field(default=None, repr=False)
     nickname: str | None = field(default=None, repr=False)
+    id: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +32,7 @@ class Scored:
 
     index: int
     prediction: Prediction | None = None
-    error: GenderClientError | TypeError | None = None
+    error: GenderClientError | TypeError | ValueError | None = None
 
 
 def checked_concurrency(concurrency: int) -> int:
@@ -46,7 +50,7 @@ def predict_in_threads(
     def score(index: int, user: User) -> Scored:
         try:
             return Scored(index=index, prediction=predict(user))
-        except (GenderClientError, TypeError) as error:
+        except (GenderClientError, TypeError, ValueError) as error:
             return Scored(index=index, error=error)
 
     waiting: deque[Future[Scored]] = deque()
@@ -83,7 +87,7 @@ async def predict_in_tasks(
     async def score(index: int, user: User) -> Scored:
         try:
             return Scored(index=index, prediction=await predict(user))
-        except (GenderClientError, TypeError) as error:
+        except (GenderClientError, TypeError, ValueError) as error:
             return Scored(index=index, error=error)
 
     waiting: deque[asyncio.Task[Scored]] = deque()

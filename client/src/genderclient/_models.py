@@ -26,7 +26,9 @@ class Weights:
 class Prediction:
     """A guess about one user, with the doubt that belongs to it.
 
-    `embedding` holds the 256 numbers of the fused feature, only when it was asked for.
+    `embedding` holds the 256 numbers of the fused feature, only when it was asked for; `arm` the user's arm in the
+    client's experiment; `latency_s` the seconds from the first sending to the answer, and `attempts` how often it was
+    sent; `request_id` is what Triton's log calls it.
     """
 
     probabilities: Probabilities
@@ -35,6 +37,10 @@ class Prediction:
     version: str
     unknown_below: float
     embedding: tuple[float, ...] | None = None
+    arm: str | None = None
+    latency_s: float = 0.0
+    attempts: int = 1
+    request_id: str = ""
 
     @property
     def probability(self) -> float:
@@ -59,6 +65,10 @@ class Prediction:
             "model": self.model,
             "version": self.version,
             "unknown_below": self.unknown_below,
+            "arm": self.arm,
+            "latency_s": self.latency_s,
+            "attempts": self.attempts,
+            "request_id": self.request_id,
         }
         return plain if self.embedding is None else plain | {"embedding": list(self.embedding)}
 

@@ -76,8 +76,18 @@ class Sleep:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A response, the seconds from the first sending to it, and how often its request was sent."""
+
+    response: InferenceResponse
+    latency_s: float
+    attempts: int
+    request_id: str
+
+
 Outcome = InferenceResponse | TransportError | None
-Steps = Generator[Send | Sleep, Outcome, InferenceResponse]
+Steps = Generator[Send | Sleep, Outcome, Answer]
 
 
 def steps(
@@ -92,13 +102,14 @@ def steps(
 
     Raises a GenderClientError when there will be none.
     """
-    deadline_s, attempt = now() + request.timeout_s, 1
-    left_s = request.timeout_s
+    started_s, attempt, left_s = now(), 1, request.timeout_s
+    deadline_s = started_s + request.timeout_s
     while True:
         outcome = yield Send(replace(request, timeout_s=left_s))
         if isinstance(outcome, InferenceResponse):
             budget.answered()
-            return outcome
+            latency_s = now() - started_s
+            return Answer(response=outcome, latency_s=latency_s, attempts=attempt, request_id=request.request_id)
         assert isinstance(outcome, TransportError)
         wait_s = retry.backoff_s(attempt, share())
         may_retry = outcome.status in RETRYABLE and budget.failed() and attempt < retry.attempts

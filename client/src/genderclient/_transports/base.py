@@ -24,12 +24,13 @@ class FloatTensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceRequest:
-    """One inference: inputs, the outputs wanted, and the seconds it may take from end to end."""
+    """One inference: inputs, the outputs wanted, the seconds it may take from end to end, its name in logs."""
 
     model: str
     inputs: tuple[BytesTensor, ...]
     outputs: tuple[str, ...]
     timeout_s: float
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,9 @@ class GrpcTransport:
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         tensors = _tensors.arguments(request, protocol)
         try:
-            result = self._client.infer(request.model, client_timeout=request.timeout_s, **tensors)
+            result = self._client.infer(
+                request.model, request_id=request.request_id, client_timeout=request.timeout_s, **tensors
+            )
         except InferenceServerException as exc:
             raise failure(exc) from exc
         return response(result)

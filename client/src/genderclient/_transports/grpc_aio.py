@@ -19,7 +19,9 @@ class AsyncGrpcTransport:
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
         tensors = _tensors.arguments(request, protocol)
         try:
-            result = await self._client.infer(request.model, client_timeout=request.timeout_s, **tensors)
+            result = await self._client.infer(
+                request.model, request_id=request.request_id, client_timeout=request.timeout_s, **tensors
+            )
         except InferenceServerException as exc:
             raise failure(exc) from exc
         return response(result)

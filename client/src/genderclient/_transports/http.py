@@ -89,7 +89,7 @@ class HttpTransport:
 def message(request: InferenceRequest) -> tuple[str, dict[str, str], bytes]:
     """Path, headers and body of the POST."""
     tensors = _tensors.arguments(request, protocol)
-    body, header_length = protocol.InferenceServerClient.generate_request_body(**tensors)
+    body, header_length = protocol.InferenceServerClient.generate_request_body(request_id=request.request_id, **tensors)
     return f"/v2/models/{quote(request.model, safe='')}/infer", {HEADER_LENGTH: str(header_length)}, body
 
 
