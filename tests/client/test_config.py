@@ -12,6 +12,8 @@ from genderclient._config import DEFAULT_URL, ServerUrl, server_urls
         ("grpc://triton", ServerUrl("grpc", "triton", 8001)),
         ("http://triton/", ServerUrl("http", "triton", 8000)),
         ("http://[::1]:9000", ServerUrl("http", "::1", 9000)),
+        ("grpcs://triton", ServerUrl("grpcs", "triton", 8001)),
+        ("https://triton:443", ServerUrl("https", "triton", 443)),
     ],
 )
 def test_parse(text: str, expected: ServerUrl) -> None:
@@ -26,11 +28,9 @@ def test_prints_as_it_was_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("127.0.0.1:8001", "expected grpc:// or http://"),
-        ("", "expected grpc:// or http://"),
-        ("ftp://triton", "expected grpc:// or http://"),
-        ("grpcs://triton", "TLS is not supported yet"),
-        ("https://triton", "TLS is not supported yet"),
+        ("127.0.0.1:8001", "expected grpc://, grpcs://, http:// or https://"),
+        ("", "expected grpc://, grpcs://, http:// or https://"),
+        ("ftp://triton", "expected grpc://, grpcs://, http:// or https://"),
         ("grpc://", "expected scheme://host:port and nothing else"),
         ("http://triton/v2", "expected scheme://host:port and nothing else"),
         ("http://me:secret@triton", "expected scheme://host:port and nothing else"),

@@ -5,6 +5,7 @@ from genderclient import predict
 predict(nickname="X国强", avatar="me.jpg").gender
 """
 
+from genderclient._access import Tls
 from genderclient._async_client import AsyncClient
 from genderclient._client import Client
 from genderclient._default import predict
@@ -63,6 +64,7 @@ __all__ = [
     "Scored",
     "ServerError",
     "Status",
+    "Tls",
     "Transport",
     "TransportError",
     "Unavailable",

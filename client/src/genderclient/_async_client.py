@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from genderclient._access import Tls
 from genderclient._base_client import (
     DEFAULT_MODEL,
     DEFAULT_RETRY,
@@ -39,6 +40,8 @@ class AsyncClient(BaseClient):
         unknown_below: float = DEFAULT_UNKNOWN_BELOW,
         retry: Retry = DEFAULT_RETRY,
         experiment: Experiment | None = None,
+        tls: Tls | None = None,
+        token: str | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
         replicas = 1 if transport else None
@@ -49,6 +52,8 @@ class AsyncClient(BaseClient):
             unknown_below=unknown_below,
             retry=retry,
             experiment=experiment,
+            tls=tls,
+            token=token,
             replicas=replicas,
         )
         self._transports = [] if transport is None else [transport]
@@ -137,5 +142,5 @@ class AsyncClient(BaseClient):
     def _opened(self) -> list[AsyncTransport]:
         self._check_open()
         if not self._transports:
-            self._transports = [open_async_transport(url) for url in self._urls]
+            self._transports = [open_async_transport(url, self._access) for url in self._urls]
         return self._transports

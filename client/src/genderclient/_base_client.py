@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from genderclient import _codec
+from genderclient._access import Access, Tls
 from genderclient._avatar import encode_avatar
 from genderclient._config import server_urls
 from genderclient._experiment import Experiment, Exposure
@@ -44,11 +45,14 @@ class BaseClient:
         unknown_below: float,
         retry: Retry,
         experiment: Experiment | None,
+        tls: Tls | None,
+        token: str | None,
         replicas: int | None = None,
     ) -> None:
         if not 0 <= unknown_below <= 1:
             raise ValueError(f"unknown_below: got {unknown_below}, expected a probability from 0 to 1")
         self._urls = server_urls(url)
+        self._access = Access.to(self._urls, tls, token)
         self._model = model
         self._timeout_s = checked_timeout(timeout_s)
         self._unknown_below = unknown_below

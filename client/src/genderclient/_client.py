@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from genderclient._access import Tls
 from genderclient._base_client import (
     DEFAULT_MODEL,
     DEFAULT_RETRY,
@@ -34,8 +35,8 @@ class Client(BaseClient):
     `url` is `grpc://host:port` or `http://host:port`, or several of them, which are asked in turn; by default the
     environment's `GENDERCLIENT_URL`, else `grpc://127.0.0.1:8001`. `timeout_s` is how long one prediction may take in
     all, in seconds. A prediction whose probability is under `unknown_below` says `unknown`. Where nobody was there, or
-    was too busy, `retry` says how often to ask again. `experiment` chooses the model by user. `transport` replaces the
-    network, for tests.
+    was too busy, `retry` says how often to ask again. `experiment` chooses the model by user. `grpcs://` and `https://`
+    encrypt, `tls` says whom to trust, and `token` goes with every request. `transport` replaces the network, for tests.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Client(BaseClient):
         unknown_below: float = DEFAULT_UNKNOWN_BELOW,
         retry: Retry = DEFAULT_RETRY,
         experiment: Experiment | None = None,
+        tls: Tls | None = None,
+        token: str | None = None,
         transport: Transport | None = None,
     ) -> None:
         replicas = 1 if transport else None
@@ -57,6 +60,8 @@ class Client(BaseClient):
             unknown_below=unknown_below,
             retry=retry,
             experiment=experiment,
+            tls=tls,
+            token=token,
             replicas=replicas,
         )
         self._transports = [] if transport is None else [transport]
@@ -165,5 +170,5 @@ class Client(BaseClient):
         with self._lock:
             self._check_open()
             if not self._transports:
-                self._transports = [open_transport(url) for url in self._urls]
+                self._transports = [open_transport(url, self._access) for url in self._urls]
             return self._transports

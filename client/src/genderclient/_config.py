@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, Self, get_args
 from urllib.parse import SplitResult, urlsplit
 
-Scheme = Literal["grpc", "http"]
+Scheme = Literal["grpc", "grpcs", "http", "https"]
 
 URL_VARIABLE: Final = "GENDERCLIENT_URL"
 DEFAULT_URL: Final = "grpc://127.0.0.1:8001"
-_DEFAULT_PORTS: Final[dict[Scheme, int]] = {"grpc": 8001, "http": 8000}
+_DEFAULT_PORTS: Final[dict[Scheme, int]] = {"grpc": 8001, "grpcs": 8001, "http": 8000, "https": 8000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class ServerUrl:
             return cls(scheme, parts.hostname, parts.port or _DEFAULT_PORTS[scheme])
         except ValueError as exc:
             raise ValueError(f"server URL {text!r}: {exc}; write it like {DEFAULT_URL}") from exc
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is reached by TLS."""
+        return self.scheme in ("grpcs", "https")
 
     @property
     def address(self) -> str:
@@ -63,9 +68,7 @@ def _scheme(name: str) -> Scheme:
     for scheme in get_args(Scheme):
         if name == scheme:
             return scheme  # type: ignore[no-any-return]
-    if name in ("grpcs", "https"):
-        raise ValueError("TLS is not supported yet, only grpc:// and http://")
-    raise ValueError("expected grpc:// or http://")
+    raise ValueError("expected grpc://, grpcs://, http:// or https://")
 
 
 def _has_more_than_an_address(parts: SplitResult) -> bool:

@@ -3,27 +3,28 @@
 tritonclient is imported only when something is opened: that takes 0.3 s.
 """
 
+from genderclient._access import Access
 from genderclient._config import ServerUrl
 from genderclient._transports.base import AsyncTransport, Transport
 
 
-def open_transport(url: ServerUrl) -> Transport:
+def open_transport(url: ServerUrl, access: Access) -> Transport:
     """The transport that speaks the URL's protocol."""
-    if url.scheme == "grpc":
+    if url.scheme in ("grpc", "grpcs"):
         from genderclient._transports.grpc import GrpcTransport
 
-        return GrpcTransport(url)
+        return GrpcTransport(url, access)
     from genderclient._transports.http import HttpTransport
 
-    return HttpTransport(url)
+    return HttpTransport(url, access)
 
 
-def open_async_transport(url: ServerUrl) -> AsyncTransport:
+def open_async_transport(url: ServerUrl, access: Access) -> AsyncTransport:
     """The same for an event loop, inside which it has to be called."""
-    if url.scheme == "grpc":
+    if url.scheme in ("grpc", "grpcs"):
         from genderclient._transports.grpc_aio import AsyncGrpcTransport
 
-        return AsyncGrpcTransport(url)
+        return AsyncGrpcTransport(url, access)
     from genderclient._transports.http_aio import AsyncHttpTransport
 
-    return AsyncHttpTransport(url)
+    return AsyncHttpTransport(url, access)

@@ -3,6 +3,7 @@
 import http.client
 import select
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,12 @@ class Reply:
 class Connection(http.client.HTTPConnection):
     """One kept-alive connection, for one thread at a time. Only looking up the host's name is not timed."""
 
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(host, port)
+        self._context = context
+        if context:
+            context.sslsocket_class = _DeadlineTlsSocket
+
     def post(self, path: str, body: bytes, headers: dict[str, str], deadline: Deadline) -> Reply:
         """Raises OSError (TimeoutError at the deadline) or http.client.HTTPException."""
         self._socket(deadline).deadline = deadline
@@ -54,23 +61,43 @@ class Connection(http.client.HTTPConnection):
         poll.register(self.sock, select.POLLIN)
         return not poll.poll(0)
 
-    def _socket(self, deadline: Deadline) -> "_DeadlineSocket":
-        if not isinstance(self.sock, _DeadlineSocket):
+    def _socket(self, deadline: Deadline) -> "_DeadlineSocket | _DeadlineTlsSocket":
+        if not isinstance(self.sock, _DeadlineSocket | _DeadlineTlsSocket):
             plain = socket.create_connection((self.host, self.port), timeout=deadline.remaining_s())
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.sock = _DeadlineSocket(fileno=plain.detach())
+            self.sock = self._encrypted(plain, deadline) if self._context else _DeadlineSocket(fileno=plain.detach())
         return self.sock
 
+    def _encrypted(self, plain: socket.socket, deadline: Deadline) -> "_DeadlineTlsSocket":
+        assert self._context
+        try:
+            plain.settimeout(deadline.remaining_s())
+            encrypted = self._context.wrap_socket(plain, server_hostname=self.host)
+            assert isinstance(encrypted, _DeadlineTlsSocket)
+            return encrypted
+        except BaseException:
+            plain.close()
+            raise
 
-class _DeadlineSocket(socket.socket):
+
+class _Deadlined:
     """Gives every wait only what is left: a socket's own timeout starts anew with each byte of a slow server."""
 
     deadline: Deadline
 
     def sendall(self, *args: Any) -> None:
-        self.settimeout(self.deadline.remaining_s())
-        super().sendall(*args)
+        self.settimeout(self.deadline.remaining_s())  # type: ignore[attr-defined]
+        super().sendall(*args)  # type: ignore[misc]
 
     def recv_into(self, *args: Any) -> int:
-        self.settimeout(self.deadline.remaining_s())
-        return super().recv_into(*args)
+        self.settimeout(self.deadline.remaining_s())  # type: ignore[attr-defined]
+        received: int = super().recv_into(*args)  # type: ignore[misc]
+        return received
+
+
+class _DeadlineSocket(_Deadlined, socket.socket):
+    """In the clear."""
+
+
+class _DeadlineTlsSocket(_Deadlined, ssl.SSLSocket):
+    """By TLS."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 import tritonclient.grpc as protocol
 from tritonclient.utils import InferenceServerException
 
+from genderclient._access import Access
 from genderclient._config import ServerUrl
 from genderclient._transports import _tensors
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refused_status
@@ -45,14 +46,19 @@ def response(result: Any) -> InferenceResponse:
 class GrpcTransport:
     """One channel, shared by all threads."""
 
-    def __init__(self, url: ServerUrl) -> None:
-        self._client = protocol.InferenceServerClient(url.address, channel_args=CHANNEL)
+    def __init__(self, url: ServerUrl, access: Access) -> None:
+        self._headers = access.headers
+        self._client = protocol.InferenceServerClient(url.address, channel_args=CHANNEL, **access.grpc_options(url))
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         tensors = _tensors.arguments(request, protocol)
         try:
             result = self._client.infer(
-                request.model, request_id=request.request_id, client_timeout=request.timeout_s, **tensors
+                request.model,
+                request_id=request.request_id,
+                client_timeout=request.timeout_s,
+                headers=self._headers,
+                **tensors,
             )
         except InferenceServerException as exc:
             raise failure(exc) from exc

@@ -4,6 +4,7 @@ import tritonclient.grpc as protocol
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
 
+from genderclient._access import Access
 from genderclient._config import ServerUrl
 from genderclient._transports import _tensors
 from genderclient._transports.base import InferenceRequest, InferenceResponse
@@ -13,14 +14,19 @@ from genderclient._transports.grpc import CHANNEL, failure, response
 class AsyncGrpcTransport:
     """One channel, shared by all tasks; cancelling a task cancels its request on the server."""
 
-    def __init__(self, url: ServerUrl) -> None:
-        self._client = aio.InferenceServerClient(url.address, channel_args=CHANNEL)
+    def __init__(self, url: ServerUrl, access: Access) -> None:
+        self._headers = access.headers
+        self._client = aio.InferenceServerClient(url.address, channel_args=CHANNEL, **access.grpc_options(url))
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
         tensors = _tensors.arguments(request, protocol)
         try:
             result = await self._client.infer(
-                request.model, request_id=request.request_id, client_timeout=request.timeout_s, **tensors
+                request.model,
+                request_id=request.request_id,
+                client_timeout=request.timeout_s,
+                headers=self._headers,
+                **tensors,
             )
         except InferenceServerException as exc:
             raise failure(exc) from exc

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import tritonclient.http as protocol
 from tritonclient.utils import InferenceServerException
 
+from genderclient._access import Access
 from genderclient._config import ServerUrl
 from genderclient._transports import _tensors
 from genderclient._transports._connection import Connection, Deadline, Reply
@@ -32,8 +33,10 @@ _STATUSES: Final = {
 class HttpTransport:
     """Kept-alive connections, as many as there are requests at the same time."""
 
-    def __init__(self, url: ServerUrl) -> None:
+    def __init__(self, url: ServerUrl, access: Access) -> None:
         self._url = url
+        self._headers = access.headers
+        self._ssl = access.ssl_context(url)
         self._idle: list[Connection] = []
         self._closed = False
         self._lock = threading.Lock()
@@ -62,7 +65,7 @@ class HttpTransport:
         path, headers, body = message(request)
         connection = self._take()
         try:
-            reply = connection.post(path, body, headers, deadline)
+            reply = connection.post(path, body, {**headers, **self._headers}, deadline)
         except BaseException:
             connection.close()
             raise
@@ -76,7 +79,7 @@ class HttpTransport:
                 if connection.is_reusable():
                     return connection
                 connection.close()
-        return Connection(self._url.host, self._url.port)
+        return Connection(self._url.host, self._url.port, self._ssl)
 
     def _give_back(self, connection: Connection) -> None:
         with self._lock:

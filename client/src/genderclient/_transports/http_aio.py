@@ -4,6 +4,7 @@ import asyncio
 
 import aiohttp
 
+from genderclient._access import Access
 from genderclient._config import ServerUrl
 from genderclient._transports._connection import Reply
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
@@ -13,9 +14,10 @@ from genderclient._transports.http import message, response
 class AsyncHttpTransport:
     """Kept-alive connections, as many as there are requests at the same time; to be made inside the event loop."""
 
-    def __init__(self, url: ServerUrl) -> None:
+    def __init__(self, url: ServerUrl, access: Access) -> None:
         self._url = url
-        self._session = aiohttp.ClientSession(f"http://{url.address}", connector=aiohttp.TCPConnector(limit=0))
+        connector = aiohttp.TCPConnector(limit=0, ssl=access.ssl_context(url) or True)
+        self._session = aiohttp.ClientSession(str(url), connector=connector, headers=access.headers)
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
         return response(await self._send(request))
