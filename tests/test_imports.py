@@ -32,6 +32,8 @@ ARROWS: dict[str, set[str]] = {
 }
 # Triton puts the folder of a backend on the path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
+# What only the client's command needs.
+COMMAND_LIBRARIES = {"pyarrow", "tqdm", "typer"}
 # Everything outside the standard library that a folder or file may import.
 LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/contract.py": set(),
@@ -40,7 +42,7 @@ LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep.contract", "genderprep.image", "genderprep.text"},
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},
     "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep"},
-    "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient"},
+    "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp", *COMMAND_LIBRARIES},
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
     "training/losses.py": {"keras"},
@@ -112,6 +114,13 @@ def test_only_the_first_run_draws() -> None:
 def test_only_the_export_and_what_we_are_compared_with_know_tensorflow() -> None:
     assert importers("tf2onnx") == {"conversion/export.py"}
     assert importers("tensorflow") == {"conversion/export.py", "perf/fixed_points.py"}
+
+
+@pytest.mark.parametrize("library", COMMAND_LIBRARIES)
+def test_only_the_command_needs_more_than_the_sdk(library: str) -> None:
+    found = {file for file in importers(library) if file.startswith("client/")}
+    assert found
+    assert all(file.startswith("client/src/genderclient/_cli/") for file in found)
 
 
 def test_imports_are_seen_wherever_they_stand() -> None:

@@ -1,0 +1,5 @@
+"""`python -m genderclient`."""
+
+from genderclient._cli import main
+
+main()

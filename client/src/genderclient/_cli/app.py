@@ -1,0 +1,168 @@
+"""The commands."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genderclient._cli import options
+from genderclient._cli.options import CaFile, Json, Model, Timeout, Token, UnknownBelow, Url, fail
+from genderclient._exceptions import GenderClientError
+from genderclient._experiment import Experiment
+from genderclient._retry import Retry
+
+app = typer.Typer(
+    help="Predict users' gender from avatars and nicknames, answered by Triton Inference Server.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+MODELS = ("gender_densenet", "gender_mobilenet")
+
+
+@app.command()
+def predict(
+    avatar: Annotated[Path | None, typer.Option(help="A picture's file.")] = None,
+    nickname: Annotated[str | None, typer.Option(help="The user's name.")] = None,
+    url: Url = None,
+    model: Model = options.MODEL,
+    timeout_s: Timeout = options.TIMEOUT_S,
+    unknown_below: UnknownBelow = options.UNKNOWN_BELOW,
+    token: Token = None,
+    ca_file: CaFile = None,
+    as_json: Json = False,
+) -> None:
+    """Guess the gender of one user."""
+    with options.client(
+        url, model=model, timeout_s=timeout_s, unknown_below=unknown_below, token=token, ca_file=ca_file
+    ) as client:
+        answer = client.predict(avatar=avatar, nickname=nickname)
+    if as_json:
+        typer.echo(json.dumps(answer.to_dict()))
+        return
+    weights = f"avatar {answer.weights.avatar:.2f}, nickname {answer.weights.nickname:.2f}"
+    typer.echo(f"{answer.gender} ({answer.probability:.1%}); looked at: {weights}; {answer.model}")
+
+
+@app.command()
+def score(
+    users: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet; avatars are files beside it, or their bytes.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV, JSONL or Parquet to write.")],
+    url: Url = None,
+    model: Model = options.MODEL,
+    timeout_s: Timeout = options.TIMEOUT_S,
+    unknown_below: UnknownBelow = options.UNKNOWN_BELOW,
+    token: Token = None,
+    ca_file: CaFile = None,
+    avatar_column: str = "avatar",
+    nickname_column: str = "nickname",
+    id_column: Annotated[str | None, typer.Option(help="Column to copy into the output.")] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests at once.")] = 16,
+    quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
+) -> None:
+    """Score a table of users; killed, it goes on where it was when called again.
+
+    Rows that cannot be scored go to `<output>.failed.csv` with the reason. Exit code 0: all were scored; 1: some were
+    not, or the server went away; 2: a mistake in the arguments.
+    """
+    try:
+        from genderclient._cli.scoring import Columns, Job, JobError
+    except ImportError as exc:
+        raise fail(f"{exc}; scoring needs more: pip install 'genderclient[cli]'", 2) from exc
+
+    columns = Columns(avatar=avatar_column, nickname=nickname_column, id=id_column)
+    patient = Retry(attempts=8, max_backoff_s=5.0)
+    try:
+        job = Job(users, output, columns, model, unknown_below)
+        with options.client(
+            url,
+            model=model,
+            timeout_s=timeout_s,
+            unknown_below=unknown_below,
+            retry=patient,
+            token=token,
+            ca_file=ca_file,
+        ) as client:
+            found = job.run(client, concurrency=concurrency, progress=not quiet)
+    except JobError as exc:
+        raise fail(str(exc), 2) from exc
+    except KeyboardInterrupt:
+        raise fail("stopped; the same command goes on where it was", 130) from None
+    typer.echo(f"{found.scored} scored, {found.failed} failed; {output}", err=True)
+    if found.failed:
+        raise fail(f"why is in {job.failures}", 1)
+
+
+@app.command()
+def health(
+    url: Url = None,
+    models: Annotated[list[str] | None, typer.Option("--model", help="Only these.")] = None,
+    timeout_s: Timeout = 3.0,
+    token: Token = None,
+    ca_file: CaFile = None,
+    as_json: Json = False,
+) -> None:
+    """Make a real inference with every model, for probes: Triton's own health stays green when a model cannot answer.
+
+    Exit code 0: all answer.
+    """
+    found: dict[str, str | float] = {}
+    with options.client(url, timeout_s=timeout_s, retry=Retry(attempts=1), token=token, ca_file=ca_file) as client:
+        for model in models or MODELS:
+            started_s = time.monotonic()
+            try:
+                client.predict(nickname="小美", model=model)
+                found[model] = round(1000 * (time.monotonic() - started_s), 1)
+            except GenderClientError as exc:
+                found[model] = str(exc)
+    if as_json:
+        typer.echo(json.dumps({model: {"ok": isinstance(said, float), "said": said} for model, said in found.items()}))
+    else:
+        for model, said in found.items():
+            typer.echo(f"{model}: {f'ok, {said} ms' if isinstance(said, float) else said}")
+    if not all(isinstance(said, float) for said in found.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def experiment(
+    name: Annotated[str, typer.Argument(help="The experiment's name.")],
+    arm: Annotated[list[str], typer.Option(help="MODEL=WEIGHT; once for each.")],
+    user: Annotated[list[str] | None, typer.Option(help="A user's id.")] = None,
+    users: Annotated[Path | None, typer.Option(help="A file with an id in each line: count them.")] = None,
+    salt: str = "",
+    holdout: float = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Say who falls in which arm."""
+    try:
+        split = Experiment(name, dict(map(_weight, arm)), salt=salt, holdout=holdout)
+        found = {each: split.arm_of(each) or "held out" for each in user or ()}
+        counts = _counts(split, users) if users else {}
+    except (OSError, ValueError) as exc:
+        raise fail(str(exc), 2) from exc
+    if as_json:
+        typer.echo(json.dumps({"users": found, "counts": counts}, ensure_ascii=False))
+        return
+    for each, where in found.items():
+        typer.echo(f"{each}: {where}")
+    for where, count in counts.items():
+        typer.echo(f"{where}: {count} ({count / sum(counts.values()):.2%})")
+
+
+def _weight(text: str) -> tuple[str, float]:
+    model, _, weight = text.partition("=")
+    try:
+        return model, float(weight)
+    except ValueError:
+        raise ValueError(f"--arm {text}: expected MODEL=WEIGHT, like gender_mobilenet=0.5") from None
+
+
+def _counts(split: Experiment, file: Path) -> dict[str, int]:
+    counts = dict.fromkeys([*split.arms, "held out"], 0)
+    with file.open(encoding="utf-8") as lines:
+        for line in lines:
+            if user := line.strip():
+                counts[split.arm_of(user) or "held out"] += 1
+    return counts
