@@ -80,7 +80,7 @@ def test_predict(run: Run, folder: Path) -> None:
 
 
 def test_predict_as_json(run: Run) -> None:
-    answer = json.loads(run("predict", "--nickname", "小美", "--model", "gender_densenet", "--as-json").output)
+    answer = json.loads(run("predict", "--nickname", "小美", "--model", "gender_densenet", "--json").output)
     assert (answer["gender"], answer["model"]) == ("female", "gender_densenet")
 
 
@@ -111,7 +111,7 @@ def test_health(run: Run) -> None:
 
 
 def test_health_of_what_cannot_answer(run: Run) -> None:
-    result = run("health", "--model", "gender_mobilenet", "--model", "gender_resnet", "--as-json")
+    result = run("health", "--model", "gender_mobilenet", "--model", "gender_resnet", "--json")
     assert result.exit_code == 1
     assert {model: said["ok"] for model, said in json.loads(result.output).items()} == {
         "gender_mobilenet": True,
@@ -124,7 +124,7 @@ def test_experiment(run: Run, tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_text("\n".join(ids))
     arms = ("--arm", "a=1", "--arm", "b=3", "--salt", "s", "--holdout", "0.1")
     found = json.loads(
-        run("experiment", "x", *arms, "--user", "user-7", "--users", tmp_path / "ids.txt", "--as-json").output
+        run("experiment", "x", *arms, "--user", "user-7", "--users", tmp_path / "ids.txt", "--json").output
     )
     split = Experiment("x", {"a": 1.0, "b": 3.0}, salt="s", holdout=0.1)
     assert found["users"] == {"user-7": split.arm_of("user-7") or "held out"}

@@ -55,11 +55,11 @@ def score(
     unknown_below: UnknownBelow = options.UNKNOWN_BELOW,
     token: Token = None,
     ca_file: CaFile = None,
-    avatar_column: str = "avatar",
-    nickname_column: str = "nickname",
+    avatar_column: Annotated[str, typer.Option(help="Where the avatars are.")] = "avatar",
+    nickname_column: Annotated[str, typer.Option(help="Where the nicknames are.")] = "nickname",
     id_column: Annotated[str | None, typer.Option(help="Column to copy into the output.")] = None,
     concurrency: Annotated[int, typer.Option(help="Requests at once.")] = 16,
-    quiet: Annotated[bool, typer.Option(help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Score a table of users; killed, it goes on where it was when called again.
 
@@ -131,8 +131,8 @@ def experiment(
     arm: Annotated[list[str], typer.Option(help="MODEL=WEIGHT; once for each.")],
     user: Annotated[list[str] | None, typer.Option(help="A user's id.")] = None,
     users: Annotated[Path | None, typer.Option(help="A file with an id in each line: count them.")] = None,
-    salt: str = "",
-    holdout: float = 0.0,
+    salt: Annotated[str, typer.Option(help="Another one makes another split.")] = "",
+    holdout: Annotated[float, typer.Option(help="Share of all users in no arm.")] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Say who falls in which arm."""
