@@ -38,7 +38,7 @@ Row = dict[str, Any]
 
 
 def grow(load: Sequence[User], clients: Sequence[int], rounds: int, seconds: float) -> pd.DataFrame:
-    """Measure more clients, more than can be answered, and more instances, all in turn.
+    """Measure more clients, more than can be answered, and more instances, all in turn; each round on new servers.
 
     Returns a row for each round, model, `kind` (clients, a key of `RATES`, instances) and `amount` of it.
 
@@ -48,22 +48,22 @@ def grow(load: Sequence[User], clients: Sequence[int], rounds: int, seconds: flo
         HttpLoadError: a request failed otherwise than by being refused.
     """
     rows: list[Row] = []
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        servers = {
-            count: stack.enter_context(running_triton(repository_of(_instances(count), folder / str(count))))
-            for count in INSTANCES
-        }
-        shipped = servers[2]
-        doors = {"Triton alone": _port(shipped.http_url), "behind nginx": _front(stack, shipped)}
-        for number in range(rounds):
+    for number in range(rounds):
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            servers = {
+                count: stack.enter_context(running_triton(repository_of(_instances(count), folder / str(count))))
+                for count in INSTANCES
+            }
+            shipped = servers[2]
+            doors = {"Triton alone": _port(shipped.http_url), "behind nginx": _front(stack, shipped)}
             for model in MODELS:
                 requests = [triton_request(f"gender_{model}", user) for user in load]
                 found = list(_by_clients(shipped, requests, clients, seconds))
                 found += _by_instances(servers, requests, seconds)
                 found += _by_rate(doors, requests, max(row["per_s"] for row in found), seconds)
                 rows += [{"round": number, "model": model, **row} for row in found]
-            print(f"round {number + 1} of {rounds}", flush=True)
+        print(f"round {number + 1} of {rounds}", flush=True)
     return pd.DataFrame(rows)
 
 
@@ -125,7 +125,7 @@ def main() -> None:
         rows = grow(load, args.clients, args.rounds, args.seconds)
         with running_triton(ROOT / "model_repository") as server:
             scored = pd.DataFrame([row for model in MODELS for row in score(server, model, load, SCORED)])
-    except (StartError, LaunchError, HttpLoadError) as exc:
+    except (StartError, LaunchError, HttpLoadError, OSError) as exc:
         raise SystemExit(f"cost: {exc}") from exc
     report(rows, scored, about, args.results)
     print((args.results / "cost.md").read_text())

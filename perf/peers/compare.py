@@ -157,7 +157,7 @@ def main() -> None:
     names = [peer.name for peer in peers(MODELS[0], (0, 0, 0))]
     try:
         rows = compare(names, MODELS, users(args.users, args.seed), args.clients, args.rounds, args.seconds)
-    except (PeerError, HttpLoadError) as exc:
+    except (PeerError, HttpLoadError, OSError) as exc:
         raise SystemExit(f"peers: {exc}") from exc
     report(rows, about, args.results)
     print((args.results / "peers.md").read_text())
