@@ -55,6 +55,7 @@ def goals(found: Found) -> Iterator[Goal]:
         yield Goal(text, f"{times:.1f} times ({busy['p99_ms']:.1f} ms)", times <= TAIL)
     ready = found["sweep"]["ready_s"]
     yield Goal(f"ready within {READY_S} s of launch", f"{ready:g} s", ready <= READY_S)
+    yield from _overload(pd.DataFrame(found["cost"]["arms"]))
     yield from _memory(pd.DataFrame(found["cost"]["scored"]))
     yield Goal("a repeat from the cache within 0.5 ms", "no cache, see model_repository/gender_*/config.pbtxt", False)
 
@@ -65,6 +66,17 @@ def _beside_fastapi(arms: pd.DataFrame) -> Iterator[Goal]:
         text = f"{row['model']}, {row['clients']} clients: as many answers, for no more CPU, as {FASTAPI} in process"
         figure = f"{row['throughput']:.2f} of its answers, {row['cpu']:.2f} of its CPU a request"
         yield Goal(text, figure, row["throughput"] >= 1 and row["cpu"] <= 1)
+
+
+def _overload(arms: pd.DataFrame) -> Iterator[Goal]:
+    """Of the heaviest load before nginx: nobody waits in vain, and who is refused knows it soon."""
+    most = arms[arms["kind"] == "clients"].groupby("model")["per_s"].max()
+    behind = arms[arms["kind"] == cost_report.OVERLOADS[0]]
+    for row in behind[behind["amount"] == behind["amount"].max()].to_dict("records"):
+        text = f"{row['model']}, {row['amount']} times what can be answered: clear refusals, nobody left waiting"
+        answered = f"{row['per_s'] / most[row['model']]:.0%} of the most answered, p99 {row['p99_ms']:.0f} ms"
+        figure = f"{answered}; refused within {row['refused_p99_ms']:.0f} ms"
+        yield Goal(text, figure, row["given_up_per_s"] == 0 and row["refused_per_s"] > 0)
 
 
 def _memory(scored: pd.DataFrame) -> Iterator[Goal]:

@@ -87,7 +87,7 @@ def _check(peer: Peer, port: int, file: Path, load: Sequence[User]) -> None:
 
 
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """By model, peer and clients the median of the rounds; of p50 and throughput also the ratio to FastAPI's."""
+    """By model, peer and clients the median of the rounds; `throughput` and `cpu` are over FastAPI's of that round."""
     rival = rows[rows["peer"] == FASTAPI][["round", "model", "clients", "per_s", "cpu_ms"]]
     compared = rows.merge(rival, on=["round", "model", "clients"], suffixes=("", "_rival"))
     compared = compared.assign(

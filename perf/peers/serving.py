@@ -31,10 +31,8 @@ class PeerError(RuntimeError):
 
 @dataclass(frozen=True)
 class Running:
-    """A peer that answers, and the seconds from its launch to its first answer."""
+    """A peer that answers: its process, and the seconds from its launch to its first answer."""
 
-    peer: Peer
-    port: int
     pid: int
     ready_s: float
 
@@ -53,7 +51,7 @@ def running(peer: Peer, port: int, model: Path, user: User) -> Iterator[Running]
         process = _start(peer, model, log)
         try:
             _wait(peer, port, user, process, log)
-            yield Running(peer, port, process.pid, time.perf_counter() - start)
+            yield Running(process.pid, time.perf_counter() - start)
         finally:
             _stop(process)
 

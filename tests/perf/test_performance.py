@@ -37,9 +37,14 @@ def peer_rows(clients: int, throughput: float, cpu: float) -> Iterator[dict[str,
         yield {"round": 0, "model": model, "peer": TRITON, "clients": clients, **mine}
 
 
-def cost_file(memory: list[float]) -> dict[str, Any]:
+def cost_file(memory: list[float], given_up: float) -> dict[str, Any]:
     figures = dict.fromkeys(cost_report.FIGURES, 100.0)
-    rows = pd.DataFrame([{"round": 0, "model": model, "kind": "clients", "amount": 8, **figures} for model in MODELS])
+    overload = {"per_s": 60.0, "refused_per_s": 900.0, "given_up_per_s": given_up}
+    rows = pd.DataFrame(
+        {"round": 0, "model": model, "kind": kind, "amount": amount, **figures, **changes}
+        for model in MODELS
+        for kind, amount, changes in (("clients", 8, {}), ("behind nginx", 2, {}), ("behind nginx", 10, overload))
+    )
     scored = [
         {"model": "mobilenet", "users": users, "seconds": users / 100, "mobilenet": size, "tritonserver": 40.0}
         for users, size in zip((1_000, 10_100, 100_200), memory, strict=True)
@@ -51,14 +56,16 @@ def cost_file(memory: list[float]) -> dict[str, Any]:
     }
 
 
-def files(throughput: float = 1.1, cpu: float = 0.9, memory: tuple[float, ...] = (100, 200, 210)) -> dict[str, Any]:
+def files(
+    throughput: float = 1.1, cpu: float = 0.9, memory: tuple[float, ...] = (100, 200, 210), given_up: float = 0
+) -> dict[str, Any]:
     peers = pd.DataFrame([row for clients in (1, 8, 32) for row in peer_rows(clients, throughput, cpu)])
     ratios = {"p50_ms": 1.1, "p99_ms": 1.2, "per_s": 0.9, "cpu_ms": 1.3, "p50_low": 1.0, "p50_high": 1.2}
     contents: dict[str, dict[str, Any]] = {
         "sweep": {"ready_s": 4.2, "arms": [row for model in MODELS for row in sweep_arms(model)]},
         "breakdown": {"parts": [{"part": "rest", "densenet": 0.5, "mobilenet": 0.25}]},
         "peers": {"arms": compare.summarize(peers).to_dict("records")},
-        "cost": cost_file([*memory]),
+        "cost": cost_file([*memory], given_up),
         "tuning": {"variants": [{"model": "mobilenet", "clients": 8, "variant": "no queue delay", **ratios}]},
     }
     return {name: {**ABOUT, **content} for name, content in contents.items()}
@@ -84,6 +91,15 @@ def test_fewer_answers_or_more_cpu_than_fastapi(throughput: float, cpu: float) -
 def test_memory_that_grows() -> None:
     (memory,) = [goal for goal in goals(files(memory=(100, 200, 260))) if "memory" in goal.text]
     assert not memory.met
+
+
+def test_overload() -> None:
+    def found(given_up: float) -> list[tuple[str, bool]]:
+        return [(goal.figure, goal.met) for goal in goals(files(given_up=given_up)) if "10 times" in goal.text]
+
+    said = "60% of the most answered, p99 100 ms; refused within 100 ms"
+    assert found(0) == [(said, True)] * 2
+    assert found(0.5) == [(said, False)] * 2
 
 
 def test_the_document() -> None:
