@@ -113,13 +113,15 @@ def chart(found: pd.DataFrame, scored: pd.DataFrame) -> Figure:
         time.plot(arm["users"], arm["seconds"], "o-", label=str(model))
         memory.plot(arm["users"], arm[parts(scored)].sum(axis=1), "o-", label=str(model))
     latency.set(title="latency, ms", xlabel="clients", xscale="log", yscale="log")
-    cpu.set(title="CPU ms a request", xlabel="clients", xscale="log", ylim=0)
-    answered.set(title="answered a second", xlabel="times the most that can be answered", xscale="log", ylim=0)
+    cpu.set(title="CPU ms a request", xlabel="clients", xscale="log")
+    answered.set(title="answered a second", xlabel="times the most that can be answered", xscale="log")
     overload.set(
         title="p99 of the answered, ms", xlabel="times the most that can be answered", xscale="log", yscale="log"
     )
     time.set(title="seconds to score", xlabel="users", xscale="log", yscale="log")
-    memory.set(title="memory, MB", xlabel="users since the model's first", xscale="log", ylim=0)
+    memory.set(title="memory, MB", xlabel="users since the model's first", xscale="log")
+    for axes in (cpu, answered, memory):
+        axes.set_ylim(0, 1.1 * axes.dataLim.y1)
     for axes in (latency, cpu, answered, overload, time, memory):
         axes.legend(frameon=False, fontsize=7)
         axes.spines[["top", "right"]].set_visible(False)
