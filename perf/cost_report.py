@@ -28,9 +28,9 @@ OVERLOADS: Final = ("behind nginx", "Triton alone")
 
 def report(rows: pd.DataFrame, scored: pd.DataFrame, about: dict[str, Any], results: Path) -> None:
     """Write the measures, the medians, the document and the plot to the folder `results`."""
-    found, capacity = summarize(rows), capacities(rows)
-    arms = found.round(4).astype(object).where(found.notna(), None).to_dict("records")
-    tables = {"capacity": capacity.round(4).to_dict("records"), "scored": scored.round(1).to_dict("records")}
+    found, capacity, scored = summarize(rows).round(4), capacities(rows).round(4), scored.round(1)
+    arms = found.astype(object).where(found.notna(), None).to_dict("records")
+    tables = {"capacity": capacity.to_dict("records"), "scored": scored.to_dict("records")}
     write("cost", rows, markdown(found, scored, capacity), results, **about, arms=arms, **tables)
     chart(found, scored).savefig(results / "cost.png", dpi=110)
 
