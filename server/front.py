@@ -6,6 +6,8 @@ Triton's queue policies could refuse too, but 2.51 stalls under them while work 
 """
 
 import argparse
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -66,13 +68,19 @@ def running_front(
             process.wait()
 
 
+def find_nginx() -> str | None:
+    """Where nginx is, None where it is not installed; Debian puts it where the PATH of many users does not go."""
+    return shutil.which(
+        "nginx", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin:/usr/sbin"))
+    )
+
+
 def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
-    command = ["nginx", "-c", str(config), "-g", "daemon off;"]
+    nginx = find_nginx()
+    if nginx is None:
+        raise LaunchError("there is no nginx; install it, on Debian with: apt-get install nginx")
     with log.open("wb") as output:
-        try:
-            return subprocess.Popen(command, stdout=output, stderr=output)
-        except FileNotFoundError:
-            raise LaunchError("there is no nginx on PATH; install it, on Debian with: apt-get install nginx") from None
+        return subprocess.Popen([nginx, "-c", str(config), "-g", "daemon off;"], stdout=output, stderr=output)
 
 
 def _wait(process: subprocess.Popen[bytes], addresses: tuple[str, ...], log: Path) -> None:

@@ -1,7 +1,6 @@
 """The cost of more work on real servers for a moment, and what follows from measures that are known."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +10,7 @@ from perf import cost
 from perf.cost import grow, score
 from perf.cost_report import FIGURES, capacities, markdown, report, summarize
 from perf.workload import users
+from server.front import find_nginx
 from tests.tritonserver import Server
 
 # Three rounds of one model, whose best is with 8 clients, 2 and 2 again.
@@ -49,7 +49,7 @@ def test_users_are_scored_and_memory_watched(triton: Server) -> None:
     assert rows[0]["mobilenet"] > 20
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx on this machine")
+@pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 def test_everything_grows_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "INSTANCES", (1, 2))
     monkeypatch.setattr(cost, "MODELS", ("mobilenet",))

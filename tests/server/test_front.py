@@ -1,6 +1,5 @@
 """The real nginx before a real Triton: what it lets in, and what it refuses how."""
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +10,11 @@ from genderclient import Client, InvalidAvatar, Unavailable
 from perf.http_load import flood, triton_request
 from perf.workload import users
 from server.errors import LaunchError
-from server.front import Front, running_front
+from server.front import Front, find_nginx, running_front
 from server.process import free_ports
 from tests.tritonserver import Server
 
-pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx on this machine")
+pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 
 FEW = 2
 
@@ -79,4 +78,14 @@ def test_nothing_is_left(triton: Server) -> None:
         pass
     assert front.process.poll() is not None
     with running_front(triton.http_url, triton.grpc_url, http, grpc):  # the ports are free again
+        pass
+
+
+def test_it_says_how_to_install_nginx(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.front.find_nginx", lambda: None)
+    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with (
+        pytest.raises(LaunchError, match="there is no nginx; install it, on Debian with: apt-get install nginx"),
+        running_front(triton.http_url, triton.grpc_url, http, grpc),
+    ):
         pass
