@@ -8,6 +8,7 @@ Triton's queue policies could refuse too, but 2.51 stalls under them while work 
 import argparse
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -108,9 +109,11 @@ def main() -> None:
     parser.add_argument("--listen-grpc", default="127.0.0.1:8081", metavar="HOST:PORT")
     parser.add_argument("--in-flight", type=int, default=IN_FLIGHT, help="requests at once")
     args = parser.parse_args()
+    # By itself SIGTERM would leave nginx behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with running_front(args.http, args.grpc, args.listen_http, args.listen_grpc, args.in_flight) as front:
-            print(f"HTTP on {front.http_url}, gRPC on {front.grpc_url}; Ctrl-C to stop")
+            print(f"HTTP on {front.http_url}, gRPC on {front.grpc_url}; Ctrl-C to stop", flush=True)
             sys.exit(front.process.wait())
     except LaunchError as error:
         sys.exit(f"front: {error}")

@@ -1,5 +1,9 @@
 """The real nginx before a real Triton: what it lets in, and what it refuses how."""
 
+import signal
+import socket
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +16,7 @@ from perf.workload import users
 from server.errors import LaunchError
 from server.front import Front, find_nginx, running_front
 from server.process import free_ports
-from tests.tritonserver import Server
+from tests.tritonserver import ROOT, Server
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 
@@ -89,3 +93,17 @@ def test_it_says_how_to_install_nginx(triton: Server, monkeypatch: pytest.Monkey
         running_front(triton.http_url, triton.grpc_url, http, grpc),
     ):
         pass
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_stopped_it_takes_nginx_along(triton: Server, stop: signal.Signals, code: int) -> None:
+    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
+    servers = ("--http", triton.http_url, "--grpc", triton.grpc_url, "--listen-http", http, "--listen-grpc", grpc)
+    command = [sys.executable, "-m", "server.front", *servers]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as front:
+        assert front.stdout is not None
+        assert front.stdout.readline() == f"HTTP on {http}, gRPC on {grpc}; Ctrl-C to stop\n"
+        front.send_signal(stop)
+        assert front.wait(20) == code
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(http.split(":")[1])), timeout=5)
