@@ -1,23 +1,15 @@
 """The client for an event loop: adds sending and waiting to what `BaseClient` decides."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from genderclient._access import Tls
-from genderclient._base_client import (
-    DEFAULT_MODEL,
-    DEFAULT_RETRY,
-    DEFAULT_TIMEOUT_S,
-    DEFAULT_UNKNOWN_BELOW,
-    BaseClient,
-)
+from genderclient._base_client import BaseClient
 from genderclient._exceptions import GenderClientError
-from genderclient._experiment import Experiment
 from genderclient._many import Scored, User, checked_concurrency, predict_in_tasks
 from genderclient._models import Prediction
-from genderclient._retry import Answer, Outcome, Retry, Send, Steps
+from genderclient._retry import Answer, Outcome, Send, Steps
 from genderclient._transports import open_async_transport
 from genderclient._transports.base import AsyncTransport, InferenceRequest, InferenceResponse, TransportError
 
@@ -25,38 +17,11 @@ if TYPE_CHECKING:
     from genderclient._avatar import Avatar
 
 
-class AsyncClient(BaseClient):
+class AsyncClient(BaseClient[AsyncTransport]):
     """`Client`, which tells the arguments, for the tasks of one event loop.
 
     Cancelling a task cancels its request on the server.
     """
-
-    def __init__(
-        self,
-        url: str | Sequence[str] | None = None,
-        *,
-        model: str = DEFAULT_MODEL,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
-        unknown_below: float = DEFAULT_UNKNOWN_BELOW,
-        retry: Retry = DEFAULT_RETRY,
-        experiment: Experiment | None = None,
-        tls: Tls | None = None,
-        token: str | None = None,
-        transport: AsyncTransport | None = None,
-    ) -> None:
-        replicas = 1 if transport else None
-        super().__init__(
-            url,
-            model=model,
-            timeout_s=timeout_s,
-            unknown_below=unknown_below,
-            retry=retry,
-            experiment=experiment,
-            tls=tls,
-            token=token,
-            replicas=replicas,
-        )
-        self._transports = [] if transport is None else [transport]
 
     async def predict(
         self,
@@ -129,7 +94,7 @@ class AsyncClient(BaseClient):
             return answer
 
     async def _send(self, request: InferenceRequest) -> InferenceResponse | TransportError:
-        transports = self._opened()
+        transports = self._opened(open_async_transport)
         index = self._replicas.pick()
         try:
             response = await transports[index].infer(request)
@@ -138,9 +103,3 @@ class AsyncClient(BaseClient):
             return failure
         self._replicas.report(index, None)
         return response
-
-    def _opened(self) -> list[AsyncTransport]:
-        self._check_open()
-        if not self._transports:
-            self._transports = [open_async_transport(url, self._access) for url in self._urls]
-        return self._transports

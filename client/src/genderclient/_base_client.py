@@ -2,14 +2,15 @@
 
 import math
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from genderclient import _codec
 from genderclient._access import Access, Tls
 from genderclient._avatar import encode_avatar
-from genderclient._config import server_urls
+from genderclient._config import ServerUrl, server_urls
 from genderclient._experiment import Experiment, Exposure
 from genderclient._models import Prediction
 from genderclient._replicas import Replicas
@@ -17,6 +18,8 @@ from genderclient._retry import Answer, Retry, RetryBudget, Steps, steps
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar
+
+T = TypeVar("T")
 
 DEFAULT_MODEL: Final = "gender_mobilenet"
 DEFAULT_TIMEOUT_S: Final = 10.0
@@ -33,21 +36,21 @@ class Call:
     exposure: Exposure | None
 
 
-class BaseClient:
-    """Builds requests from arguments and predictions from responses."""
+class BaseClient(Generic[T]):
+    """Builds requests from arguments and predictions from responses; T is the kind of transport."""
 
     def __init__(
         self,
-        url: str | Sequence[str] | None,
+        url: str | Sequence[str] | None = None,
         *,
-        model: str,
-        timeout_s: float,
-        unknown_below: float,
-        retry: Retry,
-        experiment: Experiment | None,
-        tls: Tls | None,
-        token: str | None,
-        replicas: int | None = None,
+        model: str = DEFAULT_MODEL,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        unknown_below: float = DEFAULT_UNKNOWN_BELOW,
+        retry: Retry = DEFAULT_RETRY,
+        experiment: Experiment | None = None,
+        tls: Tls | None = None,
+        token: str | None = None,
+        transport: T | None = None,
     ) -> None:
         if not 0 <= unknown_below <= 1:
             raise ValueError(f"unknown_below: got {unknown_below}, expected a probability from 0 to 1")
@@ -59,9 +62,11 @@ class BaseClient:
         self._retry = retry
         self._experiment = experiment
         self._budget = RetryBudget()
-        self._replicas = Replicas(replicas or len(self._urls))
+        self._transports: list[T] = [] if transport is None else [transport]
+        self._replicas = Replicas(len(self._transports) or len(self._urls))
         self._closed = False
         self._process = os.getpid()
+        self._lock = threading.Lock()
 
     def _begin(
         self,
@@ -109,11 +114,17 @@ class BaseClient:
             raise ValueError("user_id: this client has an experiment, which splits users by it; pass it, or a model")
         return Exposure(self._experiment.name, user_id, self._experiment.arm_of(user_id))
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise RuntimeError("the client is closed; make a new one")
+    def _opened(self, open_one: Callable[[ServerUrl, Access], T]) -> list[T]:
+        """The transport to each server; they are opened by the first who asks."""
+        # Before the lock, which somebody may have held at the fork.
         if self._process != os.getpid():
             raise RuntimeError("the client was made before this process was forked; make one in each process")
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the client is closed; make a new one")
+            if not self._transports:
+                self._transports = [open_one(url, self._access) for url in self._urls]
+            return self._transports
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({','.join(map(str, self._urls))!r}, model={self._model!r})"

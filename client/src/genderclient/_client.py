@@ -1,25 +1,15 @@
 """The client for threads: adds sending and waiting to what `BaseClient` decides."""
 
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from genderclient._access import Tls
-from genderclient._base_client import (
-    DEFAULT_MODEL,
-    DEFAULT_RETRY,
-    DEFAULT_TIMEOUT_S,
-    DEFAULT_UNKNOWN_BELOW,
-    BaseClient,
-    checked_timeout,
-)
+from genderclient._base_client import BaseClient, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
-from genderclient._experiment import Experiment
 from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
 from genderclient._models import Prediction
-from genderclient._retry import Answer, Outcome, Retry, Send, Steps
+from genderclient._retry import Answer, Outcome, Send, Steps
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Transport, TransportError
 
@@ -29,7 +19,7 @@ if TYPE_CHECKING:
 POLL_S: Final = 0.2
 
 
-class Client(BaseClient):
+class Client(BaseClient[Transport]):
     """Asks a Triton server; one client serves all threads. Nothing is opened before the first call.
 
     `url` is `grpc://host:port` or `http://host:port`, or several of them, which are asked in turn; by default the
@@ -38,34 +28,6 @@ class Client(BaseClient):
     was too busy, `retry` says how often to ask again. `experiment` chooses the model by user. `grpcs://` and `https://`
     encrypt, `tls` says whom to trust, and `token` goes with every request. `transport` replaces the network, for tests.
     """
-
-    def __init__(
-        self,
-        url: str | Sequence[str] | None = None,
-        *,
-        model: str = DEFAULT_MODEL,
-        timeout_s: float = DEFAULT_TIMEOUT_S,
-        unknown_below: float = DEFAULT_UNKNOWN_BELOW,
-        retry: Retry = DEFAULT_RETRY,
-        experiment: Experiment | None = None,
-        tls: Tls | None = None,
-        token: str | None = None,
-        transport: Transport | None = None,
-    ) -> None:
-        replicas = 1 if transport else None
-        super().__init__(
-            url,
-            model=model,
-            timeout_s=timeout_s,
-            unknown_below=unknown_below,
-            retry=retry,
-            experiment=experiment,
-            tls=tls,
-            token=token,
-            replicas=replicas,
-        )
-        self._transports = [] if transport is None else [transport]
-        self._lock = threading.Lock()
 
     def predict(
         self,
@@ -156,7 +118,7 @@ class Client(BaseClient):
             return answer
 
     def _send(self, request: InferenceRequest) -> InferenceResponse | TransportError:
-        transports = self._opened()
+        transports = self._opened(open_transport)
         index = self._replicas.pick()
         try:
             response = transports[index].infer(request)
@@ -165,10 +127,3 @@ class Client(BaseClient):
             return failure
         self._replicas.report(index, None)
         return response
-
-    def _opened(self) -> list[Transport]:
-        with self._lock:
-            self._check_open()
-            if not self._transports:
-                self._transports = [open_transport(url, self._access) for url in self._urls]
-            return self._transports
