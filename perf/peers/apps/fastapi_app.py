@@ -1,4 +1,4 @@
-"""FastAPI: the picture is the body. On the event loop: a thread for each request costs more than waiting does here."""
+"""FastAPI: the picture is the body; each worker answers on its event loop, one request after the other."""
 
 from fastapi import FastAPI, Request
 
