@@ -10,6 +10,7 @@ from genderclient._async_client import AsyncClient
 from genderclient._client import Client
 from genderclient._default import predict
 from genderclient._exceptions import (
+    AccessDenied,
     DeadlineExceeded,
     GenderClientError,
     InvalidAvatar,
@@ -21,9 +22,11 @@ from genderclient._exceptions import (
     ServerError,
     Unavailable,
 )
-from genderclient._experiment import Experiment, Exposure
+from genderclient._experiment import Experiment, Exposure, Shadow
+from genderclient._hedge import Hedge
 from genderclient._many import Scored, User
 from genderclient._models import Gender, Prediction, Probabilities, Weights
+from genderclient._options import ConnectionOptions
 from genderclient._retry import Retry
 from genderclient._transports.base import (
     AsyncTransport,
@@ -38,11 +41,13 @@ from genderclient._transports.base import (
 from genderclient._transports.fake import AsyncFakeTransport, FakeTransport
 
 __all__ = [
+    "AccessDenied",
     "AsyncClient",
     "AsyncFakeTransport",
     "AsyncTransport",
     "BytesTensor",
     "Client",
+    "ConnectionOptions",
     "DeadlineExceeded",
     "Experiment",
     "Exposure",
@@ -50,6 +55,7 @@ __all__ = [
     "FloatTensor",
     "Gender",
     "GenderClientError",
+    "Hedge",
     "InferenceRequest",
     "InferenceResponse",
     "InvalidAvatar",
@@ -63,6 +69,7 @@ __all__ = [
     "Retry",
     "Scored",
     "ServerError",
+    "Shadow",
     "Status",
     "Tls",
     "Transport",

@@ -1,5 +1,6 @@
 """What travels between client and server, and the one method a transport has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
@@ -24,13 +25,17 @@ class FloatTensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceRequest:
-    """One inference: inputs, the outputs wanted, the seconds it may take from end to end, its name in logs."""
+    """One inference: inputs, the outputs wanted, the seconds it may take from end to end, its name in logs.
+
+    `headers` travel beside it, with lower-case names: the context of a trace, say.
+    """
 
     model: str
     inputs: tuple[BytesTensor, ...]
     outputs: tuple[str, ...]
     timeout_s: float
     request_id: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Status(Enum):
     UNAVAILABLE = auto()
     OVERLOADED = auto()
     NOT_FOUND = auto()
+    DENIED = auto()
+    TOO_LARGE = auto()
     GARBLED = auto()
     FAILED = auto()
 
