@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from genderclient import (
+    AccessDenied,
     Client,
     DeadlineExceeded,
     FakeTransport,
@@ -62,6 +63,8 @@ def test_unknown_below_is_the_clients() -> None:
         (Status.DEADLINE_EXCEEDED, "", DeadlineExceeded, "no answer within 10 s; raise timeout_s"),
         (Status.UNAVAILABLE, "refused", Unavailable, "refused; is Triton running\\? Start it with `make serve`"),
         (Status.NOT_FOUND, "unknown model", ModelNotFound, "unknown model; check the name"),
+        (Status.DENIED, "no token", AccessDenied, "no token; check the token"),
+        (Status.TOO_LARGE, "HTTP 413", InvalidAvatar, "HTTP 413; send a smaller picture"),
         (Status.GARBLED, "no v2", ProtocolError, "no v2; is this address a Triton server"),
         (Status.FAILED, "stub died", ServerError, "stub died; the server's log says more"),
     ],

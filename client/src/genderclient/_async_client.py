@@ -14,7 +14,7 @@ from genderclient._models import Prediction
 from genderclient._retry import Answer, Outcome, Send, Sleep, Steps, Wait
 from genderclient._telemetry import observed
 from genderclient._transports import open_async_transport
-from genderclient._transports.base import AsyncTransport, InferenceRequest, InferenceResponse, TransportError
+from genderclient._transports.base import AsyncTransport, InferenceRequest, InferenceResponse, Status, TransportError
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar
@@ -131,5 +131,9 @@ class AsyncClient(BaseClient[AsyncTransport]):
         except TransportError as failure:
             self._replicas.report(index, failure.status)
             return failure
+        except asyncio.CancelledError:
+            # Nobody waits for it any more: as slow as that is too slow.
+            self._replicas.report(index, Status.DEADLINE_EXCEEDED)
+            raise
         self._replicas.report(index, None)
         return response

@@ -9,7 +9,7 @@ holds an avatar, a nickname, a user's id, or what was guessed about him.
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from genderclient._exceptions import GenderClientError
@@ -36,9 +36,7 @@ def observed() -> Iterator[Observation]:
         yield Observation()
         return
     started_s = time.perf_counter()
-    # What an exception says can hold a path.
-    options = {"record_exception": False, "set_status_on_exception": False}
-    with instruments.tracer.start_as_current_span("genderclient.predict", kind=instruments.client, **options) as span:
+    with instruments.span() as span:
         observation = _Watched(instruments, span)
         try:
             yield observation
@@ -79,8 +77,14 @@ class _Instruments:
         from opentelemetry.trace import SpanKind, Status, StatusCode, get_tracer
 
         self._inject = inject
-        self.tracer = get_tracer("genderclient")
-        self.client = SpanKind.CLIENT
+        # What an exception says can hold a path: `failed` tells its type.
+        self.span = partial(
+            get_tracer("genderclient").start_as_current_span,
+            "genderclient.predict",
+            kind=SpanKind.CLIENT,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
         self.error = Status(StatusCode.ERROR)
         meter = get_meter("genderclient")
         self.predictions = meter.create_counter("genderclient.predictions")

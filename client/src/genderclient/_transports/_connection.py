@@ -84,9 +84,9 @@ class Connection(http.client.HTTPConnection):
         return not poll.poll(0)
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
-        announced = response.length
-        # Only reading all of it tells a body that ends too early.
-        body = response.read(self._max_bytes + 1) if announced is None or announced > self._max_bytes else response.read()
+        bounded = response.length is not None and response.length <= self._max_bytes
+        # Only reading without a number tells a body that ends too early.
+        body = response.read() if bounded else response.read(self._max_bytes + 1)
         if len(body) > self._max_bytes:
             raise AnswerTooLong(f"the answer has over {self._max_bytes} bytes")
         return body

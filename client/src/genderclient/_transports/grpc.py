@@ -9,7 +9,7 @@ from genderclient._access import Access
 from genderclient._config import ServerUrl
 from genderclient._options import ConnectionOptions
 from genderclient._transports import _tensors
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refused_status
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refined
 
 _STATUSES: Final = {
     "StatusCode.INVALID_ARGUMENT": Status.INVALID_ARGUMENT,
@@ -24,12 +24,15 @@ _STATUSES: Final = {
 
 def channel(options: ConnectionOptions) -> list[tuple[str, int]]:
     """What a channel is told; it replaces all of tritonclient's own."""
-    return [
-        ("grpc.max_send_message_length", options.max_message_bytes),
-        ("grpc.max_receive_message_length", options.max_message_bytes),
-        ("grpc.keepalive_time_ms", round(1000 * options.keepalive_s)),
+    keepalive = [
+        ("grpc.keepalive_time_ms", round(1000 * (options.keepalive_s or 0))),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
+    ]
+    return [
+        *(keepalive if options.keepalive_s else ()),
+        ("grpc.max_send_message_length", options.max_message_bytes),
+        ("grpc.max_receive_message_length", options.max_message_bytes),
         # A server which was restarted is found within two seconds instead of two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
@@ -44,7 +47,7 @@ def failure(exc: InferenceServerException) -> TransportError:
     status = _STATUSES.get(exc.status(), Status.FAILED)
     if exc.status() == "StatusCode.RESOURCE_EXHAUSTED":
         status = Status.TOO_LARGE if "larger than max" in message else Status.OVERLOADED
-    return TransportError(refused_status(message) if status is Status.UNAVAILABLE else status, message)
+    return TransportError(refined(status, message), message)
 
 
 def response(result: Any) -> InferenceResponse:

@@ -21,7 +21,7 @@ from genderclient._config import ServerUrl
 from genderclient._options import ConnectionOptions
 from genderclient._transports import _tensors
 from genderclient._transports._connection import Connection, Deadline, Reply
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refused_status
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refined
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 _STATUSES: Final = {
@@ -156,4 +156,4 @@ def _failure(reply: Reply) -> TransportError:
         # Triton explains its own errors; a proxy's "503" still means what it says, but its "404" is about no model.
         ours = status in (Status.INVALID_ARGUMENT, Status.NOT_FOUND)
         return TransportError(Status.GARBLED if ours else status, f"HTTP {reply.code} without an explanation")
-    return TransportError(refused_status(explained) if status is Status.UNAVAILABLE else status, explained)
+    return TransportError(refined(status, explained), explained)
