@@ -23,6 +23,7 @@ from genderclient._exceptions import (
     Unavailable,
 )
 from genderclient._experiment import Experiment, Exposure, Shadow
+from genderclient._fetch import AvatarFetcher
 from genderclient._hedge import Hedge
 from genderclient._many import Scored, User
 from genderclient._models import Gender, Prediction, Probabilities, Weights
@@ -45,6 +46,7 @@ __all__ = [
     "AsyncClient",
     "AsyncFakeTransport",
     "AsyncTransport",
+    "AvatarFetcher",
     "BytesTensor",
     "Client",
     "ConnectionOptions",

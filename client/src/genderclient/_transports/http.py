@@ -9,6 +9,7 @@ import http.client
 import json
 import threading
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
@@ -50,7 +51,7 @@ class HttpTransport:
         self._lock = threading.Lock()
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return response(self._send(request), self._options)
+        return response(self.post(*message(request, self._options), request.timeout_s), self._options)
 
     def close(self) -> None:
         with self._lock:
@@ -58,9 +59,10 @@ class HttpTransport:
             while self._idle:
                 self._idle.pop().close()
 
-    def _send(self, request: InferenceRequest) -> Reply:
+    def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Reply:
+        """What the server answers, whatever it is. Raises TransportError where nothing comes in time."""
         try:
-            return self._post(request)
+            return self._post(path, headers, body, Deadline.after(timeout_s))
         except TimeoutError as exc:
             raise TransportError(Status.DEADLINE_EXCEEDED, f"{self._url}: {exc}") from exc
         except (OSError, http.client.IncompleteRead) as exc:
@@ -68,9 +70,7 @@ class HttpTransport:
         except http.client.HTTPException as exc:
             raise TransportError(Status.GARBLED, f"{self._url}: no HTTP answer: {exc or type(exc).__name__}") from exc
 
-    def _post(self, request: InferenceRequest) -> Reply:
-        deadline = Deadline.after(request.timeout_s)
-        path, headers, body = message(request, self._options)
+    def _post(self, path: str, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> Reply:
         connection = self._take()
         try:
             reply = connection.ask("POST", path, deadline, body=body, headers={**headers, **self._headers})
@@ -121,7 +121,7 @@ def response(reply: Reply, options: ConnectionOptions) -> InferenceResponse:
     """The response in what the server sent. Raises TransportError where it is none."""
     reply = _decompressed(reply, options.max_message_bytes)
     if reply.code != 200:
-        raise _failure(reply)
+        raise failed(reply)
     try:
         result = protocol.InferenceServerClient.parse_response_body(
             reply.body, header_length=reply.headers.get(HEADER_LENGTH)
@@ -148,7 +148,8 @@ def _decompressed(reply: Reply, max_bytes: int) -> Reply:
     return replace(reply, body=body)
 
 
-def _failure(reply: Reply) -> TransportError:
+def failed(reply: Reply) -> TransportError:
+    """Why there is no response, from an answer whose code is not 200."""
     status = _STATUSES.get(reply.code, Status.FAILED)
     try:
         explained = str(json.loads(reply.body)["error"])
