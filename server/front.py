@@ -31,8 +31,6 @@ from server.rules import BULK, IN_FLIGHT, UNLIMITED, Rules
 TEMPLATE: Final = Path(__file__).with_name("nginx.conf.template")
 READY_S: Final = 5.0
 POLL_S: Final = 0.02
-
-
 EVERYBODY: Final = Rules()
 
 
@@ -43,6 +41,11 @@ class Front:
     http_url: str
     grpc_url: str
     process: subprocess.Popen[bytes]
+    log_file: Path
+
+    def log(self) -> str:
+        """What it has written so far."""
+        return self.log_file.read_text(errors="replace")
 
 
 @contextmanager
@@ -62,21 +65,11 @@ def running_front(
         check_free(endpoint)
     with tempfile.TemporaryDirectory() as folder:
         config, log = Path(folder) / "nginx.conf", Path(folder) / "log"
-        tls = " ssl" if rules.certificate else ""
-        addresses = {
-            "HTTP": http_url,
-            "GRPC": grpc_url,
-            "LISTEN_HTTP": listen_http + tls,
-            "LISTEN_GRPC": listen_grpc + tls,
-        }
-        text = Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(
-            addresses | rules.variables(), FOLDER=folder
-        )
-        config.write_text(text, encoding="utf-8")
+        config.write_text(_configuration(folder, http_url, grpc_url, listen_http, listen_grpc, rules), encoding="utf-8")
         process = _start(config, log)
         try:
             _wait(process, (listen_http, listen_grpc), log)
-            yield Front(listen_http, listen_grpc, process)
+            yield Front(listen_http, listen_grpc, process, log)
         finally:
             process.terminate()
             process.wait()
@@ -86,6 +79,18 @@ def find_nginx() -> str | None:
     """Where nginx is, None where it is not installed; Debian puts it where the PATH of many users does not go."""
     return shutil.which(
         "nginx", path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin:/usr/sbin"))
+    )
+
+
+def _configuration(folder: str, http_url: str, grpc_url: str, listen_http: str, listen_grpc: str, rules: Rules) -> str:
+    tls = " ssl" if rules.certificate else ""
+    return Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(
+        rules.variables(),
+        FOLDER=folder,
+        HTTP=http_url,
+        GRPC=grpc_url,
+        LISTEN_HTTP=listen_http + tls,
+        LISTEN_GRPC=listen_grpc + tls,
     )
 
 
@@ -123,9 +128,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=IN_FLIGHT, help="requests at once")
     parser.add_argument("--bulk", type=int, default=BULK, help="of these, those of clients named bulk-…")
     parser.add_argument("--rate", type=int, default=UNLIMITED, help="requests a second of each client")
-    parser.add_argument(
-        "--clients", type=Path, metavar="FILE", help="who may come in, with which token; else everybody"
-    )
+    parser.add_argument("--clients", type=Path, metavar="FILE", help="who may come in by which token; else everybody")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="PEM, for TLS")
     parser.add_argument("--key", type=Path, metavar="FILE", help="PEM")
     args = parser.parse_args()

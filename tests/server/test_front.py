@@ -14,8 +14,9 @@ from genderclient import Client, InvalidAvatar, Unavailable
 from perf.http_load import flood, triton_request
 from perf.workload import users
 from server.errors import LaunchError
-from server.front import Front, Rules, find_nginx, running_front
+from server.front import Front, find_nginx, running_front
 from server.process import free_ports
+from server.rules import Rules
 from tests.tritonserver import ROOT, Server
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
