@@ -17,7 +17,7 @@ import pandas as pd
 
 from server.errors import LaunchError
 from server.front import running_front
-from server.process import ROOT, StartError, free_ports, running_triton
+from server.process import ROOT, Server, StartError, free_ports, running_triton
 from server.rules import BULK, IN_FLIGHT, Rules
 
 from .command import arguments, circumstances, write
@@ -36,17 +36,16 @@ USER: Final = "user"
 Row = dict[str, Any]
 
 
-def compare(load: Sequence[User], rounds: int, seconds: float) -> pd.DataFrame:
+def compare(server: Server, load: Sequence[User], rounds: int, seconds: float) -> pd.DataFrame:
     """Measure all arms in turn: a row for each round, model and arm.
 
     Raises:
-        StartError: Triton cannot be started.
         LaunchError: nginx cannot.
         HttpLoadError: a request failed otherwise than by being refused.
     """
     tokens = {name: secrets.token_hex(32) for name in (USER, *filter(None, ARMS.values()))}
     http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
-    with tempfile.TemporaryDirectory() as folder, running_triton(ROOT / "model_repository") as server:
+    with tempfile.TemporaryDirectory() as folder:
         clients = Path(folder) / "clients"
         clients.write_text("".join(f'"Bearer {token}" {name};\n' for name, token in tokens.items()))
         with running_front(server.http_url, server.grpc_url, http, grpc, Rules(clients=clients)):
@@ -101,8 +100,8 @@ def markdown(found: pd.DataFrame) -> str:
 
 Written by `python -m perf.priority`, like `priority.json` beside it, which has machine, date and seed, and
 `priority.csv`, which has every round. {RATE} users a second, and a job of {JOB_CLIENTS} clients that ask again when
-they are refused, through nginx: {IN_FLIGHT} requests at once, of which {BULK} of a job that is held back. Medians of the
-rounds. The load generator runs on the same cores.
+they are refused, through nginx: {IN_FLIGHT} requests at once, of which {BULK} of a job that is held back. Medians of
+the rounds. The load generator runs on the same cores.
 
 | model | | users answered a second | refused | p50 ms | p99 ms | p99 of the worst round | job, answered a second |
 |---|---|---|---|---|---|---|---|
@@ -114,7 +113,8 @@ def main() -> None:
     args = arguments(__doc__)
     about = circumstances(args)
     try:
-        rows = compare(users(args.users, args.seed), args.rounds, args.seconds)
+        with running_triton(ROOT / "model_repository") as server:
+            rows = compare(server, users(args.users, args.seed), args.rounds, args.seconds)
     except (StartError, LaunchError, HttpLoadError, OSError) as exc:
         raise SystemExit(f"priority: {exc}") from exc
     found = summarize(rows)

@@ -7,12 +7,13 @@ from perf import priority
 from perf.priority import compare, markdown, summarize
 from perf.workload import users
 from server.front import find_nginx
+from tests.tritonserver import Server
 
 
 @pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
-def test_a_job_that_is_held_back_leaves_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_is_held_back_leaves_room(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "MODELS", ("mobilenet",))
-    rows = compare(users(8, seed=1), rounds=1, seconds=1.2).set_index("arm")
+    rows = compare(triton, users(8, seed=1), rounds=1, seconds=0.8).set_index("arm")
     assert list(rows.index) == ["no job", "job held back", "job like everybody"]
     refused = rows["refused_per_s"]
     assert refused["job held back"] < refused["job like everybody"] / 2
