@@ -45,22 +45,18 @@ def compare(server: Server, load: Sequence[User], rounds: int, seconds: float) -
     """
     tokens = {name: secrets.token_hex(32) for name in (USER, *filter(None, ARMS.values()))}
     http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         clients = Path(folder) / "clients"
         clients.write_text("".join(f'"Bearer {token}" {name};\n' for name, token in tokens.items()))
         with running_front(server.http_url, server.grpc_url, http, grpc, Rules(clients=clients)):
-            return pd.DataFrame(
-                {
-                    "round": number,
-                    "model": model,
-                    "arm": arm,
-                    **_measure(int(http.split(":")[1]), by_name, name, seconds),
-                }
-                for number in range(rounds)
-                for model in MODELS
-                for by_name in [_requests(model, load, tokens)]
-                for arm, name in ARMS.items()
-            )
+            for number in range(rounds):
+                for model in MODELS:
+                    requests = _requests(model, load, tokens)
+                    for arm, name in ARMS.items():
+                        found = _measure(int(http.split(":")[1]), requests, name, seconds)
+                        rows.append({"round": number, "model": model, "arm": arm, **found})
+    return pd.DataFrame(rows)
 
 
 def _requests(model: str, load: Sequence[User], tokens: dict[str, str]) -> dict[str, list[Request]]:

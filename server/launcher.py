@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from server.checksums import check_files
 from server.doors import locks
 from server.errors import LaunchError
 from server.flags import Endpoint, Flags, endpoints, with_defaults
@@ -29,8 +30,8 @@ ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str
 # Triton starts its Python stubs by a line of bash, and quotes nothing in it.
 _READ_BY_SHELLS = re.compile(r"[\s\"'$&;()<>|*?`\\]")
 OPEN_TO_OTHERS = (
-    "tritonserver: listens beyond this machine, but Triton 2.51 predates security fixes: let only a front such as "
-    "server.front reach it; model control, shared memory, logging and tracing are locked (TRITON_ADMIN_KEY)"
+    "warning: tritonserver listens beyond this machine, but Triton 2.51 predates security fixes: let only a front such "
+    "as server.front reach it; model control, shared memory, logging and tracing are locked (TRITON_ADMIN_KEY)"
 )
 DESCRIBES_ITSELF = frozenset({"--help", "--version"})
 
@@ -104,7 +105,8 @@ def check_platform() -> None:
 
 
 def check_repositories(arguments: list[str]) -> None:
-    """Refuse a model repository that is no folder, or where Python models would wait for ever for their stubs.
+    """Refuse a model repository that is no folder, where Python models would wait for ever for their stubs, or whose
+    model files are not those that were published.
 
     `s3://` and the like are left to Triton.
     """
@@ -116,6 +118,7 @@ def check_repositories(arguments: list[str]) -> None:
             raise LaunchError(f"model repository '{repository}' is not a folder; pass --model-repository=<folder>")
         if _READ_BY_SHELLS.search(repository):
             raise LaunchError(f"model repository '{repository}' has a space or a quote in its path; move it elsewhere")
+        check_files(Path(repository))
 
 
 def check_free(endpoint: Endpoint) -> None:
