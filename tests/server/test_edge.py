@@ -6,9 +6,12 @@ import json
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +26,11 @@ from genderprep.contract import AVATAR, NICKNAME
 from perf.http_load import triton_request
 from perf.workload import User
 from server.errors import LaunchError
-from server.front import Front, find_nginx, running_front
+from server.front import TEMPLATE, Front, find_nginx, running_front
 from server.process import free_ports
 from server.rules import Rules
 from tests.server.guarded import BULK, SHOP, Files, bearer, grpc_status, write_files
-from tests.tritonserver import Server
+from tests.tritonserver import ROOT, Server
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 
@@ -124,6 +127,11 @@ def test_health_needs_no_token(edge: Edge) -> None:
     assert edge.grpc("ServerReady", pb.ServerReadyRequest(), "") == "OK"
 
 
+def test_but_nobody_may_ask_for_it_without_end(edge: Edge) -> None:
+    statuses = {edge.http("GET", "/v2/health/live", {}).status for _ in range(200)}
+    assert statuses == {200, 429}
+
+
 def test_what_a_client_needs_is_served(edge: Edge) -> None:
     assert edge.http("GET", READY, bearer(SHOP)).status == 200
     assert json.loads(edge.http("GET", f"/v2/models/{MODEL}/versions/1", bearer(SHOP)).text)["name"] == MODEL
@@ -175,17 +183,48 @@ def test_nothing_is_unpacked(edge: Edge) -> None:
     assert (caught.value.code().name, caught.value.details()[:10]) == ("UNIMPLEMENTED", "compressed")
 
 
+def test_what_reaches_triton(files: Files) -> None:
+    """No token, no chunks, however the client sent it; a listener in Triton's place takes it down."""
+    listen, grpc_url = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with socket.create_server(("127.0.0.1", 0)) as triton:
+        url = f"127.0.0.1:{triton.getsockname()[1]}"
+        with running_front(url, url, listen, grpc_url, files.rules()) as front, ThreadPoolExecutor() as pool:
+            received = pool.submit(take_down, triton)
+            edge = Edge(front, files)
+            context = ssl.create_default_context(cafile=edge.files.authority)
+            with closing(http.client.HTTPSConnection(front.http_url, timeout=20, context=context)) as connection:
+                connection.request("POST", INFER.path, iter([b"ab", b"cd"]), bearer(SHOP), encode_chunked=True)
+                assert connection.getresponse().status == 204
+            head, _, body = received.result().partition(b"\r\n\r\n")
+    assert head.startswith(f"POST {INFER.path} HTTP/1.1\r\n".encode())
+    assert b"\r\nContent-Length: 4" in head
+    assert b"authorization" not in head.lower()
+    assert b"transfer-encoding" not in head.lower()
+    assert body == b"abcd"
+
+
+def take_down(listener: socket.socket) -> bytes:
+    """One request of four bytes; it is answered with nothing."""
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(20)
+        received = b""
+        while not received.endswith(b"\r\n\r\nabcd"):
+            received += connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+    return received
+
+
 def test_more_than_a_client_may_is_refused_and_others_are_not(triton: Server, files: Files) -> None:
     http_url, grpc_url = (f"127.0.0.1:{port}" for port in free_ports(2))
-    with running_front(triton.http_url, triton.grpc_url, http_url, grpc_url, files.rules(rate=2)) as front:
+    with running_front(triton.http_url, triton.grpc_url, http_url, grpc_url, files.rules(rate=1)) as front:
         edge = Edge(front, files)
         answers = [edge.http(*post(**bearer(SHOP)), INFER.body) for _ in range(8)]
-        by_status = Counter(answer.status for answer in answers)
-        assert by_status.keys() == {200, 429}
-        assert by_status[200] >= 3  # one, and a second's worth at once
-        refusal = json.loads(answers[-1].text)["error"]
-        assert refusal == "overloaded: more than 2 requests a second by this client; try again later"
-        assert edge.grpc("ModelInfer", message(), SHOP).startswith("RESOURCE_EXHAUSTED: overloaded")
+        assert Counter(answer.status for answer in answers)[200] >= 2  # one, and a second's worth at once
+        refusals = {json.loads(answer.text)["error"] for answer in answers if answer.status == 429}
+        assert refusals == {"overloaded: more requests a second than this client may send; try again later"}
+        calls = [edge.grpc("ModelInfer", message(), SHOP) for _ in range(4)]
+        assert any(call.startswith("RESOURCE_EXHAUSTED: overloaded: more requests") for call in calls)
         assert edge.http(*post(**bearer(BULK)), INFER.body).status == 200
 
 
@@ -284,6 +323,34 @@ def test_half_of_tls_is_none(files: Files, tmp_path: Path) -> None:
         Rules(certificate=files.certificate, key=tmp_path / "no")
     with pytest.raises(LaunchError, match="--in-flight=0: expected 1 or more"):
         Rules(in_flight=0)
+
+
+def test_the_template_says_what_its_variables_are() -> None:
+    text = TEMPLATE.read_text()
+    used = re.findall(r"\$\{([A-Z_]+)\}", text)
+    assert set(used) == set(re.findall(r"^#   ([A-Z_]+) ", text, re.MULTILINE))
+
+
+def test_the_command_takes_all_of_it(triton: Server, files: Files) -> None:
+    http_url, grpc_url = (f"127.0.0.1:{port}" for port in free_ports(2))
+    servers = (
+        "--http",
+        triton.http_url,
+        "--grpc",
+        triton.grpc_url,
+        "--listen-http",
+        http_url,
+        "--listen-grpc",
+        grpc_url,
+    )
+    access = ("--clients", files.clients, "--certificate", files.certificate, "--key", files.key)
+    command = [sys.executable, "-m", "server.front", *servers, *map(str, access), "--rate", "9", "--bulk", "2"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as front:
+        assert front.stdout is not None
+        assert front.stdout.readline() == f"HTTP on {http_url}, gRPC on {grpc_url}; Ctrl-C to stop\n"
+        with Client(f"https://{http_url}", tls=Tls(ca_file=files.authority), token=SHOP) as client:
+            assert client.predict(nickname="小美").gender == "female"
+        front.terminate()
 
 
 @pytest.mark.parametrize("lacking", ["clients", "tls"])
