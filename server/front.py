@@ -114,17 +114,23 @@ def _wait(process: subprocess.Popen[bytes], addresses: tuple[str, ...], log: Pat
 
 def _listens(address: str) -> bool:
     host, port = address.rsplit(":", 1)
-    with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+    with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), timeout=1):
         return True
     return False
 
 
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; expected host:port, such as 127.0.0.1:8080")
+    return text
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--http", default="127.0.0.1:8000", metavar="HOST:PORT", help="Triton's")
-    parser.add_argument("--grpc", default="127.0.0.1:8001", metavar="HOST:PORT")
-    parser.add_argument("--listen-http", default="127.0.0.1:8080", metavar="HOST:PORT", help="where clients come")
-    parser.add_argument("--listen-grpc", default="127.0.0.1:8081", metavar="HOST:PORT")
+    for flag, port, where in (("", 8000, "Triton's"), ("listen-", 8080, "where clients come")):
+        for protocol, default in (("http", f"127.0.0.1:{port}"), ("grpc", f"127.0.0.1:{port + 1}")):
+            parser.add_argument(f"--{flag}{protocol}", type=_address, default=default, metavar="HOST:PORT", help=where)
     parser.add_argument("--in-flight", type=int, default=IN_FLIGHT, help="requests at once")
     parser.add_argument("--bulk", type=int, default=BULK, help="of these, those of clients named bulk-…")
     parser.add_argument("--rate", type=int, default=UNLIMITED, help="requests a second of each client")

@@ -10,7 +10,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from server.rules import Rules
 
-SHOP, BULK = secrets.token_hex(32), secrets.token_hex(32)
+SHOP, JOB = secrets.token_hex(32), secrets.token_hex(32)
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def write_files(folder: Path) -> Files:
     authority = trustme.CA()
     issued = authority.issue_cert("localhost", "127.0.0.1")
     files = Files(*(folder / name for name in ("clients", "front.pem", "front.key", "ca.pem")))
-    files.clients.write_text(f'# who may come in\n"Bearer {SHOP}" shop;\n"Bearer {BULK}" bulk-scoring;\n')
+    files.clients.write_text(f'# who may come in\n"Bearer {SHOP}" shop;\n"Bearer {JOB}" bulk-scoring;\n')
     issued.cert_chain_pems[0].write_to_path(str(files.certificate))
     issued.private_key_pem.write_to_path(str(files.key))
     authority.cert_pem.write_to_path(str(files.authority))

@@ -29,7 +29,7 @@ from server.errors import LaunchError
 from server.front import TEMPLATE, Front, find_nginx, running_front
 from server.process import free_ports
 from server.rules import Rules
-from tests.server.guarded import BULK, SHOP, Files, bearer, grpc_status, write_files
+from tests.server.guarded import JOB, SHOP, Files, bearer, grpc_status, write_files
 from tests.tritonserver import ROOT, Server
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
@@ -225,7 +225,7 @@ def test_more_than_a_client_may_is_refused_and_others_are_not(triton: Server, fi
         assert refusals == {"overloaded: more requests a second than this client may send; try again later"}
         calls = [edge.grpc("ModelInfer", message(), SHOP) for _ in range(4)]
         assert any(call.startswith("RESOURCE_EXHAUSTED: overloaded: more requests") for call in calls)
-        assert edge.http(*post(**bearer(BULK)), INFER.body).status == 200
+        assert edge.http(*post(**bearer(JOB)), INFER.body).status == 200
 
 
 def test_bulk_leaves_room(triton: Server, files: Files) -> None:
@@ -235,10 +235,10 @@ def test_bulk_leaves_room(triton: Server, files: Files) -> None:
         edge = Edge(front, files)
         with ExitStack() as stack:
             for _ in range(2):
-                stack.enter_context(closing(held(edge, BULK)))
-            wait_until(lambda: edge.http(*post(**bearer(BULK)), INFER.body).status == 503)
+                stack.enter_context(closing(held(edge, JOB)))
+            wait_until(lambda: edge.http(*post(**bearer(JOB)), INFER.body).status == 503)
             assert edge.http(*post(**bearer(SHOP)), INFER.body).status == 200
-        wait_until(lambda: edge.http(*post(**bearer(BULK)), INFER.body).status == 200)
+        wait_until(lambda: edge.http(*post(**bearer(JOB)), INFER.body).status == 200)
 
 
 def held(edge: Edge, token: str) -> socket.socket:
@@ -295,7 +295,7 @@ def test_tokens_are_nowhere_to_be_read(edge: Edge, triton: Server) -> None:
     shown = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
     shown += edge.front.log().encode() + triton.log().encode()
     assert SHOP.encode() not in shown
-    assert BULK.encode() not in shown
+    assert JOB.encode() not in shown
 
 
 @pytest.mark.parametrize(
@@ -351,6 +351,13 @@ def test_the_command_takes_all_of_it(triton: Server, files: Files) -> None:
         with Client(f"https://{http_url}", tls=Tls(ca_file=files.authority), token=SHOP) as client:
             assert client.predict(nickname="小美").gender == "female"
         front.terminate()
+
+
+def test_an_address_that_is_none() -> None:
+    command = [sys.executable, "-m", "server.front", "--listen-http", "8080"]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2
+    assert "--listen-http: '8080' is no address; expected host:port" in refused.stderr
 
 
 @pytest.mark.parametrize("lacking", ["clients", "tls"])
