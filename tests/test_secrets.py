@@ -36,15 +36,23 @@ HASHED = re.compile(
 
 
 def tracked() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    # Whoever owns the clone: git does not run anything of it here.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     return [ROOT / name.decode() for name in listed.split(b"\0") if name]
 
 
+def lines_with_secrets(text: str) -> list[int]:
+    return [text.count("\n", 0, match.start()) + 1 for match in SECRETS.finditer(text)]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone: nobody knows what is tracked")
 def test_no_secret_is_tracked() -> None:
+    """Named by line only: what was found is not to be read in the log of a test, either."""
     files = [file for file in tracked() if file.is_file()]
     assert len(files) > 100
-    found = {file: match[0][:24] for file in files if (match := SECRETS.search(file.read_text(errors="replace")))}
-    assert found == {}
+    found = {str(file): lines_with_secrets(file.read_text(errors="replace")) for file in files}
+    assert {file: lines for file, lines in found.items() if lines} == {}
 
 
 def test_a_secret_would_be_seen(tmp_path: Path) -> None:
@@ -53,7 +61,7 @@ def test_a_secret_would_be_seen(tmp_path: Path) -> None:
     (tmp_path / "clients").write_text(line)
     check_clients(tmp_path / "clients")
     for secret in (key, line, "AKIA" + "Z" * 16, "ghp_" + "a" * 36, f"password = '{'x1' * 12}'"):
-        assert SECRETS.search(f"first\n{secret}\nlast"), secret[:8]
+        assert lines_with_secrets(f"first\n{secret}\nlast") == [2], secret[:8]
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "requirements").rglob("*.txt")), ids=lambda file: file.name)
