@@ -32,6 +32,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.breakdown
 	@$(IN_VENV)/python -m perf.tune
 	@$(IN_VENV)/python -m perf.cost
+	@$(IN_VENV)/python -m perf.priority
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.performance
 
