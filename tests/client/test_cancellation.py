@@ -79,7 +79,7 @@ def fates(server: Server, model: str) -> Counter[str]:
 
 async def until(server: Server, model: str, before: Counter[str], **expected: int) -> None:
     """Waits until so many more requests than before have had these fates."""
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 30
     while any((found := fates(server, model) - before)[fate] != count for fate, count in expected.items()):
         assert time.monotonic() < deadline_s, f"{model}: {found}, expected {expected}"
         await asyncio.sleep(0.02)

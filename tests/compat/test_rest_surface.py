@@ -5,15 +5,19 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.compat.environment import SCRIPTS, program
+from tests.inference import Refused, json_input, post
 from tests.tritonserver import Server
 
 DESCRIPTION = SCRIPTS / "v2.openapi.yaml"
 OPTIONS = (
     "--phases=examples,coverage,fuzzing",
-    "--max-examples=25",
+    "--max-examples=20",
     "--seed=1",
     "--no-shrink",
+    "--request-timeout=60",
     "--continue-on-failure",
 )
 CHECKS = "not_a_server_error,status_code_conformance,response_schema_conformance"
@@ -35,7 +39,7 @@ def schemathesis(server: Server, folder: Path, *options: str) -> subprocess.Comp
         *OPTIONS,
         *options,
     ]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
 
 
 def test_what_follows_the_protocol_gets_no_server_error(triton: Server, tmp_path: Path) -> None:
@@ -53,6 +57,15 @@ def test_what_does_not_gets_those_that_are_known(triton: Server, tmp_path: Path)
     assert {status // 100 for status, _ in answers} == {2, 4, 5}
     assert {reason(text) for status, text in answers if status >= 500} == KNOWN
     assert {status for status, _ in answers if status >= 500} == {500}
+
+
+def test_a_parameter_named_with_nul_is_another(triton: Server) -> None:
+    """Only a parameter that nobody defined can have such a name."""
+    inputs = [{**json_input(name), "data": [""]} for name in ("AVATAR", "NICKNAME")]
+    body = json.dumps({"inputs": inputs, "parameters": {"a\0b": 1}}).encode()
+    with pytest.raises(Refused, match="parameter key 'a' was not found in the JSON") as caught:
+        post(triton, "gender_mobilenet", body)
+    assert caught.value.status == "500"
 
 
 def reason(body: str) -> str:
