@@ -25,14 +25,13 @@ class FloatTensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceRequest:
-    """One inference: inputs, the outputs wanted, the seconds it may take from end to end, its name in logs.
+    """One inference: inputs, the seconds it may take from end to end, its name in logs. All outputs come back.
 
     `headers` travel beside it, with lower-case names: the context of a trace, say.
     """
 
     model: str
     inputs: tuple[BytesTensor, ...]
-    outputs: tuple[str, ...]
     timeout_s: float
     request_id: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
