@@ -12,6 +12,7 @@ GENDERPREP = "model_repository/preprocess/1/genderprep"
 # The name under which a folder or file is imported.
 ROOMS = {
     "genderprep": GENDERPREP,
+    "counters": "model_repository/preprocess/1/counters.py",
     "preprocess": "model_repository/preprocess/1/model.py",
     "genderclient": "client/src/genderclient",
     "server": "server",
@@ -23,7 +24,8 @@ ROOMS = {
 # What each may import of the others.
 ARROWS: dict[str, set[str]] = {
     "genderprep": set(),
-    "preprocess": {"genderprep"},
+    "counters": {"genderprep"},
+    "preprocess": {"genderprep", "counters"},
     "genderclient": set(),
     "server": {"genderclient", "training.data.drawing"},
     "training": {"genderprep"},
@@ -41,7 +43,8 @@ LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep.contract"},
     f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep.contract", "genderprep.image", "genderprep.text"},
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},
-    "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep"},
+    "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
+    "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep", "counters"},
     "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp", *COMMAND_LIBRARIES},
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},

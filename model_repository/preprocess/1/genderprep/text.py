@@ -105,9 +105,7 @@ def script_class(character: str) -> str:
 
 def _decode(nickname: bytes) -> str:
     if len(nickname) > MAX_NICKNAME_BYTES:
-        raise InvalidNickname(
-            NicknameFault.TOO_MANY_BYTES, f"{len(nickname)} bytes, the limit is {MAX_NICKNAME_BYTES}"
-        )
+        raise InvalidNickname(NicknameFault.TOO_MANY_BYTES, f"{len(nickname)} bytes, the limit is {MAX_NICKNAME_BYTES}")
     try:
         return nickname.decode("utf-8")
     except UnicodeDecodeError as exc:
