@@ -69,7 +69,7 @@ def refuse(caller: Caller, *rows: tuple[bytes, bytes]) -> None:
 
 def counted(server: Server, name: str) -> dict[tuple[str, str], float]:
     """By tensor and reason."""
-    samples = (sample for family in scrape(server) for sample in family.samples if sample.name == name)
+    samples = (sample for sample in scrape(server) if sample.name == name)
     return {(sample.labels["tensor"], sample.labels["reason"]): sample.value for sample in samples}
 
 
