@@ -1,6 +1,7 @@
 """Reading what a server shows to Prometheus."""
 
 import re
+import time
 import urllib.request
 from typing import Final, NamedTuple
 
@@ -28,3 +29,11 @@ def total(server: Server, name: str, **labels: str) -> float:
     """The sum of a metric over all series with these labels."""
     samples = (sample for sample in scrape(server) if sample.name == name)
     return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+
+def total_once(server: Server, expected: float, name: str, **labels: str) -> float:
+    """The same, once it is as expected, or what it is after a while: Triton counts a moment after it answers."""
+    deadline = time.monotonic() + 5
+    while (found := total(server, name, **labels)) != expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found

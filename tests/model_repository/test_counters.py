@@ -14,11 +14,12 @@ from genderprep import InvalidAvatar, InvalidNickname, prep_digest
 from genderprep.contract import MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES, AvatarFault, NicknameFault
 from tests.inference import Caller, Refused, calling, users
 from tests.pictures import encode, noise, png_of_size
-from tests.scrape import scrape, total
+from tests.scrape import scrape, total, total_once
 from tests.tritonserver import ROOT, Server, running_triton
 from training.data.drawing import draw_default_avatar
 
 REFUSED = "gender_refused_requests_total"
+FAILURE = "nv_inference_request_failure"
 MISSING = "gender_missing_inputs_total"
 LOADED = "gender_preprocess_loaded_timestamp_seconds"
 
@@ -67,6 +68,13 @@ def refuse(caller: Caller, *rows: tuple[bytes, bytes]) -> None:
         caller.infer("preprocess", users(*rows))
 
 
+def kill_stubs(server: Server) -> None:
+    stubs = psutil.Process(server.process.pid).children(recursive=True)
+    for stub in stubs:
+        stub.kill()
+    psutil.wait_procs(stubs, timeout=5)
+
+
 def counted(server: Server, name: str) -> dict[tuple[str, str], float]:
     """By tensor and reason."""
     samples = (sample for sample in scrape(server) if sample.name == name)
@@ -111,8 +119,11 @@ def test_counting_goes_on_after_a_reload_and_a_dead_stub(alone: Server, caller: 
     caller.client.unload_model("preprocess")
     caller.client.load_model("preprocess")
     refuse(caller, (b"hello", NAME))
-    for stub in psutil.Process(alone.process.pid).children(recursive=True):
-        stub.kill()
+    kill_stubs(alone)
+    failed = total(alone, FAILURE)
+    refuse(caller, (PICTURE, NAME))
+    # What the alert rules rely on: where the fault is the server's, the step counts one failure.
+    assert total_once(alone, failed + 1, FAILURE, reason="BACKEND") == failed + 1
     caller.client.unload_model("preprocess")
     caller.client.load_model("preprocess")
     with ThreadPoolExecutor(8) as pool:
