@@ -1,5 +1,6 @@
 """The alert rules in the real promtool: what makes each fire, with which words, and what does not."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -275,6 +276,15 @@ def test_prometheus_reads_the_configuration() -> None:
 def test_every_alert_is_seen_to_fire_and_not_to(alert: str) -> None:
     fires = {case.labels is not None for case in QUICK + WEEKLY if case.alert == alert}
     assert fires == {True, False}
+
+
+def test_every_alert_has_its_section_in_the_runbook() -> None:
+    sections = re.findall(r"^## (\w+)\n\n\*\*(\w+)\.\*\*", RUNBOOK.read_text(), re.MULTILINE)
+    assert [(alert, severity.lower()) for alert, severity in sections] == [
+        (alert, rule["labels"]["severity"]) for alert, rule in ALERTS.items()
+    ]
+    for alert, rule in ALERTS.items():
+        assert rule["annotations"]["runbook_url"] == f"docker/RUNBOOK.md#{alert.lower()}"
 
 
 @pytest.mark.parametrize(("cases", "every"), [(QUICK, "30s"), (WEEKLY, "30m")], ids=["quick", "weekly"])

@@ -1,4 +1,4 @@
-"""Every expression of the dashboard and of the rules is PromQL, and asks for metrics that there are."""
+"""Every expression of the dashboard, the rules and the runbook is PromQL, and asks for metrics that there are."""
 
 import json
 import re
@@ -19,6 +19,7 @@ RULES: Final[list[dict[str, Any]]] = [
     for group in yaml.safe_load((ROOT / "docker/prometheus/alerts.yml").read_text())["groups"]
     for rule in group["rules"]
 ]
+QUERIES: Final[list[str]] = re.findall(r"```promql\n(.+?)\n```", (ROOT / "docker/RUNBOOK.md").read_text(), re.DOTALL)
 # Those of the supervisor, of genderclient through OpenTelemetry's exporter, and Prometheus' own.
 ELSEWHERE: Final = {
     "gender_canary_ok",
@@ -35,6 +36,7 @@ ELSEWHERE: Final = {
     "up",
 }
 EXPRESSIONS: Final[dict[str, str]] = {
+    **{f"runbook {number}": query for number, query in enumerate(QUERIES)},
     **{rule.get("record") or rule["alert"]: rule["expr"] for rule in RULES},
     **{
         f"{panel['title']} {target['refId']}": target["expr"].replace("$__rate_interval", "1m")
