@@ -22,7 +22,7 @@ MODEL = "gender_mobilenet"
 
 
 def encode(nickname: str | None = None, avatar: bytes = b"", embedding: bool = False) -> InferenceRequest:
-    return _codec.encode(avatar=avatar, nickname=nickname, model=MODEL, timeout_s=1.0, embedding=embedding)
+    return _codec.encode(avatar=avatar, nickname=nickname, model=MODEL, timeout_s=1.0, embedding=embedding, headers={})
 
 
 def response(**outputs: tuple[float, ...]) -> InferenceResponse:

@@ -5,6 +5,7 @@
 
 import math
 import uuid
+from collections.abc import Mapping
 from typing import Final
 
 from genderclient._exceptions import InvalidNickname, ProtocolError
@@ -23,7 +24,15 @@ MODALITIES: Final = ("avatar", "nickname")
 EMBEDDING_SIZE: Final = 256
 
 
-def encode(*, avatar: bytes, nickname: str | None, model: str, timeout_s: float, embedding: bool) -> InferenceRequest:
+def encode(
+    *,
+    avatar: bytes,
+    nickname: str | None,
+    model: str,
+    timeout_s: float,
+    embedding: bool,
+    headers: Mapping[str, str],
+) -> InferenceRequest:
     """The request for one user; an empty tensor stands for what is missing."""
     return InferenceRequest(
         model=model,
@@ -31,6 +40,7 @@ def encode(*, avatar: bytes, nickname: str | None, model: str, timeout_s: float,
         outputs=(PROBABILITIES, WEIGHTS, EMBEDDING) if embedding else (PROBABILITIES, WEIGHTS),
         timeout_s=timeout_s,
         request_id=uuid.uuid4().hex,
+        headers=headers,
     )
 
 
