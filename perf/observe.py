@@ -1,109 +1,164 @@
-"""What operators see: a Triton under load through the SDK, a Prometheus that scrapes it, and what that shows.
+"""What operators see: a Triton, a product that asks it, and a Prometheus that scrapes both.
 
     python -m perf.observe        # needs prometheus
 
 Three phases: a few users, as many as are answered at once, and the same with somebody who sends garbage. At the end
-what Prometheus counted has to be what the clients sent. Writes `results/observability.{csv,json,md,png}`.
+Prometheus has to have counted what was sent. Writes `results/observability.{csv,json,md,png}`.
 """
 
 import argparse
+import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from genderclient import Client, GenderClientError, InvalidAvatar, InvalidNickname
-from genderprep.contract import AVATAR, MAX_NICKNAME_BYTES, NICKNAME
+from genderprep.contract import AVATAR, NICKNAME
 from server.errors import LaunchError
-from server.process import ROOT, Server, StartError, running_triton
+from server.process import ROOT, Server, StartError, free_ports, running_triton
 
 from .command import positive, write
+from .product import MODEL, Phase
 from .prometheus import Prometheus, running_prometheus
-from .workload import User, users
 
-MODEL: Final = "gender_mobilenet"
-# The share of users who have not chosen a picture.
-PICTURELESS: Final = 0.1
 # Triton shows percentiles only where it is told to.
 PERCENTILES: Final = "--metrics-config=summary_latencies=true"
-REFUSALS: Final = {InvalidAvatar: f"refused {AVATAR}", InvalidNickname: f"refused {NICKNAME}"}
-
-# What is asked of Prometheus for each second, and for the whole run.
 WINDOW: Final = "5s"
+_MODEL: Final = f'model="{MODEL}"'
+_USERS: Final = f'sum(rate(nv_inference_count{{model="preprocess"}}[{WINDOW}]))'
+
+# What is asked of Prometheus for each second.
 SERIES: Final = {
-    "answered_per_s": f'sum(rate(nv_inference_request_success{{model="{MODEL}"}}[{WINDOW}]))',
+    "answered_per_s": f"sum(rate(nv_inference_request_success{{{_MODEL}}}[{WINDOW}]))",
     "refused_per_s": f"sum(rate(gender_refused_requests_total[{WINDOW}]))",
-    "p50_ms": f'nv_inference_request_summary_us{{model="{MODEL}",quantile="0.5"}} / 1000',
-    "p99_ms": f'nv_inference_request_summary_us{{model="{MODEL}",quantile="0.99"}} / 1000',
+    "p50_ms": f'nv_inference_request_summary_us{{{_MODEL},quantile="0.5"}} / 1000',
+    "p99_ms": f'nv_inference_request_summary_us{{{_MODEL},quantile="0.99"}} / 1000',
+    "client_p99_ms": "1000 * histogram_quantile(0.99, "
+    f"sum by (le) (rate(genderclient_duration_seconds_bucket[{WINDOW}])))",
     "waiting": "sum(nv_inference_pending_request_count)",
-    "wait_ms": f'sum(rate(nv_inference_queue_duration_us{{model!~"gender_.+"}}[{WINDOW}])) / 1000 '
-    f'/ sum(rate(nv_inference_request_success{{model="{MODEL}"}}[{WINDOW}]))',
-    "no_avatar": f'sum(rate(gender_missing_inputs_total{{tensor="{AVATAR}"}}[{WINDOW}])) '
-    f'/ sum(rate(nv_inference_count{{model="preprocess"}}[{WINDOW}]))',
-    "no_nickname": f'sum(rate(gender_missing_inputs_total{{tensor="{NICKNAME}"}}[{WINDOW}])) '
-    f'/ sum(rate(nv_inference_count{{model="preprocess"}}[{WINDOW}]))',
+    "wait_ms": f'sum(rate(nv_inference_queue_duration_us{{model!~"gender_.+"}}[{WINDOW}])) / 1000 / {_USERS}',
+    "no_avatar": f'sum(rate(gender_missing_inputs_total{{tensor="{AVATAR}"}}[{WINDOW}])) / {_USERS}',
+    "no_nickname": f'sum(rate(gender_missing_inputs_total{{tensor="{NICKNAME}"}}[{WINDOW}])) / {_USERS}',
+    "unknown": f'sum(rate(genderclient_predictions_total{{gender="unknown"}}[{WINDOW}])) '
+    f"/ sum(rate(genderclient_predictions_total[{WINDOW}]))",
+    "avatar_weight": f"sum(rate(genderclient_weight_avatar_sum[{WINDOW}])) "
+    f"/ sum(rate(genderclient_weight_avatar_count[{WINDOW}]))",
 }
+# And what it counted in all, by who counts: the server, and the client.
 COUNTS: Final = {
-    "answered": f'sum(nv_inference_request_success{{model="{MODEL}"}})',
-    **{f"missing {name}": f'sum(gender_missing_inputs_total{{tensor="{name}"}})' for name in (AVATAR, NICKNAME)},
-    **{f"refused {name}": f'sum(gender_refused_requests_total{{tensor="{name}"}})' for name in (AVATAR, NICKNAME)},
+    "server": {
+        "answered": f"sum(nv_inference_request_success{{{_MODEL}}})",
+        **{f"missing {name}": f'sum(gender_missing_inputs_total{{tensor="{name}"}})' for name in (AVATAR, NICKNAME)},
+        **{f"refused {name}": f'sum(gender_refused_requests_total{{tensor="{name}"}})' for name in (AVATAR, NICKNAME)},
+    },
+    "client": {
+        "answered": "sum(genderclient_predictions_total)",
+        f"refused {AVATAR}": 'sum(genderclient_errors_total{error_type="InvalidAvatar"})',
+        f"refused {NICKNAME}": 'sum(genderclient_errors_total{error_type="InvalidNickname"})',
+    },
 }
 
+Counts = Mapping[str, int]
 
-@dataclass(frozen=True)
-class Phase:
-    """A part of the run: clients at once, each asking again when it is answered, and the share of bad inputs."""
 
-    name: str
-    clients: int
-    bad: float
+class Product:
+    """A running `perf.product`; `metrics_url` is `host:port`."""
+
+    def __init__(self, process: "subprocess.Popen[str]", metrics_url: str) -> None:
+        self.metrics_url = metrics_url
+        self._process = process
+        self._answer()
+
+    def ask(self, phase: Phase) -> Counter[str]:
+        """What became of everything that was asked in a phase.
+
+        Raises:
+            ProductError: it ended.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(asdict(phase)) + "\n")
+        self._process.stdin.flush()
+        return Counter(json.loads(self._answer()))
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise ProductError(f"perf.product ended with exit code {self._process.wait()}; what it said is above")
+        return line
+
+
+class ProductError(RuntimeError):
+    """The product did not live to the end: a request failed otherwise than by being refused."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A run: `rows` has `phase`, `second` and each of `SERIES`; `sent` and `counted` each of `COUNTS`."""
+    """A run: `rows` has `phase`, `second` and each of `SERIES`; `counted` is by who counts."""
 
     rows: pd.DataFrame
-    sent: dict[str, int]
-    counted: dict[str, int]
+    sent: Counts
+    counted: Mapping[str, Counts]
+
+    def is_right(self) -> bool:
+        """Whether everybody counted what was sent."""
+        return all(self.sent[name] == number for found in self.counted.values() for name, number in found.items())
 
 
-def phases(clients: int) -> list[Phase]:
-    return [Phase("quiet", 1, 0.02), Phase("busy", clients, 0.02), Phase("garbage", clients, 0.3)]
+def phases(clients: int, seconds: float) -> list[Phase]:
+    return [
+        Phase("quiet", 1, 0.02, seconds),
+        Phase("busy", clients, 0.02, seconds),
+        Phase("garbage", clients, 0.3, seconds),
+    ]
 
 
-def watch(
-    server: Server, prometheus: Prometheus, load: Sequence[User], plan: Sequence[Phase], seconds: float, seed: int
-) -> Seen:
-    """Put a plan's phases, each of so many seconds, on a server with `PERCENTILES`, and ask Prometheus what it saw.
+@contextmanager
+def running_product(server: Server, users: int, seed: int) -> Iterator[Product]:
+    """A product that asks this server, for so many different users.
 
     Raises:
-        GenderClientError: a request failed otherwise than by being refused.
-        TimeoutError: Prometheus does not get at the server.
+        ProductError: it does not get an answer.
     """
-    parts, sent = [], Counter[str]()
-    with Client(f"grpc://{server.grpc_url}", model=MODEL) as client:
-        client.wait_until_ready()
-        before = _counts(prometheus)
-        for number, phase in enumerate(plan):
-            start_s = time.time()
-            sent += _ask(client, load, phase, seconds, seed + number)
-            prometheus.wait_for_scrape(time.time())
-            parts.append(_seen(prometheus, phase, start_s, time.time()))
+    (port,) = free_ports(1)
+    options = (f"--url=grpc://{server.grpc_url}", f"--metrics-port={port}", f"--users={users}", f"--seed={seed}")
+    command = [sys.executable, "-m", "perf.product", *options]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        try:
+            yield Product(process, f"127.0.0.1:{port}")
+        finally:
+            process.terminate()
+
+
+def watch(prometheus: Prometheus, product: Product, plan: Sequence[Phase]) -> Seen:
+    """Let the product ask, phase by phase, and Prometheus tell what it saw of that.
+
+    Raises:
+        ProductError: a request failed otherwise than by being refused.
+        TimeoutError: Prometheus does not get at the two.
+    """
+    parts, sent, before = [], Counter[str](), _counts(prometheus)
+    for phase in plan:
+        start_s = time.time()
+        sent += product.ask(phase)
+        prometheus.wait_for_scrape(time.time())
+        parts.append(_seen(prometheus, phase, start_s, time.time()))
     after = _counts(prometheus)
     rows = pd.concat(parts)
     rows.insert(1, "second", rows.index - rows.index[0])
-    counted = {name: round(after[name] - before[name]) for name in COUNTS}
-    return Seen(rows.reset_index(drop=True), {name: sent[name] for name in COUNTS}, counted)
+    counted = {who: {name: after[who][name] - before[who][name] for name in names} for who, names in COUNTS.items()}
+    return Seen(rows.reset_index(drop=True), {name: sent[name] for name in COUNTS["server"]}, counted)
 
 
 def report(seen: Seen, about: dict[str, Any], results: Path) -> None:
@@ -117,100 +172,65 @@ def report(seen: Seen, about: dict[str, Any], results: Path) -> None:
 
 def markdown(found: pd.DataFrame, seen: Seen) -> str:
     """The document, from the medians by phase and the counts."""
-    phases = "\n".join(
-        f"| {phase} | {' | '.join(f'{value:g}' for value in row)} |" for phase, *row in found.itertuples()
+    series = "\n".join(
+        f"| {name} | {' | '.join(f'{value:g}' for value in values)} |" for name, *values in found.T.itertuples()
     )
-    counts = "\n".join(f"| {name} | {seen.sent[name]} | {seen.counted[name]} |" for name in COUNTS)
+    counts = "\n".join(
+        f"| {name} | {number} | {' | '.join(str(found.get(name, '')) for found in seen.counted.values())} |"
+        for name, number in seen.sent.items()
+    )
     return f"""# What operators see
 
 Written by `python -m perf.observe`, like `observability.json` beside it, which has machine, date and seed, and
-`observability.csv`, which has every second. All figures are Prometheus' answers; medians of each phase. `no_avatar` and
-`no_nickname` are shares of the users.
+`observability.csv`, which has every second. All figures are Prometheus' answers; medians of each phase. Shares are of
+the users.
 
-| phase | {" | ".join(found.columns)} |
-|---|{"---|" * len(found.columns)}
-{phases}
+| | {" | ".join(found.index)} |
+|---|{"---|" * len(found)}
+{series}
 
-What the clients sent, and what Prometheus counted:
+What the clients sent, and what was counted of it:
 
-| | sent | counted |
-|---|---|---|
+| | sent | {" | ".join(f"by the {who}" for who in seen.counted)} |
+|---|---|{"---|" * len(seen.counted)}
 {counts}
 """
 
 
 def chart(rows: pd.DataFrame) -> Figure:
     """The series over time, with the phases behind them."""
-    figure = Figure(figsize=(11, 7), layout="constrained")
-    rates, latency, queue, shares = figure.subplots(4, 1, sharex=True)
+    figure = Figure(figsize=(11, 8), layout="constrained")
     panels = {
-        rates: {"answered_per_s": "answered", "refused_per_s": "refused"},
-        latency: {"p50_ms": "p50", "p99_ms": "p99", "wait_ms": "mean wait"},
-        queue: {"waiting": "waiting"},
-        shares: {"no_avatar": "without avatar", "no_nickname": "without nickname"},
+        "a second": {"answered_per_s": "answered", "refused_per_s": "refused"},
+        "ms": {"p50_ms": "p50 in Triton", "p99_ms": "p99 in Triton", "client_p99_ms": "p99 at the client"},
+        "requests": {"waiting": "waiting"},
+        "share": {"no_avatar": "without avatar", "no_nickname": "without nickname", "unknown": "unknown"},
     }
-    for axes, lines in panels.items():
-        for column, label in lines.items():
-            axes.plot(rows["second"], rows[column], label=label)
-        for number, (phase, part) in enumerate(rows.groupby("phase", sort=False)):
-            axes.axvspan(part["second"].min(), part["second"].max(), color="0.5", alpha=0.06 * (number + 1), lw=0)
-            if axes is rates:
-                axes.text(part["second"].min(), 1.02, str(phase), transform=axes.get_xaxis_transform(), fontsize=8)
-        axes.set_ylim(bottom=0)
+    parts = rows.groupby("phase", sort=False)["second"].agg(["min", "max"])
+    for axes, (label, lines) in zip(figure.subplots(len(panels), 1, sharex=True), panels.items(), strict=True):
+        for column, name in lines.items():
+            axes.plot(rows["second"], rows[column], label=name)
+        for number, (phase, start, end) in enumerate(parts.itertuples()):
+            axes.axvspan(start, end, color="0.5", alpha=0.06 * (number + 1), lw=0)
+            axes.text(start, 1.02, phase, transform=axes.get_xaxis_transform(), fontsize=8)
+        axes.set(ylabel=label, ylim=(0, None))
         axes.legend(frameon=False, fontsize=8, loc="upper left")
         axes.spines[["top", "right"]].set_visible(False)
-    for axes, label in zip(panels, ("a second", "ms in Triton", "requests", "share"), strict=True):
-        axes.set_ylabel(label)
-    shares.set_xlabel("seconds")
+    axes.set_xlabel("seconds")
     return figure
 
 
-def _ask(client: Client, load: Sequence[User], phase: Phase, seconds: float, seed: int) -> Counter[str]:
-    """What became of everything that was asked in a phase, by the names of `COUNTS`."""
-    garbage = _garbage(load)
-    end = time.monotonic() + seconds
-
-    def user(number: int) -> Counter[str]:
-        dice, found = Random(f"{seed}/{number}"), Counter[str]()
-        for turn in count(number, phase.clients):
-            if time.monotonic() > end:
-                break
-            asked = dice.choice(garbage) if dice.random() < phase.bad else load[turn % len(load)]
-            found.update(_outcome(client, asked.nickname, None if dice.random() < PICTURELESS else asked.avatar))
-        return found
-
-    with ThreadPoolExecutor(phase.clients) as pool:
-        return sum(pool.map(user, range(phase.clients)), Counter[str]())
-
-
-def _outcome(client: Client, nickname: str, avatar: bytes | None) -> list[str]:
-    try:
-        prediction = client.predict(nickname=nickname, avatar=avatar or None)
-    except (InvalidAvatar, InvalidNickname) as refusal:
-        return [REFUSALS[type(refusal)]]
-    weights = {AVATAR: prediction.weights.avatar, NICKNAME: prediction.weights.nickname}
-    return ["answered", *(f"missing {name}" for name, weight in weights.items() if weight == 0)]
-
-
-def _garbage(load: Sequence[User]) -> list[User]:
-    """Inputs that are refused, each for another reason."""
-    jpeg = next(user.avatar for user in load if user.avatar.startswith(b"\xff\xd8"))
-    return [
-        User(b"no picture", "小美"),
-        User(jpeg[: len(jpeg) // 2], "小美"),
-        User(jpeg, "a" * (MAX_NICKNAME_BYTES + 1)),
-    ]
-
-
-def _counts(prometheus: Prometheus) -> dict[str, float]:
-    # Triton counts a moment after it answers, so the next scrape but one is sure to see all.
+def _counts(prometheus: Prometheus) -> dict[str, dict[str, int]]:
+    # Triton counts a moment after it answers.
     prometheus.wait_for_scrape(time.time() + 1)
-    return {name: prometheus.value(expression) for name, expression in COUNTS.items()}
+    return {
+        who: {name: round(prometheus.value(query)) for name, query in queries.items()}
+        for who, queries in COUNTS.items()
+    }
 
 
 def _seen(prometheus: Prometheus, phase: Phase, start_s: float, end_s: float) -> pd.DataFrame:
-    columns = {name: prometheus.over_time(text, start_s, end_s, step_s=1) for name, text in SERIES.items()}
-    rows = pd.DataFrame(columns)
+    rows = pd.DataFrame({name: prometheus.over_time(query, start_s, end_s, step_s=1) for name, query in SERIES.items()})
     rows.insert(0, "phase", phase.name)
     return rows
 
@@ -228,16 +248,16 @@ def main() -> None:
     try:
         with (
             running_triton(ROOT / "model_repository", PERCENTILES) as server,
-            running_prometheus({"triton": [server.metrics_url]}) as prometheus,
+            running_product(server, args.users, args.seed) as product,
+            running_prometheus({"triton": [server.metrics_url], "product": [product.metrics_url]}) as prometheus,
         ):
-            load = users(args.users, args.seed)
-            seen = watch(server, prometheus, load, phases(args.clients), args.seconds, args.seed)
-    except (StartError, LaunchError, GenderClientError, TimeoutError) as exc:
+            seen = watch(prometheus, product, phases(args.clients, args.seconds))
+    except (StartError, LaunchError, ProductError, TimeoutError) as exc:
         raise SystemExit(f"observe: {exc}") from exc
     report(seen, about, args.results)
     print((args.results / "observability.md").read_text())
-    if seen.sent != seen.counted:
-        raise SystemExit("observe: Prometheus did not count what the clients sent")
+    if not seen.is_right():
+        raise SystemExit("observe: what was counted is not what was sent")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Prometheus:
     """A running one; times are seconds since the epoch."""
 
     url: str
+    targets: int
 
     def value(self, expression: str) -> float:
         """What a PromQL expression is worth now; 0 for one without series."""
@@ -53,7 +54,7 @@ class Prometheus:
             TimeoutError: some target was not.
         """
         deadline = time.monotonic() + timeout_s
-        while self.value(f"count(timestamp(up) <= {after_s} or up == 0) or absent(up)"):
+        while self.value(f"count(timestamp(up == 1) > {after_s})") < self.targets:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"prometheus did not scrape every target within {timeout_s:g} s")
             time.sleep(POLL_S)
@@ -83,7 +84,7 @@ def running_prometheus(targets: Mapping[str, list[str]], scrape_s: int = 1) -> I
             process = subprocess.Popen([binary, *flags, f"--web.listen-address={address}"], stdout=log, stderr=log)
         try:
             _wait(process, f"http://{address}", folder / "log")
-            yield Prometheus(f"http://{address}")
+            yield Prometheus(f"http://{address}", sum(map(len, targets.values())))
         finally:
             process.terminate()
             process.wait()

@@ -11,6 +11,16 @@ from tests.tritonserver import Server
 LINE: Final = re.compile(r"^([a-z]\w*)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
+# What the client shows through OpenTelemetry's Prometheus exporter, as far as dashboard and rules ask for it.
+SDK_METRICS: Final = {
+    "genderclient_predictions_total",
+    "genderclient_errors_total",
+    "genderclient_probability_bucket",
+    "genderclient_probability_count",
+    "genderclient_weight_avatar_bucket",
+    "genderclient_duration_seconds_bucket",
+}
+
 
 class Sample(NamedTuple):
     name: str

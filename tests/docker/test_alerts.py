@@ -76,7 +76,7 @@ def loaded(**digests: str) -> dict[str, str]:
 def durations(**buckets: str) -> dict[str, str]:
     edges = {"quarter": "0.25", "half": "0.5", "one": "1", "rest": "+Inf"}
     name = "genderclient_duration_seconds_bucket"
-    return {f'{name}{{model="gender_mobilenet",le="{edges[edge]}"}}': values for edge, values in buckets.items()}
+    return {f'{name}{{le="{edges[edge]}"}}': values for edge, values in buckets.items()}
 
 
 def memory(used: str) -> dict[str, str]:
@@ -84,7 +84,7 @@ def memory(used: str) -> dict[str, str]:
 
 
 def errors(kind: str, values: str) -> dict[str, str]:
-    return {f'genderclient_errors_total{{model="gender_mobilenet",error="{kind}"}}': values}
+    return {f'genderclient_errors_total{{model="gender_mobilenet",error_type="{kind}"}}': values}
 
 
 def predictions(gender: str, values: str) -> dict[str, str]:
@@ -199,8 +199,8 @@ QUICK = [
         "SlowAnswers",
         durations(quarter="0+90x60", half="0+96x60", one="0+100x60", rest="0+100x60"),
         at="20m",
-        labels=ENSEMBLE,
-        summary="One call in a hundred for gender_mobilenet takes 875ms or more",
+        labels={},
+        summary="One call in a hundred takes 875ms or more",
     ),
     Case("SlowAnswers", durations(quarter="0+99x60", half="0+100x60", one="0+100x60", rest="0+100x60"), at="20m"),
     Case(
@@ -247,7 +247,7 @@ WEEKLY = [
         "ProbabilityDrift",
         probabilities("0+100x2016 201900+300x80", "0+500x2100"),
         ENSEMBLE,
-        "gender_mobilenet is not as sure as last week: the distributions are 40% apart",
+        "The probabilities of gender_mobilenet are distributed 40% off last week's",
     ),
     drift("ProbabilityDrift", probabilities("0+100x2016 201725+125x80", "0+500x2100")),
     drift("ProbabilityDrift", probabilities("0+10x2016 20190+30x80", "0+50x2100")),

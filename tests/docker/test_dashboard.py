@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.scrape import scrape
+from tests.scrape import SDK_METRICS, scrape
 from tests.tritonserver import ROOT, Server
 
 DASHBOARD: Final = json.loads((ROOT / "docker/grafana/dashboards/gender.json").read_text())
@@ -20,18 +20,12 @@ RULES: Final[list[dict[str, Any]]] = [
     for rule in group["rules"]
 ]
 QUERIES: Final[list[str]] = re.findall(r"```promql\n(.+?)\n```", (ROOT / "docker/RUNBOOK.md").read_text(), re.DOTALL)
-# Those of the supervisor, of genderclient through OpenTelemetry's exporter, and Prometheus' own.
-ELSEWHERE: Final = {
+# Those of the client, of the supervisor, and Prometheus' own.
+ELSEWHERE: Final = SDK_METRICS | {
     "gender_canary_ok",
     "gender_canary_seconds",
     "gender_server_restarts_total",
     "gender_model_revivals_total",
-    "genderclient_predictions_total",
-    "genderclient_errors_total",
-    "genderclient_probability_bucket",
-    "genderclient_probability_count",
-    "genderclient_weight_avatar_bucket",
-    "genderclient_duration_seconds_bucket",
     "ALERTS",
     "up",
 }
