@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -71,7 +71,11 @@ Counts = Mapping[str, int]
 
 
 class Product:
-    """A running `perf.product`; `metrics_url` is `host:port`."""
+    """A running `perf.product`; `metrics_url` is `host:port`.
+
+    Raises:
+        ProductError: it ended without a word.
+    """
 
     def __init__(self, process: "subprocess.Popen[str]", metrics_url: str) -> None:
         self.metrics_url = metrics_url
@@ -84,9 +88,8 @@ class Product:
         Raises:
             ProductError: it ended.
         """
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(asdict(phase)) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # ended already: it has no answer
+            print(json.dumps(asdict(phase)), file=self._process.stdin, flush=True)
         return Counter(json.loads(self._answer()))
 
     def _answer(self) -> str:

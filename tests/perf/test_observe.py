@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -99,9 +101,14 @@ def test_it_says_how_to_install_prometheus(monkeypatch: pytest.MonkeyPatch) -> N
         pass
 
 
-def test_a_product_that_ends_is_named(observed: Server) -> None:
-    with running_product(observed, users=16, seed=1) as product, pytest.raises(ProductError, match="exit code 1"):
-        product.ask(Phase("nobody asks", 0, 0, seconds=1))
+@pytest.mark.parametrize("last_words", ["", "print('ready')"])
+def test_a_product_that_ends_is_named(last_words: str) -> None:
+    command = [sys.executable, "-c", f"{last_words}\nraise SystemExit(3)"]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+        pytest.raises(ProductError, match=r"perf\.product ended with exit code 3"),
+    ):
+        Product(process, "").ask(Phase("nobody is there", 1, 0, seconds=1))
 
 
 def test_the_last_of_the_phases_is_full_of_garbage() -> None:
