@@ -107,6 +107,15 @@ def test_of_a_refused_request_only_the_refusal_is_counted(alone: Server, caller:
     assert total(alone, REFUSED) == refused + 1
 
 
+def test_metrics_hold_nothing_of_a_user(alone: Server, caller: Caller) -> None:
+    marker = "planted3e8a"
+    refuse(caller, (marker.encode(), marker.encode()))
+    refuse(caller, (PICTURE, f"{marker}\xff".encode("latin-1")))
+    caller.infer("preprocess", users((b"", marker.encode())))
+    assert total(alone, REFUSED) >= 2
+    assert marker not in str(scrape(alone))
+
+
 def test_what_is_loaded_is_seen(alone: Server) -> None:
     loaded_s = total(alone, LOADED, digest=prep_digest(), version="1")
     assert time.time() - 300 < loaded_s <= time.time()

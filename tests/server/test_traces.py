@@ -4,7 +4,9 @@ import json
 from uuid import uuid4
 
 import pytest
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
+from genderclient import Client
 from tests.inference import Refused, calling, json_input, post, request_inputs, users
 from tests.otlp import Receiver, Span
 from tests.tritonserver import Server
@@ -46,6 +48,17 @@ def test_a_request_over_grpc_has_them_too(observed: Server, traces: Receiver) ->
         inputs = request_inputs("grpc", users((b"", MARKER.encode())))
         caller.client.infer("gender_mobilenet", inputs, headers=traceparent(trace_id))
     assert by_name(traces.wait_for(trace_id, STEPS)).keys() >= STEPS
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_a_prediction_of_the_client_and_the_steps_are_one_trace(
+    observed: Server, traces: Receiver, protocol: str
+) -> None:
+    context = SpanContext(uuid4().int, int(PARENT, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    url = observed.grpc_url if protocol == "grpc" else observed.http_url
+    with use_span(NonRecordingSpan(context)), Client(f"{protocol}://{url}") as client:
+        client.predict(nickname=MARKER)
+    assert by_name(traces.wait_for(f"{context.trace_id:032x}", STEPS)).keys() >= STEPS
 
 
 def test_a_refused_request_shows_how_far_it_came(observed: Server, traces: Receiver) -> None:
