@@ -34,7 +34,9 @@ from .prometheus import Prometheus, running_prometheus
 PERCENTILES: Final = "--metrics-config=summary_latencies=true"
 WINDOW: Final = "5s"
 _MODEL: Final = f'model="{MODEL}"'
-_USERS: Final = f'sum(rate(nv_inference_count{{model="preprocess"}}[{WINDOW}]))'
+_ASKED: Final = f'sum(rate(nv_inference_count{{model="preprocess"}}[{WINDOW}]))'
+# Triton counts the refused ones too.
+_ANSWERED: Final = f"({_ASKED} - sum(rate(gender_refused_requests_total[{WINDOW}])))"
 
 # What is asked of Prometheus for each second.
 SERIES: Final = {
@@ -45,9 +47,9 @@ SERIES: Final = {
     "client_p99_ms": "1000 * histogram_quantile(0.99, "
     f"sum by (le) (rate(genderclient_duration_seconds_bucket[{WINDOW}])))",
     "waiting": "sum(nv_inference_pending_request_count)",
-    "wait_ms": f'sum(rate(nv_inference_queue_duration_us{{model!~"gender_.+"}}[{WINDOW}])) / 1000 / {_USERS}',
-    "no_avatar": f'sum(rate(gender_missing_inputs_total{{tensor="{AVATAR}"}}[{WINDOW}])) / {_USERS}',
-    "no_nickname": f'sum(rate(gender_missing_inputs_total{{tensor="{NICKNAME}"}}[{WINDOW}])) / {_USERS}',
+    "wait_ms": f'sum(rate(nv_inference_queue_duration_us{{model!~"gender_.+"}}[{WINDOW}])) / 1000 / {_ASKED}',
+    "no_avatar": f'sum(rate(gender_missing_inputs_total{{tensor="{AVATAR}"}}[{WINDOW}])) / {_ANSWERED}',
+    "no_nickname": f'sum(rate(gender_missing_inputs_total{{tensor="{NICKNAME}"}}[{WINDOW}])) / {_ANSWERED}',
     "unknown": f'sum(rate(genderclient_predictions_total{{gender="unknown"}}[{WINDOW}])) '
     f"/ sum(rate(genderclient_predictions_total[{WINDOW}]))",
     "avatar_weight": f"sum(rate(genderclient_weight_avatar_sum[{WINDOW}])) "
@@ -186,7 +188,7 @@ def markdown(found: pd.DataFrame, seen: Seen) -> str:
 
 Written by `python -m perf.observe`, like `observability.json` beside it, which has machine, date and seed, and
 `observability.csv`, which has every second. All figures are Prometheus' answers; medians of each phase. Shares are of
-the users.
+the users who were answered.
 
 | | {" | ".join(found.index)} |
 |---|{"---|" * len(found)}

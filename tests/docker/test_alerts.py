@@ -97,9 +97,10 @@ def probabilities(low: str, all_: str) -> dict[str, str]:
     return {**buckets, name.format("count", ""): all_, **predictions("male", all_)}
 
 
-def missing(users: str, avatars: str) -> dict[str, str]:
+def missing(users: str, avatars: str, refused: str = "0x2100") -> dict[str, str]:
     return {
         'nv_inference_count{model="preprocess"}': users,
+        'gender_refused_requests_total{tensor="AVATAR",reason="damaged"}': refused,
         'gender_missing_inputs_total{tensor="AVATAR",reason="absent"}': avatars,
     }
 
@@ -232,6 +233,10 @@ WEEKLY = [
     ),
     drift("MissingInputsDrift", missing("0+500x2100", "0+50x2016 100870+70x80")),
     drift("MissingInputsDrift", missing("0+50x2100", "0+5x2016 10100+20x80")),
+    drift(
+        "MissingInputsDrift",
+        missing("0+500x2016 1012500+4500x80", "0+200x2100", refused="0x2016 4000+4000x80"),
+    ),
     drift(
         "UnknownShareDrift",
         {**predictions("male", "0+450x2100"), **predictions("unknown", "0x2016 150+150x80")},
