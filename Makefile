@@ -31,6 +31,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.breakdown
 	@$(IN_VENV)/python -m perf.tune
 	@$(IN_VENV)/python -m perf.cost
+	@$(IN_VENV)/python -m perf.cached
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.performance
 

@@ -99,7 +99,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
 
     async def _ask_other(self, call: Call, served: Prediction, request: InferenceRequest) -> None:
         try:
-            other = self._read(request, await self._follow(self._once(request)), request.model)
+            other = self._read(call, await self._follow(self._once(request)), request.model)
         except GenderClientError as error:
             self._tell(call, served, request.model, error=error)
         else:

@@ -39,6 +39,7 @@ class Call:
     """A prediction under way."""
 
     request: InferenceRequest
+    embedding: bool
     steps: Steps
     exposure: Exposure | None
     observation: Observation
@@ -103,23 +104,21 @@ class BaseClient(Generic[T]):
             nickname=nickname,
             model=model or (exposure.arm if exposure else None) or self._model,
             timeout_s=self._timeout_s if timeout_s is None else checked_timeout(timeout_s),
-            embedding=embedding,
             headers=observation.headers,
         )
-        return Call(request, steps(request, self._retry, self._budget, self._hedging), exposure, observation)
+        return Call(request, embedding, steps(request, self._retry, self._budget, self._hedging), exposure, observation)
 
     def _end(self, call: Call, answer: Answer) -> Prediction:
         """The prediction in an answer, after the experiment was told of it."""
-        prediction = self._read(call.request, answer, call.exposure.arm if call.exposure else None)
+        prediction = self._read(call, answer, call.exposure.arm if call.exposure else None)
         call.observation.answered(prediction)
         if self._experiment and self._experiment.on_exposure and call.exposure:
             self._experiment.on_exposure(call.exposure)
         return prediction
 
-    def _read(self, request: InferenceRequest, answer: Answer, arm: str | None) -> Prediction:
-        embedding = _codec.EMBEDDING in request.outputs
+    def _read(self, call: Call, answer: Answer, arm: str | None) -> Prediction:
         return replace(
-            _codec.decode(answer.response, unknown_below=self._unknown_below, embedding=embedding),
+            _codec.decode(answer.response, unknown_below=self._unknown_below, embedding=call.embedding),
             arm=arm,
             latency_s=answer.latency_s,
             attempts=answer.attempts,

@@ -130,7 +130,7 @@ class Client(BaseClient[Transport]):
 
     def _ask_other(self, call: Call, served: Prediction, request: InferenceRequest) -> None:
         try:
-            other = self._read(request, self._follow(self._once(request)), request.model)
+            other = self._read(call, self._follow(self._once(request)), request.model)
         except GenderClientError as error:
             self._tell(call, served, request.model, error=error)
         else:

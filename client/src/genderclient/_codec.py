@@ -19,6 +19,9 @@ PROBABILITIES: Final = "PROBABILITIES"
 WEIGHTS: Final = "WEIGHTS"
 EMBEDDING: Final = "EMBEDDING"
 
+# Always all of them: Triton's cache answers whoever comes later with those that the first one asked for.
+OUTPUTS: Final = (PROBABILITIES, WEIGHTS, EMBEDDING)
+
 LABELS: Final = ("male", "female")
 MODALITIES: Final = ("avatar", "nickname")
 EMBEDDING_SIZE: Final = 256
@@ -30,14 +33,13 @@ def encode(
     nickname: str | None,
     model: str,
     timeout_s: float,
-    embedding: bool,
     headers: Mapping[str, str],
 ) -> InferenceRequest:
     """The request for one user; an empty tensor stands for what is missing."""
     return InferenceRequest(
         model=model,
         inputs=(BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_nickname(nickname))),
-        outputs=(PROBABILITIES, WEIGHTS, EMBEDDING) if embedding else (PROBABILITIES, WEIGHTS),
+        outputs=OUTPUTS,
         timeout_s=timeout_s,
         request_id=uuid.uuid4().hex,
         headers=headers,
