@@ -19,6 +19,7 @@ _STATUSES: Final = {
     "StatusCode.UNIMPLEMENTED": Status.GARBLED,
     "StatusCode.UNAUTHENTICATED": Status.DENIED,
     "StatusCode.PERMISSION_DENIED": Status.DENIED,
+    "StatusCode.RESOURCE_EXHAUSTED": Status.OVERLOADED,
 }
 
 
@@ -45,8 +46,6 @@ def failure(exc: InferenceServerException) -> TransportError:
     """Why there is no response, from what tritonclient raised."""
     message = str(exc.message())
     status = _STATUSES.get(exc.status(), Status.FAILED)
-    if exc.status() == "StatusCode.RESOURCE_EXHAUSTED":
-        status = Status.TOO_LARGE if "larger than max" in message else Status.OVERLOADED
     return TransportError(refined(status, message), message)
 
 
