@@ -34,6 +34,8 @@ ARROWS: dict[str, set[str]] = {
 }
 # Triton puts the folder of a backend on the path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
+# What the client uses where it is installed.
+OPTIONAL_LIBRARIES = {"opentelemetry"}
 # What only the client's command needs.
 COMMAND_LIBRARIES = {"pyarrow", "tqdm", "typer"}
 # Everything outside the standard library that a folder or file may import.
@@ -45,7 +47,11 @@ LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},
     "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
     "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep", "counters"},
-    "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp", *COMMAND_LIBRARIES},
+    "client/src/genderclient": {
+        *("genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp"),
+        *OPTIONAL_LIBRARIES,
+        *COMMAND_LIBRARIES,
+    },
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
     "training/losses.py": {"keras"},
