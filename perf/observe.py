@@ -33,19 +33,29 @@ from .prometheus import Prometheus, running_prometheus
 # Triton shows percentiles only where it is told to.
 PERCENTILES: Final = "--metrics-config=summary_latencies=true"
 WINDOW: Final = "5s"
+STEP: Final = MODEL.removeprefix("gender_")
 _MODEL: Final = f'model="{MODEL}"'
 _ASKED: Final = f'sum(rate(nv_inference_count{{model="preprocess"}}[{WINDOW}]))'
 # Triton counts the refused ones too.
 _ANSWERED: Final = f"({_ASKED} - sum(rate(gender_refused_requests_total[{WINDOW}])))"
 
+
+def _client_ms(rank: int) -> str:
+    buckets = f"sum by (le) (rate(genderclient_duration_seconds_bucket[{WINDOW}]))"
+    return f"1000 * histogram_quantile({rank / 100}, {buckets})"
+
+
+def _model_ms(rank: int) -> str:
+    """Of the step, waiting included: Triton has none for an ensemble whose answers may be cached."""
+    return f'nv_inference_request_summary_us{{model="{STEP}",quantile="{rank / 100}"}} / 1000'
+
+
 # What is asked of Prometheus for each second.
 SERIES: Final = {
     "answered_per_s": f"sum(rate(nv_inference_request_success{{{_MODEL}}}[{WINDOW}]))",
     "refused_per_s": f"sum(rate(gender_refused_requests_total[{WINDOW}]))",
-    "p50_ms": f'nv_inference_request_summary_us{{{_MODEL},quantile="0.5"}} / 1000',
-    "p99_ms": f'nv_inference_request_summary_us{{{_MODEL},quantile="0.99"}} / 1000',
-    "client_p99_ms": "1000 * histogram_quantile(0.99, "
-    f"sum by (le) (rate(genderclient_duration_seconds_bucket[{WINDOW}])))",
+    **{f"client_p{rank}_ms": _client_ms(rank) for rank in (50, 99)},
+    **{f"model_p{rank}_ms": _model_ms(rank) for rank in (50, 99)},
     "waiting": "sum(nv_inference_pending_request_count)",
     "wait_ms": f'sum(rate(nv_inference_queue_duration_us{{model!~"gender_.+"}}[{WINDOW}])) / 1000 / {_ASKED}',
     "no_avatar": f'sum(rate(gender_missing_inputs_total{{tensor="{AVATAR}"}}[{WINDOW}])) / {_ANSWERED}',
@@ -169,7 +179,7 @@ def watch(prometheus: Prometheus, product: Product, plan: Sequence[Phase]) -> Se
 def report(seen: Seen, about: dict[str, Any], results: Path) -> None:
     """Write every second, the medians of the phases, the document and the plot to the folder `results`."""
     found = seen.rows.groupby("phase", sort=False)[list(SERIES)].median().round(3)
-    by_phase = found.reset_index().to_dict("records")
+    by_phase = found.astype(object).where(found.notna(), None).reset_index().to_dict("records")
     counts = {"sent": seen.sent, "counted": seen.counted}
     write("observability", seen.rows, markdown(found, seen), results, **about, phases=by_phase, **counts)
     chart(seen.rows).savefig(results / "observability.png", dpi=110)
@@ -207,7 +217,12 @@ def chart(rows: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(11, 8), layout="constrained")
     panels = {
         "a second": {"answered_per_s": "answered", "refused_per_s": "refused"},
-        "ms": {"p50_ms": "p50 in Triton", "p99_ms": "p99 in Triton", "client_p99_ms": "p99 at the client"},
+        "ms": {
+            "client_p50_ms": "p50 at the client",
+            "client_p99_ms": "p99 at the client",
+            "model_p50_ms": "p50 of the model",
+            "model_p99_ms": "p99 of the model",
+        },
         "requests": {"waiting": "waiting"},
         "share": {"no_avatar": "without avatar", "no_nickname": "without nickname", "unknown": "unknown"},
     }
