@@ -1,6 +1,7 @@
 # make run     predictions by a real Triton, as a table and out/first_run.png; SAMPLES=folder takes your own pictures
 # make serve   the same server, kept running
 # make test    every test
+# make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
 # make perf    measure anew: sweep, settings, cost, A/B, and results/PERFORMANCE.md; needs nginx
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
@@ -15,7 +16,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers load docs check sbom audit lock clean
+.PHONY: run serve test perf perf-tools peers load docs check sbom audit wheel lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -23,8 +24,11 @@ run: .venv/serve.stamp
 serve: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run --serve
 
-test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
+test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp
 	$(IN_VENV)/python -m pytest
+
+wheel: .venv/dev.stamp
+	$(IN_VENV)/python -m pytest tests/compat/check_wheel.py
 
 perf-tools: .venv/perf_analyzer.stamp
 
@@ -68,6 +72,13 @@ check: .venv/dev.stamp
 .venv/perf_analyzer.stamp: requirements/perf_analyzer.txt .venv/dev.stamp
 	@echo "Installing perf_analyzer into .venv/perf_analyzer"
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/perf_analyzer --requirement requirements/perf_analyzer.txt
+	@touch $@
+
+# Clients of others; compiled when used, for most of what they pull in is not.
+.venv/compat.stamp: requirements/compat.txt .venv/dev.stamp
+	@echo "Installing requirements/compat.txt into .venv/compat"
+	@"$(PYTHON)" -m venv .venv/compat
+	@.venv/compat/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement $<
 	@touch $@
 
 # Each in an environment of its own: they contradict each other.

@@ -108,7 +108,7 @@ class AsyncTransport(Protocol):
     """Carries requests to a server, for the tasks of one event loop."""
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
-        """Sends `request` and waits at most `request.timeout_s`; cancelled, it cancels on the server too.
+        """Sends `request` and waits at most `request.timeout_s`; cancelled, it tells the server where the protocol can.
 
         Raises TransportError.
         """
