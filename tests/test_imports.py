@@ -12,6 +12,7 @@ GENDERPREP = "model_repository/preprocess/1/genderprep"
 # The name under which a folder or file is imported.
 ROOMS = {
     "genderprep": GENDERPREP,
+    "counters": "model_repository/preprocess/1/counters.py",
     "preprocess": "model_repository/preprocess/1/model.py",
     "genderclient": "client/src/genderclient",
     "server": "server",
@@ -23,7 +24,8 @@ ROOMS = {
 # What each may import of the others.
 ARROWS: dict[str, set[str]] = {
     "genderprep": set(),
-    "preprocess": {"genderprep"},
+    "counters": {"genderprep"},
+    "preprocess": {"genderprep", "counters"},
     "genderclient": set(),
     "server": {"genderclient", "training.data.drawing"},
     "training": {"genderprep"},
@@ -32,6 +34,8 @@ ARROWS: dict[str, set[str]] = {
 }
 # Triton puts the folder of a backend on the path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
+# What the client uses where it is installed.
+OPTIONAL_LIBRARIES = {"opentelemetry"}
 # What only the client's command needs.
 COMMAND_LIBRARIES = {"pyarrow", "tqdm", "typer"}
 # Everything outside the standard library that a folder or file may import.
@@ -41,8 +45,13 @@ LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep.contract"},
     f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep.contract", "genderprep.image", "genderprep.text"},
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},
-    "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep"},
-    "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp", *COMMAND_LIBRARIES},
+    "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
+    "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep", "counters"},
+    "client/src/genderclient": {
+        *("genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp"),
+        *OPTIONAL_LIBRARIES,
+        *COMMAND_LIBRARIES,
+    },
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
     "training/losses.py": {"keras"},
