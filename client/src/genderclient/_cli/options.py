@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from genderclient._access import Tls
 from genderclient._base_client import DEFAULT_MODEL, DEFAULT_TIMEOUT_S, DEFAULT_UNKNOWN_BELOW
+from genderclient._cli.connection import Connection
 from genderclient._client import Client
 from genderclient._exceptions import GenderClientError
 from genderclient._retry import Retry
@@ -27,6 +28,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MODEL, TIMEOUT_S, UNKNOWN_BELOW = DEFAULT_MODEL, DEFAULT_TIMEOUT_S, DEFAULT_UNKNOWN_BELOW
 
 
+class Engine(StrEnum):
+    """Where a table is scored."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 @contextmanager
 def client(
     url: str | None,
@@ -38,18 +46,26 @@ def client(
     token: str | None = None,
     ca_file: Path | None = None,
 ) -> Iterator[Client]:
-    """A client; what it raises ends the command in one line: exit code 2 for a mistake, 1 for the world's faults."""
-    try:
-        with Client(
-            url,
+    """A client; what it raises ends the command."""
+    with explained():
+        connection = Connection(
+            url=url,
             model=model,
             timeout_s=timeout_s,
             unknown_below=unknown_below,
             retry=retry or Retry(),
             token=token,
-            tls=Tls(ca_file=ca_file) if ca_file else None,
-        ) as opened:
+            ca_file=ca_file,
+        )
+        with connection.open() as opened:
             yield opened
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """What is raised here ends the command in one line: exit code 2 for a mistake, 1 for the world's faults."""
+    try:
+        yield
     except GenderClientError as exc:
         raise fail(str(exc), 1) from exc
     except (TypeError, ValueError) as exc:
