@@ -6,6 +6,7 @@ name of its own, and is put into its place whole.
 
 import logging
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-# Read when Ray is imported. It tells nobody that it is used, and alone on this machine it listens on loopback only.
+# Read when Ray is imported. It tells nobody that it is used; alone on this machine it listens on loopback only, to those
+# who know a token of this process, and leaves none in the home folder.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 if not os.environ.get("RAY_ADDRESS"):
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 import ray
 import ray.data
