@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,34 @@ def test_without_ray_it_says_what_to_install(users: Path, tmp_path: Path, monkey
     result = score(users, "-o", tmp_path / "out.parquet", "--engine", "ray")
     assert result.exit_code == 2
     assert re.fullmatch(r"genderclient: .*ray.*: pip install 'genderclient\[ray\]'\n", result.stderr)
+
+
+def test_a_cluster_that_is_gone_is_named(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (port,) = free_ports(1)
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+    result = score(users, "-o", tmp_path / "out.parquet", "--engine", "ray")
+    assert result.exit_code == 1
+    assert re.fullmatch(rf"genderclient: RAY_ADDRESS 127.0.0.1:{port}: .*; is the cluster running.*\n", result.stderr)
+
+
+def test_ray_reads_parquet_alone(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("nickname\nx\n")
+    result = score(tmp_path / "users.csv", "-o", tmp_path / "out.parquet", "--engine", "ray")
+    assert result.exit_code == 2
+    assert "Ray reads Parquet, a file or a folder of them; leave --engine ray out" in result.stderr
+
+
+def test_what_is_done_is_not_done_again(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "open", lambda self: Client(transport=FakeTransport(answer)))
+    monkeypatch.setattr(parts, "ROWS", 400)
+    done = tmp_path / "out.parquet.parts"
+    done.mkdir()
+    for number in range(2):
+        replace(worker(users, done), part_rows=400).do({"part": number})
+    monkeypatch.setenv("RAY_ADDRESS", "nobody needs it")
+    columns = ("--id-column", "uid")
+    assert score(users / "a.parquet", "-o", tmp_path / "out.parquet", "--engine", "ray", *columns).exit_code == 0
+    assert pq.read_metadata(tmp_path / "out.parquet").num_rows == FILE_ROWS
 
 
 def test_any_stretch_of_a_dataset_is_its_rows(tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ name of its own, and is put into its place whole.
 import logging
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-# Read when Ray is imported. It tells nobody that it is used; alone on this machine it listens on loopback only, to those
-# who know a token of this process, and leaves none in the home folder.
+# Read when Ray is imported. It tells nobody that it is used; alone on this machine it listens on loopback only, to
+# those who know a token of this process, and leaves none in the home folder.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 if not os.environ.get("RAY_ADDRESS"):
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
@@ -34,6 +35,8 @@ from genderclient._cli.ray_worker import Worker
 from genderclient._cli.scoring import Job, JobError
 from genderclient._cli.tables import TableError
 from genderclient._exceptions import GenderClientError
+
+CONNECT_S: Final = 10.0
 
 
 class RayJob(Job):
@@ -83,7 +86,8 @@ def _cluster() -> Iterator[None]:
     """The cluster of `RAY_ADDRESS`; without one, this machine's cores for as long as this lasts."""
     with tempfile.TemporaryDirectory(prefix="genderclient-") as folder:
         alone = {"address": "local", "include_dashboard": False, "_temp_dir": folder}
-        address = os.environ.get("RAY_ADDRESS")
+        if address := os.environ.get("RAY_ADDRESS"):
+            _check_reachable(address)
         ray.init(**({"address": address} if address else alone), log_to_driver=False, logging_level=logging.ERROR)
         # The command has a bar of its own, and says itself what went wrong.
         ray.data.DataContext.get_current().enable_progress_bars = False
@@ -92,3 +96,14 @@ def _cluster() -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raises GenderClientError where nobody listens: Ray itself would try for many minutes, and say nothing."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except OSError as exc:
+        raise GenderClientError(f"RAY_ADDRESS {address}: {exc}; is the cluster running? `ray start` says how") from exc
