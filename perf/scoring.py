@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.metadata import version
 from itertools import cycle, islice
 from pathlib import Path
 from time import perf_counter
@@ -91,11 +92,16 @@ def summarize(rows: pd.DataFrame) -> pd.DataFrame:
 
     Columns: `seconds` of the longer run and `whole_per_s`, its rows by them; `per_s` (with `low` and `high`), the rows
     that it has more by the seconds that it takes more; `ready_s`, the seconds that are left where nothing is scored.
+
+    Raises:
+        ScoringError: chance was larger than what was to be measured.
     """
     by_count = rows.pivot(index=["engine", "round"], columns="rows", values="seconds")
-    few, many = sorted(by_count.columns)
+    few, many = rows["rows"].min(), rows["rows"].max()
     found = pd.DataFrame({"seconds": by_count[many], "whole_per_s": many / by_count[many]})
     found["per_s"] = (many - few) / (by_count[many] - by_count[few])
+    if (found["per_s"] < 0).any():
+        raise ScoringError(f"{many} rows took less time than {few}; give --rows further apart")
     found["ready_s"] = by_count[few] - few / found["per_s"]
     by_engine = found.groupby("engine")
     medians = by_engine.median()
@@ -113,8 +119,9 @@ def markdown(found: pd.DataFrame, counts: Sequence[int]) -> str:
     return f"""# Scoring a table
 
 Written by `python -m perf.scoring`, like `scoring.json` beside it, which has machine, date and seed, and `scoring.csv`,
-which has every run. `genderclient score` on the same Parquet files, {min(counts)} and {max(counts)} rows, by one process
-(`local`) and by a Ray cluster that it starts for itself, in turn. Medians of the rounds, the rate with its range.
+which has every run. `genderclient score` on the same Parquet files, {min(counts)} and {max(counts)} rows, by one
+process (`local`) and by a Ray cluster that it starts for itself, in turn. Medians of the rounds, the rate with its
+range.
 
 Triton, client and Ray share the cores of one machine here, so Ray's processes take from Triton what they use: this is
 what Ray costs. What it brings are more machines with more servers.
@@ -134,22 +141,26 @@ def report(rows: pd.DataFrame, about: dict[str, Any], results: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs=2, type=positive, default=[2_000, 10_000], help="fewer and more")
-    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--rows", nargs=2, type=positive, default=[2_000, 20_000], help="fewer and more")
+    parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--users", type=positive, default=256, help="different ones")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     args = parser.parse_args()
     if args.rows[0] == args.rows[1]:
         parser.error(f"--rows: got {args.rows[0]} twice, expected fewer and more")
-    about = {name: getattr(args, name) for name in ("rows", "rounds", "users", "seed")}
+    about = {
+        "counts": args.rows,
+        "ray": version("ray"),
+        **{name: getattr(args, name) for name in ("rounds", "users", "seed")},
+    }
     about["load_average_before"] = round(os.getloadavg()[0], 1)
     try:
         with running_triton(ROOT / "model_repository") as server:
             rows = compare(server, users(args.users, args.seed), args.rows, args.rounds)
+        report(rows, about, args.results)
     except (ScoringError, StartError) as exc:
         raise SystemExit(f"scoring: {exc}") from exc
-    report(rows, about, args.results)
     print((args.results / "scoring.md").read_text())
 
 
