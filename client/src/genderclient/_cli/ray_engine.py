@@ -51,10 +51,11 @@ class RayJob(Job):
         dataset = Dataset.of(file.resolve() for file in self._files)
         wanted = set(range(-(-dataset.starts[-1] // parts.ROWS)))
         if left := sorted(wanted - parts.finished(self._parts)):
-            for said in _everywhere(self._worker(dataset, concurrency), left):
-                if said["error"]:
-                    raise (TableError if said["error"] == TableError.__name__ else GenderClientError)(said["reason"])
-                bar.update(said["rows"])
+            with _cluster():
+                for said in _everywhere(self._worker(dataset, concurrency), left):
+                    if said["error"]:
+                        raise _error(said)
+                    bar.update(said["rows"])
         if lost := wanted - parts.finished(self._parts):
             raise JobError(
                 f"{self._parts}: {len(lost)} parts are not here; all machines must see the same folder there"
@@ -71,31 +72,40 @@ class RayJob(Job):
         )
 
 
+def _error(said: dict[str, Any]) -> TableError | GenderClientError:
+    return (TableError if said["error"] == TableError.__name__ else GenderClientError)(said["reason"])
+
+
 def _everywhere(worker: Worker, numbers: list[int]) -> Iterator[dict[str, Any]]:
-    """What the workers say of these parts, as they are done. Raises GenderClientError where Ray fails."""
-    try:
-        with _cluster():
-            work = ray.data.from_items([{"part": number} for number in numbers], override_num_blocks=len(numbers))
-            yield from work.map(worker.do).iter_rows()
-    except (RayError, ConnectionError) as exc:
-        raise GenderClientError(f"Ray: {exc}") from exc
+    """What the workers say of these parts, as they are done."""
+    # The command has a bar of its own, and says itself what went wrong.
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    work = ray.data.from_items([{"part": number} for number in numbers], override_num_blocks=len(numbers))
+    yield from work.map(worker.do).iter_rows()
 
 
 @contextmanager
 def _cluster() -> Iterator[None]:
-    """The cluster of `RAY_ADDRESS`; without one, this machine's cores for as long as this lasts."""
-    with tempfile.TemporaryDirectory(prefix="genderclient-") as folder:
-        alone = {"address": "local", "include_dashboard": False, "_temp_dir": folder}
-        if address := os.environ.get("RAY_ADDRESS"):
-            _check_reachable(address)
-        ray.init(**({"address": address} if address else alone), log_to_driver=False, logging_level=logging.ERROR)
-        # The command has a bar of its own, and says itself what went wrong.
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
+    """The cluster of `RAY_ADDRESS`; without one, this machine's cores for as long as this lasts.
+
+    Raises GenderClientError where Ray fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="genderclient-", ignore_cleanup_errors=True) as folder:
         try:
+            ray.init(**_where(folder), log_to_driver=False, logging_level=logging.ERROR)
             yield
+        except (RayError, ConnectionError) as exc:
+            raise GenderClientError(f"Ray: {exc}") from exc
         finally:
             ray.shutdown()
+
+
+def _where(folder: str) -> dict[str, Any]:
+    if address := os.environ.get("RAY_ADDRESS"):
+        _check_reachable(address)
+        return {"address": address}
+    return {"address": "local", "include_dashboard": False, "_temp_dir": folder}
 
 
 def _check_reachable(address: str) -> None:

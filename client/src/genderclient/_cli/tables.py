@@ -86,7 +86,10 @@ def read_parquet(file: Path, columns: list[str], start: int = 0, stop: int | Non
     group = bisect_right(ends, start)
     skipped = ends[group - 1] if group else 0
     batches = table.iter_batches(batch_size=_BATCH, row_groups=range(group, len(ends)), columns=present)
-    return islice(_behind(start - skipped, batches), None if stop is None else stop - start)
+    try:
+        yield from islice(_behind(start - skipped, batches), None if stop is None else stop - start)
+    except (OSError, pa.ArrowInvalid) as exc:
+        raise TableError(f"{file}: broken Parquet: {exc}") from exc
 
 
 def _behind(skip: int, batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
