@@ -5,6 +5,7 @@
 # make perf    measure anew: sweep, settings, cost, A/B, scoring, and results/PERFORMANCE.md; needs nginx
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make load    a day of the product in two minutes, and out/load.html
+# make docs    the SDK's documentation, in out/docs
 # make check   formatting, lint and types
 # make lock    compile requirements/*.txt anew from pyproject.toml
 
@@ -12,7 +13,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers load check lock clean
+.PHONY: run serve test perf perf-tools peers load docs check lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -30,6 +31,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.breakdown
 	@$(IN_VENV)/python -m perf.tune
 	@$(IN_VENV)/python -m perf.cost
+	@$(IN_VENV)/python -m perf.cached
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.scoring
 	@$(IN_VENV)/python -m perf.performance
@@ -42,6 +44,10 @@ peers: .venv/dev.stamp $(PEERS)
 
 load: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.load
+
+docs: .venv/dev.stamp
+	@cd client && NO_MKDOCS_2_WARNING=1 ../$(IN_VENV)/mkdocs build --quiet
+	@echo "Open out/docs/index.html"
 
 check: .venv/dev.stamp
 	$(IN_VENV)/ruff format --check .

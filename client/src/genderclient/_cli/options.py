@@ -46,8 +46,8 @@ def client(
     token: str | None = None,
     ca_file: Path | None = None,
 ) -> Iterator[Client]:
-    """A client; what it raises ends the command."""
-    with explained():
+    """A client; what it raises ends the command as `mistakes` says."""
+    with mistakes():
         connection = Connection(
             url=url,
             model=model,
@@ -62,8 +62,8 @@ def client(
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """What is raised here ends the command in one line: exit code 2 for a mistake, 1 for the world's faults."""
+def mistakes() -> Iterator[None]:
+    """What is raised ends the command in one line: exit code 2 for a mistake, 1 for the world's faults."""
     try:
         yield
     except GenderClientError as exc:
