@@ -161,17 +161,24 @@ def test_ray_reads_parquet_alone(tmp_path: Path) -> None:
     assert "Ray reads Parquet, a file or a folder of them; leave --engine ray out" in result.stderr
 
 
-def test_what_is_done_is_not_done_again(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("engine", "before"), [("ray", [0, 1]), ("local", [1])])
+def test_either_engine_goes_on_where_the_other_was(
+    users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, before: list[int]
+) -> None:
     monkeypatch.setattr(Connection, "open", lambda self: Client(transport=FakeTransport(answer)))
     monkeypatch.setattr(parts, "ROWS", 400)
+    monkeypatch.setenv("RAY_ADDRESS", "nobody needs it")
     done = tmp_path / "out.parquet.parts"
     done.mkdir()
-    for number in range(2):
+    for number in before:
         replace(worker(users, done), part_rows=400).do({"part": number})
-    monkeypatch.setenv("RAY_ADDRESS", "nobody needs it")
-    columns = ("--id-column", "uid")
-    assert score(users / "a.parquet", "-o", tmp_path / "out.parquet", "--engine", "ray", *columns).exit_code == 0
-    assert pq.read_metadata(tmp_path / "out.parquet").num_rows == FILE_ROWS
+    written: list[int] = []
+    write_part = parts.write
+    monkeypatch.setattr(parts, "write", lambda *part: (written.append(part[1]), write_part(*part)))
+    result = score(users / "a.parquet", "-o", tmp_path / "out.parquet", "--engine", engine, "--id-column", "uid")
+    assert result.exit_code == 0
+    assert pq.read_table(tmp_path / "out.parquet")["row"].to_pylist() == list(range(FILE_ROWS))
+    assert sorted([*before, *written]) == [0, 1]
 
 
 def test_any_stretch_of_a_dataset_is_its_rows(tmp_path: Path) -> None:
@@ -234,6 +241,14 @@ def test_a_folder_that_a_worker_cannot_see_is_named(
     said = worker(users, tmp_path / "elsewhere").do({"part": 0})
     assert said["error"] == "TableError"
     assert str(tmp_path / "elsewhere") in said["reason"]
+
+
+def test_a_broken_file_is_named(users: Path, tmp_path: Path) -> None:
+    intact = (users / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(intact[:100] + bytes(2000) + intact[2100:])
+    said = worker(tmp_path, tmp_path / "parts").do({"part": 0})
+    assert said["error"] == "TableError"
+    assert said["reason"].startswith(f"{tmp_path / 'a.parquet'}: broken Parquet: ")
 
 
 def test_a_connection_does_not_show_its_token() -> None:
