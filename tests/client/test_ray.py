@@ -174,7 +174,12 @@ def test_either_engine_goes_on_where_the_other_was(
         replace(worker(users, done), part_rows=400).do({"part": number})
     written: list[int] = []
     write_part = parts.write
-    monkeypatch.setattr(parts, "write", lambda *part: (written.append(part[1]), write_part(*part)))
+
+    def remember(folder: Path, number: int, rows: list[dict[str, Any]]) -> None:
+        written.append(number)
+        write_part(folder, number, rows)
+
+    monkeypatch.setattr(parts, "write", remember)
     result = score(users / "a.parquet", "-o", tmp_path / "out.parquet", "--engine", engine, "--id-column", "uid")
     assert result.exit_code == 0
     assert pq.read_table(tmp_path / "out.parquet")["row"].to_pylist() == list(range(FILE_ROWS))
