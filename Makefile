@@ -1,19 +1,22 @@
 # make run     predictions by a real Triton, as a table and out/first_run.png; SAMPLES=folder takes your own pictures
 # make serve   the same server, kept running
 # make test    every test
+# make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
 # make perf    measure anew: sweep, settings, cost, A/B, scoring, and results/PERFORMANCE.md; needs nginx
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
 # make check   formatting, lint and types
+# make sbom    what is installed here, as CycloneDX: out/sbom.json
+# make audit   known vulnerabilities of what is pinned; needs a network, and says so where it has none
 # make lock    compile requirements/*.txt anew from pyproject.toml
 
 PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers load docs check lock clean
+.PHONY: run serve test perf perf-tools peers load docs check sbom audit wheel lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -21,8 +24,11 @@ run: .venv/serve.stamp
 serve: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run --serve
 
-test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
+test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp
 	$(IN_VENV)/python -m pytest
+
+wheel: .venv/dev.stamp
+	$(IN_VENV)/python -m pytest tests/compat/check_wheel.py
 
 perf-tools: .venv/perf_analyzer.stamp
 
@@ -32,6 +38,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.tune
 	@$(IN_VENV)/python -m perf.cost
 	@$(IN_VENV)/python -m perf.cached
+	@$(IN_VENV)/python -m perf.priority
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.scoring
 	@$(IN_VENV)/python -m perf.performance
@@ -68,12 +75,37 @@ check: .venv/dev.stamp
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/perf_analyzer --requirement requirements/perf_analyzer.txt
 	@touch $@
 
+# Clients of others; compiled when used, for most of what they pull in is not.
+.venv/compat.stamp: requirements/compat.txt .venv/dev.stamp
+	@echo "Installing requirements/compat.txt into .venv/compat"
+	@"$(PYTHON)" -m venv .venv/compat
+	@.venv/compat/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement $<
+	@touch $@
+
 # Each in an environment of its own: they contradict each other.
 .venv/peers/%.stamp: requirements/peers/%.txt .venv/dev.stamp
 	@echo "Installing requirements/peers/$*.txt into .venv/peers/$*"
 	@"$(PYTHON)" -m venv .venv/peers/$*
 	@.venv/peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
+
+.venv/audit.stamp: requirements/audit.txt .venv/serve.stamp
+	@echo "Installing requirements/audit.txt into .venv/audit"
+	@"$(PYTHON)" -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+sbom: .venv/audit.stamp
+	@mkdir -p out
+	@.venv/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file out/sbom.json $(IN_VENV)/python
+	@echo "out/sbom.json: what is installed in .venv"
+
+# Strict: a package that nothing could be asked about does not pass for one without vulnerabilities.
+audit: .venv/audit.stamp
+	@.venv/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+		$(patsubst %,--requirement %,$(wildcard requirements/*.txt)) || { \
+		echo "audit: not passed: a package above has a known vulnerability, or nothing could be asked about it" \
+			"(no network, or an index without such data: ask again from elsewhere)" >&2; exit 1; }
 
 lock:
 	sh requirements/lock.sh

@@ -36,7 +36,7 @@ def test_compression_changes_no_answer(url: str, compression: Any) -> None:
 
 
 def test_a_request_over_the_limit_is_not_sent(url: str) -> None:
-    options = ConnectionOptions(max_message_bytes=1000)
+    options = ConnectionOptions(max_message_bytes=4000)
     with Client(url, options=options) as client:
         assert client.predict(nickname="小美").gender == "female"
         with pytest.raises(InvalidAvatar, match=r"larger than max.*send a smaller picture"):

@@ -72,7 +72,9 @@ class TransportError(Exception):
 
 # What Triton, and nginx before it, say with a code that means more than one thing.
 _CROWDED: Final = ("overloaded", "maximum queue size", "Request timeout expired")
+_LOCKED: Final = ("This protocol is restricted",)
 _DEAD: Final = ("Stub process", "stub process")
+_LARGE: Final = ("larger than max", "too large")
 
 
 def refined(status: Status, message: str) -> Status:
@@ -81,10 +83,14 @@ def refined(status: Status, message: str) -> Status:
     Who takes no more now and who is not there both say 503 or UNAVAILABLE; a model whose process died says 500 or
     INTERNAL, as one that failed at its work does.
     """
-    if status is Status.UNAVAILABLE and any(words in message for words in _CROWDED):
-        return Status.OVERLOADED
-    if status is Status.FAILED and any(words in message for words in _DEAD):
-        return Status.UNAVAILABLE
+    for coarse, words, fine in (
+        (Status.UNAVAILABLE, _CROWDED, Status.OVERLOADED),
+        (Status.UNAVAILABLE, _LOCKED, Status.DENIED),
+        (Status.FAILED, _DEAD, Status.UNAVAILABLE),
+        (Status.OVERLOADED, _LARGE, Status.TOO_LARGE),
+    ):
+        if status is coarse and any(each in message for each in words):
+            return fine
     return status
 
 
@@ -102,7 +108,7 @@ class AsyncTransport(Protocol):
     """Carries requests to a server, for the tasks of one event loop."""
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
-        """Sends `request` and waits at most `request.timeout_s`; cancelled, it cancels on the server too.
+        """Sends `request` and waits at most `request.timeout_s`; cancelled, it tells the server where the protocol can.
 
         Raises TransportError.
         """

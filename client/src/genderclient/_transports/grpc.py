@@ -15,10 +15,13 @@ _STATUSES: Final = {
     "StatusCode.INVALID_ARGUMENT": Status.INVALID_ARGUMENT,
     "StatusCode.DEADLINE_EXCEEDED": Status.DEADLINE_EXCEEDED,
     "StatusCode.UNAVAILABLE": Status.UNAVAILABLE,
+    # Our own channel was closed meanwhile.
+    "StatusCode.CANCELLED": Status.UNAVAILABLE,
     "StatusCode.NOT_FOUND": Status.NOT_FOUND,
     "StatusCode.UNIMPLEMENTED": Status.GARBLED,
     "StatusCode.UNAUTHENTICATED": Status.DENIED,
     "StatusCode.PERMISSION_DENIED": Status.DENIED,
+    "StatusCode.RESOURCE_EXHAUSTED": Status.OVERLOADED,
 }
 
 
@@ -45,8 +48,6 @@ def failure(exc: InferenceServerException) -> TransportError:
     """Why there is no response, from what tritonclient raised."""
     message = str(exc.message())
     status = _STATUSES.get(exc.status(), Status.FAILED)
-    if exc.status() == "StatusCode.RESOURCE_EXHAUSTED":
-        status = Status.TOO_LARGE if "larger than max" in message else Status.OVERLOADED
     return TransportError(refined(status, message), message)
 
 

@@ -31,6 +31,7 @@ _STATUSES: Final = {
     403: Status.DENIED,
     404: Status.NOT_FOUND,
     413: Status.TOO_LARGE,
+    415: Status.GARBLED,
     429: Status.OVERLOADED,
     502: Status.UNAVAILABLE,
     503: Status.UNAVAILABLE,
