@@ -3,7 +3,7 @@
 # make test    every test
 # make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
-# make perf    measure anew: sweep, settings, cost, A/B, and results/PERFORMANCE.md; needs nginx
+# make perf    measure anew: sweep, settings, cost, A/B, scoring, and results/PERFORMANCE.md; needs nginx
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
@@ -40,6 +40,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.cached
 	@$(IN_VENV)/python -m perf.priority
 	@$(IN_VENV)/python -m perf.ab
+	@$(IN_VENV)/python -m perf.scoring
 	@$(IN_VENV)/python -m perf.performance
 
 PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requirements/peers/*.in))

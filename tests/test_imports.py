@@ -37,7 +37,7 @@ BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
 # What the client uses where it is installed.
 OPTIONAL_LIBRARIES = {"opentelemetry"}
 # What only the client's command needs.
-COMMAND_LIBRARIES = {"pyarrow", "tqdm", "typer"}
+COMMAND_LIBRARIES = {"pyarrow", "ray", "tqdm", "typer"}
 # Everything outside the standard library that a folder or file may import.
 LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/contract.py": set(),
@@ -130,6 +130,10 @@ def test_only_the_command_needs_more_than_the_sdk(library: str) -> None:
     found = {file for file in importers(library) if file.startswith("client/")}
     assert found
     assert all(file.startswith("client/src/genderclient/_cli/") for file in found)
+
+
+def test_only_the_engine_and_what_we_are_compared_with_know_ray() -> None:
+    assert importers("ray") == {"client/src/genderclient/_cli/ray_engine.py", "perf/peers/apps/ray_app.py"}
 
 
 def test_imports_are_seen_wherever_they_stand() -> None:
