@@ -149,7 +149,7 @@ def by_sdk(stack: Stack, errors: Errors) -> Iterator[str]:
             yield from map(repr, client.predict_many([Asked(avatar=avatar, nickname=NAME) for avatar in AVATARS]))
             yield repr(client)
     tensors = tuple(BytesTensor(name, value) for name, value in ((AVATAR, AVATARS[0]), (NICKNAME, NAME.encode())))
-    yield repr(InferenceRequest(model=MODEL, inputs=tensors, outputs=(), timeout_s=1))
+    yield repr(InferenceRequest(model=MODEL, inputs=tensors, timeout_s=1))
 
 
 async def by_async_sdk(stack: Stack, errors: Errors) -> None:

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from genderclient import Client, FakeTransport, InferenceRequest, InferenceResponse, Status, TransportError
-from genderclient._cli import parts, ray_worker
+from genderclient._cli import parts
 from genderclient._cli.app import app
 from genderclient._cli.columns import Columns
 from genderclient._cli.connection import Connection
@@ -231,7 +231,7 @@ def test_a_worker_waits_for_a_server_to_come_back(users: Path, tmp_path: Path, m
 
 
 def test_a_server_that_stays_away_stops_the_part(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_worker, "AWAY_S", 0.3)
+    monkeypatch.setattr(parts, "AWAY_S", 0.3)
     (port,) = free_ports(1)
     said = worker(users, tmp_path, f"http://127.0.0.1:{port}").do({"part": 0})
     assert (said["rows"], said["error"]) == (0, "Unavailable")

@@ -14,10 +14,13 @@ from typing import Final
 from genderclient._cli.columns import Columns
 from genderclient._cli.tables import Row
 from genderclient._client import Client
-from genderclient._exceptions import GenderClientError, InvalidInput
+from genderclient._exceptions import DeadlineExceeded, GenderClientError, InvalidInput, Overloaded, Unavailable
 from genderclient._many import Scored
 
 ROWS: Final = 512
+# A part is begun so often, each time after the server came back; one that stays away longer stops the job.
+TRIES: Final = 3
+AWAY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +32,37 @@ class Scorer:
     concurrency: int
 
     def score(
-        self, client: Client, part: list[Row], first: int, *, tick: Callable[[], object] = lambda: None
+        self, client: Client, part: list[Row], first: int, *, tick: Callable[[int], object] = lambda _: None
     ) -> list[Row]:
-        """What is written of a part whose first row has the number `first`; each user is a `tick`.
+        """What is written of a part whose first row has the number `first`; `tick` is told how many users are done.
 
-        Raises the GenderClientError that is the server's fault, not the user's.
+        A server that goes away is waited for, and the part begun anew; one that takes no more now is asked for half as
+        much at once. Raises the GenderClientError that is the server's fault, not the user's, when that does not help.
         """
+        concurrency, left = self.concurrency, TRIES
+        while True:
+            rows: list[Row] = []
+            try:
+                for row in self._rows(client, part, first, concurrency):
+                    rows.append(row)
+                    tick(1)
+                return rows
+            except Overloaded:
+                if concurrency == 1:
+                    raise
+                concurrency //= 2
+            except (Unavailable, DeadlineExceeded):
+                left -= 1
+                if not left:
+                    raise
+                client.wait_until_ready(AWAY_S)
+            tick(-len(rows))
+
+    def _rows(self, client: Client, part: list[Row], first: int, concurrency: int) -> Iterator[Row]:
         users = [self.columns.user(row, self.pictures) for row in part]
-        rows: list[Row] = []
-        for result in client.predict_many(users, concurrency=self.concurrency):
+        for result in client.predict_many(users, concurrency=concurrency):
             known = {"row": first + result.index, "id": self.columns.id_in(part[result.index])}
-            rows.append(known | _outcome(result))
-            tick()
-        return rows
+            yield known | _outcome(result)
 
 
 def write(folder: Path, number: int, rows: list[Row]) -> None:

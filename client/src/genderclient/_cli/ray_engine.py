@@ -32,7 +32,7 @@ from genderclient._cli.columns import Columns
 from genderclient._cli.connection import Connection
 from genderclient._cli.dataset import Dataset
 from genderclient._cli.ray_worker import Worker
-from genderclient._cli.scoring import Job, JobError
+from genderclient._cli.scoring import START_S, Job, JobError
 from genderclient._cli.tables import TableError
 from genderclient._exceptions import GenderClientError
 
@@ -52,6 +52,7 @@ class RayJob(Job):
         wanted = set(range(-(-dataset.starts[-1] // parts.ROWS)))
         if left := sorted(wanted - parts.finished(self._parts)):
             with _cluster():
+                self._check_server()
                 for said in _everywhere(self._worker(dataset, concurrency), left):
                     if said["error"]:
                         raise _error(said)
@@ -60,6 +61,10 @@ class RayJob(Job):
             raise JobError(
                 f"{self._parts}: {len(lost)} parts are not here; all machines must see the same folder there"
             )
+
+    def _check_server(self) -> None:
+        with self._connection.open() as client:
+            client.wait_until_ready(START_S)
 
     def _worker(self, dataset: Dataset, concurrency: int) -> Worker:
         ca_file = self._connection.ca_file

@@ -5,17 +5,13 @@ Neither avatars nor nicknames pass through Ray, which may keep on a disk what it
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from genderclient._cli import parts
 from genderclient._cli.connection import Connection
 from genderclient._cli.dataset import Dataset
 from genderclient._cli.tables import Row, TableError
-from genderclient._exceptions import DeadlineExceeded, GenderClientError, Unavailable
-
-# A part is begun so often, each time after the server came back; a server that stays away longer stops the job.
-TRIES: Final = 3
-AWAY_S: Final = 60.0
+from genderclient._exceptions import GenderClientError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +42,6 @@ class Worker:
     def _scored(self, first: int) -> list[Row]:
         part = list(self.dataset.rows(self.scorer.columns.names(), first, first + self.part_rows))
         with self.connection.open() as client:
-            for _ in range(TRIES - 1):
-                try:
-                    return self.scorer.score(client, part, first)
-                except (Unavailable, DeadlineExceeded):
-                    client.wait_until_ready(AWAY_S)
             return self.scorer.score(client, part, first)
 
 

@@ -17,6 +17,7 @@ from genderclient._cli.connection import Connection
 from genderclient._cli.tables import Row, TableError
 from genderclient._many import checked_concurrency
 
+START_S: Final = 5.0
 SCHEMA: Final = pa.schema(
     [
         ("row", pa.int64()),
@@ -110,6 +111,8 @@ class Job:
         rows = chain.from_iterable(tables.read(file, self._columns.names()) for file in self._files)
         scorer = parts.Scorer(columns=self._columns, pictures=self._pictures, concurrency=concurrency)
         with self._connection.open() as client:
+            # A wrong address is told now; later a server is waited for.
+            client.wait_until_ready(START_S)
             for number in count():
                 part = list(islice(rows, parts.ROWS))
                 if not part:
