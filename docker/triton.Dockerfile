@@ -17,7 +17,7 @@ COPY requirements/container.txt requirements/
 COPY --from=sdk /build/wheels wheels
 RUN python3 -m pip install --no-cache-dir --break-system-packages --require-hashes --requirement requirements/container.txt \
     && python3 -m pip install --no-cache-dir --break-system-packages --no-deps wheels/*.whl
-COPY docker/triton.sh /usr/local/bin/
+COPY docker/triton.sh docker/health.sh /usr/local/bin/
 COPY model_repository /models
 
 # Why: server/launcher.py.

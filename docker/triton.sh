@@ -4,9 +4,12 @@
 set -eu
 closed=model-repository,shared-memory,logging,trace
 key=$(cat /proc/sys/kernel/random/uuid)
+# For health.sh: the process stays the same.
+echo $$ > "${TMPDIR:-/tmp}/triton.pid"
 exec tritonserver \
     --http-restricted-api="$closed:closed=$key" \
     --grpc-restricted-protocol="$closed:closed=$key" \
     --allow-gpu-metrics=false \
     --pinned-memory-pool-byte-size=0 \
+    --exit-timeout-secs=15 \
     "$@"

@@ -1,0 +1,155 @@
+"""Whether the images would work, as far as that shows without a container engine.
+
+    python -m tests.docker.check [--python <python3.12>]
+
+Does each Dockerfile's install steps in clean virtual environments, then runs what the image runs. NVIDIA's Triton is
+not here: of its image, `preprocess` is served by the wheel's Triton with nothing installed but what the image installs.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from server.process import free_ports
+from tests.docker.dockerfiles import FILES
+from tests.docker.replay import Built, ReplayError, build, find_python
+from tests.tritonserver import ROOT
+
+READY_S: Final = 90.0
+PREPARE_ONE: Final = """
+import sys
+import numpy as np
+from tritonclient.grpc import InferenceServerClient, InferInput
+client = InferenceServerClient(sys.argv[1])
+inputs = [InferInput(name, [1, 1], "BYTES") for name in ("AVATAR", "NICKNAME")]
+avatar, nickname = open(sys.argv[2], "rb").read(), "小美".encode()
+for tensor, value in zip(inputs, (avatar, nickname)):
+    tensor.set_data_from_numpy(np.array([[value]], np.object_))
+assert client.infer("preprocess", inputs).as_numpy("PRESENT").tolist() == [[True, True]]
+"""
+
+
+def check_wheel(wheel: Built, folder: Path) -> None:
+    """It serves, its health check says so, and says otherwise once a model cannot answer."""
+    ports, flags = _own_ports()
+    url = f"grpc://127.0.0.1:{ports[1]}"
+    with wheel.running([*wheel.stage.command, *flags], folder / "log") as server:
+        _wait(wheel, wheel.stage.health, folder / "log", server.poll, GENDERCLIENT_URL=url)
+        print(f"  {' '.join(wheel.stage.command)}: answers; {' '.join(wheel.stage.health)}: 0")
+    if server.returncode:
+        raise ReplayError(f"SIGTERM ended it with {server.returncode}\n{(folder / 'log').read_text()}")
+    if wheel.run(wheel.stage.health, GENDERCLIENT_URL=url).returncode == 0:
+        raise ReplayError("the health check is content with a server that is gone")
+
+
+def check_triton(triton: Built, wheel: Built, folder: Path) -> None:
+    """Its entrypoint serves `preprocess` from what the image installs, and its health check asks every model."""
+    ports, flags = _own_ports()
+    programs = _stand_in(triton, wheel, folder)
+    path = os.pathsep.join((str(programs), triton.all_variables()["PATH"]))
+    entrypoint, *arguments = triton.stage.command
+    models = [argument.replace("=/", f"={triton.root}/") for argument in arguments]
+    command = [str(triton.path("/usr/local/bin") / entrypoint), *models, *flags]
+    ask = ["python3", "-c", PREPARE_ONE, f"127.0.0.1:{ports[1]}", str(_probe(triton))]
+    only = ["--model-control-mode=explicit", "--load-model=preprocess"]
+    with triton.running([*command, *only], folder / "log", PATH=path) as server:
+        _wait(triton, ask, folder / "log", server.poll)
+        print(f"  {' '.join(triton.stage.command)}: preprocess answers")
+
+    ports, flags = _own_ports()
+    url = f"grpc://127.0.0.1:{ports[1]}"
+    with wheel.running([*wheel.stage.command, *flags], folder / "log") as server:
+        _wait(triton, triton.stage.health, folder / "log", server.poll, GENDERCLIENT_URL=url)
+        print(f"  {' '.join(triton.stage.health)}: 0")
+
+
+def check_training(training: Built, folder: Path) -> None:
+    """It trains on a few drawn users."""
+    for command in (
+        ["training.data.synthesize", "--out", str(folder / "data"), "--count", "200"],
+        ["training.train", "--help"],
+        ["conversion.publish", "--help"],
+    ):
+        done = training.run([*training.stage.last("ENTRYPOINT"), *command])
+        if done.returncode:
+            raise ReplayError(f"{command}\n{done.stdout}{done.stderr}")
+        print(f"  {' '.join(command)}: 0")
+
+
+def _own_ports() -> tuple[list[int], list[str]]:
+    """Free ports of loopback, and the flags that move Triton there: what is given last counts."""
+    ports = free_ports(3)
+    addresses = ["--http-address=127.0.0.1", "--grpc-address=127.0.0.1", "--metrics-address=127.0.0.1"]
+    named = zip(("http", "grpc", "metrics"), ports, strict=True)
+    return ports, addresses + [f"--{name}-port={port}" for name, port in named]
+
+
+def _wait(built: Built, command: list[str], log: Path, ended: Callable[[], int | None], **variables: str) -> None:
+    """Until the command succeeds."""
+    deadline = time.monotonic() + READY_S
+    while (done := built.run(command, **variables)).returncode:
+        if ended() is not None or time.monotonic() > deadline:
+            raise ReplayError(f"{command}: {done.stdout}{done.stderr}\n{log.read_text()}")
+
+
+def _stand_in(triton: Built, wheel: Built, folder: Path) -> Path:
+    """A folder with a `tritonserver`: the wheel's, run by the other image's Python, whose packages its stubs see."""
+    packages, programs = folder / "packages", folder / "programs"
+    packages.mkdir()
+    programs.mkdir()
+    (installed,) = (wheel.environment / "lib").glob("python3*/site-packages")
+    for name in ("pytriton", "nvidia_pytriton.libs"):
+        (packages / name).symlink_to(installed / name)
+    program = programs / "tritonserver"
+    program.write_text(
+        f'#!/bin/sh\nPYTHONPATH={ROOT}:{packages} exec {triton.environment}/bin/python -m server.launcher "$@"\n'
+    )
+    program.chmod(0o755)
+    return programs
+
+
+def _probe(triton: Built) -> Path:
+    return triton.path("/models/preprocess/1/genderprep/probes/portrait.jpg")
+
+
+def check(python: str) -> None:
+    """Build and run all of them.
+
+    Raises:
+        ReplayError: a step failed; the message ends with what it wrote.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        built = {image: _build(image, python, Path(name)) for image in ("wheel", "triton", "training")}
+        check_wheel(built["wheel"], _folder(name, "wheel"))
+        check_triton(built["triton"], built["wheel"], _folder(name, "triton"))
+        check_training(built["training"], _folder(name, "training"))
+
+
+def _build(image: str, python: str, folder: Path) -> Built:
+    print(f"docker/{image}.Dockerfile", flush=True)
+    return build(FILES[image], python, folder / image)
+
+
+def _folder(name: str, image: str) -> Path:
+    """Where a check may write."""
+    folder = Path(name) / f"{image}-check"
+    folder.mkdir()
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", help="a Python 3.12, if there is none on PATH")
+    try:
+        check(parser.parse_args().python or find_python())
+    except ReplayError as error:
+        sys.exit(f"check: {error}")
+
+
+if __name__ == "__main__":
+    main()
