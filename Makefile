@@ -5,6 +5,7 @@
 # make perf    measure anew: sweep, settings, cost, A/B, and results/PERFORMANCE.md; needs nginx
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make load    a day of the product in two minutes, and out/load.html
+# make docker-check  the images' install steps in clean environments, then what they run; needs Python 3.12
 # make check   formatting, lint and types
 # make lock    compile requirements/*.txt anew from pyproject.toml
 
@@ -41,6 +42,10 @@ peers: .venv/dev.stamp $(PEERS)
 
 load: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.load
+
+.PHONY: docker-check
+docker-check: .venv/dev.stamp
+	@$(IN_VENV)/python -m tests.docker.check
 
 check: .venv/dev.stamp
 	$(IN_VENV)/ruff format --check .

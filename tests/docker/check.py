@@ -8,12 +8,15 @@ not here: of its image, `preprocess` is served by the wheel's Triton with nothin
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+import psutil
 
 from server.process import free_ports
 from tests.docker.dockerfiles import FILES
@@ -35,14 +38,8 @@ assert client.infer("preprocess", inputs).as_numpy("PRESENT").tolist() == [[True
 
 
 def check_wheel(wheel: Built, folder: Path) -> None:
-    """It serves, its health check says so, and says otherwise once a model cannot answer."""
-    ports, flags = _own_ports()
-    url = f"grpc://127.0.0.1:{ports[1]}"
-    with wheel.running([*wheel.stage.command, *flags], folder / "log") as server:
-        _wait(wheel, wheel.stage.health, folder / "log", server.poll, GENDERCLIENT_URL=url)
-        print(f"  {' '.join(wheel.stage.command)}: answers; {' '.join(wheel.stage.health)}: 0")
-    if server.returncode:
-        raise ReplayError(f"SIGTERM ended it with {server.returncode}\n{(folder / 'log').read_text()}")
+    """It serves, its health check says so, and says otherwise when it is gone."""
+    url = _serve(wheel, wheel, folder)
     if wheel.run(wheel.stage.health, GENDERCLIENT_URL=url).returncode == 0:
         raise ReplayError("the health check is content with a server that is gone")
 
@@ -54,18 +51,35 @@ def check_triton(triton: Built, wheel: Built, folder: Path) -> None:
     path = os.pathsep.join((str(programs), triton.all_variables()["PATH"]))
     entrypoint, *arguments = triton.stage.command
     models = [argument.replace("=/", f"={triton.root}/") for argument in arguments]
-    command = [str(triton.path("/usr/local/bin") / entrypoint), *models, *flags]
-    ask = ["python3", "-c", PREPARE_ONE, f"127.0.0.1:{ports[1]}", str(_probe(triton))]
     only = ["--model-control-mode=explicit", "--load-model=preprocess"]
-    with triton.running([*command, *only], folder / "log", PATH=path) as server:
+    command = [str(triton.path("/usr/local/bin") / entrypoint), *models, *flags, *only]
+    picture = triton.path("/models/preprocess/1/genderprep/probes/portrait.jpg")
+    ask = ["python3", "-c", PREPARE_ONE, f"127.0.0.1:{ports[1]}", str(picture)]
+    with triton.running(command, folder / "log", PATH=path) as server:
         _wait(triton, ask, folder / "log", server.poll)
-        print(f"  {' '.join(triton.stage.command)}: preprocess answers")
+        _check_packages(server.pid, triton.environment)
+    print(f"  {' '.join(triton.stage.command)}: preprocess answers")
+    _serve(wheel, triton, folder)
 
+
+def _serve(server: Built, asking: Built, folder: Path) -> str:
+    """Run what one image runs until the health check of another is content; returns where it was."""
     ports, flags = _own_ports()
     url = f"grpc://127.0.0.1:{ports[1]}"
-    with wheel.running([*wheel.stage.command, *flags], folder / "log") as server:
-        _wait(triton, triton.stage.health, folder / "log", server.poll, GENDERCLIENT_URL=url)
-        print(f"  {' '.join(triton.stage.health)}: 0")
+    with server.running([*server.stage.command, *flags, f"--status-port={ports[3]}"], folder / "log") as process:
+        _wait(asking, asking.stage.health, folder / "log", process.poll, GENDERCLIENT_URL=url)
+    print(f"  {' '.join(server.stage.command)}: answers; {' '.join(asking.stage.health)}: 0")
+    if process.returncode != 128 + signal.SIGTERM:
+        raise ReplayError(f"SIGTERM ended it with {process.returncode}\n{(folder / 'log').read_text()}")
+    return url
+
+
+def _check_packages(server: int, environment: Path) -> None:
+    """The stubs have Pillow from this environment and from no other."""
+    stubs = psutil.Process(server).children(recursive=True)
+    found = {each.path for stub in stubs for each in stub.memory_maps() if "/PIL/_imaging." in each.path}
+    if not found or not all(path.startswith(f"{environment}/") for path in found):
+        raise ReplayError(f"Pillow should come from {environment}, and comes from {found or 'nowhere'}")
 
 
 def check_training(training: Built, folder: Path) -> None:
@@ -82,11 +96,10 @@ def check_training(training: Built, folder: Path) -> None:
 
 
 def _own_ports() -> tuple[list[int], list[str]]:
-    """Free ports of loopback, and the flags that move Triton there: what is given last counts."""
-    ports = free_ports(3)
-    addresses = ["--http-address=127.0.0.1", "--grpc-address=127.0.0.1", "--metrics-address=127.0.0.1"]
-    named = zip(("http", "grpc", "metrics"), ports, strict=True)
-    return ports, addresses + [f"--{name}-port={port}" for name, port in named]
+    """Free ports of loopback, and the flags that move Triton to the first three: what is given last counts."""
+    ports = free_ports(4)
+    named = zip(("http", "grpc", "metrics"), ports, strict=False)
+    return ports, [flag for name, port in named for flag in (f"--{name}-address=127.0.0.1", f"--{name}-port={port}")]
 
 
 def _wait(built: Built, command: list[str], log: Path, ended: Callable[[], int | None], **variables: str) -> None:
@@ -113,17 +126,14 @@ def _stand_in(triton: Built, wheel: Built, folder: Path) -> Path:
     return programs
 
 
-def _probe(triton: Built) -> Path:
-    return triton.path("/models/preprocess/1/genderprep/probes/portrait.jpg")
-
-
 def check(python: str) -> None:
     """Build and run all of them.
 
     Raises:
         ReplayError: a step failed; the message ends with what it wrote.
     """
-    with tempfile.TemporaryDirectory() as name:
+    # Outside /tmp, which is another one for what is run hardened.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         built = {image: _build(image, python, Path(name)) for image in ("wheel", "triton", "training")}
         check_wheel(built["wheel"], _folder(name, "wheel"))
         check_triton(built["triton"], built["wheel"], _folder(name, "triton"))

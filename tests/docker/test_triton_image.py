@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
 import pytest
-from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
 
 from server.process import free_ports
 from tests.docker.dockerfiles import image
@@ -87,11 +87,16 @@ def test_nobody_controls_it_over_http(container: Container, path: str) -> None:
         urllib.request.urlopen(urllib.request.Request(f"{container.http_url}/v2/{path}", method=method), timeout=5)
 
 
-@pytest.mark.parametrize("call", ["LogSettings", "TraceSetting", "SystemSharedMemoryStatus", "RepositoryIndex"])
+@pytest.mark.parametrize(
+    "call",
+    ["get_log_settings", "get_trace_settings", "get_system_shared_memory_status", "get_model_repository_index"],
+)
 def test_nobody_controls_it_over_grpc(container: Container, call: str) -> None:
-    request = getattr(service_pb2, f"{call}Request")()
-    with grpc.insecure_channel(container.grpc_url) as channel, pytest.raises(grpc.RpcError, match="restricted"):
-        getattr(service_pb2_grpc.GRPCInferenceServiceStub(channel), call)(request, timeout=5)
+    with (
+        InferenceServerClient(container.grpc_url) as client,
+        pytest.raises(InferenceServerException, match="restricted"),
+    ):
+        getattr(client, call)(client_timeout=5)
 
 
 def test_a_model_that_stopped_answering_ends_the_container(container: Container) -> None:
