@@ -21,7 +21,6 @@ import psutil
 from server.process import free_ports
 from tests.docker.dockerfiles import FILES
 from tests.docker.replay import Built, ReplayError, build, find_python
-from tests.tritonserver import ROOT
 
 READY_S: Final = 90.0
 PREPARE_ONE: Final = """
@@ -120,7 +119,7 @@ def _stand_in(triton: Built, wheel: Built, folder: Path) -> Path:
         (packages / name).symlink_to(installed / name)
     program = programs / "tritonserver"
     program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={ROOT}:{packages} exec {triton.environment}/bin/python -m server.launcher "$@"\n'
+        f'#!/bin/sh\nPYTHONPATH={wheel.path("")}:{packages} exec {triton.environment}/bin/python -m server.launcher "$@"\n'
     )
     program.chmod(0o755)
     return programs
