@@ -9,6 +9,7 @@ not here: of its image, `preprocess` is served by the wheel's Triton with nothin
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -118,10 +119,11 @@ def _stand_in(triton: Built, wheel: Built, folder: Path) -> Path:
     for name in ("pytriton", "nvidia_pytriton.libs"):
         (packages / name).symlink_to(installed / name)
     program = programs / "tritonserver"
-    program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={wheel.path("")}:{packages} exec {triton.environment}/bin/python -m server.launcher "$@"\n'
-    )
+    variables = f"PYTHONPATH={wheel.path('')}:{packages} XDG_CACHE_HOME={folder}/cache"
+    program.write_text(f'#!/bin/sh\n{variables} exec {triton.environment}/bin/python -m server.launcher "$@"\n')
     program.chmod(0o755)
+    # Prepares what cannot be written later.
+    subprocess.run([program, "--version"], capture_output=True)
     return programs
 
 
