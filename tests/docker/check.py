@@ -9,7 +9,6 @@ not here: of its image, `preprocess` is served by the wheel's Triton with nothin
 import argparse
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -123,7 +122,7 @@ def _stand_in(triton: Built, wheel: Built, folder: Path) -> Path:
     program.write_text(f'#!/bin/sh\n{variables} exec {triton.environment}/bin/python -m server.launcher "$@"\n')
     program.chmod(0o755)
     # Prepares what cannot be written later.
-    subprocess.run([program, "--version"], capture_output=True)
+    triton.run([str(program), "--help"])
     return programs
 
 
