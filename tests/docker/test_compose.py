@@ -92,3 +92,11 @@ def test_the_front_reads_its_secrets_where_they_are() -> None:
 def test_configurations_are_mounted_to_be_read(target: str) -> None:
     mounts = [str(mount) for name in ("prometheus", "grafana") for mount in service(name)["volumes"]]
     assert any(target in mount and ("ro" in mount.split(":")[-1] or "'read_only': True" in mount) for mount in mounts)
+
+
+def test_prometheus_asks_both_tritons() -> None:
+    file = DOCKER / "prometheus" / "prometheus.yml"
+    if not file.exists():
+        pytest.skip("there is no docker/prometheus/prometheus.yml")
+    jobs = {job["job_name"]: job for job in yaml.safe_load(file.read_text())["scrape_configs"]}
+    assert jobs["triton"]["static_configs"] == [{"targets": [f"{name}:8002" for name in TRITONS]}]
