@@ -39,14 +39,18 @@ def front(triton: Server, certificates: trustme.CA, tmp_path_factory: pytest.Tem
         blob.write_to_path(folder / "tls.crt", append=True)
     (folder / "clients").write_text(f'"Bearer {TOKEN}" shop;\n')
     http, grpc = free_ports(2)
-    moved = {"/run/secrets": str(folder), "/tmp": str(folder), "0.0.0.0:8080": f"127.0.0.1:{http}"} | {
+    moved = {
+        "/run/secrets": str(folder),
+        "/tmp": str(folder),
+        "0.0.0.0:8080": f"127.0.0.1:{http}",
         "0.0.0.0:8081": f"127.0.0.1:{grpc}",
         "127.0.0.1:8000": triton.http_url,
         "127.0.0.1:8001": triton.grpc_url,
     }
-    variables = image("front").environment
-    for here, there in moved.items():
-        variables = {name: value.replace(here, there) for name, value in variables.items()}
+    places = re.compile("|".join(map(re.escape, moved)))
+    variables = {
+        name: places.sub(lambda found: moved[found[0]], value) for name, value in image("front").environment.items()
+    }
     (folder / "nginx.conf").write_text(filled(variables))
     nginx, *options = [word.replace("/tmp", str(folder)) for word in image("front").command]
     with subprocess.Popen([find_nginx() or nginx, *options], stderr=subprocess.DEVNULL) as process:
