@@ -44,8 +44,9 @@ def front(triton: Server, certificates: trustme.CA, tmp_path_factory: pytest.Tem
         "/tmp": str(folder),
         "0.0.0.0:8080": f"127.0.0.1:{http}",
         "0.0.0.0:8081": f"127.0.0.1:{grpc}",
-        "127.0.0.1:8000": triton.http_url,
-        "127.0.0.1:8001": triton.grpc_url,
+        # Two of them, written as compose.yaml does.
+        "127.0.0.1:8000": f"{triton.http_url}; server {triton.http_url}",
+        "127.0.0.1:8001": f"{triton.grpc_url}; server {triton.grpc_url}",
     }
     places = re.compile("|".join(map(re.escape, moved)))
     variables = {
