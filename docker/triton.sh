@@ -4,6 +4,11 @@
 set -eu
 closed=model-repository,shared-memory,logging,trace
 key=$(cat /proc/sys/kernel/random/uuid)
+# Served are the models that were published, and no others.
+for argument; do
+    repository=${argument#--model-repository=}
+    [ ! -f "$repository/SHA256SUMS" ] || (cd "$repository" && sha256sum --check --quiet SHA256SUMS)
+done
 # For health.sh: the process stays the same.
 echo $$ > "${TMPDIR:-/tmp}/triton.pid"
 exec tritonserver \

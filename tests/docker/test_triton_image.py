@@ -1,5 +1,6 @@
 """What NVIDIA's image runs, here on the wheel's Triton: the same scripts, the same flags."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -109,3 +110,17 @@ def test_a_model_that_stopped_answering_ends_the_container(container: Container)
         os.kill(pid, signal.SIGKILL)
     assert container.health() == 1
     container.process.wait(WAIT_S)
+
+
+@pytest.mark.parametrize(("served", "code"), [(b"as published", 0), (b"something else", 1)])
+def test_only_published_models_are_served(served: bytes, code: int, tmp_path: Path) -> None:
+    program = tmp_path / "tritonserver"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'as published').hexdigest()}  model.onnx\n")
+    (tmp_path / "model.onnx").write_bytes(served)
+    command = [str(ROOT / "docker" / "triton.sh"), "--exit-on-error=true", f"--model-repository={tmp_path}"]
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert done.returncode == code
+    assert ("model.onnx: FAILED" in done.stdout) is bool(code)
