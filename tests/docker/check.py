@@ -82,7 +82,7 @@ def _check_packages(server: int, environment: Path) -> None:
 
 
 def check_training(training: Built, folder: Path) -> None:
-    """It trains on a few drawn users."""
+    """It draws users, and the commands that train and publish load."""
     for command in (
         ["training.data.synthesize", "--out", str(folder / "data"), "--count", "200"],
         ["training.train", "--help"],
