@@ -7,6 +7,7 @@
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
+# make docker-check  the images' install steps in clean environments, then what they run; needs Python 3.12
 # make check   formatting, lint and types
 # make sbom    what is installed here, as CycloneDX: out/sbom.json
 # make audit   known vulnerabilities of what is pinned; needs a network, and says so where it has none
@@ -55,6 +56,9 @@ load: .venv/dev.stamp
 docs: .venv/dev.stamp
 	@cd client && NO_MKDOCS_2_WARNING=1 ../$(IN_VENV)/mkdocs build --quiet
 	@echo "Open out/docs/index.html"
+.PHONY: docker-check
+docker-check: .venv/dev.stamp
+	@$(IN_VENV)/python -m tests.docker.check
 
 check: .venv/dev.stamp
 	$(IN_VENV)/ruff format --check .

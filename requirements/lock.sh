@@ -9,6 +9,10 @@ compile pyproject.toml --extra serve --extra train --extra perf --extra dev --ou
 compile pyproject.toml --extra serve --constraints requirements/dev.txt --output-file requirements/serve.txt
 compile requirements/audit.in --output-file requirements/audit.txt
 compile requirements/compat.in --output-file requirements/compat.txt
+# What docker/ installs in its images.
+echo 'setuptools>=77' | compile - --constraints requirements/dev.txt --output-file requirements/build.txt
+compile pyproject.toml --extra container --constraints requirements/dev.txt --output-file requirements/container.txt
+compile pyproject.toml --extra serve --extra train --constraints requirements/dev.txt --output-file requirements/train.txt
 # What the peers run is of the same versions as here: they are compared.
 for peer in requirements/peers/*.in; do
     printf 'numpy\nonnxruntime\npillow\nregex\n' |

@@ -1,0 +1,22 @@
+# nginx before Triton: TLS, tokens, limits, and only the routes of inference.
+#
+#     docker build --file docker/front.Dockerfile --tag gender-front:0.1.0 .
+FROM nginx:1.28-bookworm
+COPY server/nginx.conf.template /etc/nginx/templates/
+# nginx' own entrypoint fills in the template from these, before a Triton in the same pod.
+ENV NGINX_ENVSUBST_OUTPUT_DIR=/tmp \
+    FOLDER=/tmp \
+    HTTP=127.0.0.1:8000 \
+    GRPC=127.0.0.1:8001 \
+    LISTEN_HTTP="0.0.0.0:8080 ssl" \
+    LISTEN_GRPC="0.0.0.0:8081 ssl" \
+    TLS="ssl_certificate /run/secrets/tls.crt; ssl_certificate_key /run/secrets/tls.key;" \
+    CLIENTS="include /run/secrets/clients;" \
+    IN_FLIGHT=16 \
+    BULK=8 \
+    RATE=200
+USER 101:101
+EXPOSE 8080 8081
+HEALTHCHECK --interval=10s --timeout=5s --retries=3 \
+    CMD ["curl", "--silent", "--fail", "--insecure", "--output", "/dev/null", "https://127.0.0.1:8080/v2/health/ready"]
+CMD ["nginx", "-c", "/tmp/nginx.conf", "-g", "daemon off;"]

@@ -1,0 +1,18 @@
+# Training, evaluation and conversion; what comes out is published into a model repository.
+#
+#     docker build --file docker/training.Dockerfile --tag gender-training:0.1.0 .
+FROM python:3.12-slim-bookworm
+WORKDIR /app
+COPY requirements/train.txt requirements/
+RUN pip install --no-cache-dir --require-hashes --requirement requirements/train.txt
+COPY conversion conversion
+COPY model_repository model_repository
+COPY training training
+
+# `genderprep` from where Triton has it. Keras and matplotlib keep files below a home.
+ENV PYTHONPATH=/app:/app/model_repository/preprocess/1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/tmp
+USER 1000:1000
+ENTRYPOINT ["python", "-m"]
+CMD ["training.train", "--help"]

@@ -1,0 +1,34 @@
+# NVIDIA's Triton with its C++ backend for ONNX, our model repository and what its Python model imports: what serves users.
+#
+#     docker build --file docker/triton.Dockerfile --tag gender-triton:0.1.0 .
+
+# The SDK as a wheel, so that what builds it stays out of the image.
+FROM python:3.12-slim-bookworm AS sdk
+WORKDIR /build
+COPY requirements/build.txt requirements/
+RUN pip install --no-cache-dir --require-hashes --requirement requirements/build.txt
+COPY client client
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir wheels ./client
+
+# Ubuntu 24.04 with Python 3.12.
+FROM nvcr.io/nvidia/tritonserver:26.07-py3
+WORKDIR /opt/gender
+COPY requirements/container.txt requirements/
+COPY --from=sdk /build/wheels wheels
+RUN python3 -m pip install --no-cache-dir --break-system-packages --require-hashes --requirement requirements/container.txt \
+    && python3 -m pip install --no-cache-dir --break-system-packages --no-deps wheels/*.whl
+COPY docker/triton.sh docker/health.sh /usr/local/bin/
+COPY model_repository /models
+
+# Why: server/launcher.py.
+ENV MALLOC_MMAP_THRESHOLD_=1073741824 \
+    MALLOC_TRIM_THRESHOLD_=1073741824 \
+    MALLOC_TOP_PAD_=16777216 \
+    PYTHONDONTWRITEBYTECODE=1
+# The user that NVIDIA's image has for this, by number: Kubernetes can tell from it that it is not root.
+USER 1000:1000
+EXPOSE 8000 8001 8002
+# Triton's own health stays green when a model cannot answer.
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 CMD ["genderclient", "health"]
+ENTRYPOINT ["triton.sh"]
+CMD ["--model-repository=/models"]

@@ -1,0 +1,126 @@
+"""What NVIDIA's image runs, here on the wheel's Triton: the same scripts, the same flags."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from server.process import free_ports
+from tests.docker.dockerfiles import image
+from tests.tritonserver import LAUNCHER, ROOT
+
+WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Container:
+    """A running entrypoint, and what is needed to look into it."""
+
+    process: subprocess.Popen[bytes]
+    http_url: str
+    grpc_url: str
+    variables: dict[str, str]
+
+    def health(self) -> int:
+        """What Docker would see."""
+        return subprocess.run([str(ROOT / "docker" / "health.sh")], env=self.variables, capture_output=True).returncode
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """The image's ENTRYPOINT and CMD, its `tritonserver` being the wheel's."""
+    folder = tmp_path_factory.mktemp("container")
+    program = folder / "tritonserver"
+    program.write_text(f'#!/bin/sh\ncd {ROOT} && exec {" ".join(LAUNCHER)} "$@"\n')
+    program.chmod(0o755)
+    http, grpc_, metrics = free_ports(3)
+    variables = {
+        **os.environ,
+        **image("triton").environment,
+        "PATH": os.pathsep.join((str(folder), str(Path(sys.executable).parent), os.environ["PATH"])),
+        "TMPDIR": str(folder),
+        "GENDERCLIENT_URL": f"grpc://127.0.0.1:{grpc_}",
+    }
+    entrypoint, *arguments = image("triton").command
+    command = [
+        str(ROOT / "docker" / entrypoint),
+        *(word.replace("=/models", f"={ROOT}/model_repository") for word in arguments),
+    ]
+    own = [f"--http-port={http}", f"--grpc-port={grpc_}", f"--metrics-port={metrics}", "--exit-timeout-secs=2"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([*command, *own], env=variables, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield Container(process, f"http://127.0.0.1:{http}", f"127.0.0.1:{grpc_}", variables)
+    finally:
+        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_not_yet_answering_is_unhealthy_and_ends_nothing(container: Container) -> None:
+    assert container.health() == 1
+    until(lambda: container.health() == 0)
+    assert container.process.poll() is None
+
+
+@pytest.mark.parametrize("path", ["logging", "trace/setting", "systemsharedmemory/status", "repository/index"])
+def test_nobody_controls_it_over_http(container: Container, path: str) -> None:
+    method = "POST" if path.startswith("repository") else "GET"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(urllib.request.Request(f"{container.http_url}/v2/{path}", method=method), timeout=5)
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["get_log_settings", "get_trace_settings", "get_system_shared_memory_status", "get_model_repository_index"],
+)
+def test_nobody_controls_it_over_grpc(container: Container, call: str) -> None:
+    with (
+        InferenceServerClient(container.grpc_url) as client,
+        pytest.raises(InferenceServerException, match="restricted"),
+    ):
+        getattr(client, call)(client_timeout=5)
+
+
+def test_a_model_that_stopped_answering_ends_the_container(container: Container) -> None:
+    until(lambda: container.health() == 0)
+    stubs = subprocess.run(
+        ["pgrep", "--session", str(container.process.pid), "--full", "preprocess"], capture_output=True
+    )
+    assert stubs.stdout
+    for pid in map(int, stubs.stdout.split()):
+        os.kill(pid, signal.SIGKILL)
+    assert container.health() == 1
+    container.process.wait(WAIT_S)
+
+
+@pytest.mark.parametrize(("served", "code"), [(b"as published", 0), (b"something else", 1)])
+def test_only_published_models_are_served(served: bytes, code: int, tmp_path: Path) -> None:
+    program = tmp_path / "tritonserver"
+    program.write_text("#!/bin/sh\nexit 0\n")
+    program.chmod(0o755)
+    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'as published').hexdigest()}  model.onnx\n")
+    (tmp_path / "model.onnx").write_bytes(served)
+    command = [str(ROOT / "docker" / "triton.sh"), "--exit-on-error=true", f"--model-repository={tmp_path}"]
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert done.returncode == code
+    assert ("model.onnx: FAILED" in done.stdout) is bool(code)
