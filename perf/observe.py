@@ -100,8 +100,10 @@ class Product:
         Raises:
             ProductError: it ended.
         """
-        with suppress(BrokenPipeError):  # ended already: it has no answer
-            print(json.dumps(asdict(phase)), file=self._process.stdin, flush=True)
+        assert self._process.stdin is not None
+        # Where it has ended already, nothing must be left in a buffer, which would be written at its end.
+        with suppress(BrokenPipeError):
+            os.write(self._process.stdin.fileno(), f"{json.dumps(asdict(phase))}\n".encode())
         return Counter(json.loads(self._answer()))
 
     def _answer(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from server.front import IN_FLIGHT
+from server.rules import IN_FLIGHT
 from tests.docker.dockerfiles import FILES, image
 from tests.docker.rendered import DOCKER, composed
 from tests.tritonserver import ROOT

@@ -11,8 +11,9 @@ import pytest
 import trustme
 
 from genderclient import Client, Tls
-from server.front import IN_FLIGHT, TEMPLATE, find_nginx
+from server.front import TEMPLATE, find_nginx
 from server.process import free_ports
+from server.rules import IN_FLIGHT
 from tests.docker.dockerfiles import copied, image
 from tests.tritonserver import ROOT, Server
 

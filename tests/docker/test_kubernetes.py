@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from server.first_run.__main__ import SERVE_PORTS
-from server.front import IN_FLIGHT
+from server.rules import IN_FLIGHT
 from tests.docker.dockerfiles import image
 from tests.docker.rendered import DOCKER, Manifest, kustomized, of_kind
 
