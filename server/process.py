@@ -106,7 +106,8 @@ def check_free(ports: Sequence[int]) -> None:
             raise StartError(f"port {port} on 127.0.0.1 is in use; stop what listens there", "") from exc
 
 
-def _port_flags(ports: Sequence[int]) -> list[str]:
+def port_flags(ports: Sequence[int]) -> list[str]:
+    """Those of Triton for the ports of HTTP, gRPC and metrics."""
     return [f"--{service}-port={port}" for service, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
 
 
@@ -115,7 +116,7 @@ def _start(
 ) -> Server:
     # Relative where it can be: a space in the path to this repository then does not reach Triton.
     repository = os.path.relpath(model_repository.resolve(), ROOT)
-    command = [*LAUNCHER, f"--model-repository={repository}", *_port_flags(ports), *args]
+    command = [*LAUNCHER, f"--model-repository={repository}", *port_flags(ports), *args]
     with log_file.open("wb") as log:
         process = spawn(command, log, environment, ROOT)
     http_url, grpc_url, metrics_url = (f"127.0.0.1:{port}" for port in ports)

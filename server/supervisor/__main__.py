@@ -9,7 +9,6 @@ import argparse
 import signal
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -17,10 +16,9 @@ from server.errors import LaunchError
 
 from .child import Command
 from .policy import DEFAULTS
-from .status import Status, serving
-from .watch import GaveUp, Reports, Supervisor
+from .status import STATUS_PORT, Status, serving
+from .watch import GaveUp, Reports, Supervisor, say
 
-STATUS_PORT: Final = 8003
 CANNOT_SERVE: Final = 2
 GAVE_UP: Final = 3
 
@@ -50,11 +48,6 @@ def main() -> None:
         sys.exit(GAVE_UP)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def say(action: str) -> None:
-    """One line for each thing that was done."""
-    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} supervisor: {action}", flush=True)
 
 
 def _end(number: int, _: FrameType | None) -> NoReturn:

@@ -55,8 +55,16 @@ class Control:
         for model in models if unload else ():
             self._ask("POST", f"/v2/repository/models/{model}/unload", timeout_s=LOAD_S)
         for model in models:
-            body = {} if unload else {"parameters": {"config": json.dumps(self._marked_config(model))}}
-            self._ask("POST", f"/v2/repository/models/{model}/load", body, LOAD_S)
+            self.load(model, None if unload else self._marked_config(model))
+
+    def load(self, model: str, config: Any = None) -> None:
+        """Load a model whose files have changed, or with another configuration; does nothing where all is the same.
+
+        Raises:
+            ControlError: Triton could not; what was loaded goes on.
+        """
+        body = {"parameters": {"config": json.dumps(config)}} if config else {}
+        self._ask("POST", f"/v2/repository/models/{model}/load", body, LOAD_S)
 
     def _marked_config(self, model: str) -> Any:
         """The running configuration with a mark: Triton loads beside the old one only what has changed."""

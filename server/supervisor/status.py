@@ -12,6 +12,7 @@ from server.errors import LaunchError
 
 from .policy import Canary, Verdict
 
+STATUS_PORT: Final = 8003
 HELP: Final = {
     "ready": ("gauge", "1 where every ensemble answered its last canary and no model lacks a stub."),
     "canary_ok": ("gauge", "1 where this ensemble answered its last canary."),

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import IO, Final, NoReturn
 
 from .canary import Canaries
@@ -29,6 +30,12 @@ class Reports:
 
     say: Callable[[str], None]
     well: Callable[[], None] = lambda: None
+
+
+def say(action: str) -> None:
+    """One line for each thing that was done, where there is still room to write it."""
+    with suppress(OSError):
+        print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} supervisor: {action}", flush=True)
 
 
 class Supervisor:
