@@ -69,7 +69,7 @@ def run(faults: Sequence[Fault], per_s: float, seed: int, before_s: float) -> li
     """Try one fault after the other, each on a replica of its own beside one that is never harmed.
 
     Raises:
-        ReplicaError: a replica was not ready, or not again.
+        ReplicaError: a replica was not ready.
     """
     users, drills = crowd(), []
     with tempfile.TemporaryDirectory() as name, replica(Path(name) / "calm") as calm:
@@ -99,8 +99,17 @@ def drill(fault: Fault, harmed: Replica, calm: Replica, load: Load) -> Found:
         with fault.harm(harmed):
             time.sleep(fault.lasts_s)
         since_s = time.monotonic() if fault.lasts_s else harmed_s
+        is_back = _comes_back(harmed, probe, since_s)
+    recovery_s = max(0.0, probe.last_failure_s - since_s) if is_back else BACK_S
+    return found(fault, tally, recovery_s, harmed.said()[1:])
+
+
+def _comes_back(harmed: Replica, probe: Probe, since_s: float) -> bool:
+    try:
         harmed.wait(lambda: probe.calm_s(since_s) >= CALM_S and harmed.is_ready(), "back", BACK_S)
-    return found(fault, tally, max(0.0, probe.last_failure_s - since_s), harmed.said()[1:])
+    except ReplicaError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .replica import Replica, ReplicaError
 STUB_GOAL_S: Final = 5.0
 SERVER_GOAL_S: Final = 15.0
 BACKBONES: Final = ("mobilenet", "densenet")
+JUMP_S: Final = 3600
 MEGABYTE: Final = 2**20
 
 Harm = Callable[[Replica], AbstractContextManager[None]]
@@ -126,7 +128,8 @@ def instance_slow(replica: Replica) -> Iterator[None]:
 def clock_jumped(replica: Replica) -> Iterator[None]:
     """The time of day is an hour ahead at once, and then as suddenly right again."""
     clock = replica.folder / "clock"
-    clock.write_text("+3600")
+    clock.write_text(f"+{JUMP_S}")
+    replica.wait(lambda: replica.control.last_inference_s() > time.time() + JUMP_S / 2, "at another time", 10)
     yield
     clock.write_text("+0")
 

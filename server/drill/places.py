@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from . import clocked
+from .clocked import LIBRARY
+
 DISK_MB: Final = 64
 SHARED_MEMORY_MB: Final = 256
 # $1 is the folder that becomes a small disk of its own; Triton's log goes there too.
@@ -21,9 +24,10 @@ class Impossible(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """What goes before the command of a replica, and into its environment."""
+    """What goes before the command of a replica and into its environment, and which supervisor it is."""
 
     prefix: tuple[str, ...] = ()
+    module: str = "server.supervisor"
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,8 +52,7 @@ def own_disks(folder: Path) -> Place:
     except subprocess.CalledProcessError as exc:
         reason = exc.stderr.strip().splitlines() or ["no reason given"]
         raise Impossible(f"no mounts of its own: {reason[-1]}") from exc
-    # Triton's log is to hit the end of the disk.
-    return Place((*prefix,), {})
+    return Place(prefix)
 
 
 def own_clock(folder: Path) -> Place:
@@ -64,10 +67,10 @@ def own_clock(folder: Path) -> Place:
     clock = folder / "clock"
     clock.write_text("+0")
     environment = {
-        "LD_PRELOAD": str(libraries[0]),
+        LIBRARY: str(libraries[0]),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_CACHE_DURATION": "1",
         # A clock that is set jumps; the monotonic one does not.
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    return Place((), environment)
+    return Place(module=clocked.__name__, environment=environment)

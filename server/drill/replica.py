@@ -55,7 +55,7 @@ class Replica:
     def start(self, *arguments: str) -> None:
         """Start the supervisor, which starts the server; `arguments` are of either."""
         command = [
-            *(*self.place.prefix, sys.executable, "-m", "server.supervisor", f"--status-port={self.ports[3]}"),
+            *(*self.place.prefix, sys.executable, "-m", self.place.module, f"--status-port={self.ports[3]}"),
             *(f"--model-repository={self.repository}", *port_flags(self.ports[:3]), *arguments),
         ]
         with (self.folder / "said").open("ab") as said:
@@ -67,7 +67,8 @@ class Replica:
 
     def said(self) -> list[str]:
         """What the supervisor has said so far, without the time."""
-        return [line.partition("supervisor: ")[2] for line in (self.folder / "said").read_text().splitlines()]
+        lines = (line.partition(" supervisor: ") for line in (self.folder / "said").read_text().splitlines())
+        return [action for _, mark, action in lines if mark]
 
     def is_ready(self) -> bool:
         """What the supervisor says of it."""

@@ -8,11 +8,13 @@ Exit code 2: these flags cannot be served; 3: given up; 130, 143: stopped by Ctr
 import argparse
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from types import FrameType
 from typing import Final, NoReturn
 
 from server.errors import LaunchError
+from server.process import LAUNCHER
 
 from .child import Command
 from .policy import DEFAULTS
@@ -23,7 +25,8 @@ CANNOT_SERVE: Final = 2
 GAVE_UP: Final = 3
 
 
-def main() -> None:
+def main(launcher: Sequence[str] = LAUNCHER) -> None:
+    """Supervise until told to stop; `launcher` is what becomes tritonserver."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
@@ -35,7 +38,7 @@ def main() -> None:
         signal.signal(number, _end)
     status = Status()
     try:
-        command = Command.of(arguments)
+        command = Command.of(arguments, launcher)
         limits = replace(DEFAULTS, restarts=args.restart_limit)
         with serving(status, args.status_address, args.status_port) as port:
             well = f"every ensemble answers; http://{args.status_address}:{port}/ready says so"

@@ -24,14 +24,15 @@ EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 class Command:
     """A complete command line of tritonserver, and what the supervisor has to know of it."""
 
+    launcher: tuple[str, ...]
     arguments: tuple[str, ...]
     repositories: tuple[str, ...]
     grpc_url: str
     control: Control
 
     @classmethod
-    def of(cls, arguments: Sequence[str]) -> "Command":
-        """Reads what a user wrote for tritonserver.
+    def of(cls, arguments: Sequence[str], launcher: Sequence[str] = LAUNCHER) -> "Command":
+        """Reads what a user wrote for tritonserver; `launcher` becomes it.
 
         Raises:
             LaunchError: with these flags the server cannot be watched or its models not be loaded anew.
@@ -46,7 +47,7 @@ class Command:
         repositories = flags.all("model-repository") + flags.all("model-store")
         http, grpc = _address(flags, "http", "8000"), _address(flags, "grpc", "8001")
         control = Control(http[0], http[1], _keys(flags.all("http-restricted-api")))
-        return cls(tuple(complete), tuple(repositories), f"{_host(grpc[0])}:{grpc[1]}", control)
+        return cls(tuple(launcher), tuple(complete), tuple(repositories), f"{_host(grpc[0])}:{grpc[1]}", control)
 
 
 def _address(flags: Flags, service: str, port: str) -> tuple[str, int]:
@@ -75,7 +76,7 @@ class Child:
         self._shared_memory = f"triton_{os.getpid()}_{os.urandom(4).hex()}_"
         shared = f"--backend-config=python,shm-region-prefix-name={self._shared_memory}"
         with signals_held():
-            self._process = spawn([*LAUNCHER, *command.arguments, shared], log, os.environ)
+            self._process = spawn([*command.launcher, *command.arguments, shared], log, os.environ)
             self._ended = False
 
     @property

@@ -27,11 +27,14 @@ class Control:
 
     def answered(self) -> dict[str, int]:
         """How many inferences each model has answered so far. Raises ControlError where there is no sign of life."""
-        stats = self._ask("GET", "/v2/models/stats")["model_stats"]
         found: dict[str, int] = {}
-        for each in stats:
+        for each in self._statistics():
             found[each["name"]] = found.get(each["name"], 0) + int(each.get("inference_count", 0))
         return found
+
+    def last_inference_s(self) -> float:
+        """When the last inference was, by the server's own clock, in seconds since 1970."""
+        return max(float(each.get("last_inference", 0)) for each in self._statistics()) / 1000
 
     def ready(self) -> set[Loaded]:
         """The versions of models that are ready, by Triton's account."""
@@ -65,6 +68,11 @@ class Control:
         """
         body = {"parameters": {"config": json.dumps(config)}} if config else {}
         self._ask("POST", f"/v2/repository/models/{model}/load", body, LOAD_S)
+
+    def _statistics(self) -> list[dict[str, Any]]:
+        """Of each version of each model."""
+        statistics: list[dict[str, Any]] = self._ask("GET", "/v2/models/stats")["model_stats"]
+        return statistics
 
     def _marked_config(self, model: str) -> Any:
         """The running configuration with a mark: Triton loads beside the old one only what has changed."""
