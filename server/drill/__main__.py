@@ -77,7 +77,7 @@ def run(faults: Sequence[Fault], per_s: float, seed: int, before_s: float) -> li
         load = Load(users, answers(f"grpc://{calm.grpc_url}", users), per_s, seed, before_s)
         for number, fault in enumerate(faults):
             try:
-                with replica(Path(name) / str(number), fault.place) as harmed:
+                with replica(Path(name) / str(number), place=fault.place) as harmed:
                     drills.append(drill(fault, harmed, calm, load))
             except Impossible as exc:
                 drills.append(Found(fault=fault.name, goal_s=fault.goal_s, not_run=str(exc)))

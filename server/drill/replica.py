@@ -126,7 +126,7 @@ class Replica:
 
 
 @contextmanager
-def replica(folder: Path, place: Callable[[Path], Place] = plain, *arguments: str) -> Iterator[Replica]:
+def replica(folder: Path, *arguments: str, place: Callable[[Path], Place] = plain) -> Iterator[Replica]:
     """A replica that was started, not yet ready; `arguments` are of the supervisor or of tritonserver.
 
     Raises:
