@@ -79,9 +79,10 @@ def model_corrupted(replica: Replica) -> Iterator[None]:
     try:
         replica.control.load(BACKBONES[0])
     except ControlError:
-        yield
+        """As it should be."""
     else:
         raise ReplicaError("Triton loaded a corrupt network")
+    yield
     file.write_bytes(good)
     replica.control.load(BACKBONES[0])
 
@@ -89,7 +90,7 @@ def model_corrupted(replica: Replica) -> Iterator[None]:
 @contextmanager
 def disk_full(replica: Replica) -> Iterator[None]:
     """No room for logs and temporary files; and a stub dies."""
-    with _filled(_inside(replica, replica.folder / "disk"), DISK_MB):
+    with filled(_inside(replica, replica.folder / "disk"), DISK_MB):
         replica.kill_stub(BACKBONES[0])
         yield
 
@@ -97,7 +98,7 @@ def disk_full(replica: Replica) -> Iterator[None]:
 @contextmanager
 def shared_memory_full(replica: Replica) -> Iterator[None]:
     """No room to pass tensors to a new stub; and an old one dies."""
-    with _filled(_inside(replica, Path("/dev/shm")), SHARED_MEMORY_MB):
+    with filled(_inside(replica, Path("/dev/shm")), SHARED_MEMORY_MB):
         replica.kill_stub(BACKBONES[0])
         yield
 
@@ -146,7 +147,7 @@ def _inside(replica: Replica, folder: Path) -> Path:
 
 
 @contextmanager
-def _filled(folder: Path, megabytes: int) -> Iterator[None]:
+def filled(folder: Path, megabytes: int) -> Iterator[None]:
     """No byte is free in the folder's disk, which has to be as small as it was made."""
     disk = os.statvfs(folder)
     if disk.f_blocks * disk.f_frsize > megabytes * MEGABYTE:
@@ -156,9 +157,11 @@ def _filled(folder: Path, megabytes: int) -> Iterator[None]:
         with suppress(OSError), file.open("wb", buffering=0) as out:
             while out.write(bytes(64 * 1024)):
                 pass
+        if os.statvfs(folder).f_bavail:
+            raise ReplicaError(f"{folder} could not be filled")
         yield
     finally:
-        file.unlink()
+        file.unlink(missing_ok=True)
 
 
 FAULTS: Final = (

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import Final, Self
 
 from genderclient import Client, GenderClientError, Prediction, Retry, Scored, User
 from server.first_run.answers import MODELS
@@ -142,7 +142,7 @@ class Probe:
         since_s = max(since_s, self.last_failure_s)
         return time.monotonic() - since_s if min(self._answered.values()) > since_s else 0.0
 
-    def __enter__(self) -> "Probe":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

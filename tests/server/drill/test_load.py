@@ -1,7 +1,7 @@
 """What is counted: a stream of users over a server that is a function."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from random import Random
 

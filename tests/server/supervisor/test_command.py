@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from server.supervisor.child import Command
 from server.supervisor.policy import Canary, Verdict
 from server.supervisor.repository import ensembles
 from server.supervisor.status import Status, serving
+from server.supervisor.watch import say
 from tests.tritonserver import ROOT
 
 REPOSITORY = ROOT / "model_repository"
@@ -137,3 +139,13 @@ def test_a_server_that_never_starts_is_not_tried_again() -> None:
     assert done.stdout.endswith(
         "giving up: tritonserver ended by itself with exit code 2, before it ever answered; its log says why\n"
     )
+
+
+def test_a_full_disk_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full").open("w")  # noqa: SIM115 - closing it fails too
+    monkeypatch.setattr(sys, "stdout", full)
+    say("this is lost")
+    with pytest.raises(OSError, match="No space left"):
+        full.flush()
+    with suppress(OSError):
+        full.close()

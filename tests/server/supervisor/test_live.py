@@ -16,11 +16,13 @@ from server.first_run.samples import drawn_samples
 from server.supervisor.__main__ import GAVE_UP
 
 AT_ONCE = 48
+# Nobody but the supervisor may unload models.
+CLOSED = "--http-restricted-api=model-repository:admin-key=secret"
 NOT_LET_IN = re.compile("failed to connect|refused|Server is stopping")
 
 
 def test_revived_replaced_and_given_up(tmp_path: Path) -> None:
-    with replica(tmp_path, "--restart-limit=1") as server:
+    with replica(tmp_path, "--restart-limit=1", CLOSED) as server:
         server.wait(server.is_ready, "ready")
         with the_same_server(server):
             server.kill_stub("mobilenet")
