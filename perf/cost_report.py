@@ -83,7 +83,7 @@ Instances of each model, 16 clients:
 |---|---|---|---|---|---|
 {_lines(_steady(found, "instances"))}
 
-Users scored one after the other, 16 at once, and the memory of all of Triton's processes then, MB:
+Users scored without a pause, 16 of them at once, and the memory of all of Triton's processes then, MB:
 
 | model | users | seconds | {" | ".join(parts(scored))} | together |
 |---|---|---|{"---|" * (len(parts(scored)) + 1)}

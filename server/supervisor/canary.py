@@ -47,15 +47,19 @@ class Canaries:
 
     def _ask(self, ensemble: str) -> Canary:
         started_s = time.monotonic()
-        verdict, suspect = Verdict.ANSWERED, None
         try:
             self._client.predict(avatar=_avatar(), nickname=NICKNAME, model=ensemble)
-        except (DeadlineExceeded, Unavailable):
-            verdict = Verdict.SILENT
+            verdict, suspect = Verdict.ANSWERED, None
         except GenderClientError as exc:
-            found = STUB_DIED.search(str(exc))
-            verdict, suspect = Verdict.BROKEN, found and found[1]
+            verdict, suspect = read_error(exc)
         return Canary(verdict, time.monotonic() - started_s, suspect)
+
+
+def read_error(error: GenderClientError) -> tuple[Verdict, str | None]:
+    """What an error of the SDK says of the server, and the model that it names."""
+    if died := STUB_DIED.search(str(error)):
+        return Verdict.BROKEN, died[1]
+    return (Verdict.SILENT if isinstance(error, DeadlineExceeded | Unavailable) else Verdict.BROKEN), None
 
 
 @cache

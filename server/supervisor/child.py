@@ -1,14 +1,16 @@
 """One tritonserver under supervision: where it listens, how it starts, and that nothing of it stays."""
 
 import os
+import secrets
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from server.doors import HEADER, KEY_VARIABLE
 from server.errors import LaunchError
 from server.flags import Flags, with_defaults
 from server.process import LAUNCHER, STOP_S, end, signals_held, spawn
@@ -27,6 +29,7 @@ class Command:
     launcher: tuple[str, ...]
     arguments: tuple[str, ...]
     repositories: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
     grpc_url: str
     control: Control
 
@@ -46,8 +49,16 @@ class Command:
                 raise LaunchError(f"--allow-{service}=false leaves nothing to ask; leave the flag out")
         repositories = flags.all("model-repository") + flags.all("model-store")
         http, grpc = _address(flags, "http", "8000"), _address(flags, "grpc", "8001")
-        control = Control(http[0], http[1], _keys(flags.all("http-restricted-api")))
-        return cls(tuple(launcher), tuple(complete), tuple(repositories), f"{_host(grpc[0])}:{grpc[1]}", control)
+        # Where the launcher locks model control, the supervisor has to have the key.
+        key = os.environ.get(KEY_VARIABLE) or secrets.token_hex(32)
+        return cls(
+            tuple(launcher),
+            tuple(complete),
+            tuple(repositories),
+            {**os.environ, KEY_VARIABLE: key},
+            f"{_host(grpc[0])}:{grpc[1]}",
+            Control(http[0], http[1], {HEADER: key, **_keys(flags.all("http-restricted-api"))}),
+        )
 
 
 def _address(flags: Flags, service: str, port: str) -> tuple[str, int]:
@@ -76,7 +87,7 @@ class Child:
         self._shared_memory = f"triton_{os.getpid()}_{os.urandom(4).hex()}_"
         shared = f"--backend-config=python,shm-region-prefix-name={self._shared_memory}"
         with signals_held():
-            self._process = spawn([*command.launcher, *command.arguments, shared], log, os.environ)
+            self._process = spawn([*command.launcher, *command.arguments, shared], log, command.environment)
             self._ended = False
 
     @property

@@ -96,7 +96,7 @@ def test_text_file_is_refused() -> None:
         ("no/such.jpg", r"cannot read the file 'no/such.jpg': .*No such file.*check the path"),
         (".", "cannot read the file"),
         ("nul\0.jpg", "cannot read the file"),
-        ("https://example.com/me.jpg", "got a web address; download it"),
+        ("https://example.com/me.jpg", "got a web address; fetch it with an AvatarFetcher"),
     ],
 )
 def test_unreadable_file(path: str, reason: str) -> None:

@@ -119,6 +119,25 @@ def test_health_of_what_cannot_answer(run: Run) -> None:
     }
 
 
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_models(run: Run, triton: Server, scheme: str) -> None:
+    url = f"{scheme}://{triton.grpc_url if scheme == 'grpc' else triton.http_url}"
+    (listed,) = json.loads(run("models", "--url", url, "--json").output).values()
+    assert {model["name"]: model["state"] for model in listed} == dict.fromkeys(
+        ("preprocess", "densenet", "mobilenet", "gender_densenet", "gender_mobilenet"), "READY"
+    )
+    assert re.search(r"^  gender_mobilenet 1 READY$", run("models", "--url", url).output, re.MULTILINE)
+
+
+def test_models_of_nobody(run: Run) -> None:
+    (port,) = free_ports(1)
+    for scheme in ("grpc", "http"):
+        result = run("models", "--url", f"{scheme}://127.0.0.1:{port}")
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert "is Triton running" in result.stderr
+    assert run("models", "--url", "nowhere").exit_code == 2
+
+
 def test_experiment(run: Run, tmp_path: Path) -> None:
     ids = [f"user-{number}" for number in range(200)]
     (tmp_path / "ids.txt").write_text("\n".join(ids))

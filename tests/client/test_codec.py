@@ -21,8 +21,8 @@ from genderprep import contract
 MODEL = "gender_mobilenet"
 
 
-def encode(nickname: str | None = None, avatar: bytes = b"", embedding: bool = False) -> InferenceRequest:
-    return _codec.encode(avatar=avatar, nickname=nickname, model=MODEL, timeout_s=1.0, embedding=embedding)
+def encode(nickname: str | None = None, avatar: bytes = b"") -> InferenceRequest:
+    return _codec.encode(avatar=avatar, nickname=nickname, model=MODEL, timeout_s=1.0, headers={})
 
 
 def response(**outputs: tuple[float, ...]) -> InferenceResponse:
@@ -50,21 +50,17 @@ def test_probability_and_weight_fields_follow_the_contracts_order() -> None:
     assert Weights.__match_args__ == contract.MODALITIES
 
 
-def test_encode_sends_utf8_and_asks_for_two_outputs() -> None:
+def test_encode_sends_utf8_and_asks_for_every_output() -> None:
     request = encode("X国强🌸", avatar=b"\x89PNG\0\0")
     assert [(tensor.name, tensor.value) for tensor in request.inputs] == [
         ("AVATAR", b"\x89PNG\0\0"),
         ("NICKNAME", "X国强🌸".encode()),
     ]
-    assert request.outputs == ("PROBABILITIES", "WEIGHTS")
+    assert request.outputs == ("PROBABILITIES", "WEIGHTS", "EMBEDDING")
 
 
 def test_encode_sends_nothing_as_empty_bytes() -> None:
     assert [tensor.value for tensor in encode().inputs] == [b"", b""]
-
-
-def test_encode_asks_for_the_embedding_only_when_told() -> None:
-    assert encode(embedding=True).outputs == ("PROBABILITIES", "WEIGHTS", "EMBEDDING")
 
 
 def test_a_request_never_shows_the_user() -> None:

@@ -1,5 +1,7 @@
 """Servers that are not there, are slow, or are no Triton: over real sockets."""
 
+import asyncio
+import gzip
 import socket
 import threading
 import time
@@ -8,7 +10,18 @@ from contextlib import contextmanager
 
 import pytest
 
-from genderclient import Client, DeadlineExceeded, GenderClientError, ProtocolError, ServerError, Unavailable
+from genderclient import (
+    AccessDenied,
+    AsyncClient,
+    Client,
+    DeadlineExceeded,
+    GenderClientError,
+    InvalidAvatar,
+    Overloaded,
+    ProtocolError,
+    ServerError,
+    Unavailable,
+)
 
 
 @contextmanager
@@ -52,8 +65,12 @@ def drip(connection: socket.socket) -> None:
         time.sleep(0.05)
 
 
-def http(code: int, body: bytes) -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (code, len(body), body)
+def http(code: int, body: bytes, more: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n%b\r\n%b" % (code, len(body), more, body)
+
+
+def gzipped(body: bytes) -> bytes:
+    return http(200, gzip.compress(body), b"Content-Encoding: gzip\r\n")
 
 
 @pytest.fixture
@@ -93,6 +110,13 @@ def test_the_deadline_is_end_to_end(scheme: str, talk: Callable[[socket.socket],
         (http(404, b"<html>"), ProtocolError, "HTTP 404 without an explanation"),
         (http(503, b"<html>"), Unavailable, "HTTP 503 without an explanation"),
         (http(500, b'{"error":"stub died"}'), ServerError, "stub died"),
+        (http(401, b"<html>"), AccessDenied, "HTTP 401 without an explanation; check the token"),
+        (http(403, b'{"error":"not this model"}'), AccessDenied, "not this model; check the token"),
+        (http(413, b"<html>"), InvalidAvatar, "send a smaller picture"),
+        (http(429, b"<html>"), Overloaded, "ask later, or fewer at once"),
+        (http(200, b" " * 2**25), ProtocolError, "the answer has over 16777216 bytes"),
+        (gzipped(b" " * 2**25), ProtocolError, "the answer has over 16777216 bytes"),
+        (gzipped(b"{}")[:-4] + b"....", ProtocolError, "not compressed as it says"),
         (
             http(
                 200,
@@ -110,6 +134,16 @@ def test_what_is_no_answer(reply: bytes, error: type[GenderClientError], says_wh
         pytest.raises(error, match=says_why),
     ):
         client.predict(nickname="小美")
+
+
+@pytest.mark.parametrize("reply", [http(200, b" " * 2**25), gzipped(b" " * 2**25)])
+def test_tasks_read_no_endless_answer_either(reply: bytes) -> None:
+    async def ask(port: int) -> None:
+        async with AsyncClient(f"http://127.0.0.1:{port}") as client:
+            await client.predict(nickname="小美")
+
+    with server(says(reply)) as port, pytest.raises(ProtocolError, match="the answer has over 16777216 bytes"):
+        asyncio.run(ask(port))
 
 
 def test_a_connection_the_server_closed_is_not_used_again() -> None:

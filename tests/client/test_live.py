@@ -20,6 +20,7 @@ from genderclient import (
     ModelNotFound,
     ProtocolError,
     ServerError,
+    User,
     Weights,
 )
 from tests.tritonserver import running_triton
@@ -144,6 +145,26 @@ def test_threads_leave_no_file_descriptor(urls: dict[str, str]) -> None:
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(client.predict).result()
         assert open_files() == before
+
+
+def test_20_000_calls_leave_nothing_behind(urls: dict[str, str]) -> None:
+    def resources() -> tuple[int, int, int]:
+        """Descriptors, threads, KiB of memory."""
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return len(list(Path("/proc/self/fd").iterdir())), int(status["Threads"]), int(status["VmRSS"].split()[0])
+
+    def ask(client: Client, times: int) -> None:
+        users = (User(nickname="小美") for _ in range(times))
+        assert all(scored.prediction for scored in client.predict_many(users, concurrency=8))
+
+    for url in urls.values():
+        with Client(url) as client:
+            ask(client, 1000)
+            before = resources()
+            ask(client, 9000)
+            descriptors, threads, memory_kib = (now - then for now, then in zip(resources(), before, strict=True))
+        assert max(descriptors, threads) <= 2
+        assert memory_kib < 8 * 1024
 
 
 def test_predict_asks_the_server_of_the_environment_and_leaves_quietly(urls: dict[str, str]) -> None:

@@ -38,11 +38,23 @@ def test_who_fails_is_left_alone_longer_each_time() -> None:
     assert 0 in {replicas.pick() for _ in range(2)}  # it is back after one second again
 
 
-@pytest.mark.parametrize("status", [Status.INVALID_ARGUMENT, Status.OVERLOADED, Status.DEADLINE_EXCEEDED])
+@pytest.mark.parametrize("status", [Status.INVALID_ARGUMENT, Status.OVERLOADED])
 def test_who_says_no_is_well(status: Status) -> None:
     replicas = Replicas(2)
     replicas.report(0, status)
     assert {replicas.pick() for _ in range(2)} == {0, 1}
+
+
+def test_who_hangs_is_left_alone_after_the_third_time() -> None:
+    replicas = Replicas(2, now=Clock())
+    for _ in range(2):
+        replicas.report(0, Status.DEADLINE_EXCEEDED)
+    assert {replicas.pick() for _ in range(2)} == {0, 1}
+    replicas.report(0, None)
+    for _ in range(3):
+        assert 0 in {replicas.pick() for _ in range(2)}
+        replicas.report(0, Status.DEADLINE_EXCEEDED)
+    assert {replicas.pick() for _ in range(2)} == {1}
 
 
 def test_when_all_failed_the_first_to_come_back_is_asked() -> None:

@@ -10,6 +10,7 @@ from genderclient._async_client import AsyncClient
 from genderclient._client import Client
 from genderclient._default import predict
 from genderclient._exceptions import (
+    AccessDenied,
     DeadlineExceeded,
     GenderClientError,
     InvalidAvatar,
@@ -21,9 +22,12 @@ from genderclient._exceptions import (
     ServerError,
     Unavailable,
 )
-from genderclient._experiment import Experiment, Exposure
+from genderclient._experiment import Experiment, Exposure, Shadow
+from genderclient._fetch import AvatarFetcher
+from genderclient._hedge import Hedge
 from genderclient._many import Scored, User
 from genderclient._models import Gender, Prediction, Probabilities, Weights
+from genderclient._options import ConnectionOptions
 from genderclient._retry import Retry
 from genderclient._transports.base import (
     AsyncTransport,
@@ -38,11 +42,14 @@ from genderclient._transports.base import (
 from genderclient._transports.fake import AsyncFakeTransport, FakeTransport
 
 __all__ = [
+    "AccessDenied",
     "AsyncClient",
     "AsyncFakeTransport",
     "AsyncTransport",
+    "AvatarFetcher",
     "BytesTensor",
     "Client",
+    "ConnectionOptions",
     "DeadlineExceeded",
     "Experiment",
     "Exposure",
@@ -50,6 +57,7 @@ __all__ = [
     "FloatTensor",
     "Gender",
     "GenderClientError",
+    "Hedge",
     "InferenceRequest",
     "InferenceResponse",
     "InvalidAvatar",
@@ -63,6 +71,7 @@ __all__ = [
     "Retry",
     "Scored",
     "ServerError",
+    "Shadow",
     "Status",
     "Tls",
     "Transport",

@@ -31,6 +31,15 @@ class Tls:
         if (self.certificate_file is None) != (self.key_file is None):
             raise ValueError("certificate_file, key_file: got one of them; a certificate of one's own needs both")
 
+    def context(self) -> Any:
+        """An `ssl.SSLContext` that trusts and shows what the files say."""
+        import ssl
+
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.certificate_file is not None:
+            context.load_cert_chain(self.certificate_file, self.key_file)
+        return context
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -73,11 +82,4 @@ class Access:
 
     def ssl_context(self, url: ServerUrl) -> Any:
         """An `ssl.SSLContext`, None for a server in the clear."""
-        if not url.secure:
-            return None
-        import ssl
-
-        context = ssl.create_default_context(cafile=self.tls.ca_file)
-        if self.tls.certificate_file is not None:
-            context.load_cert_chain(self.tls.certificate_file, self.tls.key_file)
-        return context
+        return self.tls.context() if url.secure else None

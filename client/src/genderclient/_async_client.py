@@ -5,13 +5,16 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from genderclient._base_client import BaseClient
+from genderclient._background import BackgroundTasks
+from genderclient._base_client import BaseClient, Call
 from genderclient._exceptions import GenderClientError
+from genderclient._flight import TaskFlight
 from genderclient._many import Scored, User, checked_concurrency, predict_in_tasks
 from genderclient._models import Prediction
-from genderclient._retry import Answer, Outcome, Send, Steps
+from genderclient._retry import Answer, Outcome, Send, Sleep, Steps, Wait
+from genderclient._telemetry import observed
 from genderclient._transports import open_async_transport
-from genderclient._transports.base import AsyncTransport, InferenceRequest, InferenceResponse, TransportError
+from genderclient._transports.base import AsyncTransport, InferenceRequest, InferenceResponse, Status, TransportError
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar
@@ -37,10 +40,20 @@ class AsyncClient(BaseClient[AsyncTransport]):
 
         An avatar that is a path is read by the event loop's own thread: pass bytes where files are slow.
         """
-        call = self._begin(
-            avatar=avatar, nickname=nickname, model=model, user_id=user_id, timeout_s=timeout_s, embedding=embedding
-        )
-        return self._end(call, await self._follow(call.steps))
+        with observed() as observation:
+            call = self._begin(
+                observation,
+                avatar=avatar,
+                nickname=nickname,
+                model=model,
+                user_id=user_id,
+                timeout_s=timeout_s,
+                embedding=embedding,
+            )
+            prediction = self._end(call, await self._follow(call.steps))
+        for request in self._others(call):
+            self._background.submit(self._ask_other(call, prediction, request))
+        return prediction
 
     def predict_many(
         self,
@@ -69,6 +82,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
     async def close(self) -> None:
         """Closes the connections; a closed client cannot be used again."""
         self._closed = True
+        await self._background.close()
         for transport in self._transports:
             await transport.close()
 
@@ -80,18 +94,34 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> None:
         await self.close()
 
+    def _set_up(self) -> None:
+        self._background = BackgroundTasks()
+
+    async def _ask_other(self, call: Call, served: Prediction, request: InferenceRequest) -> None:
+        try:
+            other = self._read(call, await self._follow(self._once(request)), request.model)
+        except GenderClientError as error:
+            self._tell(call, served, request.model, error=error)
+        else:
+            self._tell(call, served, request.model, other=other)
+
     async def _follow(self, steps: Steps) -> Answer:
+        flight = TaskFlight(self._send)
         outcome: Outcome = None
         try:
             while True:
-                step = steps.send(outcome)
-                if isinstance(step, Send):
-                    outcome = await self._send(step.request)
-                else:
-                    await asyncio.sleep(step.seconds)
+                match steps.send(outcome):
+                    case Send(request, patience_s):
+                        outcome = await flight.send(request, patience_s)
+                    case Wait():
+                        outcome = await flight.wait(None)
+                    case Sleep(seconds):
+                        await asyncio.sleep(seconds)
         except StopIteration as end:
             answer: Answer = end.value
             return answer
+        finally:
+            await flight.cancel()
 
     async def _send(self, request: InferenceRequest) -> InferenceResponse | TransportError:
         transports = self._opened(open_async_transport)
@@ -101,5 +131,9 @@ class AsyncClient(BaseClient[AsyncTransport]):
         except TransportError as failure:
             self._replicas.report(index, failure.status)
             return failure
+        except asyncio.CancelledError:
+            # Nobody waits for it any more: as slow as that is too slow.
+            self._replicas.report(index, Status.DEADLINE_EXCEEDED)
+            raise
         self._replicas.report(index, None)
         return response

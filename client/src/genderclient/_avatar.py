@@ -71,7 +71,7 @@ def _file(path: str | os.PathLike[str]) -> bytes:
             return _stream(stream)
     except (OSError, ValueError) as exc:
         if isinstance(path, str) and path.startswith(("http://", "https://")):
-            raise InvalidAvatar("avatar: got a web address; download it and pass the bytes") from exc
+            raise InvalidAvatar("avatar: got a web address; fetch it with an AvatarFetcher and pass the bytes") from exc
         raise InvalidAvatar(f"avatar: cannot read the file {os.fspath(path)!r}: {exc}; check the path") from exc
 
 

@@ -2,14 +2,19 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from genderclient._base_client import BaseClient, checked_timeout
+from genderclient._background import BackgroundThreads
+from genderclient._base_client import BaseClient, Call, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
+from genderclient._flight import ThreadFlight
 from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
 from genderclient._models import Prediction
-from genderclient._retry import Answer, Outcome, Send, Steps
+from genderclient._retry import Answer, Outcome, Send, Sleep, Steps, Wait
+from genderclient._telemetry import observed
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Transport, TransportError
 
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from genderclient._avatar import Avatar
 
 POLL_S: Final = 0.2
+MAX_HEDGED: Final = 1024
 
 
 class Client(BaseClient[Transport]):
@@ -25,8 +31,9 @@ class Client(BaseClient[Transport]):
     `url` is `grpc://host:port` or `http://host:port`, or several of them, which are asked in turn; by default the
     environment's `GENDERCLIENT_URL`, else `grpc://127.0.0.1:8001`. `timeout_s` is how long one prediction may take in
     all, in seconds. A prediction whose probability is under `unknown_below` says `unknown`. Where nobody was there, or
-    was too busy, `retry` says how often to ask again. `experiment` chooses the model by user. `grpcs://` and `https://`
-    encrypt, `tls` says whom to trust, and `token` goes with every request. `transport` replaces the network, for tests.
+    was too busy, `retry` says how often to ask again; where the answer is late, `hedge` asks another server too.
+    `experiment` chooses the model by user. `grpcs://` and `https://` encrypt, `tls` says whom to trust, `token` goes
+    with every request, and `options` are for every connection. `transport` replaces the network, for tests.
     """
 
     def predict(
@@ -48,10 +55,20 @@ class Client(BaseClient[Transport]):
 
         Raises TypeError or ValueError for arguments that cannot be, and a GenderClientError for everything else.
         """
-        call = self._begin(
-            avatar=avatar, nickname=nickname, model=model, user_id=user_id, timeout_s=timeout_s, embedding=embedding
-        )
-        return self._end(call, self._follow(call.steps))
+        with observed() as observation:
+            call = self._begin(
+                observation,
+                avatar=avatar,
+                nickname=nickname,
+                model=model,
+                user_id=user_id,
+                timeout_s=timeout_s,
+                embedding=embedding,
+            )
+            prediction = self._end(call, self._follow(call.steps))
+        for request in self._others(call):
+            self._background.submit(partial(self._ask_other, call, prediction, request))
+        return prediction
 
     def predict_many(
         self, users: Iterable[User], *, concurrency: int = 16, ordered: bool = True, model: str | None = None
@@ -93,8 +110,10 @@ class Client(BaseClient[Transport]):
         """Closes the connections; a closed client cannot be used again."""
         with self._lock:
             self._closed = True
-            for transport in self._transports:
-                transport.close()
+        self._background.close()
+        self._hedges.shutdown(wait=False, cancel_futures=True)
+        for transport in self._transports:
+            transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -104,15 +123,31 @@ class Client(BaseClient[Transport]):
     ) -> None:
         self.close()
 
+    def _set_up(self) -> None:
+        self._background = BackgroundThreads()
+        # As many as ever are needed: each request under way that is hedged waits in one.
+        self._hedges = ThreadPoolExecutor(MAX_HEDGED, thread_name_prefix="genderclient-hedge")
+
+    def _ask_other(self, call: Call, served: Prediction, request: InferenceRequest) -> None:
+        try:
+            other = self._read(call, self._follow(self._once(request)), request.model)
+        except GenderClientError as error:
+            self._tell(call, served, request.model, error=error)
+        else:
+            self._tell(call, served, request.model, other=other)
+
     def _follow(self, steps: Steps) -> Answer:
+        flight = ThreadFlight(self._send, self._hedges)
         outcome: Outcome = None
         try:
             while True:
-                step = steps.send(outcome)
-                if isinstance(step, Send):
-                    outcome = self._send(step.request)
-                else:
-                    time.sleep(step.seconds)
+                match steps.send(outcome):
+                    case Send(request, patience_s):
+                        outcome = flight.send(request, patience_s)
+                    case Wait():
+                        outcome = flight.wait(None)
+                    case Sleep(seconds):
+                        time.sleep(seconds)
         except StopIteration as end:
             answer: Answer = end.value
             return answer

@@ -5,6 +5,7 @@
 
 import math
 import uuid
+from collections.abc import Mapping
 from typing import Final
 
 from genderclient._exceptions import InvalidNickname, ProtocolError
@@ -18,19 +19,30 @@ PROBABILITIES: Final = "PROBABILITIES"
 WEIGHTS: Final = "WEIGHTS"
 EMBEDDING: Final = "EMBEDDING"
 
+# Always all of them: Triton's cache answers whoever comes later with those that the first one asked for.
+OUTPUTS: Final = (PROBABILITIES, WEIGHTS, EMBEDDING)
+
 LABELS: Final = ("male", "female")
 MODALITIES: Final = ("avatar", "nickname")
 EMBEDDING_SIZE: Final = 256
 
 
-def encode(*, avatar: bytes, nickname: str | None, model: str, timeout_s: float, embedding: bool) -> InferenceRequest:
+def encode(
+    *,
+    avatar: bytes,
+    nickname: str | None,
+    model: str,
+    timeout_s: float,
+    headers: Mapping[str, str],
+) -> InferenceRequest:
     """The request for one user; an empty tensor stands for what is missing."""
     return InferenceRequest(
         model=model,
         inputs=(BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_nickname(nickname))),
-        outputs=(PROBABILITIES, WEIGHTS, EMBEDDING) if embedding else (PROBABILITIES, WEIGHTS),
+        outputs=OUTPUTS,
         timeout_s=timeout_s,
         request_id=uuid.uuid4().hex,
+        headers=headers,
     )
 
 

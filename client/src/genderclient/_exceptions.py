@@ -8,6 +8,7 @@ GenderClientError
 ├── Unavailable             also a ConnectionError
 │   └── Overloaded          the server is there, and takes no more now
 ├── ModelNotFound
+├── AccessDenied            also a PermissionError
 ├── ServerError             the model failed
 └── ProtocolError           the server does not speak this client's contract
 
@@ -64,6 +65,10 @@ class ModelNotFound(GenderClientError):
     """The server has no such model."""
 
 
+class AccessDenied(GenderClientError, PermissionError):
+    """The server does not let this client in, or not to this model."""
+
+
 class ServerError(GenderClientError):
     """The server failed while it worked on the request."""
 
@@ -95,6 +100,10 @@ def _explained(status: Status, reason: str, timeout_s: float) -> tuple[type[Gend
             return Overloaded, f"{reason}; ask later, or fewer at once"
         case Status.NOT_FOUND:
             return ModelNotFound, f"{reason}; check the name and the server's model repository"
+        case Status.DENIED:
+            return AccessDenied, f"{reason}; check the token, and what it is good for"
+        case Status.TOO_LARGE:
+            return InvalidAvatar, f"{reason}; send a smaller picture"
         case Status.GARBLED:
             return ProtocolError, f"{reason}; is this address a Triton server?"
         case Status.FAILED:

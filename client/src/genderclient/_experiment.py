@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final
 
+from genderclient._exceptions import GenderClientError
+from genderclient._models import Prediction
+
 _HASH_BITS: Final = 64
 
 
@@ -18,6 +21,20 @@ class Exposure:
     arm: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What another arm says to a request that the user's own arm answered: a pair, as paired statistics need it.
+
+    `served` is what the caller got; `other` the answer of `model`, or `error` why there is none.
+    """
+
+    exposure: Exposure
+    served: Prediction
+    model: str
+    other: Prediction | None = None
+    error: GenderClientError | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Experiment:
     """Splits users over models by their ids, the same in every process and for ever.
@@ -26,6 +43,8 @@ class Experiment:
     users move into that arm only, and when it shrinks, out of it only: weighted rendezvous hashing (Schindelhauer and
     Schomaker, "Weighted Distributed Hash Tables", 2005). A share `holdout` of all users is in no arm and gets the
     client's own model. `overrides` names the arm of single users. `on_exposure` is told who was answered by which arm.
+    With `on_shadow` every other arm is asked as well, once, after the caller has his answer: servers then work for all
+    arms. What a client cannot keep up with is dropped, and what is unanswered when it is closed.
 
     Raises ValueError for weights, shares or arms that cannot be.
     """
@@ -37,6 +56,7 @@ class Experiment:
     holdout: float = 0.0
     overrides: Mapping[str, str] = field(default_factory=dict)
     on_exposure: Callable[[Exposure], None] | None = None
+    on_shadow: Callable[[Shadow], None] | None = None
 
     def __post_init__(self) -> None:
         if not self.name:

@@ -1,5 +1,6 @@
 """When to send a request again: written once, without I/O, for the client and its async twin."""
 
+import logging
 import random
 import threading
 import time
@@ -8,7 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from genderclient._exceptions import error_for
+from genderclient._hedge import HedgeBudget
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+
+_LOG: Final = logging.getLogger("genderclient")
 
 # Whoever was refused, or lost the connection, has no answer; asking the same of a model twice harms nobody.
 RETRYABLE: Final = (Status.UNAVAILABLE, Status.OVERLOADED)
@@ -64,9 +68,15 @@ class RetryBudget:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send this, and come back with the response or the error."""
+    """Send this, and come back with the response or the error, or with nothing when patience ends before."""
 
     request: InferenceRequest
+    patience_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Come back with what becomes of the requests under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ class Sleep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A response, the seconds from the first sending to it, and how often its request was sent."""
+    """A response, the seconds from the first sending to it, and how often its request was sent until then."""
 
     response: InferenceResponse
     latency_s: float
@@ -87,13 +97,14 @@ class Answer:
 
 
 Outcome = InferenceResponse | TransportError | None
-Steps = Generator[Send | Sleep, Outcome, Answer]
+Steps = Generator[Send | Wait | Sleep, Outcome, Answer]
 
 
 def steps(
     request: InferenceRequest,
     retry: Retry,
     budget: RetryBudget,
+    hedging: HedgeBudget | None = None,
     *,
     now: Callable[[], float] = time.monotonic,
     share: Callable[[], float] = random.random,
@@ -102,21 +113,44 @@ def steps(
 
     Raises a GenderClientError when there will be none.
     """
-    started_s, attempt, left_s = now(), 1, request.timeout_s
+    started_s, sent = now(), 0
     deadline_s = started_s + request.timeout_s
-    while True:
-        outcome = yield Send(replace(request, timeout_s=left_s))
+    for failures in range(1, retry.attempts + 1):
+        outcome, times = yield from _sent(request, deadline_s, hedging, now)
+        sent += times
         if isinstance(outcome, InferenceResponse):
             budget.answered()
             latency_s = now() - started_s
-            return Answer(response=outcome, latency_s=latency_s, attempts=attempt, request_id=request.request_id)
-        assert isinstance(outcome, TransportError)
-        wait_s = retry.backoff_s(attempt, share())
-        may_retry = outcome.status in RETRYABLE and budget.failed() and attempt < retry.attempts
-        if not may_retry or now() + wait_s >= deadline_s:
-            raise error_for(outcome, request, attempts=attempt) from outcome
-        yield Sleep(wait_s)
+            return Answer(response=outcome, latency_s=latency_s, attempts=sent, request_id=request.request_id)
+        _LOG.debug("%s, request %s, sent %d times: %s", request.model, request.request_id, sent, outcome.status.name)
+        wait_s = retry.backoff_s(failures, share())
+        may_retry = outcome.status in RETRYABLE and budget.failed() and failures < retry.attempts
+        if may_retry and now() + wait_s < deadline_s:
+            yield Sleep(wait_s)
+            if now() < deadline_s:
+                continue
+        raise error_for(outcome, request, attempts=sent) from outcome
+    raise AssertionError("the last attempt answers or raises")
+
+
+def _sent(
+    request: InferenceRequest, deadline_s: float, hedging: HedgeBudget | None, now: Callable[[], float]
+) -> Generator[Send | Wait, Outcome, tuple[InferenceResponse | TransportError, int]]:
+    """What came of sending it, and how often it was: twice where the answer is late and the budget allows it."""
+    times = 1
+    if hedging:
+        hedging.begun()
+    outcome = yield Send(_due(request, deadline_s - now()), hedging.after_s if hedging else None)
+    if outcome is None:
         left_s = deadline_s - now()
-        if left_s <= 0:
-            raise error_for(outcome, request, attempts=attempt) from outcome
-        attempt += 1
+        if hedging and left_s > 0 and hedging.take():
+            times = 2
+            outcome = yield Send(_due(request, left_s))
+        else:
+            outcome = yield Wait()
+    assert outcome is not None
+    return outcome, times
+
+
+def _due(request: InferenceRequest, left_s: float) -> InferenceRequest:
+    return replace(request, timeout_s=left_s)

@@ -41,10 +41,20 @@ def test_a_server_for_everybody_is_asked_on_loopback() -> None:
     assert "--load-model=*" not in command.arguments
 
 
-def test_it_opens_what_is_closed_to_others_and_shows_nobody_how() -> None:
-    command = Command.of(["--http-restricted-api=model-repository,shared-memory:admin-key=secret"])
-    assert command.control.headers == {"admin-key": "secret"}
+def test_it_opens_what_is_closed_to_others_and_shows_nobody_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRITON_ADMIN_KEY", "secret")
+    command = Command.of(["--http-address=0.0.0.0", "--http-restricted-api=statistics,trace:other=hidden"])
+    assert command.control.headers == {"admin-key": "secret", "other": "hidden"}
+    assert command.environment["TRITON_ADMIN_KEY"] == "secret"
     assert "secret" not in repr(command.control)
+
+
+def test_it_makes_a_key_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRITON_ADMIN_KEY", raising=False)
+    command = Command.of([])
+    key = command.environment["TRITON_ADMIN_KEY"]
+    assert len(key) == 64
+    assert command.control.headers == {"admin-key": key}
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from genderclient._access import Access, Tls
 from genderclient._cli import options
 from genderclient._cli.options import CaFile, Json, Model, Timeout, Token, UnknownBelow, Url, fail
+from genderclient._config import server_urls
 from genderclient._exceptions import GenderClientError
 from genderclient._experiment import Experiment
 from genderclient._retry import Retry
@@ -123,6 +125,34 @@ def health(
             typer.echo(f"{model}: {f'ok, {said} ms' if isinstance(said, float) else said}")
     if not all(isinstance(said, float) for said in found.values()):
         raise typer.Exit(1)
+
+
+@app.command()
+def models(
+    url: Url = None,
+    timeout_s: Timeout = options.TIMEOUT_S,
+    token: Token = None,
+    ca_file: CaFile = None,
+    as_json: Json = False,
+) -> None:
+    """List what the server's model repository holds; one behind a front may not tell.
+
+    A server is asked for each URL.
+    """
+    from genderclient._cli import repository
+
+    with options.mistakes():
+        tls = Tls(ca_file=ca_file) if ca_file else None
+        urls = server_urls(url)
+        found = {str(each): repository.models(each, Access.to([each], tls, token), timeout_s) for each in urls}
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for server, listed in found.items():
+        typer.echo(server)
+        for model in listed:
+            reason = f" ({model['reason']})" if model["reason"] else ""
+            typer.echo(f"  {model['name']} {model['version'] or '-'} {model['state'] or 'not loaded'}{reason}")
 
 
 @app.command()

@@ -38,9 +38,10 @@ def client(
     token: str | None = None,
     ca_file: Path | None = None,
 ) -> Iterator[Client]:
-    """A client; what it raises ends the command in one line: exit code 2 for a mistake, 1 for the world's faults."""
-    try:
-        with Client(
+    """A client; what it raises ends the command as `mistakes` says."""
+    with (
+        mistakes(),
+        Client(
             url,
             model=model,
             timeout_s=timeout_s,
@@ -48,8 +49,16 @@ def client(
             retry=retry or Retry(),
             token=token,
             tls=Tls(ca_file=ca_file) if ca_file else None,
-        ) as opened:
-            yield opened
+        ) as opened,
+    ):
+        yield opened
+
+
+@contextmanager
+def mistakes() -> Iterator[None]:
+    """What is raised ends the command in one line: exit code 2 for a mistake, 1 for the world's faults."""
+    try:
+        yield
     except GenderClientError as exc:
         raise fail(str(exc), 1) from exc
     except (TypeError, ValueError) as exc:

@@ -1,8 +1,9 @@
 """What travels between client and server, and the one method a transport has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,17 @@ class FloatTensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceRequest:
-    """One inference: inputs, the outputs wanted, the seconds it may take from end to end, its name in logs."""
+    """One inference: inputs, the outputs wanted, the seconds it may take from end to end, its name in logs.
+
+    `headers` travel beside it, with lower-case names: the context of a trace, say.
+    """
 
     model: str
     inputs: tuple[BytesTensor, ...]
     outputs: tuple[str, ...]
     timeout_s: float
     request_id: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Status(Enum):
     UNAVAILABLE = auto()
     OVERLOADED = auto()
     NOT_FOUND = auto()
+    DENIED = auto()
+    TOO_LARGE = auto()
     GARBLED = auto()
     FAILED = auto()
 
@@ -63,10 +70,28 @@ class TransportError(Exception):
         self.message = message
 
 
-def refused_status(message: str) -> Status:
-    """Tells a server that takes no more now from one that is not there: both say 503 or UNAVAILABLE."""
-    crowded = any(words in message for words in ("overloaded", "maximum queue size", "Request timeout expired"))
-    return Status.OVERLOADED if crowded else Status.UNAVAILABLE
+# What Triton, and nginx before it, say with a code that means more than one thing.
+_CROWDED: Final = ("overloaded", "maximum queue size", "Request timeout expired")
+_LOCKED: Final = ("This protocol is restricted",)
+_DEAD: Final = ("Stub process", "stub process")
+_LARGE: Final = ("larger than max", "too large")
+
+
+def refined(status: Status, message: str) -> Status:
+    """The status that the server's words tell from others of the same code.
+
+    Who takes no more now and who is not there both say 503 or UNAVAILABLE; a model whose process died says 500 or
+    INTERNAL, as one that failed at its work does.
+    """
+    for coarse, words, fine in (
+        (Status.UNAVAILABLE, _CROWDED, Status.OVERLOADED),
+        (Status.UNAVAILABLE, _LOCKED, Status.DENIED),
+        (Status.FAILED, _DEAD, Status.UNAVAILABLE),
+        (Status.OVERLOADED, _LARGE, Status.TOO_LARGE),
+    ):
+        if status is coarse and any(each in message for each in words):
+            return fine
+    return status
 
 
 class Transport(Protocol):

@@ -7,8 +7,9 @@ from tritonclient.utils import InferenceServerException
 
 from genderclient._access import Access
 from genderclient._config import ServerUrl
+from genderclient._options import ConnectionOptions
 from genderclient._transports import _tensors
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refused_status
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refined
 
 _STATUSES: Final = {
     "StatusCode.INVALID_ARGUMENT": Status.INVALID_ARGUMENT,
@@ -16,24 +17,36 @@ _STATUSES: Final = {
     "StatusCode.UNAVAILABLE": Status.UNAVAILABLE,
     "StatusCode.NOT_FOUND": Status.NOT_FOUND,
     "StatusCode.UNIMPLEMENTED": Status.GARBLED,
+    "StatusCode.UNAUTHENTICATED": Status.DENIED,
+    "StatusCode.PERMISSION_DENIED": Status.DENIED,
+    "StatusCode.RESOURCE_EXHAUSTED": Status.OVERLOADED,
 }
 
-# These replace all of tritonclient's own. Reconnecting stays quick, so that a server which was restarted is found
-# within two seconds instead of two minutes; and a proxy for the web has no business in between.
-CHANNEL: Final = [
-    ("grpc.max_send_message_length", 2**31 - 1),
-    ("grpc.max_receive_message_length", 2**31 - 1),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2000),
-    ("grpc.enable_http_proxy", 0),
-]
+
+def channel(options: ConnectionOptions) -> list[tuple[str, int]]:
+    """What a channel is told; it replaces all of tritonclient's own."""
+    keepalive = [
+        ("grpc.keepalive_time_ms", round(1000 * (options.keepalive_s or 0))),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    return [
+        *(keepalive if options.keepalive_s else ()),
+        ("grpc.max_send_message_length", options.max_message_bytes),
+        ("grpc.max_receive_message_length", options.max_message_bytes),
+        # A server which was restarted is found within two seconds instead of two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2000),
+        # A proxy for the web has no business in between.
+        ("grpc.enable_http_proxy", 0),
+    ]
 
 
 def failure(exc: InferenceServerException) -> TransportError:
     """Why there is no response, from what tritonclient raised."""
     message = str(exc.message())
     status = _STATUSES.get(exc.status(), Status.FAILED)
-    return TransportError(refused_status(message) if status is Status.UNAVAILABLE else status, message)
+    return TransportError(refined(status, message), message)
 
 
 def response(result: Any) -> InferenceResponse:
@@ -46,9 +59,12 @@ def response(result: Any) -> InferenceResponse:
 class GrpcTransport:
     """One channel, shared by all threads."""
 
-    def __init__(self, url: ServerUrl, access: Access) -> None:
+    def __init__(self, url: ServerUrl, access: Access, options: ConnectionOptions) -> None:
         self._headers = access.headers
-        self._client = protocol.InferenceServerClient(url.address, channel_args=CHANNEL, **access.grpc_options(url))
+        self._compression = options.compression
+        self._client = protocol.InferenceServerClient(
+            url.address, channel_args=channel(options), **access.grpc_options(url)
+        )
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
         tensors = _tensors.arguments(request, protocol)
@@ -57,7 +73,8 @@ class GrpcTransport:
                 request.model,
                 request_id=request.request_id,
                 client_timeout=request.timeout_s,
-                headers=self._headers,
+                headers={**self._headers, **request.headers},
+                compression_algorithm=self._compression,
                 **tensors,
             )
         except InferenceServerException as exc:

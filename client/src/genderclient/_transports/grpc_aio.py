@@ -6,17 +6,19 @@ from tritonclient.utils import InferenceServerException
 
 from genderclient._access import Access
 from genderclient._config import ServerUrl
+from genderclient._options import ConnectionOptions
 from genderclient._transports import _tensors
 from genderclient._transports.base import InferenceRequest, InferenceResponse
-from genderclient._transports.grpc import CHANNEL, failure, response
+from genderclient._transports.grpc import channel, failure, response
 
 
 class AsyncGrpcTransport:
     """One channel, shared by all tasks; cancelling a task cancels its request on the server."""
 
-    def __init__(self, url: ServerUrl, access: Access) -> None:
+    def __init__(self, url: ServerUrl, access: Access, options: ConnectionOptions) -> None:
         self._headers = access.headers
-        self._client = aio.InferenceServerClient(url.address, channel_args=CHANNEL, **access.grpc_options(url))
+        self._compression = options.compression
+        self._client = aio.InferenceServerClient(url.address, channel_args=channel(options), **access.grpc_options(url))
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
         tensors = _tensors.arguments(request, protocol)
@@ -25,7 +27,8 @@ class AsyncGrpcTransport:
                 request.model,
                 request_id=request.request_id,
                 client_timeout=request.timeout_s,
-                headers=self._headers,
+                headers={**self._headers, **request.headers},
+                compression_algorithm=self._compression,
                 **tensors,
             )
         except InferenceServerException as exc:

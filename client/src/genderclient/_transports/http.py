@@ -4,9 +4,13 @@ tritonclient frames the messages. Its HTTP client itself is not used: it may ser
 descriptors behind for each thread that had one, and times single reads instead of the whole request.
 """
 
+import gzip
 import http.client
 import json
 import threading
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,14 +19,19 @@ from tritonclient.utils import InferenceServerException
 
 from genderclient._access import Access
 from genderclient._config import ServerUrl
+from genderclient._options import ConnectionOptions
 from genderclient._transports import _tensors
 from genderclient._transports._connection import Connection, Deadline, Reply
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refused_status
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refined
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 _STATUSES: Final = {
     400: Status.INVALID_ARGUMENT,
+    401: Status.DENIED,
+    403: Status.DENIED,
     404: Status.NOT_FOUND,
+    413: Status.TOO_LARGE,
+    415: Status.GARBLED,
     429: Status.OVERLOADED,
     502: Status.UNAVAILABLE,
     503: Status.UNAVAILABLE,
@@ -33,8 +42,9 @@ _STATUSES: Final = {
 class HttpTransport:
     """Kept-alive connections, as many as there are requests at the same time."""
 
-    def __init__(self, url: ServerUrl, access: Access) -> None:
+    def __init__(self, url: ServerUrl, access: Access, options: ConnectionOptions) -> None:
         self._url = url
+        self._options = options
         self._headers = access.headers
         self._ssl = access.ssl_context(url)
         self._idle: list[Connection] = []
@@ -42,7 +52,7 @@ class HttpTransport:
         self._lock = threading.Lock()
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return response(self._send(request))
+        return response(self.post(*message(request, self._options), request.timeout_s), self._options)
 
     def close(self) -> None:
         with self._lock:
@@ -50,22 +60,21 @@ class HttpTransport:
             while self._idle:
                 self._idle.pop().close()
 
-    def _send(self, request: InferenceRequest) -> Reply:
+    def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Reply:
+        """What the server answers, whatever it is. Raises TransportError where nothing comes in time."""
         try:
-            return self._post(request)
+            return self._post(path, headers, body, Deadline.after(timeout_s))
         except TimeoutError as exc:
             raise TransportError(Status.DEADLINE_EXCEEDED, f"{self._url}: {exc}") from exc
         except (OSError, http.client.IncompleteRead) as exc:
             raise TransportError(Status.UNAVAILABLE, f"{self._url}: {exc}") from exc
         except http.client.HTTPException as exc:
-            raise TransportError(Status.GARBLED, f"{self._url}: no HTTP answer: {type(exc).__name__}") from exc
+            raise TransportError(Status.GARBLED, f"{self._url}: no HTTP answer: {exc or type(exc).__name__}") from exc
 
-    def _post(self, request: InferenceRequest) -> Reply:
-        deadline = Deadline.after(request.timeout_s)
-        path, headers, body = message(request)
+    def _post(self, path: str, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> Reply:
         connection = self._take()
         try:
-            reply = connection.post(path, body, {**headers, **self._headers}, deadline)
+            reply = connection.ask("POST", path, deadline, body=body, headers={**headers, **self._headers})
         except BaseException:
             connection.close()
             raise
@@ -79,7 +88,14 @@ class HttpTransport:
                 if connection.is_reusable():
                     return connection
                 connection.close()
-        return Connection(self._url.host, self._url.port, self._ssl)
+        options = self._options
+        return Connection(
+            self._url.host,
+            self._url.port,
+            self._ssl,
+            max_bytes=options.max_message_bytes,
+            keepalive_s=options.keepalive_s,
+        )
 
     def _give_back(self, connection: Connection) -> None:
         with self._lock:
@@ -89,17 +105,24 @@ class HttpTransport:
                 self._idle.append(connection)
 
 
-def message(request: InferenceRequest) -> tuple[str, dict[str, str], bytes]:
-    """Path, headers and body of the POST."""
+def message(request: InferenceRequest, options: ConnectionOptions) -> tuple[str, dict[str, str], bytes]:
+    """Path, headers and body of the POST. Raises TransportError for a body over the limit."""
     tensors = _tensors.arguments(request, protocol)
     body, header_length = protocol.InferenceServerClient.generate_request_body(request_id=request.request_id, **tensors)
-    return f"/v2/models/{quote(request.model, safe='')}/infer", {HEADER_LENGTH: str(header_length)}, body
+    headers = {HEADER_LENGTH: str(header_length), **request.headers}
+    if options.compression:
+        body = gzip.compress(body) if options.compression == "gzip" else zlib.compress(body)
+        headers |= {"Content-Encoding": options.compression, "Accept-Encoding": options.compression}
+    if len(body) > options.max_message_bytes:
+        raise TransportError(Status.TOO_LARGE, f"the request is larger than max_message_bytes: {len(body)}")
+    return f"/v2/models/{quote(request.model, safe='')}/infer", headers, body
 
 
-def response(reply: Reply) -> InferenceResponse:
+def response(reply: Reply, options: ConnectionOptions) -> InferenceResponse:
     """The response in what the server sent. Raises TransportError where it is none."""
+    reply = _decompressed(reply, options.max_message_bytes)
     if reply.code != 200:
-        raise _failure(reply)
+        raise failed(reply)
     try:
         result = protocol.InferenceServerClient.parse_response_body(
             reply.body, header_length=reply.headers.get(HEADER_LENGTH)
@@ -112,12 +135,27 @@ def response(reply: Reply) -> InferenceResponse:
     return _tensors.response(result, model=model, version=version, names=names)
 
 
-def _failure(reply: Reply) -> TransportError:
+def _decompressed(reply: Reply, max_bytes: int) -> Reply:
+    if reply.headers.get("Content-Encoding", "identity") == "identity":
+        return reply
+    try:
+        # Reads both formats; a few bytes can stand for gigabytes.
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        body = stream.decompress(reply.body, max_bytes)
+    except zlib.error as exc:
+        raise TransportError(Status.GARBLED, "the answer is not compressed as it says") from exc
+    if not stream.eof:
+        raise TransportError(Status.GARBLED, f"the answer has over {max_bytes} bytes, or is cut off")
+    return replace(reply, body=body)
+
+
+def failed(reply: Reply) -> TransportError:
+    """Why there is no response, from an answer whose code is not 200."""
     status = _STATUSES.get(reply.code, Status.FAILED)
     try:
         explained = str(json.loads(reply.body)["error"])
     except (KeyError, TypeError, ValueError):
         # Triton explains its own errors; a proxy's "503" still means what it says, but its "404" is about no model.
-        known = status in (Status.UNAVAILABLE, Status.OVERLOADED, Status.FAILED)
-        return TransportError(status if known else Status.GARBLED, f"HTTP {reply.code} without an explanation")
-    return TransportError(refused_status(explained) if status is Status.UNAVAILABLE else status, explained)
+        ours = status in (Status.INVALID_ARGUMENT, Status.NOT_FOUND)
+        return TransportError(Status.GARBLED if ours else status, f"HTTP {reply.code} without an explanation")
+    return TransportError(refined(status, explained), explained)

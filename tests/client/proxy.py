@@ -1,0 +1,86 @@
+"""A real TCP proxy before a server, which harms what passes through it."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+Harm = Callable[[bytes, socket.socket], bytes]
+
+
+@dataclass
+class Proxy:
+    """`harm`, which may change, gets what the server sends and the client's socket; it returns what is passed on."""
+
+    harm: Harm
+    port: int = 0
+    connections: int = 0
+    _sockets: list[socket.socket] = field(default_factory=list)
+
+    def pass_on(self, data: bytes, client: socket.socket) -> bytes:
+        return self.harm(data, client)
+
+
+def nothing(data: bytes, client: socket.socket) -> bytes:
+    return data
+
+
+def delay(seconds: float) -> Harm:
+    def harm(data: bytes, client: socket.socket) -> bytes:
+        time.sleep(seconds)
+        return data
+
+    return harm
+
+
+def swallow(data: bytes, client: socket.socket) -> bytes:
+    """As a firewall that forgot the connection: neither answer nor end."""
+    return b""
+
+
+def garbage(data: bytes, client: socket.socket) -> bytes:
+    return b"\x00\xff garbage \r\n\r\n" * 20
+
+
+def cut(data: bytes, client: socket.socket) -> bytes:
+    """Half of it, and then the connection is gone."""
+    client.sendall(data[: len(data) // 2])
+    raise OSError("cut")
+
+
+@contextmanager
+def proxy(address: str, harm: Harm = nothing) -> Iterator[Proxy]:
+    """Stands before the server at `address`, `host:port`."""
+    host, port = address.rsplit(":", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        found = Proxy(harm, listener.getsockname()[1])
+        threading.Thread(target=_accept, args=(listener, (host, int(port)), found), daemon=True).start()
+        try:
+            yield found
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            for each in found._sockets:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+
+def _accept(listener: socket.socket, server: tuple[str, int], proxy: Proxy) -> None:
+    with suppress(OSError):
+        while True:
+            outside, _ = listener.accept()
+            inside = socket.create_connection(server)
+            proxy._sockets += [outside, inside]
+            threading.Thread(target=_pump, args=(outside, inside, nothing), daemon=True).start()
+            threading.Thread(target=_pump, args=(inside, outside, proxy.pass_on), daemon=True).start()
+            proxy.connections += 1
+
+
+def _pump(source: socket.socket, sink: socket.socket, harm: Harm) -> None:
+    with suppress(OSError):
+        while data := source.recv(2**16):
+            sink.sendall(harm(data, sink))
+    for each in (source, sink):
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)

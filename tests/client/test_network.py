@@ -1,0 +1,155 @@
+"""Both protocols through a network that is slow, breaks, lies and falls silent."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from genderclient import (
+    AsyncClient,
+    Client,
+    ConnectionOptions,
+    DeadlineExceeded,
+    GenderClientError,
+    Hedge,
+    ProtocolError,
+    Retry,
+    Unavailable,
+)
+from tests.client.proxy import cut, delay, garbage, nothing, proxy, swallow
+from tests.client.test_live import IO, add_model
+from tests.pictures import encode, noise
+from tests.tritonserver import Server, running_triton
+
+LARGE = encode(noise(1200), "PNG")
+
+
+@pytest.fixture(params=["grpc", "http"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def address(scheme: str, triton: Server) -> str:
+    return triton.grpc_url if scheme == "grpc" else triton.http_url
+
+
+def test_a_slow_network_answers_late_or_never(scheme: str, address: str) -> None:
+    with proxy(address, delay(0.1)) as slow, Client(f"{scheme}://127.0.0.1:{slow.port}") as client:
+        assert client.predict(nickname="小美").gender == "female"
+        started_s = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            client.predict(nickname="小美", timeout_s=0.05)
+        assert time.monotonic() - started_s < 1
+
+
+def test_a_lost_connection_is_made_again(scheme: str, address: str) -> None:
+    with proxy(address, cut) as broken, Client(f"{scheme}://127.0.0.1:{broken.port}") as client:
+        with pytest.raises(Unavailable) as caught:
+            client.predict(nickname="小美")
+        assert caught.value.attempts == 3
+        broken.harm = nothing
+        client.wait_until_ready(timeout_s=20)
+
+
+def test_a_connection_lost_midway_costs_one_attempt(address: str, scheme: str) -> None:
+    with proxy(address) as broken, Client(f"{scheme}://127.0.0.1:{broken.port}") as client:
+        assert client.predict(nickname="小美", avatar=LARGE).attempts == 1
+
+        def once(data: bytes, sink: socket.socket) -> bytes:
+            broken.harm = nothing
+            return cut(data, sink)
+
+        broken.harm = once
+        assert client.predict(nickname="小美", avatar=LARGE).attempts == 2
+        assert broken.connections == 2
+
+
+def test_silence_ends_with_the_deadline_and_a_new_connection_is_well(address: str, scheme: str) -> None:
+    with proxy(address, swallow) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.port}"
+        with Client(url) as client, pytest.raises(DeadlineExceeded, match=r"no answer within 0\.3 s"):
+            client.predict(nickname="小美", timeout_s=0.3)
+        silent.harm = nothing
+        with Client(url) as client:
+            assert client.predict(nickname="小美").gender == "female"
+
+
+def test_hedging_answers_where_one_server_is_silent(address: str, scheme: str) -> None:
+    with proxy(address, swallow) as silent:
+        urls = [f"{scheme}://127.0.0.1:{silent.port}", f"{scheme}://{address}"]
+        with Client(urls, hedge=Hedge(after_s=0.2, max_share=1)) as client:
+            said = [client.predict(nickname="小美", timeout_s=1) for _ in range(20)]
+        assert {prediction.gender for prediction in said} == {"female"}
+        # In the end the silent one is left alone.
+        assert (said[0].attempts, said[-1].attempts) == (2, 1)
+
+
+def test_garbage_is_no_answer(address: str, scheme: str) -> None:
+    with proxy(address, garbage) as lying:
+        url = f"{scheme}://127.0.0.1:{lying.port}"
+        with Client(url, retry=Retry(attempts=1)) as client, pytest.raises((ProtocolError, Unavailable)):
+            client.predict(nickname="小美", timeout_s=2)
+
+
+def test_a_server_that_reads_slowly_is_waited_for(address: str, scheme: str) -> None:
+    with proxy(address) as between, Client(f"{scheme}://127.0.0.1:{between.port}") as client:
+        assert client.predict(avatar=LARGE, nickname="小美").attempts == 1
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Triton that lets itself be asked every half second whether it is there, also while nobody calls."""
+    repository = tmp_path_factory.mktemp("models")
+    add_model(repository, "gender_mobilenet", IO)
+    flags = ("--grpc-keepalive-permit-without-calls=true", "--grpc-http2-min-recv-ping-interval-without-data=500")
+    with running_triton(repository, *flags) as server:
+        yield server
+
+
+def connections_after_silence(server: Server, keepalive_s: float | None) -> int:
+    """How many connections two calls took, with six seconds of silence in between."""
+    with proxy(server.grpc_url) as counted:
+        options = ConnectionOptions(keepalive_s=keepalive_s)
+        with Client(f"grpc://127.0.0.1:{counted.port}", options=options) as client:
+            client.predict(nickname="小美")
+            time.sleep(6)
+            client.predict(nickname="小美")
+        return counted.connections
+
+
+def test_triton_hangs_up_on_who_asks_too_often(triton: Server, patient: Server) -> None:
+    with ThreadPoolExecutor() as pool:
+        often = pool.submit(connections_after_silence, triton, 1)
+        allowed = pool.submit(connections_after_silence, patient, 1)
+        never = pool.submit(connections_after_silence, triton, None)
+    assert (often.result() > 1, allowed.result(), never.result()) == (True, 1, 1)
+
+
+def test_threads_and_tasks_share_a_client_in_bad_weather(address: str, scheme: str) -> None:
+    """Every call ends as the docs say, and in time."""
+
+    def sync(client: Client, number: int) -> str:
+        try:
+            return client.predict(nickname="小美", timeout_s=10).gender
+        except GenderClientError as error:
+            return type(error).__name__
+
+    async def tasks(url: str) -> list[str]:
+        async def one() -> str:
+            try:
+                return (await client.predict(nickname="小美", timeout_s=10)).gender
+            except GenderClientError as error:
+                return type(error).__name__
+
+        async with AsyncClient(url) as client:
+            return await asyncio.gather(*(one() for _ in range(200)))
+
+    with proxy(address, delay(0.01)) as slow:
+        url = f"{scheme}://127.0.0.1:{slow.port},{scheme}://{address}"
+        with Client(url) as client, ThreadPoolExecutor(32) as pool:
+            assert set(pool.map(lambda number: sync(client, number), range(200))) == {"female"}
+        assert set(asyncio.run(tasks(url))) == {"female"}

@@ -1,0 +1,25 @@
+"""What a server says, and what is meant by it."""
+
+import pytest
+
+from genderclient import Status
+from genderclient._transports.base import refined
+
+
+@pytest.mark.parametrize(
+    ("coarse", "message", "fine"),
+    [
+        (Status.UNAVAILABLE, "failed to connect", Status.UNAVAILABLE),
+        (Status.UNAVAILABLE, "overloaded: 16 requests are being answered", Status.OVERLOADED),
+        (Status.UNAVAILABLE, "Exceeds maximum queue size", Status.OVERLOADED),
+        (Status.UNAVAILABLE, "This protocol is restricted, expecting header 'admin-key'", Status.DENIED),
+        (Status.FAILED, "Stub process 'preprocess_0_0' is not healthy", Status.UNAVAILABLE),
+        (Status.FAILED, "in ensemble, the model broke", Status.FAILED),
+        (Status.OVERLOADED, "overloaded: 50 requests a second are yours", Status.OVERLOADED),
+        (Status.OVERLOADED, "CLIENT: Sent message larger than max (2000 vs. 1000)", Status.TOO_LARGE),
+        (Status.OVERLOADED, "too large: a request has at most 12 MiB", Status.TOO_LARGE),
+        (Status.INVALID_ARGUMENT, "overloaded", Status.INVALID_ARGUMENT),
+    ],
+)
+def test_words_tell_what_the_code_does_not(coarse: Status, message: str, fine: Status) -> None:
+    assert refined(coarse, message) is fine

@@ -1,0 +1,105 @@
+"""OpenTelemetry: what it is told of a prediction, and what never."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from genderclient import Client, FakeTransport, InvalidAvatar, ServerError, Status
+from tests.client.fakes import Recorder, failing
+
+NICKNAME = "planted-nickname"
+
+
+@pytest.fixture(scope="module")
+def exporter() -> InMemorySpanExporter:
+    """The process' own: OpenTelemetry takes a provider once."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return exporter
+
+
+@pytest.fixture(scope="module")
+def reader() -> InMemoryMetricReader:
+    reader = InMemoryMetricReader()
+    metrics.set_meter_provider(MeterProvider([reader]))
+    return reader
+
+
+@pytest.fixture
+def spans(exporter: InMemorySpanExporter) -> Iterator[InMemorySpanExporter]:
+    exporter.clear()
+    yield exporter
+
+
+def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
+    data = reader.get_metrics_data()
+    assert data
+    (resource,) = data.resource_metrics
+    scopes = [scope for scope in resource.scope_metrics if scope.scope.name == "genderclient"]
+    return {metric.name: list(metric.data.data_points) for scope in scopes for metric in scope.metrics}
+
+
+def test_a_prediction_is_a_span_whose_context_travels(spans: InMemorySpanExporter) -> None:
+    recorder = Recorder()
+    with Client(transport=FakeTransport(recorder)) as client:
+        client.predict(nickname=NICKNAME)
+    (span,) = spans.get_finished_spans()
+    (request,) = recorder.requests
+    assert span.context
+    assert request.headers["traceparent"].startswith(f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-")
+    assert dict(span.attributes or {}) == {
+        "model": "gender_mobilenet",
+        "version": "1",
+        "attempts": 1,
+        "request_id": request.request_id,
+    }
+
+
+def test_a_failure_is_told_by_its_type_alone(spans: InMemorySpanExporter) -> None:
+    with Client(transport=failing(Status.FAILED, NICKNAME)) as client:
+        with pytest.raises(ServerError):
+            client.predict(nickname=NICKNAME)
+        with pytest.raises(InvalidAvatar):
+            client.predict(avatar=f"/nowhere/{NICKNAME}")
+    failed, unread = spans.get_finished_spans()
+    assert [span.attributes and span.attributes["error.type"] for span in (failed, unread)] == [
+        "ServerError",
+        "InvalidAvatar",
+    ]
+    assert not failed.status.is_ok
+    assert NICKNAME not in failed.to_json() + unread.to_json()
+
+
+def test_metrics_count_what_was_guessed(reader: InMemoryMetricReader, spans: InMemorySpanExporter) -> None:
+    with Client(transport=FakeTransport(Recorder())) as client:
+        client.predict(nickname=NICKNAME)
+    found = points(reader)
+    predicted = next(point for point in found["genderclient.predictions"] if point.attributes["model"])
+    assert dict(predicted.attributes) == {"model": "gender_mobilenet", "version": "1", "gender": "male", "arm": ""}
+    for name, value in (("genderclient.probability", 0.25), ("genderclient.weight.avatar", 0.5)):
+        (point,) = found[name]
+        assert (point.min, point.max, point.attributes["model"]) == (value, value, "gender_mobilenet")
+    assert sum(point.count for point in found["genderclient.duration"]) >= 1
+    assert NICKNAME not in json.dumps(str(found))
+
+
+def test_it_works_without_opentelemetry() -> None:
+    script = (
+        "import sys; sys.modules['opentelemetry'] = None\n"
+        "from genderclient import Client, FakeTransport\n"
+        "from tests.client.fakes import answer\n"
+        "print(Client(transport=FakeTransport(answer)).predict(nickname='小美').gender)"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout == "male\n"
