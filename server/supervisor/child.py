@@ -18,6 +18,12 @@ from server.process import LAUNCHER, STOP_S, end, signals_held, spawn
 from .control import Control
 from .stubs import living_stubs
 
+DEFAULTS: Final = {
+    "model-control-mode": "explicit",
+    "load-model": "*",
+    # Told to end, Triton waits so long not only for requests in flight, but also for whoever keeps a connection open.
+    "exit-timeout-secs": "5",
+}
 SHARED_MEMORY: Final = Path("/dev/shm")
 EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -40,7 +46,7 @@ class Command:
         Raises:
             LaunchError: with these flags the server cannot be watched or its models not be loaded anew.
         """
-        complete = with_defaults(list(arguments), {"model-control-mode": "explicit", "load-model": "*"})
+        complete = with_defaults(list(arguments), DEFAULTS)
         flags = Flags(complete)
         if (mode := flags.last("model-control-mode", "")) != "explicit":
             raise LaunchError(f"--model-control-mode={mode} lets nobody load a model anew; leave the flag out")

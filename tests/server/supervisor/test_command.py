@@ -30,7 +30,7 @@ ensemble_scheduling { step [ { model_name: "one" }, { model_name: "two" }, { mod
 
 def test_models_can_be_loaded_anew() -> None:
     command = Command.of([f"--model-repository={REPOSITORY}", "--http-port", "1234", "--grpc-port=99"])
-    assert command.arguments[:2] == ("--model-control-mode=explicit", "--load-model=*")
+    assert command.arguments[:3] == ("--model-control-mode=explicit", "--load-model=*", "--exit-timeout-secs=5")
     assert (command.control.host, command.control.port, command.grpc_url) == ("127.0.0.1", 1234, "127.0.0.1:99")
     assert command.repositories == (str(REPOSITORY),)
 
