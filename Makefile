@@ -1,8 +1,9 @@
 # make run     predictions by a real Triton, as a table and out/first_run.png; SAMPLES=folder takes your own pictures
 # make serve   the same server, kept answering by server.supervisor
 # make test    every test
+# make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
-# make perf    measure anew: sweep, settings, cost, A/B, and results/PERFORMANCE.md; needs nginx
+# make perf    measure anew: sweep, settings, cost, A/B, scoring, and results/PERFORMANCE.md; needs nginx
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make drill   break one of two servers in every way under load, and write results/drill.md
 # make load    a day of the product in two minutes, and out/load.html
@@ -16,7 +17,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers drill load docs check sbom audit lock clean
+.PHONY: run serve test perf perf-tools peers drill load docs check sbom audit wheel lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -24,8 +25,11 @@ run: .venv/serve.stamp
 serve: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run --serve
 
-test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
+test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp
 	$(IN_VENV)/python -m pytest
+
+wheel: .venv/dev.stamp
+	$(IN_VENV)/python -m pytest tests/compat/check_wheel.py
 
 perf-tools: .venv/perf_analyzer.stamp
 
@@ -37,6 +41,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.cached
 	@$(IN_VENV)/python -m perf.priority
 	@$(IN_VENV)/python -m perf.ab
+	@$(IN_VENV)/python -m perf.scoring
 	@$(IN_VENV)/python -m perf.performance
 
 PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requirements/peers/*.in))
@@ -72,6 +77,13 @@ check: .venv/dev.stamp
 .venv/perf_analyzer.stamp: requirements/perf_analyzer.txt .venv/dev.stamp
 	@echo "Installing perf_analyzer into .venv/perf_analyzer"
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/perf_analyzer --requirement requirements/perf_analyzer.txt
+	@touch $@
+
+# Clients of others; compiled when used, for most of what they pull in is not.
+.venv/compat.stamp: requirements/compat.txt .venv/dev.stamp
+	@echo "Installing requirements/compat.txt into .venv/compat"
+	@"$(PYTHON)" -m venv .venv/compat
+	@.venv/compat/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement $<
 	@touch $@
 
 # Each in an environment of its own: they contradict each other.

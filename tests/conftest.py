@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.otlp import Receiver, receiving
 from tests.tritonserver import ROOT, Server, running_triton
 
 
@@ -11,4 +12,26 @@ from tests.tritonserver import ROOT, Server, running_triton
 def triton() -> Iterator[Server]:
     """The project's own model repository, served once for all tests that ask."""
     with running_triton(ROOT / "model_repository") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def traces() -> Iterator[Receiver]:
+    """Where `observed` sends its traces."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def observed(traces: Receiver) -> Iterator[Server]:
+    """The same with everything on that operators can ask for: percentiles, and a trace of one request in 1,000."""
+    settings = {
+        "mode": "opentelemetry",
+        "opentelemetry,url": traces.url,
+        "opentelemetry,bsp_schedule_delay": "100",
+        "level": "TIMESTAMPS",
+        "rate": "1000",
+    }
+    flags = [f"--trace-config={name}={value}" for name, value in settings.items()]
+    with running_triton(ROOT / "model_repository", "--metrics-config=summary_latencies=true", *flags) as server:
         yield server

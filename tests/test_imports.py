@@ -12,6 +12,7 @@ GENDERPREP = "model_repository/preprocess/1/genderprep"
 # The name under which a folder or file is imported.
 ROOMS = {
     "genderprep": GENDERPREP,
+    "counters": "model_repository/preprocess/1/counters.py",
     "preprocess": "model_repository/preprocess/1/model.py",
     "genderclient": "client/src/genderclient",
     "server": "server",
@@ -23,7 +24,8 @@ ROOMS = {
 # What each may import of the others.
 ARROWS: dict[str, set[str]] = {
     "genderprep": set(),
-    "preprocess": {"genderprep"},
+    "counters": {"genderprep"},
+    "preprocess": {"genderprep", "counters"},
     "genderclient": set(),
     "server": {"genderclient", "training.data.drawing", "training.report"},
     "training": {"genderprep"},
@@ -32,8 +34,10 @@ ARROWS: dict[str, set[str]] = {
 }
 # Triton puts the folder of a backend on the path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
+# What the client uses where it is installed.
+OPTIONAL_LIBRARIES = {"opentelemetry"}
 # What only the client's command needs.
-COMMAND_LIBRARIES = {"pyarrow", "tqdm", "typer"}
+COMMAND_LIBRARIES = {"pyarrow", "ray", "tqdm", "typer"}
 # Everything outside the standard library that a folder or file may import.
 LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/contract.py": set(),
@@ -41,9 +45,14 @@ LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep.contract"},
     f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep.contract", "genderprep.image", "genderprep.text"},
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},
-    "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep"},
-    "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp", *COMMAND_LIBRARIES},
     "server/supervisor": {"PIL", "genderclient", "google.protobuf", "server", "tritonclient"},
+    "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
+    "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep", "counters"},
+    "client/src/genderclient": {
+        *("genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp"),
+        *OPTIONAL_LIBRARIES,
+        *COMMAND_LIBRARIES,
+    },
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
     "training/losses.py": {"keras"},
@@ -123,6 +132,10 @@ def test_only_the_command_needs_more_than_the_sdk(library: str) -> None:
     found = {file for file in importers(library) if file.startswith("client/")}
     assert found
     assert all(file.startswith("client/src/genderclient/_cli/") for file in found)
+
+
+def test_only_the_engine_and_what_we_are_compared_with_know_ray() -> None:
+    assert importers("ray") == {"client/src/genderclient/_cli/ray_engine.py", "perf/peers/apps/ray_app.py"}
 
 
 def test_imports_are_seen_wherever_they_stand() -> None:

@@ -12,7 +12,7 @@ def answer(request: InferenceRequest) -> InferenceResponse:
     return InferenceResponse(
         model=request.model,
         version="1",
-        outputs=tuple(FloatTensor(name, (1, len(ANSWER[name])), ANSWER[name]) for name in request.outputs),
+        outputs=tuple(FloatTensor(name, (1, len(values)), values) for name, values in ANSWER.items()),
     )
 
 

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from genderclient import Experiment
-from genderclient._cli import scoring
+from genderclient._cli import parts
 from genderclient._cli.app import app
 from server.process import free_ports
 from tests.pictures import encode, noise
@@ -221,7 +221,7 @@ def test_a_server_that_is_gone_fails_nobody(folder: Path, run: Run, monkeypatch:
 
 @pytest.fixture
 def many(folder: Path) -> Iterator[Path]:
-    yield write_users(folder, "csv", [{"nickname": f"小美{number}"} for number in range(4 * scoring.PART_ROWS + 5)])
+    yield write_users(folder, "csv", [{"nickname": f"小美{number}"} for number in range(4 * parts.ROWS + 5)])
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
@@ -242,9 +242,9 @@ def test_killed_it_goes_on_where_it_was(run: Run, many: Path, stop: signal.Signa
     kept = [part.read_text() for part in finished]
     result = run("score", many, "-o", output, "--quiet")
     assert result.exit_code == 0
-    assert f"{4 * scoring.PART_ROWS + 5} scored, 0 failed" in result.stderr
+    assert f"{4 * parts.ROWS + 5} scored, 0 failed" in result.stderr
     rows = read_rows(output)
-    assert [row["row"] for row in rows] == list(range(4 * scoring.PART_ROWS + 5))
+    assert [row["row"] for row in rows] == list(range(4 * parts.ROWS + 5))
     assert before
     assert rows[0] == json.loads(kept[0].splitlines()[0])
 

@@ -50,13 +50,12 @@ def test_probability_and_weight_fields_follow_the_contracts_order() -> None:
     assert Weights.__match_args__ == contract.MODALITIES
 
 
-def test_encode_sends_utf8_and_asks_for_every_output() -> None:
+def test_encode_sends_utf8() -> None:
     request = encode("X国强🌸", avatar=b"\x89PNG\0\0")
     assert [(tensor.name, tensor.value) for tensor in request.inputs] == [
         ("AVATAR", b"\x89PNG\0\0"),
         ("NICKNAME", "X国强🌸".encode()),
     ]
-    assert request.outputs == ("PROBABILITIES", "WEIGHTS", "EMBEDDING")
 
 
 def test_encode_sends_nothing_as_empty_bytes() -> None:

@@ -24,7 +24,7 @@ from genderclient._hedge import HedgeBudget
 from genderclient._retry import Outcome, Retry, RetryBudget, Send, Wait, steps
 from tests.client.fakes import answer
 
-REQUEST = InferenceRequest(model="m", inputs=(), outputs=("PROBABILITIES",), timeout_s=10, request_id="id")
+REQUEST = InferenceRequest(model="m", inputs=(), timeout_s=10, request_id="id")
 GONE = TransportError(Status.UNAVAILABLE, "gone")
 
 

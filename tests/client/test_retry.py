@@ -20,7 +20,7 @@ from genderclient import (
 from genderclient._retry import RETRYABLE, Answer, RetryBudget, Send, Sleep, steps
 from tests.client.fakes import answer
 
-REQUEST = InferenceRequest(model="m", inputs=(), outputs=("PROBABILITIES",), timeout_s=10, request_id="id")
+REQUEST = InferenceRequest(model="m", inputs=(), timeout_s=10, request_id="id")
 THRICE = Retry()
 GONE = TransportError(Status.UNAVAILABLE, "gone")
 

@@ -66,6 +66,16 @@ def test_a_prediction_is_a_span_whose_context_travels(spans: InMemorySpanExporte
     }
 
 
+def test_what_is_not_sampled_does_not_travel(spans: InMemorySpanExporter) -> None:
+    recorder = Recorder()
+    unsampled = trace.NonRecordingSpan(trace.SpanContext(trace_id=1, span_id=1, is_remote=False))
+    with trace.use_span(unsampled), Client(transport=FakeTransport(recorder)) as client:
+        client.predict(nickname=NICKNAME)
+    (request,) = recorder.requests
+    assert "traceparent" not in request.headers
+    assert not spans.get_finished_spans()
+
+
 def test_a_failure_is_told_by_its_type_alone(spans: InMemorySpanExporter) -> None:
     with Client(transport=failing(Status.FAILED, NICKNAME)) as client:
         with pytest.raises(ServerError):

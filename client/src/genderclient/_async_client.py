@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 class AsyncClient(BaseClient[AsyncTransport]):
     """`Client`, which tells the arguments, for the tasks of one event loop.
 
-    Cancelling a task cancels its request on the server.
+    Cancelling a task, a deadline and `close` end its request on the server where the protocol is gRPC: the ensemble
+    finishes the step it is in, and takes no further one. Over HTTP they only close the connection, at which Triton
+    (2.51) does not look: it works on.
     """
 
     async def predict(

@@ -19,9 +19,6 @@ PROBABILITIES: Final = "PROBABILITIES"
 WEIGHTS: Final = "WEIGHTS"
 EMBEDDING: Final = "EMBEDDING"
 
-# Always all of them: Triton's cache answers whoever comes later with those that the first one asked for.
-OUTPUTS: Final = (PROBABILITIES, WEIGHTS, EMBEDDING)
-
 LABELS: Final = ("male", "female")
 MODALITIES: Final = ("avatar", "nickname")
 EMBEDDING_SIZE: Final = 256
@@ -35,11 +32,13 @@ def encode(
     timeout_s: float,
     headers: Mapping[str, str],
 ) -> InferenceRequest:
-    """The request for one user; an empty tensor stands for what is missing."""
+    """The request for one user; an empty tensor stands for what is missing.
+
+    It asks for every output: Triton's cache answers whoever comes later with those that the first one asked for.
+    """
     return InferenceRequest(
         model=model,
         inputs=(BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_nickname(nickname))),
-        outputs=OUTPUTS,
         timeout_s=timeout_s,
         request_id=uuid.uuid4().hex,
         headers=headers,

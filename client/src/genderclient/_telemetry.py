@@ -74,9 +74,10 @@ class _Instruments:
     def __init__(self) -> None:
         from opentelemetry.metrics import get_meter
         from opentelemetry.propagate import inject
-        from opentelemetry.trace import SpanKind, Status, StatusCode, get_tracer
+        from opentelemetry.trace import SpanKind, Status, StatusCode, get_current_span, get_tracer
 
         self._inject = inject
+        self._current_span = get_current_span
         # What an exception says can hold a path: `failed` tells its type.
         self.span = partial(
             get_tracer("genderclient").start_as_current_span,
@@ -98,9 +99,10 @@ class _Instruments:
         )
 
     def context(self) -> dict[str, str]:
-        """The headers that tell the server which trace this is part of."""
+        """The headers that tell the server which trace this is part of; Triton traces whoever sends them."""
         headers: dict[str, str] = {}
-        self._inject(headers)
+        if self._current_span().get_span_context().trace_flags.sampled:
+            self._inject(headers)
         return headers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
 # Relative on purpose: Triton appends to sys.path, so an absolute import could pick a stale installed copy.
-from .genderprep import InvalidInput, prepare_image, prepare_text
+from .counters import Counters, Event, missing, refused
+from .genderprep import InvalidInput, prep_digest, prepare_image, prepare_text
 from .genderprep.binding import check_binding
 from .genderprep.contract import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 
@@ -21,33 +23,43 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
         check_binding(config["parameters"], Path(args["model_repository"]).parent)
+        self._counters = Counters(prep_digest(), args["model_version"])
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
-        return [_answer(request) for request in requests]
+        events: Counter[Event] = Counter()
+        responses = [_answer(request, events) for request in requests]
+        self._counters.add(events)
+        return responses
 
 
-def _answer(request: Any) -> Any:
+def _answer(request: Any, events: Counter[Event]) -> Any:
+    misses: list[Event] = []
     try:
-        images, avatar_present = _prepare(request, AVATAR, prepare_image)
-        tokens, nickname_present = _prepare(request, NICKNAME, prepare_text)
+        images, avatar_present = _prepare(request, AVATAR, prepare_image, misses)
+        tokens, nickname_present = _prepare(request, NICKNAME, prepare_text, misses)
     except InvalidInput as exc:
+        events[refused(exc)] += 1
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(exc), pb_utils.TritonError.INVALID_ARG))
+    events.update(misses)
     present = np.stack([avatar_present, nickname_present], axis=1)
     tensors = {IMAGE: images, TOKENS: tokens, PRESENT: present}
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in tensors.items()])
 
 
 def _prepare(
-    request: Any, name: str, prepare: Callable[[bytes], tuple[NDArray[Any], bool]]
+    request: Any, name: str, prepare: Callable[[bytes], tuple[NDArray[Any], bool]], misses: list[Event]
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """One input of a request, BYTES [batch, 1], prepared row by row."""
+    """One input of a request, BYTES [batch, 1], prepared row by row; rows that say nothing go to `misses`."""
     rows = pb_utils.get_input_tensor_by_name(request, name).as_numpy()[:, 0]
     prepared = []
     for index, row in enumerate(rows):
         try:
             prepared.append(prepare(row))
         except InvalidInput as exc:
-            raise InvalidInput(f"{exc} (row {index} of {len(rows)})" if len(rows) > 1 else str(exc)) from exc
+            if len(rows) > 1:
+                exc.args = (f"{exc} (row {index} of {len(rows)})",)
+            raise
     arrays, present = zip(*prepared, strict=True)
+    misses += [missing(name, row) for row, is_there in zip(rows, present, strict=True) if not is_there]
     # Nearly every request has one row: no copy then.
     return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays), np.array(present)

@@ -3,17 +3,22 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genderclient._access import Access, Tls
 from genderclient._cli import options
-from genderclient._cli.options import CaFile, Json, Model, Timeout, Token, UnknownBelow, Url, fail
+from genderclient._cli.columns import Columns
+from genderclient._cli.connection import Connection
+from genderclient._cli.options import CaFile, Engine, Json, Model, Timeout, Token, UnknownBelow, Url, fail
 from genderclient._config import server_urls
 from genderclient._exceptions import GenderClientError
 from genderclient._experiment import Experiment
 from genderclient._retry import Retry
+
+if TYPE_CHECKING:
+    from genderclient._cli.scoring import Job
 
 app = typer.Typer(
     help="Predict users' gender from avatars and nicknames, answered by Triton Inference Server.",
@@ -49,7 +54,12 @@ def predict(
 
 @app.command()
 def score(
-    users: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet; avatars are files beside it, or their bytes.")],
+    users: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, JSONL, Parquet, or a folder of Parquet; avatars are files beside it, or their bytes."
+        ),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV, JSONL or Parquet to write.")],
     url: Url = None,
     model: Model = options.MODEL,
@@ -60,35 +70,35 @@ def score(
     avatar_column: Annotated[str, typer.Option(help="Where the avatars are.")] = "avatar",
     nickname_column: Annotated[str, typer.Option(help="Where the nicknames are.")] = "nickname",
     id_column: Annotated[str | None, typer.Option(help="Column to copy into the output.")] = None,
-    concurrency: Annotated[int, typer.Option(help="Requests at once.")] = 16,
+    concurrency: Annotated[int, typer.Option(help="Requests at once; with Ray, of each worker.")] = 16,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="This process, or Ray's workers: those of RAY_ADDRESS, by default one for each core here."),
+    ] = Engine.LOCAL,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Score a table of users; killed, it goes on where it was when called again.
 
     Rows that cannot be scored go to `<output>.failed.csv` with the reason. Exit code 0: all were scored; 1: some were
     not, or the server went away; 2: a mistake in the arguments.
-    """
-    try:
-        from genderclient._cli.scoring import Columns, Job, JobError
-    except ImportError as exc:
-        raise fail(f"{exc}; scoring needs more: pip install 'genderclient[cli]'", 2) from exc
 
-    columns = Columns(avatar=avatar_column, nickname=nickname_column, id=id_column)
-    patient = Retry(attempts=8, max_backoff_s=5.0)
+    With `--engine ray` parts of a Parquet file, or of a folder of them, go to whichever worker of Ray is free, each of
+    which asks all servers of `--url`; the output is the same. Workers on other machines must see the same folders.
+    """
+    kind = _kind_of_job(engine)
     try:
-        job = Job(users, output, columns, model, unknown_below)
-        with options.client(
-            url,
-            model=model,
-            timeout_s=timeout_s,
-            unknown_below=unknown_below,
-            retry=patient,
-            token=token,
-            ca_file=ca_file,
-        ) as client:
-            found = job.run(client, concurrency=concurrency, progress=not quiet)
-    except JobError as exc:
-        raise fail(str(exc), 2) from exc
+        with options.mistakes():
+            connection = Connection(
+                url=url,
+                model=model,
+                timeout_s=timeout_s,
+                unknown_below=unknown_below,
+                retry=Retry(attempts=8, max_backoff_s=5.0),
+                token=token,
+                ca_file=ca_file,
+            )
+            job = kind(users, output, Columns(avatar=avatar_column, nickname=nickname_column, id=id_column), connection)
+            found = job.run(concurrency=concurrency, progress=not quiet)
     except KeyboardInterrupt:
         raise fail("stopped; the same command goes on where it was", 130) from None
     typer.echo(f"{found.scored} scored, {found.failed} failed; {output}", err=True)
@@ -179,6 +189,20 @@ def experiment(
         typer.echo(f"{each}: {where}")
     for where, count in counts.items():
         typer.echo(f"{where}: {count} ({count / sum(counts.values()):.2%})")
+
+
+def _kind_of_job(engine: Engine) -> "type[Job]":
+    try:
+        if engine is Engine.LOCAL:
+            from genderclient._cli.scoring import Job
+
+            return Job
+        from genderclient._cli.ray_engine import RayJob
+
+        return RayJob
+    except ImportError as exc:
+        extra = "cli" if engine is Engine.LOCAL else "ray"
+        raise fail(f"{exc}; scoring needs more: pip install 'genderclient[{extra}]'", 2) from exc
 
 
 def _weight(text: str) -> tuple[str, float]:

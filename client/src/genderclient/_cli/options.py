@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from genderclient._access import Tls
 from genderclient._base_client import DEFAULT_MODEL, DEFAULT_TIMEOUT_S, DEFAULT_UNKNOWN_BELOW
+from genderclient._cli.connection import Connection
 from genderclient._client import Client
 from genderclient._exceptions import GenderClientError
 from genderclient._retry import Retry
@@ -27,6 +28,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MODEL, TIMEOUT_S, UNKNOWN_BELOW = DEFAULT_MODEL, DEFAULT_TIMEOUT_S, DEFAULT_UNKNOWN_BELOW
 
 
+class Engine(StrEnum):
+    """Where a table is scored."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 @contextmanager
 def client(
     url: str | None,
@@ -39,19 +47,18 @@ def client(
     ca_file: Path | None = None,
 ) -> Iterator[Client]:
     """A client; what it raises ends the command as `mistakes` says."""
-    with (
-        mistakes(),
-        Client(
-            url,
+    with mistakes():
+        connection = Connection(
+            url=url,
             model=model,
             timeout_s=timeout_s,
             unknown_below=unknown_below,
             retry=retry or Retry(),
             token=token,
-            tls=Tls(ca_file=ca_file) if ca_file else None,
-        ) as opened,
-    ):
-        yield opened
+            ca_file=ca_file,
+        )
+        with connection.open() as opened:
+            yield opened
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def models(url: ServerUrl, access: Access, timeout_s: float) -> list[Model]:
     try:
         found = ask(url, access, timeout_s)
     except TransportError as exc:
-        question = InferenceRequest(model="repository", inputs=(), outputs=(), timeout_s=timeout_s)
+        question = InferenceRequest(model="repository", inputs=(), timeout_s=timeout_s)
         raise error_for(exc, question) from exc
     return [{key: str(model.get(key, "")) for key in ("name", "version", "state", "reason")} for model in found]
 

@@ -9,11 +9,8 @@ from genderclient._transports.base import FloatTensor, InferenceRequest, Inferen
 
 
 def arguments(request: InferenceRequest, protocol: Any) -> dict[str, Any]:
-    """`inputs` and `outputs` as `protocol` (the module `tritonclient.grpc` or `tritonclient.http`) wants them."""
-    return {
-        "inputs": [_input(tensor.name, tensor.value, protocol) for tensor in request.inputs],
-        "outputs": [protocol.InferRequestedOutput(name) for name in request.outputs],
-    }
+    """`inputs` as `protocol` (the module `tritonclient.grpc` or `tritonclient.http`) wants them."""
+    return {"inputs": [_input(tensor.name, tensor.value, protocol) for tensor in request.inputs]}
 
 
 def response(result: Any, *, model: str, version: str, names: Iterable[str]) -> InferenceResponse:

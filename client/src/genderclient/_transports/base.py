@@ -25,14 +25,13 @@ class FloatTensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceRequest:
-    """One inference: inputs, the outputs wanted, the seconds it may take from end to end, its name in logs.
+    """One inference: inputs, the seconds it may take from end to end, its name in logs. All outputs come back.
 
     `headers` travel beside it, with lower-case names: the context of a trace, say.
     """
 
     model: str
     inputs: tuple[BytesTensor, ...]
-    outputs: tuple[str, ...]
     timeout_s: float
     request_id: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -108,7 +107,7 @@ class AsyncTransport(Protocol):
     """Carries requests to a server, for the tasks of one event loop."""
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
-        """Sends `request` and waits at most `request.timeout_s`; cancelled, it cancels on the server too.
+        """Sends `request` and waits at most `request.timeout_s`; cancelled, it tells the server where the protocol can.
 
         Raises TransportError.
         """

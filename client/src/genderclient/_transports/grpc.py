@@ -15,6 +15,8 @@ _STATUSES: Final = {
     "StatusCode.INVALID_ARGUMENT": Status.INVALID_ARGUMENT,
     "StatusCode.DEADLINE_EXCEEDED": Status.DEADLINE_EXCEEDED,
     "StatusCode.UNAVAILABLE": Status.UNAVAILABLE,
+    # Our own channel was closed meanwhile.
+    "StatusCode.CANCELLED": Status.UNAVAILABLE,
     "StatusCode.NOT_FOUND": Status.NOT_FOUND,
     "StatusCode.UNIMPLEMENTED": Status.GARBLED,
     "StatusCode.UNAUTHENTICATED": Status.DENIED,

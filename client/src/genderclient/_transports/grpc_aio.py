@@ -1,5 +1,7 @@
 """The v2 protocol over gRPC, for an event loop."""
 
+import asyncio
+
 import tritonclient.grpc as protocol
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
@@ -8,12 +10,12 @@ from genderclient._access import Access
 from genderclient._config import ServerUrl
 from genderclient._options import ConnectionOptions
 from genderclient._transports import _tensors
-from genderclient._transports.base import InferenceRequest, InferenceResponse
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
 from genderclient._transports.grpc import channel, failure, response
 
 
 class AsyncGrpcTransport:
-    """One channel, shared by all tasks; cancelling a task cancels its request on the server."""
+    """One channel, shared by all tasks; cancelling a task tells the server."""
 
     def __init__(self, url: ServerUrl, access: Access, options: ConnectionOptions) -> None:
         self._headers = access.headers
@@ -33,6 +35,12 @@ class AsyncGrpcTransport:
             )
         except InferenceServerException as exc:
             raise failure(exc) from exc
+        except asyncio.CancelledError as exc:
+            # gRPC says the same to a task that is cancelled and to one whose channel is closed; a task knows.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise TransportError(Status.UNAVAILABLE, "the connection was closed") from exc
         return response(result)
 
     async def close(self) -> None:

@@ -3,7 +3,8 @@
 Shapes leave out the batch dimension, which is Triton's.
 """
 
-from typing import Final
+from enum import StrEnum
+from typing import ClassVar, Final
 
 # Inputs of the ensembles.
 AVATAR: Final = "AVATAR"
@@ -57,19 +58,48 @@ CLASSES: Final = (
 SPECIAL_TOKENS: Final = (PAD, UNK, EMPTY, *CLASSES)
 
 
+class AvatarFault(StrEnum):
+    """Why an avatar is refused; operators see these counted."""
+
+    TOO_MANY_BYTES = "too_many_bytes"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    NOT_AN_IMAGE = "not_an_image"
+    DAMAGED = "damaged"
+
+
+class NicknameFault(StrEnum):
+    """Why a nickname is refused; operators see these counted."""
+
+    TOO_MANY_BYTES = "too_many_bytes"
+    NOT_UTF8 = "not_utf8"
+
+
 class InvalidInput(ValueError):
     """One request's input cannot be used; the message names the tensor, the reason and the limit."""
+
+    tensor: ClassVar[str]
+    faults: ClassVar[type[AvatarFault | NicknameFault]]
+
+    def __init__(self, fault: AvatarFault | NicknameFault, message: str) -> None:
+        super().__init__(f"{self.tensor}: {message}")
+        self.fault = fault
 
 
 class InvalidAvatar(InvalidInput):
     """`AVATAR` is not an image within the limits."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"{AVATAR}: {reason}")
+    tensor = AVATAR
+    faults = AvatarFault
+
+    def __init__(self, fault: AvatarFault, message: str) -> None:
+        super().__init__(fault, message)
 
 
 class InvalidNickname(InvalidInput):
     """`NICKNAME` is not UTF-8 within the limits."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"{NICKNAME}: {reason}")
+    tensor = NICKNAME
+    faults = NicknameFault
+
+    def __init__(self, fault: NicknameFault, message: str) -> None:
+        super().__init__(fault, message)

@@ -13,6 +13,7 @@ from .contract import (
     MAX_AVATAR_BYTES,
     MAX_AVATAR_PIXELS,
     RESIZE_FILTER,
+    AvatarFault,
     InvalidAvatar,
 )
 
@@ -75,7 +76,7 @@ def _has_colour(pixels: Pixels) -> bool:
 
 def _decode(avatar: bytes, size: int) -> Image.Image:
     if len(avatar) > MAX_AVATAR_BYTES:
-        raise InvalidAvatar(f"{len(avatar)} bytes, the limit is {MAX_AVATAR_BYTES}")
+        raise InvalidAvatar(AvatarFault.TOO_MANY_BYTES, f"{len(avatar)} bytes, the limit is {MAX_AVATAR_BYTES}")
     try:
         image = Image.open(BytesIO(avatar), formats=AVATAR_FORMATS)
         _check_pixels(image)
@@ -86,18 +87,22 @@ def _decode(avatar: bytes, size: int) -> Image.Image:
     except InvalidAvatar:
         raise
     except UnidentifiedImageError as exc:
-        raise InvalidAvatar(f"not an image; send the bytes of a {', '.join(AVATAR_FORMATS)} file") from exc
+        message = f"not an image; send the bytes of a {', '.join(AVATAR_FORMATS)} file"
+        raise InvalidAvatar(AvatarFault.NOT_AN_IMAGE, message) from exc
     except Image.DecompressionBombError as exc:
-        raise InvalidAvatar(f"too many pixels, the limit is {MAX_AVATAR_PIXELS}") from exc
+        message = f"too many pixels, the limit is {MAX_AVATAR_PIXELS}"
+        raise InvalidAvatar(AvatarFault.TOO_MANY_PIXELS, message) from exc
     except Exception as exc:
         # Decoders meet hostile bytes here and raise whatever they like: struct, zlib, OS and syntax errors.
-        raise InvalidAvatar(f"the image is damaged or truncated ({type(exc).__name__})") from exc
+        message = f"the image is damaged or truncated ({type(exc).__name__})"
+        raise InvalidAvatar(AvatarFault.DAMAGED, message) from exc
 
 
 def _check_pixels(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_AVATAR_PIXELS:
-        raise InvalidAvatar(f"{width}x{height} pixels, the limit is {MAX_AVATAR_PIXELS} in all")
+        message = f"{width}x{height} pixels, the limit is {MAX_AVATAR_PIXELS} in all"
+        raise InvalidAvatar(AvatarFault.TOO_MANY_PIXELS, message)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -22,6 +22,7 @@ from .contract import (
     PAD,
     SENTINEL_NICKNAMES,
     InvalidNickname,
+    NicknameFault,
 )
 
 Tokens = NDArray[np.int32]
@@ -104,11 +105,11 @@ def script_class(character: str) -> str:
 
 def _decode(nickname: bytes) -> str:
     if len(nickname) > MAX_NICKNAME_BYTES:
-        raise InvalidNickname(f"{len(nickname)} bytes, the limit is {MAX_NICKNAME_BYTES}")
+        raise InvalidNickname(NicknameFault.TOO_MANY_BYTES, f"{len(nickname)} bytes, the limit is {MAX_NICKNAME_BYTES}")
     try:
         return nickname.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise InvalidNickname(f"not UTF-8 (byte {exc.start}: {exc.reason})") from exc
+        raise InvalidNickname(NicknameFault.NOT_UTF8, f"not UTF-8 (byte {exc.start}: {exc.reason})") from exc
 
 
 def _forms(cluster: str) -> Iterator[str]:

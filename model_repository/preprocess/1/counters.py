@@ -1,0 +1,68 @@
+"""What operators see of `preprocess` beside Triton's own metrics: refusals, missing modalities, and what is loaded.
+
+Triton keeps a metric by name and labels until the server ends. So all instances add to the same series, and go on with
+it after a reload or the death of a stub; and a gauge that no instance takes back has to say when it was true.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any, Final
+
+import triton_python_backend_utils as pb_utils
+
+from .genderprep import InvalidAvatar, InvalidInput, InvalidNickname
+from .genderprep.contract import AVATAR, NICKNAME
+
+REFUSED: Final = "gender_refused_requests_total"
+MISSING: Final = "gender_missing_inputs_total"
+LOADED: Final = "gender_preprocess_loaded_timestamp_seconds"
+
+ABSENT: Final = "absent"
+DEFAULT: Final = "default"
+
+_REFUSALS: Final = [(kind.tensor, fault) for kind in (InvalidAvatar, InvalidNickname) for fault in kind.faults]
+_MISSES: Final = [(tensor, why) for tensor in (AVATAR, NICKNAME) for why in (ABSENT, DEFAULT)]
+
+# A metric's name, the tensor and the reason.
+Event = tuple[str, str, str]
+
+
+def refused(error: InvalidInput) -> Event:
+    return REFUSED, error.tensor, error.fault
+
+
+def missing(tensor: str, row: bytes) -> Event:
+    """A user without this modality: nothing was sent, or what a platform hands out to everybody."""
+    return MISSING, tensor, DEFAULT if row else ABSENT
+
+
+class Counters:
+    """Counts events; every series is there from the start, at 0."""
+
+    def __init__(self, digest: str, version: str) -> None:
+        refusals = _family(REFUSED, "Requests refused for a bad input")
+        missed = _family(MISSING, "Users answered without a modality; the warm-up and canaries count too")
+        self._metrics = {
+            **{(REFUSED, *why): refusals.Metric(labels=_labels(why)) for why in _REFUSALS},
+            **{(MISSING, *why): missed.Metric(labels=_labels(why)) for why in _MISSES},
+        }
+        loaded = _family(LOADED, "When this preprocessing was last loaded, by digest and model version", "GAUGE")
+        loaded.Metric(labels={"digest": digest, "version": version}).set(time.time())
+        # A metric is of no use any more once its family is gone.
+        self._families = (refusals, missed, loaded)
+
+    def add(self, events: Counter[Event]) -> None:
+        """Each different event is one message to Triton, so they are counted before."""
+        for event, times in events.items():
+            self._metrics[event].increment(times)
+
+
+def _family(name: str, description: str, kind: str = "COUNTER") -> Any:
+    return pb_utils.MetricFamily(name=name, description=description, kind=getattr(pb_utils.MetricFamily, kind))
+
+
+def _labels(why: tuple[str, str]) -> dict[str, str]:
+    tensor, reason = why
+    return {"tensor": tensor, "reason": reason}

@@ -1,0 +1,22 @@
+"""How Triton counts what is refused: what the alert rules rely on."""
+
+import pytest
+
+from tests.inference import Refused, calling, users
+from tests.scrape import total, total_once
+from tests.tritonserver import Server
+
+SUCCESS = "nv_inference_request_success"
+FAILURE = "nv_inference_request_failure"
+STEPS = ("preprocess", "mobilenet", "densenet")
+
+
+def test_a_refused_input_fails_twice_at_the_ensemble_and_at_no_step(triton: Server) -> None:
+    ensemble = total(triton, FAILURE, model="gender_mobilenet")
+    prepared = total(triton, SUCCESS, model="preprocess")
+    failed = sum(total(triton, FAILURE, model=step) for step in STEPS)
+    with calling(triton, "grpc") as caller, pytest.raises(Refused, match="not an image"):
+        caller.infer("gender_mobilenet", users((b"hello", b"")))
+    assert total_once(triton, ensemble + 2, FAILURE, model="gender_mobilenet") == ensemble + 2
+    assert total_once(triton, prepared + 1, SUCCESS, model="preprocess") == prepared + 1
+    assert sum(total(triton, FAILURE, model=step) for step in STEPS) == failed
