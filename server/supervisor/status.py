@@ -17,8 +17,8 @@ HELP: Final = {
     "ready": ("gauge", "1 where every ensemble answered its last canary and no model lacks a stub."),
     "canary_ok": ("gauge", "1 where this ensemble answered its last canary."),
     "canary_seconds": ("gauge", "How long this ensemble's last canary took."),
-    "restarts_total": ("counter", "Servers that were ended and replaced."),
-    "revivals_total": ("counter", "Times that this model was loaded anew."),
+    "server_restarts_total": ("counter", "Servers that were ended and replaced."),
+    "model_revivals_total": ("counter", "Times that this model was loaded anew."),
 }
 
 
@@ -37,13 +37,13 @@ class Status:
             "ready": [("", self.ready)],
             "canary_ok": [(_label(name), each.verdict is Verdict.ANSWERED) for name, each in self.canaries.items()],
             "canary_seconds": [(_label(name), each.seconds) for name, each in self.canaries.items()],
-            "restarts_total": [("", self.restarts)],
-            "revivals_total": [(_label(name), count) for name, count in sorted(self.revivals.copy().items())],
+            "server_restarts_total": [("", self.restarts)],
+            "model_revivals_total": [(_label(name), count) for name, count in sorted(self.revivals.copy().items())],
         }
         lines = []
         for name, (kind, meaning) in HELP.items():
-            lines += [f"# HELP supervisor_{name} {meaning}", f"# TYPE supervisor_{name} {kind}"]
-            lines += [f"supervisor_{name}{label} {float(value):g}" for label, value in samples[name]]
+            lines += [f"# HELP gender_{name} {meaning}", f"# TYPE gender_{name} {kind}"]
+            lines += [f"gender_{name}{label} {float(value):g}" for label, value in samples[name]]
         return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from typing import IO, Final, NoReturn
 from .canary import Canaries
 from .child import Child, Command
 from .control import ControlError
-from .policy import DEFAULTS, GiveUp, Limits, Observation, Policy, Restart, Revive, Wait
+from .policy import DEFAULTS, Canary, GiveUp, Limits, Observation, Policy, Restart, Revive, Verdict, Wait
 from .repository import ensembles
 from .status import Status
 from .stubs import StubWatch, living_stubs
@@ -91,7 +91,9 @@ class Supervisor:
         stubs = StubWatch()
         while True:
             seen = self._observe(child, stubs, canaries)
-            self._status.canaries, self._status.ready = seen.canaries or self._status.canaries, seen.is_ready
+            # Where nobody could be asked, nobody answered.
+            self._status.canaries = seen.canaries or dict.fromkeys(self._steps, Canary(Verdict.SILENT, 0.0))
+            self._status.ready = seen.is_ready
             if seen.is_ready and not self._was_well:
                 self._was_well = True
                 self._reports.well()

@@ -109,13 +109,13 @@ def test_what_it_tells_others() -> None:
         assert get(port, "/ready") == (200, "ready\n")
     assert code == 200
     assert [line for line in text.splitlines() if not line.startswith("#")] == [
-        "supervisor_ready 0",
-        'supervisor_canary_ok{model="one"} 0',
-        'supervisor_canary_seconds{model="one"} 0.25',
-        "supervisor_restarts_total 2",
-        'supervisor_revivals_total{model="net"} 3',
+        "gender_ready 0",
+        'gender_canary_ok{model="one"} 0',
+        'gender_canary_seconds{model="one"} 0.25',
+        "gender_server_restarts_total 2",
+        'gender_model_revivals_total{model="net"} 3',
     ]
-    assert "# TYPE supervisor_restarts_total counter" in text
+    assert "# TYPE gender_server_restarts_total counter" in text
 
 
 def get(port: int, path: str) -> tuple[int, str]:

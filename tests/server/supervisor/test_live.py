@@ -33,6 +33,7 @@ def test_revived_replaced_and_given_up(tmp_path: Path) -> None:
         hung = server.server_pid()
         os.kill(hung, signal.SIGSTOP)
         server.wait(lambda: server.status("/ready")[0] == 503, "seen to hang")
+        assert 'gender_canary_ok{model="gender_mobilenet"} 0' in server.status("/metrics")[1]
         server.wait(server.is_ready, "replaced")
         assert server.server_pid() != hung
         answers_all(server)
@@ -56,7 +57,7 @@ def test_replaced_and_ended(tmp_path: Path) -> None:
         killed, regions = server.server_pid(), shared_memory(server)
         orphans = [pid for model in ("preprocess", "mobilenet", "densenet") for pid in server.stubs(model)]
         os.kill(killed, signal.SIGKILL)
-        server.wait(lambda: "supervisor_restarts_total 1" in server.status("/metrics")[1], "replaced")
+        server.wait(lambda: "gender_server_restarts_total 1" in server.status("/metrics")[1], "replaced")
         server.wait(server.is_ready, "ready again")
         assert len(orphans) == 6
         assert not any(Path(f"/proc/{pid}").exists() for pid in orphans)
@@ -81,7 +82,7 @@ def the_same_server(server: Replica) -> Iterator[None]:
 
 
 def revivals(server: Replica) -> int:
-    found = re.search(r'^supervisor_revivals_total{model="mobilenet"} (\d+)$', server.status("/metrics")[1], re.M)
+    found = re.search(r'^gender_model_revivals_total{model="mobilenet"} (\d+)$', server.status("/metrics")[1], re.M)
     return int(found[1]) if found else 0
 
 
