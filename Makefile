@@ -1,10 +1,11 @@
 # make run     predictions by a real Triton, as a table and out/first_run.png; SAMPLES=folder takes your own pictures
-# make serve   the same server, kept running
+# make serve   the same server, kept answering by server.supervisor
 # make test    every test
 # make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
 # make perf    measure anew: sweep, settings, cost, A/B, scoring, and results/PERFORMANCE.md; needs nginx
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
+# make drill   break one of two servers in every way under load, and write results/drill.md
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
 # make docker-check  the images' install steps in clean environments, then what they run; needs Python 3.12
@@ -17,7 +18,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers load docs check sbom audit wheel lock clean
+.PHONY: run serve test perf perf-tools peers drill load docs check sbom audit wheel lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -49,6 +50,9 @@ PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requi
 peers: .venv/dev.stamp $(PEERS)
 	@$(IN_VENV)/python -m perf.peers
 	@$(IN_VENV)/python -m perf.performance
+
+drill: .venv/dev.stamp
+	@$(IN_VENV)/python -m server.drill
 
 load: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.load

@@ -12,6 +12,7 @@ from server.flags import Endpoint
 
 APIS: Final = "model-repository,shared-memory,logging,trace"
 LOCKS: Final = {"HTTP": "http-restricted-api", "gRPC": "grpc-restricted-protocol"}
+HEADER: Final = "admin-key"
 KEY_VARIABLE: Final = "TRITON_ADMIN_KEY"
 
 
@@ -25,4 +26,4 @@ def locks(endpoints: Iterable[Endpoint], environment: Mapping[str, str]) -> dict
     if not exposed:
         return {}
     key = environment.get(KEY_VARIABLE) or secrets.token_hex(32)
-    return dict.fromkeys(LOCKS.values(), f"{APIS}:admin-key={key}")
+    return dict.fromkeys(LOCKS.values(), f"{APIS}:{HEADER}={key}")

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 LAUNCHER = (sys.executable, "-m", "server.launcher")
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,12 +63,12 @@ def running_triton(
         StartError: it ended or was not ready in time.
     """
     if ports:
-        _check_free(ports)
+        check_free(ports)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        with _signals_held():
+        with signals_held():
             ports = ports or free_ports(3)
             server = _start(model_repository, args, ports, Path(folder) / "log", {**os.environ, **(environment or {})})
-            stack.callback(_stop, server.process)
+            stack.callback(end, server.process)
         _wait_ready(server, timeout_s)
         yield server
 
@@ -83,7 +84,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Let nobody stop us between the start of a child and the promise to end it, nor while we keep it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
@@ -92,8 +93,12 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
-def _check_free(ports: Sequence[int]) -> None:
-    """Before starting: a server that is already there would be taken for the new one."""
+def check_free(ports: Sequence[int]) -> None:
+    """Before starting: a server that is already there would be taken for the new one.
+
+    Raises:
+        StartError: something listens there.
+    """
     for port in ports:
         try:
             socket.create_server(("127.0.0.1", port)).close()
@@ -101,7 +106,8 @@ def _check_free(ports: Sequence[int]) -> None:
             raise StartError(f"port {port} on 127.0.0.1 is in use; stop what listens there", "") from exc
 
 
-def _port_flags(ports: Sequence[int]) -> list[str]:
+def port_flags(ports: Sequence[int]) -> list[str]:
+    """Those of Triton for the ports of HTTP, gRPC and metrics."""
     return [f"--{service}-port={port}" for service, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
 
 
@@ -110,20 +116,29 @@ def _start(
 ) -> Server:
     # Relative where it can be: a space in the path to this repository then does not reach Triton.
     repository = os.path.relpath(model_repository.resolve(), ROOT)
-    command = [*LAUNCHER, f"--model-repository={repository}", *_port_flags(ports), *args]
+    command = [*LAUNCHER, f"--model-repository={repository}", *port_flags(ports), *args]
     with log_file.open("wb") as log:
-        # A session of its own: its stubs are ended with it even where Triton itself was killed.
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            preexec_fn=_take_signals,
-        )
+        process = spawn(command, log, environment, ROOT)
     http_url, grpc_url, metrics_url = (f"127.0.0.1:{port}" for port in ports)
     return Server(http_url, grpc_url, metrics_url, process, log_file)
+
+
+def spawn(
+    command: Sequence[str], log: IO[bytes] | None, environment: Mapping[str, str], folder: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a child in a session of its own: its stubs are ended with it even where Triton itself was killed.
+
+    It writes to `log`, or where this process does, and works in `folder`, or where this process does.
+    """
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=_take_signals,
+    )
 
 
 def _take_signals() -> None:
@@ -135,14 +150,14 @@ def _wait_ready(server: Server, timeout_s: float) -> None:
     while not _is_ready(server.http_url):
         if server.process.poll() is not None:
             log = server.log()
-            raise StartError(_reason(log) or f"tritonserver ended with {server.process.returncode}", log)
+            raise StartError(failure_in(log) or f"tritonserver ended with {server.process.returncode}", log)
         if time.monotonic() > deadline:
             raise StartError(f"tritonserver was not ready after {timeout_s:g} s", server.log())
         time.sleep(POLL_S)
 
 
-def _reason(log: str) -> str:
-    """What the launcher refused, else the first model that Triton failed to load."""
+def failure_in(log: str) -> str:
+    """What the launcher refused, else the first model that Triton failed to load, else nothing."""
     patterns = (r"^tritonserver: (.+)", r'^E\d+ .*\] "?(failed to load .+?)"?$', r"^error: (.+)")
     found = (re.search(pattern, log, re.MULTILINE) for pattern in patterns)
     return next((match.group(1) for match in found if match), "")
@@ -159,12 +174,16 @@ def _is_ready(http_url: str) -> bool:
         connection.close()
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End it kindly, then its whole process group for certain, also where Ctrl-C comes again meanwhile."""
-    with _signals_held():
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_S)
+def end(process: subprocess.Popen[bytes], grace_s: float = STOP_S) -> None:
+    """End it kindly, then its whole process group for certain, also where Ctrl-C comes again meanwhile.
+
+    So many seconds it has for the requests in flight; 0 kills at once.
+    """
+    with signals_held():
+        if grace_s:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(grace_s)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -5,14 +5,20 @@ python -m server.first_run --serve
 """
 
 import argparse
+import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
 from genderclient import Client, GenderClientError
-from server.process import ROOT, Server, StartError, running_triton
+from server.errors import LaunchError
+from server.process import ROOT, StartError, check_free, failure_in, port_flags, running_triton
+from server.supervisor.child import Command
+from server.supervisor.status import STATUS_PORT, Status, serving
+from server.supervisor.watch import GaveUp, Reports, Supervisor, say
 
 from .answers import MODELS, ask
 from .samples import Sample, SamplesError, drawn_samples, read_samples
@@ -20,11 +26,13 @@ from .samples import Sample, SamplesError, drawn_samples, read_samples
 REPOSITORY: Final = ROOT / "model_repository"
 SERVE_PORTS: Final = (8000, 8001, 8002)
 
-HOW_TO_CALL: Final = """\
-Serving {models} on loopback; Ctrl-C stops. gRPC {grpc}, HTTP {http}, metrics {metrics}/metrics
+HTTP, GRPC, METRICS = (f"127.0.0.1:{port}" for port in SERVE_PORTS)
+HOW_TO_CALL: Final = f"""\
+Serving {" and ".join(MODELS)} on loopback; Ctrl-C stops.
+gRPC {GRPC}, HTTP {HTTP}, metrics {METRICS}/metrics, readiness 127.0.0.1:{STATUS_PORT}/ready
 
   Python:  .venv/bin/python -c 'from genderclient import predict; print(predict(nickname="X国强"))'
-  curl:    curl -s {http}/v2/models/gender_mobilenet/infer -H 'Content-Type: application/json' -d '{{"inputs": [
+  curl:    curl -s {HTTP}/v2/models/gender_mobilenet/infer -H 'Content-Type: application/json' -d '{{"inputs": [
              {{"name": "AVATAR", "shape": [1, 1], "datatype": "BYTES", "data": [""]}},
              {{"name": "NICKNAME", "shape": [1, 1], "datatype": "BYTES", "data": ["X国强"]}}]}}'
 """
@@ -43,7 +51,7 @@ def main() -> None:
             serve()
         else:
             run(read_samples(args.samples) if args.samples else drawn_samples(), args.picture)
-    except (SamplesError, GenderClientError) as exc:
+    except (SamplesError, GenderClientError, LaunchError) as exc:
         sys.exit(f"first_run: {exc}")
     except StartError as exc:
         lost = "; to have the published models back: git checkout -- model_repository"
@@ -68,24 +76,25 @@ def run(samples: list[Sample], picture: Path) -> None:
 
 
 def serve() -> None:
-    """Serve on the usual ports until stopped."""
-    with running_triton(REPOSITORY, ports=SERVE_PORTS) as server, Client(f"grpc://{server.grpc_url}") as client:
-        _wait_for_answers(client)
-        print(_how_to_call(server), flush=True)
-        code = server.process.wait()
-    sys.exit(f"first_run: tritonserver ended by itself with exit code {code}")
+    """Serve on the usual ports, watched by the supervisor, until stopped."""
+    check_free(SERVE_PORTS)
+    # Relative, so that a space in the path to this repository does not reach Triton.
+    os.chdir(ROOT)
+    command = Command.of([f"--model-repository={REPOSITORY.relative_to(ROOT)}", *port_flags(SERVE_PORTS)])
+    status = Status()
+    with serving(status, "127.0.0.1", STATUS_PORT), tempfile.TemporaryFile() as log:
+        try:
+            Supervisor(command, status, Reports(say, lambda: print(HOW_TO_CALL, flush=True)), log=log).run()
+        except GaveUp as exc:
+            log.seek(0)
+            text = log.read().decode(errors="replace")
+            raise StartError(failure_in(text) or str(exc), text) from exc
 
 
 def _wait_for_answers(client: Client) -> None:
     """A healthy endpoint does not mean that inferences work, so every model has to answer one."""
     for model in MODELS:
         client.wait_until_ready(model=model)
-
-
-def _how_to_call(server: Server) -> str:
-    return HOW_TO_CALL.format(
-        models=" and ".join(MODELS), grpc=server.grpc_url, http=server.http_url, metrics=server.metrics_url
-    )
 
 
 def _end(number: int, _: FrameType | None) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Faults on purpose, under load: what users notice of them, and for how long."""

@@ -1,0 +1,1 @@
+"""Keeps one tritonserver answering: asks it for real inferences, and acts when they fail."""
