@@ -57,6 +57,16 @@ def test_who_hangs_is_left_alone_after_the_third_time() -> None:
     assert {replicas.pick() for _ in range(2)} == {1}
 
 
+def test_who_has_failed_a_thousand_times_is_still_left_alone() -> None:
+    clock = Clock()
+    replicas = Replicas(1, now=clock)
+    for _ in range(2000):
+        replicas.report(0, Status.UNAVAILABLE)
+    assert not replicas.any_well()
+    clock.now_s = 30
+    assert replicas.any_well()
+
+
 def test_when_all_failed_the_first_to_come_back_is_asked() -> None:
     clock = Clock()
     replicas = Replicas(2, now=clock)

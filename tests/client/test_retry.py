@@ -134,6 +134,16 @@ def test_a_budget_stops_a_client_whose_servers_fail() -> None:
     assert len(run([GONE] * 3, budget=budget)[0]) == 3
 
 
+def test_the_budget_is_for_servers_that_all_fail() -> None:
+    others = iter([True] * 20 + [False] * 20)
+    budget = RetryBudget(lambda: next(others))
+    assert [len(run([GONE] * 3, budget=budget)[0]) for _ in range(6)] == [3] * 6
+    assert [len(run([GONE] * 3, budget=budget)[0]) for _ in range(4)] == [3, 3, 1, 1]
+    busy = RetryBudget(lambda: True)
+    crowded = [TransportError(Status.OVERLOADED, "overloaded")] * 3
+    assert [len(run(crowded, budget=busy)[0]) for _ in range(3)] == [3, 2, 1]
+
+
 @pytest.mark.parametrize(
     "options", [{"attempts": 0}, {"first_backoff_s": -1}, {"first_backoff_s": 2, "max_backoff_s": 1}]
 )

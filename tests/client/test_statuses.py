@@ -15,6 +15,8 @@ from genderclient._transports.base import refined
         (Status.UNAVAILABLE, "This protocol is restricted, expecting header 'admin-key'", Status.DENIED),
         (Status.FAILED, "Stub process 'preprocess_0_0' is not healthy", Status.UNAVAILABLE),
         (Status.FAILED, "in ensemble, the model broke", Status.FAILED),
+        (Status.NOT_FOUND, "Request for unknown model: 'x' is not found", Status.NOT_FOUND),
+        (Status.NOT_FOUND, "Request for unknown model: 'x' has no available versions", Status.UNAVAILABLE),
         (Status.OVERLOADED, "overloaded: 50 requests a second are yours", Status.OVERLOADED),
         (Status.OVERLOADED, "CLIENT: Sent message larger than max (2000 vs. 1000)", Status.TOO_LARGE),
         (Status.OVERLOADED, "too large: a request has at most 12 MiB", Status.TOO_LARGE),

@@ -74,9 +74,9 @@ class BaseClient(Generic[T]):
         self._retry = retry
         self._hedging = HedgeBudget(hedge) if hedge else None
         self._experiment = experiment
-        self._budget = RetryBudget()
         self._transports: list[T] = [] if transport is None else [transport]
         self._replicas = Replicas(len(self._transports) or len(self._urls))
+        self._budget = RetryBudget(self._replicas.any_well)
         self._closed = False
         self._process = os.getpid()
         self._lock = threading.Lock()

@@ -13,6 +13,7 @@ from genderclient._transports.base import Status
 PATIENCE: Final = {Status.UNAVAILABLE: 1, Status.DEADLINE_EXCEEDED: 3}
 FIRST_EJECTION_S: Final = 1.0
 MAX_EJECTION_S: Final = 30.0
+MAX_EJECTIONS: Final = 10
 _LOG: Final = logging.getLogger("genderclient")
 
 
@@ -42,6 +43,11 @@ class Replicas:
             self._next = (chosen + 1) % self._count
             return chosen
 
+    def any_well(self) -> bool:
+        """Whether one of them is not left alone now."""
+        with self._lock:
+            return min(self._back_at_s) <= self._now()
+
     def report(self, index: int, failure: Status | None) -> None:
         """What came of asking it: `None` for a response. Also a server that says no is well."""
         with self._lock:
@@ -51,7 +57,8 @@ class Replicas:
             self._failures[index] += 1
             if self._failures[index] < PATIENCE[failure]:
                 return
-            ejection_s = min(MAX_EJECTION_S, FIRST_EJECTION_S * 2 ** self._ejections[index])
-            self._ejections[index] += 1
+            ejection_s = min(MAX_EJECTION_S, FIRST_EJECTION_S * 2.0 ** self._ejections[index])
+            # It counts no further than matters: 2 to the power of a thousand is no number of seconds.
+            self._ejections[index] = min(self._ejections[index] + 1, MAX_EJECTIONS)
             self._back_at_s[index] = self._now() + ejection_s
             _LOG.info("server %d of %d is left alone for %g s: %s", index + 1, self._count, ejection_s, failure.name)

@@ -46,12 +46,14 @@ class RetryBudget:
     """Stops a client from doubling the load of servers that fail: throttling as in gRPC's retry design (gRFC A6).
 
     Each failure takes a token, each answer gives a tenth of one back; with half of them gone nothing is sent again.
+    A server that cannot be reached costs nothing while `elsewhere` says that another one is well: that one is asked.
     """
 
     CAPACITY: Final = 10.0
     REWARD: Final = 0.1
 
-    def __init__(self) -> None:
+    def __init__(self, elsewhere: Callable[[], bool] = lambda: False) -> None:
+        self._elsewhere = elsewhere
         self._tokens = self.CAPACITY
         self._lock = threading.Lock()
 
@@ -59,8 +61,10 @@ class RetryBudget:
         with self._lock:
             self._tokens = min(self.CAPACITY, self._tokens + self.REWARD)
 
-    def failed(self) -> bool:
+    def failed(self, status: Status) -> bool:
         """Counts a failure; returns whether there is enough left to try again."""
+        if status is Status.UNAVAILABLE and self._elsewhere():
+            return True
         with self._lock:
             self._tokens = max(0.0, self._tokens - 1)
             return self._tokens > self.CAPACITY / 2
@@ -124,7 +128,7 @@ def steps(
             return Answer(response=outcome, latency_s=latency_s, attempts=sent, request_id=request.request_id)
         _LOG.debug("%s, request %s, sent %d times: %s", request.model, request.request_id, sent, outcome.status.name)
         wait_s = retry.backoff_s(failures, share())
-        may_retry = outcome.status in RETRYABLE and budget.failed() and failures < retry.attempts
+        may_retry = outcome.status in RETRYABLE and budget.failed(outcome.status) and failures < retry.attempts
         if may_retry and now() + wait_s < deadline_s:
             yield Sleep(wait_s)
             if now() < deadline_s:

@@ -73,6 +73,7 @@ class TransportError(Exception):
 _CROWDED: Final = ("overloaded", "maximum queue size", "Request timeout expired")
 _LOCKED: Final = ("This protocol is restricted",)
 _DEAD: Final = ("Stub process", "stub process")
+_LOADING: Final = ("has no available versions",)
 _LARGE: Final = ("larger than max", "too large")
 
 
@@ -80,12 +81,13 @@ def refined(status: Status, message: str) -> Status:
     """The status that the server's words tell from others of the same code.
 
     Who takes no more now and who is not there both say 503 or UNAVAILABLE; a model whose process died says 500 or
-    INTERNAL, as one that failed at its work does.
+    INTERNAL, as one that failed at its work does; a model that is being loaded or unloaded is "not found".
     """
     for coarse, words, fine in (
         (Status.UNAVAILABLE, _CROWDED, Status.OVERLOADED),
         (Status.UNAVAILABLE, _LOCKED, Status.DENIED),
         (Status.FAILED, _DEAD, Status.UNAVAILABLE),
+        (Status.NOT_FOUND, _LOADING, Status.UNAVAILABLE),
         (Status.OVERLOADED, _LARGE, Status.TOO_LARGE),
     ):
         if status is coarse and any(each in message for each in words):
