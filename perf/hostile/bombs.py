@@ -9,8 +9,10 @@ from PIL import Image
 from . import encode as e
 from .cases import Case, Expected
 
-# What the contract allows, as a square and as the longest rows and columns.
+# What the contract allows in all, as a square and as the longest rows and columns.
 LARGE = ((5656, 5656), (16_000, 2000), (2000, 16_000), (65_500, 488), (488, 65_500))
+# As far as `genderprep.image` goes with each kind, which has to be answered, and one row more, which is refused.
+EDGES = {"colour": (7000, 4000), "WebP": (3000, 4000), "progressive": (4000, 4000), "run-length": (2000, 2000)}
 HUGE = ((5657, 5657), (8000, 4001), (20_000, 20_000), (65_535, 65_535))
 
 
@@ -28,7 +30,7 @@ def cases(seed: int) -> Iterator[Case]:
     for width, height in HUGE:
         yield Case("bombs", f"PNG, {width}x{height}", partial(_cut_png, width, height), Expected.REFUSAL)
         yield Case("bombs", f"GIF, {width}x{height}", partial(e.gif, width, height, _gif_bomb()), Expected.REFUSAL)
-    yield Case("bombs", "PNG, 8x8 and 3 GB behind", _png_with_more)
+    yield Case("bombs", "PNG, 8x8 and 2 GB behind", _png_with_more)
     yield Case("bombs", "GIF, 8x8 and 32 million pixels behind", partial(e.gif, 8, 8, e.gif_frame(8, 8, _gif_bomb())))
     yield Case("bombs", "GIF, transparent", partial(_gif, 5656, 5656, transparent=True))
     yield Case("bombs", "GIF, frame of 1x1 on a large screen", partial(e.gif, 5656, 5656, _one_pixel()))
@@ -37,8 +39,26 @@ def cases(seed: int) -> Iterator[Case]:
         yield Case("bombs", f"WEBP, {'lossless' if lossless else 'lossy'}, {width}x{height}", made)
     yield Case("bombs", "WEBP, tiny frame on the largest canvas", _webp_canvas, Expected.REFUSAL)
     yield Case("bombs", "WEBP, tiny frame on a large canvas", partial(_webp_canvas, 5656))
+    yield from _edges()
     yield from _scans()
     yield from _bmps()
+
+
+def _edges() -> Iterator[Case]:
+    for more, expected in ((0, Expected.ANSWER), (1, Expected.REFUSAL)):
+        for name, (width, height) in EDGES.items():
+            made = partial(_at_edge, name, width, height + more)
+            yield Case("edges", f"{name}, {width}x{height + more}", made, expected)
+
+
+def _at_edge(name: str, width: int, height: int) -> bytes:
+    if name == "colour":
+        return e.png(width, height, 8, e.RGBA)
+    if name == "WebP":
+        return _webp(width, height, lossless=True)
+    if name == "progressive":
+        return _jpeg(width, height, "CMYK", progressive=True)
+    return e.bmp(width, height, 8, b"\xff\1" * 100 + b"\0\1", compression=1)
 
 
 def _scans() -> Iterator[Case]:
@@ -93,7 +113,7 @@ def _cut_png(width: int, height: int) -> bytes:
 
 
 def _png_with_more() -> bytes:
-    return e.png(8, 8, data=e.deflated_zeros(3 * 10**9))
+    return e.png(8, 8, data=e.deflated_zeros(2 * 10**9))
 
 
 def _webp(width: int, height: int, lossless: bool) -> bytes:

@@ -24,6 +24,9 @@ from .contract import (
 
 Pixels = NDArray[np.uint8]
 
+# A picture in colour is in memory twice, at four bytes a pixel.
+MAX_COLOUR_PIXELS: Final = 28 * 10**6
+_COLOURLESS: Final = ("1", "L", "P", "I;16")
 # Pillow's WebP decoder holds 16 bytes a pixel.
 MAX_WEBP_PIXELS: Final = 12 * 10**6
 # Decoded in Python.
@@ -36,7 +39,7 @@ MAX_PIECES: Final = 2**18
 # A longer block of tags is not looked into: one of its values may have a million numbers.
 MAX_EXIF_BYTES: Final = 2**18
 
-# Larger pictures are turned and converted in parts, so that only one copy of them is in memory.
+# Larger pictures are turned and converted in parts: three copies of them would be too many.
 _BAND_PIXELS: Final = 10**6
 _FILTER: Final = Image.Resampling[RESIZE_FILTER.upper()]
 _WHITE: Final = (255, 255, 255, 255)
@@ -107,8 +110,9 @@ def _decode(avatar: bytes, size: int) -> Image.Image:
         _check_pixels(image, avatar)
         # JPEG only: decode at the smallest eighth that still leaves twice the pixels to resize from.
         image.draft(None, (2 * size, 2 * size))
+        _check_colour(image)
         image.load()
-        return _square(image, _orientation(image), size)
+        return ImageOps.fit(_converted(image, _orientation(image)), (size, size), method=_FILTER)
     except InvalidAvatar:
         raise
     except UnidentifiedImageError as exc:
@@ -159,6 +163,11 @@ def _check_pixels(image: Image.Image, avatar: bytes) -> None:
         raise InvalidAvatar(f"{width}x{height} pixels, the limit for a {kind} is {limit} in all")
 
 
+def _check_colour(image: Image.Image) -> None:
+    if image.mode not in _COLOURLESS and image.width * image.height > MAX_COLOUR_PIXELS:
+        raise InvalidAvatar(f"{image.width}x{image.height} pixels in colour, the limit is {MAX_COLOUR_PIXELS} in all")
+
+
 def _scans(avatar: bytes, image: _Jpeg) -> int:
     """How often the decoder of a JPEG goes over all pixels."""
     assert image.fp is not None
@@ -186,23 +195,15 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _square(image: Image.Image, orientation: int, size: int) -> Image.Image:
-    """The largest centred square of the upright picture in RGB, resized to `size`.
-
-    Resizing goes along the rows first and then along the columns, so the rows of a large picture can be resized part
-    by part: to the bit as `ImageOps.fit` does it.
-    """
-    width, height = image.size[::-1] if orientation in _SIDEWAYS else image.size
-    if width * height <= _BAND_PIXELS:
-        return ImageOps.fit(_to_rgb(_upright(image, orientation)), (size, size), method=_FILTER)
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    narrow, row = Image.new("RGB", (size, height)), 0
+def _converted(image: Image.Image, orientation: int) -> Image.Image:
+    """The upright picture in RGB."""
+    if image.width * image.height <= _BAND_PIXELS:
+        return _to_rgb(_upright(image, orientation))
+    picture, row = Image.new("RGB", image.size[::-1] if orientation in _SIDEWAYS else image.size), 0
     for band in _bands(image, orientation):
-        resized = band.resize((size, band.height), _FILTER, (left, 0, left + side, band.height))
-        narrow.paste(resized, (0, row))
+        picture.paste(band, (0, row))
         row += band.height
-    return narrow.resize((size, size), _FILTER, (0, top, size, top + side))
+    return picture
 
 
 def _bands(image: Image.Image, orientation: int) -> Iterator[Image.Image]:
