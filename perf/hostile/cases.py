@@ -1,6 +1,7 @@
 """What a hostile input is, and all of them: made by code, the same for the same seed."""
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,15 @@ def avatars(seed: int = 1) -> Iterator[Case]:
 
     for module in (damage, structure, metadata, modes, animations, bombs, strangers):
         yield from module.cases(seed)
+
+
+def some(cases: Iterable[Case], of_each: int) -> Iterator[Case]:
+    """So many of each kind, spread over all that it has."""
+    kinds: defaultdict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        kinds[case.kind].append(case)
+    for found in kinds.values():
+        yield from found[:: -(-len(found) // of_each)]
 
 
 def nicknames(seed: int = 1) -> Iterator[Case]:

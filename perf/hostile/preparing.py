@@ -12,6 +12,8 @@ from typing import Any, Final
 from genderprep import InvalidInput, prepare_image, prepare_text
 from genderprep.contract import IMAGE_SIZE, MAX_TOKENS
 
+from .samples import valid
+
 PREPARE: Final[dict[str, Callable[[bytes], Any]]] = {"avatar": prepare_image, "nickname": prepare_text}
 SHAPES: Final = {"avatar": ((IMAGE_SIZE, IMAGE_SIZE, 3), "uint8"), "nickname": ((MAX_TOKENS,), "int32")}
 # Far over what is allowed: a slow machine is no finding, and a hang still ends.
@@ -75,7 +77,9 @@ def worker() -> Iterator[Worker]:
 
 
 def _work(pipe: Connection) -> None:
-    prepare_image(b"")
+    # As after some serving: Pillow imports its formats with the first of them.
+    for avatar in valid().values():
+        prepare_image(avatar)
     prepare_text(b"a")
     baseline = _memory_mb("VmRSS")
     while True:

@@ -16,7 +16,9 @@ from .samples import valid
 WRITTEN = ("TIFF", "ICO", "ICNS", "PPM", "PCX", "TGA", "SGI", "IM", "MSP", "XBM", "DDS", "JPEG2000", "AVIF", "QOI")
 HEADS = {
     "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n(x) (w) file pop quit\n%%EOF\n",
-    "EPS, binary head": b"\xc5\xd0\xd3\xc6" + struct.pack("<6IH", 30, 100, 0, 0, 0, 0, 0xFFFF) + b"%!PS-Adobe-3.0 EPSF-3.0",
+    "EPS, binary head": b"\xc5\xd0\xd3\xc6"
+    + struct.pack("<6IH", 30, 100, 0, 0, 0, 0, 0xFFFF)
+    + b"%!PS-Adobe-3.0 EPSF-3.0",
     "PostScript": b"%!PS-Adobe-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",
     "PDF": b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF",
     "SVG": b'<svg xmlns="http://www.w3.org/2000/svg"><script>1</script></svg>',
@@ -69,7 +71,9 @@ def cases(seed: int) -> Iterator[Case]:
     yield Case("other formats", "ICO around PNG", partial(bytes, icon), Expected.REFUSAL)
     # BMP may declare that it holds a JPEG or PNG.
     for compression, inner in ((4, jpeg), (5, png)):
-        yield Case("two in one", f"BMP around {compression}", partial(e.bmp, 48, 48, 24, inner, compression), Expected.REFUSAL)
+        yield Case(
+            "two in one", f"BMP around {compression}", partial(e.bmp, 48, 48, 24, inner, compression), Expected.REFUSAL
+        )
 
 
 def _written(kind: str) -> bytes | None:

@@ -25,7 +25,7 @@ def cases(seed: int) -> Iterator[Case]:
 
 def _declared_sizes() -> Iterator[Case]:
     for side in SIDES:
-        for width, height in ((side, side), (side, 1), (1, side)):
+        for width, height in sorted({(side, side), (side, 1), (1, side)}):
             name = f"{width}x{height}"
             yield Case("declared size", f"JPEG, {name}", partial(_resized_jpeg, width, height))
             yield Case("declared size", f"PNG, {name}", partial(e.png, width, height, data=zlib.compress(bytes(64))))
@@ -116,7 +116,9 @@ def _gif() -> Iterator[Case]:
             file = e.gif(64, 64, extension + e.gif_frame(64, 64, data))
             yield Case("lying length", f"GIF, extension {label:02X} {content[:6]!r}", partial(bytes, file))
     for label in (0xFE, 0xFF, 0x00):
-        yield Case("many segments", f"GIF, 10 MB of extensions {label:02X}", partial(_many_extensions, label, b"\x01a\0"))
+        yield Case(
+            "many segments", f"GIF, 10 MB of extensions {label:02X}", partial(_many_extensions, label, b"\x01a\0")
+        )
         yield Case("many segments", f"GIF, 10 MB of empty {label:02X}", partial(_many_extensions, label, b"\0"))
     one = b"!\xfe" + b"\x01a" * 5_000_000 + b"\0"
     yield Case("many segments", "GIF, a comment of 5 million blocks", partial(e.gif, 8, 8, one + _frame(8)))

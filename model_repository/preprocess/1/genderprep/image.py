@@ -24,15 +24,15 @@ from .contract import (
 
 Pixels = NDArray[np.uint8]
 
-# A picture in colour is in memory twice, at four bytes a pixel.
-MAX_COLOUR_PIXELS: Final = 28 * 10**6
-_COLOURLESS: Final = ("1", "L", "P", "I;16")
+# A picture in colour is in memory twice, at four bytes a pixel; one of 16 bits is nearly as large.
+MAX_COLOUR_PIXELS: Final = 20 * 10**6
+_COLOURLESS: Final = ("1", "L", "P")
 # Pillow's WebP decoder holds 16 bytes a pixel.
-MAX_WEBP_PIXELS: Final = 12 * 10**6
+MAX_WEBP_PIXELS: Final = 10 * 10**6
 # Decoded in Python.
 MAX_RLE_PIXELS: Final = 4 * 10**6
 # Progressive or otherwise in several scans: libjpeg then holds up to 12 bytes a pixel and goes over all in every scan.
-MAX_PROGRESSIVE_PIXELS: Final = 16 * 10**6
+MAX_PROGRESSIVE_PIXELS: Final = 13 * 10**6
 MAX_SCANNED_PIXELS: Final = 400 * 10**6
 # Reads by a decoder, which are pieces of the file: chunks, segments, blocks, runs.
 MAX_PIECES: Final = 2**18
@@ -165,7 +165,9 @@ def _check_pixels(image: Image.Image, avatar: bytes) -> None:
 
 def _check_colour(image: Image.Image) -> None:
     if image.mode not in _COLOURLESS and image.width * image.height > MAX_COLOUR_PIXELS:
-        raise InvalidAvatar(f"{image.width}x{image.height} pixels in colour, the limit is {MAX_COLOUR_PIXELS} in all")
+        raise InvalidAvatar(
+            f"{image.width}x{image.height} pixels in colour or 16 bits, the limit is {MAX_COLOUR_PIXELS} in all"
+        )
 
 
 def _scans(avatar: bytes, image: _Jpeg) -> int:
