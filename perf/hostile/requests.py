@@ -85,7 +85,7 @@ def _json_fields() -> Iterator[tuple[str, str, Sequence[Any]]]:
     yield "wrong shapes", "shape", ([], None, "a", [1.5, 1], ["1", "1"], {"a": 1}, [[1, 1]], [1] * 10_000, [2**64, 1])
     yield "wrong names", "name", (*NAMES, None, 1, [], {})
     yield "wrong types", "datatype", (*TYPES, None, 1, [])
-    texts = ("a", [], ["a", "b"], [["a"], ["b"]], ["\0"])
+    texts: tuple[Any, ...] = ("a", [], ["a", "b"], [["a"], ["b"]], ["\0"])
     yield "wrong types", "data", (None, [1], [None], [[]], [{"a": 1}], [True], [1e400], {"a": 1}, *texts)
 
 
