@@ -62,7 +62,8 @@ are a live Triton, whose time has the waiting in it. An avatar or nickname must 
 
 {_wrong(wrong)}
 What a good user saw who asked all the time meanwhile, over new connections, and the memory of Triton and its stubs
-above what it was before, at most and afterwards. Wrong: no answer, or another than alone.
+above what it was before, at most and afterwards; before, it had answered avatars of 10 MiB. Wrong: no answer, or
+another than alone.
 
 | route | what | asked | wrong | worst s | most MB | MB after |
 |---|---|---|---|---|---|---|

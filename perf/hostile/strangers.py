@@ -13,7 +13,7 @@ from .cases import Case, Expected
 from .samples import valid
 
 # What Pillow can write, and reads if it is not told which formats are wanted.
-WRITTEN = ("TIFF", "ICO", "ICNS", "PPM", "PCX", "TGA", "SGI", "IM", "MSP", "XBM", "DDS", "JPEG2000", "AVIF", "QOI")
+WRITTEN = ("TIFF", "ICO", "ICNS", "PPM", "PCX", "TGA", "SGI", "MSP", "XBM", "DDS", "JPEG2000", "AVIF", "QOI")
 HEADS = {
     "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n(x) (w) file pop quit\n%%EOF\n",
     "EPS, binary head": b"\xc5\xd0\xd3\xc6"

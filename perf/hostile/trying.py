@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any, Final
 
 import pandas as pd
 
+from genderprep.contract import MAX_AVATAR_BYTES
 from server.front import find_nginx, running_front
 from server.process import ROOT, Server, free_ports, running_triton
 
 from .cases import Case, avatars, nicknames
 from .preparing import Outcome, worker
 from .requests import grpc_cases, http_cases
-from .wire import half_open, watching, wire_to
+from .samples import valid
+from .wire import Wire, half_open, watching, wire_to
 
 Row = dict[str, Any]
 DIRECT: Final = "preprocessing"
@@ -43,11 +46,21 @@ def send_all(
             ("gRPC", "request", grpc_cases, wire.grpc),
             ("HTTP", "request", http_cases, wire.http),
         )
+        _serve_largest(wire)
         for route, what, cases, send in routes:
             with watching(server) as watched:
                 for case in choose(cases(seed)):
                     yield _row(route, what, case, send(case.make()))
             seen.append({"route": route, "what": what, **watched.summary()})
+
+
+def _serve_largest(wire: Wire) -> None:
+    """Avatars as long as is allowed: buffers of that size are no fault of those who come after."""
+    avatar = valid()["JPEG"]
+    avatar += bytes(MAX_AVATAR_BYTES - len(avatar))
+    # At once, for every thread of the server has its own buffers.
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda send: send(avatar), [wire.avatar_by_grpc, wire.avatar_by_http] * 16))
 
 
 def hold_open(server: Server, count: int = HALF_OPEN, seconds: float = HALF_OPEN_S) -> Row:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genderprep import InvalidInput
-from genderprep.contract import MAX_AVATAR_BYTES
+from perf.hostile import damage
 from perf.hostile.bombs import EDGES
 from perf.hostile.cases import Case, Expected, avatars, nicknames, some
 from perf.hostile.fuzz import MODALITIES, fuzz
@@ -52,6 +52,8 @@ def complaint(running: Worker, modality: str, case: Case) -> str:
     allowed = {"answered", "refused"} if case.expected is Expected.EITHER else {str(case.expected)}
     right = outcome.result in allowed and outcome.cpu_seconds <= CPU_S and outcome.memory_mb <= MEMORY_MB
     named = outcome.result != "refused" or outcome.message.startswith(f"{modality.upper()}: ")
+    # An avatar over the limit of bytes would only try the first check.
+    named &= modality != "avatar" or "bytes, the limit" not in outcome.message
     return "" if right and named else f"{case}: {outcome}"
 
 
@@ -63,19 +65,19 @@ def test_there_are_many(all_avatars: list[Case]) -> None:
 
 def test_the_same_for_the_same_seed() -> None:
     first, second, other = (
-        [case.make() for case in avatars(seed) if case.kind == "changed bytes"] for seed in (1, 1, 2)
+        [case.make() for case in damage.cases(seed) if case.kind == "changed bytes"] for seed in (1, 1, 2)
     )
     assert first == second != other
 
 
 def test_avatars(preparing: Worker, all_avatars: list[Case]) -> None:
     light = [case for case in all_avatars if case.kind not in ("bombs", "scans", "edges", "many segments")]
-    assert [found for case in some(light, 60) if (found := complaint(preparing, "avatar", case))] == []
+    assert [found for case in some(light, 40) if (found := complaint(preparing, "avatar", case))] == []
 
 
 def test_avatars_that_cost_most(preparing: Worker, all_avatars: list[Case]) -> None:
     heavy = [case for case in all_avatars if case.kind in ("bombs", "scans", "many segments")]
-    assert [found for case in some(heavy, 8) if (found := complaint(preparing, "avatar", case))] == []
+    assert [found for case in some(heavy, 4) if (found := complaint(preparing, "avatar", case))] == []
 
 
 @pytest.mark.parametrize("name", REGRESSIONS)
@@ -89,11 +91,6 @@ def test_limits_at_their_edge(preparing: Worker, all_avatars: list[Case], kind: 
     edges = [case for case in all_avatars if case.kind == "edges" and case.name.startswith(f"{kind},")]
     assert [case.expected for case in edges] == [Expected.ANSWER, Expected.REFUSAL]
     assert [found for case in edges if (found := complaint(preparing, "avatar", case))] == []
-
-
-def test_all_sent_avatars_pass_the_byte_limit(all_avatars: list[Case]) -> None:
-    """Longer ones would only try the first check."""
-    assert all(len(case.make()) <= MAX_AVATAR_BYTES for case in all_avatars if case.kind == "many segments")
 
 
 def test_nicknames(preparing: Worker) -> None:

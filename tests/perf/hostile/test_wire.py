@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,17 +17,18 @@ from perf.hostile.trying import hold_open, send_all, unexpected
 from perf.hostile.wire import Wire, ask, half_open, memory_mb, watching, wire_to
 from tests.tritonserver import ROOT, Server, running_triton
 
-MEMORY_MB = 256
+# Half more than what the command has to find: other tests have used this server, and others use this machine.
+MEMORY_MB = 1.5 * 256
 
 
 def test_everything_on_every_route(triton: Server) -> None:
-    seen: list[dict[str, object]] = []
-    rows = pd.DataFrame(send_all(triton, lambda cases: some(cases, 6), 1, seen))
+    seen: list[dict[str, Any]] = []
+    rows = pd.DataFrame(send_all(triton, lambda cases: some(cases, 3), 1, seen))
     assert set(zip(rows["route"], rows["what"], strict=True)) == {
         (route, what) for route in ("gRPC", "HTTP") for what in ("avatar", "nickname", "request")
     }
     assert unexpected(rows).to_dict("records") == []
-    assert [row for row in seen if row["wrong"] or not row["answers"]] == []
+    assert [row for row in seen if row["wrong"] or not row["answers"] or row["memory_mb"] > MEMORY_MB] == []
     errors = rows[rows["result"].isin(["refused", "another error"])]
     assert errors["message"].str.len().min() > 5
     assert not errors["message"].str.contains(r"Traceback|\.py|site-packages").any()
