@@ -25,8 +25,9 @@ from server.runtime import Runtime, Wheel, find_wheel, prepare
 
 PYTHONS = ((3, 11), (3, 12))
 # Every request takes and gives back some buffers of its size. By itself glibc returns them to the kernel each time, and
-# page faults then cost more than the work; up to 1 GiB it is to keep them. `perf.tune` measures what this brings.
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**24)}
+# page faults then cost more than the work. It is to keep what usual avatars need, and give back what the few of many
+# megapixels do. `perf.tune` measures what this brings, `perf.hostile` what remains in memory.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**23), "MALLOC_TRIM_THRESHOLD_": str(2**24), "MALLOC_TOP_PAD_": str(2**24)}
 # Triton starts its Python stubs by a line of bash, and quotes nothing in it.
 _READ_BY_SHELLS = re.compile(r"[\s\"'$&;()<>|*?`\\]")
 OPEN_TO_OTHERS = (

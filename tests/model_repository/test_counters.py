@@ -29,6 +29,7 @@ NAME = "小美".encode()
 BAD: dict[tuple[str, str], list[tuple[bytes, bytes]]] = {
     ("AVATAR", AvatarFault.TOO_MANY_BYTES): [(bytes(MAX_AVATAR_BYTES + 1), NAME)],
     ("AVATAR", AvatarFault.TOO_MANY_PIXELS): [(png_of_size(30_000, 30_000), NAME), (png_of_size(8000, 4001), NAME)],
+    ("AVATAR", AvatarFault.TOO_MANY_PIECES): [(b"\xff\xd8" + b"\xff\xfe\0\2" * 300_000, NAME)],
     ("AVATAR", AvatarFault.NOT_AN_IMAGE): [(b"hello", NAME), (b"hello", b"\xff")],
     ("AVATAR", AvatarFault.DAMAGED): [(PICTURE[: len(PICTURE) // 2], b"")],
     ("NICKNAME", NicknameFault.TOO_MANY_BYTES): [(b"", b"a" * (MAX_NICKNAME_BYTES + 1))],

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+import genderprep.image
 from genderprep import InvalidAvatar, prepare_image
 from genderprep.contract import AVATAR_FORMATS, IMAGE_SIZE, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
 from tests.pictures import encode, flat, noise, png_of_size
@@ -83,6 +84,20 @@ def test_exif_orientation_of_a_jpeg(orientation: int) -> None:
     plain = pixels_of(encode(draw_portrait("male", 3), "JPEG"))
     turned = pixels_of(encode(draw_portrait("male", 3), "JPEG", exif=exif(orientation)))
     assert np.abs(turned.astype(int) - TURNS[orientation](plain)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_large_pictures_are_converted_in_parts_to_the_bit(
+    mode: str, orientation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = Image.fromarray(np.arange(300 * 401, dtype=np.uint16).reshape(300, 401) * 7)
+    if mode != "I;16":
+        image = noise(401).crop((0, 0, 401, 300)).convert(mode)
+    content = encode(image, "PNG", exif=exif(orientation))
+    whole = pixels_of(content)
+    monkeypatch.setattr(genderprep.image, "_BAND_PIXELS", 10_000)
+    np.testing.assert_array_equal(pixels_of(content), whole)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])

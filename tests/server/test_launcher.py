@@ -99,8 +99,8 @@ def test_freed_memory_is_kept_as_long_as_the_user_does_not_say_otherwise(reposit
         entries = Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
     allocator = {entry for entry in entries if entry.startswith("MALLOC_")}
     assert allocator == {
-        f"MALLOC_MMAP_THRESHOLD_={2**30}",
-        f"MALLOC_TRIM_THRESHOLD_={2**30}",
+        f"MALLOC_MMAP_THRESHOLD_={2**23}",
+        f"MALLOC_TRIM_THRESHOLD_={2**24}",
         "MALLOC_TOP_PAD_=4096",
     }
 

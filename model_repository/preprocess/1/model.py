@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from .genderprep.contract import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 
 class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
+        # Pillow warns of every damaged tag: one avatar could write megabytes into the log.
+        warnings.filterwarnings("ignore", module="PIL")
         config = json.loads(args["model_config"])
         check_binding(config["parameters"], Path(args["model_repository"]).parent)
         self._counters = Counters(prep_digest(), args["model_version"])

@@ -63,6 +63,7 @@ class AvatarFault(StrEnum):
 
     TOO_MANY_BYTES = "too_many_bytes"
     TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_MANY_PIECES = "too_many_pieces"
     NOT_AN_IMAGE = "not_an_image"
     DAMAGED = "damaged"
 
