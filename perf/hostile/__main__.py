@@ -46,7 +46,8 @@ def main() -> None:
     runs = [fuzz(modality, args.fuzz, args.seed) for modality in MODALITIES]
     wrong = report(pd.DataFrame(rows), seen, killers, runs, args.seed, args.results)
     print((args.results / "bad_input.md").read_text())
-    if wrong or any(run.crash for run in runs) or any(row["wrong"] for row in seen):
+    survived = not any(row["died"] for row in killers if row["front"])
+    if wrong or not survived or any(run.crash for run in runs) or any(row["wrong"] for row in seen):
         sys.exit("hostile: something was not answered as it should be; see above")
 
 

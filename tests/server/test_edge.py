@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -57,7 +57,9 @@ class Edge:
     front: Front
     files: Files
 
-    def http(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
+    def http(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | Iterable[bytes] | None = None
+    ) -> Answer:
         context = ssl.create_default_context(cafile=self.files.authority)
         with closing(http.client.HTTPSConnection(self.front.http_url, timeout=20, context=context)) as connection:
             connection.request(method, path, body, headers)
@@ -173,6 +175,19 @@ def test_who_sends_too_much_is_refused(edge: Edge) -> None:
     assert edge.grpc("ModelInfer", message(bytes(TOO_LARGE)), SHOP).startswith("RESOURCE_EXHAUSTED: too large")
 
 
+def test_json_is_short(edge: Edge) -> None:
+    """Triton dies of it nested 200,000 deep."""
+    deep = b"[" * 200_000
+    long: dict[str, str] = {"inference-header-content-length": "200000"}
+    bodies: list[tuple[dict[str, str], bytes | Iterable[bytes]]] = [({}, deep), (long, deep), ({}, iter([deep]))]
+    for headers, body in bodies:
+        answer = edge.http("POST", INFER.path, bearer(SHOP) | headers, body)
+        assert (answer.status, json.loads(answer.text)["error"][:6]) == (411, "length")
+    # So much Triton refuses itself, and lives.
+    assert edge.http("POST", INFER.path, bearer(SHOP), b"[" * 99_999).status == 500
+    assert edge.http("POST", INFER.path, INFER.headers | bearer(SHOP), INFER.body).status == 200
+
+
 def test_nothing_is_unpacked(edge: Edge) -> None:
     answer = edge.http(*post(**bearer(SHOP), **{"content-encoding": "gzip"}), gzip.compress(INFER.body))
     assert (answer.status, json.loads(answer.text)["error"][:10]) == (415, "compressed")
@@ -193,7 +208,8 @@ def test_what_reaches_triton(files: Files) -> None:
             edge = Edge(front, files)
             context = ssl.create_default_context(cafile=edge.files.authority)
             with closing(http.client.HTTPSConnection(front.http_url, timeout=20, context=context)) as connection:
-                connection.request("POST", INFER.path, iter([b"ab", b"cd"]), bearer(SHOP), encode_chunked=True)
+                headers = bearer(SHOP) | {"inference-header-content-length": "4"}
+                connection.request("POST", INFER.path, iter([b"ab", b"cd"]), headers, encode_chunked=True)
                 assert connection.getresponse().status == 204
             head, _, body = received.result().partition(b"\r\n\r\n")
     assert head.startswith(f"POST {INFER.path} HTTP/1.1\r\n".encode())

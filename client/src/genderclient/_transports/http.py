@@ -30,6 +30,7 @@ _STATUSES: Final = {
     401: Status.DENIED,
     403: Status.DENIED,
     404: Status.NOT_FOUND,
+    411: Status.GARBLED,
     413: Status.TOO_LARGE,
     415: Status.GARBLED,
     429: Status.OVERLOADED,
