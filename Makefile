@@ -7,13 +7,15 @@
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
 # make check   formatting, lint and types
+# make sbom    what is installed here, as CycloneDX: out/sbom.json
+# make audit   known vulnerabilities of what is pinned; needs a network, and says so where it has none
 # make lock    compile requirements/*.txt anew from pyproject.toml
 
 PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers load docs check lock clean
+.PHONY: run serve test perf perf-tools peers load docs check sbom audit lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -32,6 +34,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.tune
 	@$(IN_VENV)/python -m perf.cost
 	@$(IN_VENV)/python -m perf.cached
+	@$(IN_VENV)/python -m perf.priority
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.performance
 
@@ -73,6 +76,24 @@ check: .venv/dev.stamp
 	@"$(PYTHON)" -m venv .venv/peers/$*
 	@.venv/peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
+
+.venv/audit.stamp: requirements/audit.txt .venv/serve.stamp
+	@echo "Installing requirements/audit.txt into .venv/audit"
+	@"$(PYTHON)" -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+sbom: .venv/audit.stamp
+	@mkdir -p out
+	@.venv/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file out/sbom.json $(IN_VENV)/python
+	@echo "out/sbom.json: what is installed in .venv"
+
+# Strict: a package that nothing could be asked about does not pass for one without vulnerabilities.
+audit: .venv/audit.stamp
+	@.venv/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
+		$(patsubst %,--requirement %,$(wildcard requirements/*.txt)) || { \
+		echo "audit: not passed: a package above has a known vulnerability, or nothing could be asked about it" \
+			"(no network, or an index without such data: ask again from elsewhere)" >&2; exit 1; }
 
 lock:
 	sh requirements/lock.sh

@@ -3,8 +3,8 @@
     python -m conversion.publish --run runs/mobilenet --data runs/data/manifest.csv --model mobilenet
 
 Keras → ONNX → parity within 1e-4 → int8 → accuracy gate → `model_repository/<model>/<version>/model.onnx`,
-renamed into place as a whole folder, so that a polling server never sees half a version. What was
-measured goes to `results/publish_<model>.json`.
+renamed into place as a whole folder, so that a polling server never sees half a version. Its SHA-256 goes to
+`model_repository/SHA256SUMS` before that, and what was measured to `results/publish_<model>.json`.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from training.report import read_run, write_report
 from training.scaling import Scaling
 from training.slices import by_slice
 
+from .checksums import record
 from .export import stamp, to_onnx
 from .parity import NotEqual, answer, check_parity
 from .quantize import to_int8
@@ -168,6 +169,7 @@ def _place(model: onnx.ModelProto, folder: Path) -> None:
     try:
         onnx.save(model, staging / "model.onnx")
         staging.chmod(0o755)
+        record(staging / "model.onnx", folder / "model.onnx", folder.parent.parent)
         staging.rename(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -5,8 +5,8 @@ servers share with it.
 """
 
 import json
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from random import Random
 from time import perf_counter
 from typing import Any, Final, NamedTuple
@@ -24,6 +24,8 @@ from .workload import User
 TIMEOUT_S: Final = 30.0
 # How long a user waits for a picture to be chosen.
 PATIENCE_S: Final = 5.0
+# How long a job rests before it asks again what was refused.
+PAUSE_S: Final = 0.02
 ANSWERED, REFUSED = 200, 503
 
 
@@ -140,6 +142,42 @@ def flood(port: int, requests: Sequence[Request], rate: float, seconds: float) -
         **_ranks(times[ANSWERED]),
         "refused_p99_ms": _ranks(times[REFUSED])["p99_ms"],
     }
+
+
+@contextmanager
+def job(port: int, requests: Sequence[Request], clients: int) -> Iterator[list[float]]:
+    """As long as it lasts, so many clients that send the next request when one is answered, and a refused one again.
+
+    Yields the latencies of the answered so far, ms; it grows.
+
+    Raises:
+        HttpLoadError: a request was answered with neither 200 nor 503.
+        OSError: the server hung up.
+    """
+    times: list[float] = []
+
+    def client(number: int) -> None:
+        with closing(_connect(port, TIMEOUT_S)) as connection:
+            while True:
+                request = requests[number % len(requests)]
+                sent = perf_counter()
+                status, content = _post(connection, request)
+                if status == ANSWERED:
+                    times.append(1000 * (perf_counter() - sent))
+                    number += clients
+                elif status == REFUSED:
+                    gevent.sleep(PAUSE_S)
+                else:
+                    raise HttpLoadError(f"POST {request.path}: {status} {content[:300]!r}")
+
+    working = [gevent.spawn(client, number) for number in range(clients)]
+    try:
+        yield times
+    finally:
+        gevent.killall(working)
+    for each in working:
+        if each.exception is not None:
+            raise each.exception
 
 
 def _connect(port: int, timeout_s: float) -> Any:

@@ -7,6 +7,7 @@ compile() {
 }
 compile pyproject.toml --extra serve --extra train --extra perf --extra dev --output-file requirements/dev.txt
 compile pyproject.toml --extra serve --constraints requirements/dev.txt --output-file requirements/serve.txt
+compile requirements/audit.in --output-file requirements/audit.txt
 # What the peers run is of the same versions as here: they are compared.
 for peer in requirements/peers/*.in; do
     printf 'numpy\nonnxruntime\npillow\nregex\n' |

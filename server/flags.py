@@ -1,7 +1,9 @@
 """tritonserver's command line: what the user said, what we add, and which ports follow from it."""
 
+import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 FALSE = frozenset({"false", "0", "off"})
@@ -51,6 +53,13 @@ class Endpoint:
     address: str
     port: int
     flag: str
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        with suppress(ValueError):
+            return ipaddress.ip_address(self.address).is_loopback
+        return self.address == "localhost"
 
 
 def endpoints(arguments: list[str]) -> list[Endpoint]:

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from server.checksums import check_files
+from server.doors import locks
 from server.errors import LaunchError
 from server.flags import Endpoint, Flags, endpoints, with_defaults
 from server.runtime import Runtime, Wheel, find_wheel, prepare
@@ -27,6 +29,10 @@ PYTHONS = ((3, 11), (3, 12))
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_TOP_PAD_": str(2**24)}
 # Triton starts its Python stubs by a line of bash, and quotes nothing in it.
 _READ_BY_SHELLS = re.compile(r"[\s\"'$&;()<>|*?`\\]")
+OPEN_TO_OTHERS = (
+    "warning: tritonserver listens beyond this machine, but Triton 2.51 predates security fixes: let only a front such "
+    "as server.front reach it; model control, shared memory, logging and tracing are locked (TRITON_ADMIN_KEY)"
+)
 DESCRIBES_ITSELF = frozenset({"--help", "--version"})
 
 
@@ -49,6 +55,9 @@ def launch(arguments: list[str]) -> NoReturn:
     wheel = find_wheel()
     runtime = prepare(wheel)
     arguments = with_defaults(arguments, defaults(wheel, runtime))
+    if keys := locks(endpoints(arguments), os.environ):
+        print(OPEN_TO_OTHERS, file=sys.stderr)
+        arguments = with_defaults(arguments, keys)
     if DESCRIBES_ITSELF.isdisjoint(arguments):
         check_repositories(arguments)
         for endpoint in endpoints(arguments):
@@ -96,7 +105,8 @@ def check_platform() -> None:
 
 
 def check_repositories(arguments: list[str]) -> None:
-    """Refuse a model repository that is no folder, or where Python models would wait for ever for their stubs.
+    """Refuse a model repository that is no folder, where Python models would wait for ever for their stubs, or whose
+    model files are not those that were published.
 
     `s3://` and the like are left to Triton.
     """
@@ -108,6 +118,7 @@ def check_repositories(arguments: list[str]) -> None:
             raise LaunchError(f"model repository '{repository}' is not a folder; pass --model-repository=<folder>")
         if _READ_BY_SHELLS.search(repository):
             raise LaunchError(f"model repository '{repository}' has a space or a quote in its path; move it elsewhere")
+        check_files(Path(repository))
 
 
 def check_free(endpoint: Endpoint) -> None:

@@ -15,6 +15,7 @@ from conversion.parity import NotEqual
 from conversion.publish import publish
 from genderprep import PrepMismatch, prep_digest
 from genderprep.contract import EMBEDDING, PROBABILITIES, WEIGHTS
+from server.checksums import check_files
 from tests.training.stand_in import small_towers
 from tests.tritonserver import ROOT
 from training.config import Config
@@ -58,6 +59,7 @@ def files(folder: Path) -> list[str]:
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
+MANIFEST = "SHA256SUMS"
 NOTHING = ["mobilenet/config.pbtxt", "preprocess/config.pbtxt"]
 
 
@@ -70,7 +72,7 @@ def test_versions_follow_one_another(run: Path, manifest: Path, repository: Path
     first = publish(run, manifest, "mobilenet", repository)
     assert first == repository / "mobilenet" / "1"
     assert publish(run, manifest, "mobilenet", repository, version=7).name == "7"
-    assert files(repository) == ["mobilenet/1/model.onnx", "mobilenet/7/model.onnx", *NOTHING]
+    assert files(repository) == [MANIFEST, "mobilenet/1/model.onnx", "mobilenet/7/model.onnx", *NOTHING]
     metadata = read_metadata(first / "model.onnx")
     assert (metadata["prep_digest"], metadata["backbone"]) == (prep_digest(), "mobilenetv2")
     session = onnxruntime.InferenceSession(first / "model.onnx")
@@ -81,6 +83,8 @@ def test_versions_follow_one_another(run: Path, manifest: Path, repository: Path
     assert report["parity_max_difference"] <= 1e-4
     assert 0.5 <= report["int8_test"]["all"]["ceiling"] <= 1
     assert first.stat().st_mode & 0o777 == 0o755
+    assert (repository / MANIFEST).read_text().count("mobilenet/") == 2
+    check_files(repository)
 
 
 def test_whoever_shows_something_is_decided_at_one_half(run: Path, manifest: Path, repository: Path) -> None:

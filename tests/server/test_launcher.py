@@ -134,6 +134,22 @@ def test_a_missing_repository_is_named(spelling: list[str]) -> None:
     )
 
 
+def test_whoever_listens_wider_is_told_what_that_means(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing listens: what would become Triton is looked at instead."""
+    became: list[list[str]] = []
+    monkeypatch.setattr(os, "execve", lambda binary, arguments, environment: became.append(arguments))
+    monkeypatch.setattr(launcher, "check_free", lambda endpoint: None)
+    launcher.launch([f"--model-repository={repository}", "--http-address=0.0.0.0", "--http-restricted-api=trace:a=b"])
+    launcher.launch([f"--model-repository={repository}"])
+    wide, loopback = became
+    assert "predates security fixes: let only a front such as server.front reach it" in capsys.readouterr().err
+    assert [flag for flag in wide if "restricted-api" in flag] == ["--http-restricted-api=trace:a=b"]
+    assert len([flag for flag in wide if "restricted-protocol=model-repository,shared-memory," in flag]) == 1
+    assert not [flag for flag in loopback if "restricted" in flag]
+
+
 def test_without_the_wheel_it_says_what_to_install() -> None:
     result = subprocess.run(
         [sys.executable, "-S", *LAUNCHER[1:], "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60

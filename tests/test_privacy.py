@@ -1,0 +1,274 @@
+"""Avatars and nicknames appear in nothing that is written: planted, sent on every way, and looked for everywhere.
+
+Triton is at `--log-verbose=1` and traces. Two things it does write, and SECURITY.md says so: the ids that callers give
+their requests, and with the trace level TENSORS the inputs, which is what proves here that a marker would be found.
+"""
+
+import asyncio
+import base64
+import csv
+import json
+import secrets
+import time
+import traceback
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from tritonclient.grpc import service_pb2 as pb
+from typer.testing import CliRunner
+
+from genderclient import AsyncClient, Client, GenderClientError, Tls
+from genderclient import User as Asked
+from genderclient._cli.app import app
+from genderclient._transports.base import BytesTensor, InferenceRequest
+from genderprep.contract import AVATAR, NICKNAME, PROBABILITIES
+from perf.http_load import HttpLoadError, Request, ask, triton_request
+from perf.workload import User
+from server.front import Front, find_nginx, running_front
+from tests.server.guarded import SHOP, Files, grpc_status, write_files
+from tests.tritonserver import ROOT, Server, free_ports, running_triton
+
+pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
+
+MODEL = "gender_mobilenet"
+NAME, PICTURE = (f"planted{secrets.token_hex(8)}" for _ in range(2))
+NICKNAMES = (f"小{NAME}美", NAME * 500, f"{NAME}\0")
+
+
+def planted_png() -> bytes:
+    """A picture that can be decoded, with the marker in what PNG has for comments."""
+    file, comment = BytesIO(), PngInfo()
+    comment.add_text("Comment", PICTURE)
+    Image.new("RGB", (48, 48), "red").save(file, "PNG", pnginfo=comment)
+    return file.getvalue()
+
+
+AVATARS = (planted_png(), planted_png()[:60] + PICTURE.encode(), PICTURE.encode(), PICTURE.encode() * 2**16)
+
+
+def spellings(marker: str) -> set[bytes]:
+    """The marker as it is, in hexadecimal and in base64, wherever it begins; without its ends, which its neighbours
+    change there."""
+    plain = marker.encode()
+    shifted = (base64.b64encode(bytes(shift) + plain)[4:-4] for shift in range(3))
+    return {plain, plain.hex().encode(), *shifted}
+
+
+def found(written: bytes) -> set[bytes]:
+    return {spelling for marker in (NAME, PICTURE) for spelling in spellings(marker) if spelling in written}
+
+
+@dataclass
+class Errors:
+    """What a caller sees of failures, all of it."""
+
+    seen: list[str] = field(default_factory=list)
+
+    def add(self, error: BaseException) -> None:
+        self.seen += [str(error), repr(error), *traceback.format_exception(error)]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Everything between a caller and the models, and the folder for what is written."""
+
+    server: Server
+    front: Front
+    files: Files
+    folder: Path
+
+    @property
+    def urls(self) -> list[str]:
+        """Triton's own, and the front's."""
+        alone = [f"grpc://{self.server.grpc_url}", f"http://{self.server.http_url}"]
+        return [*alone, f"grpcs://{self.front.grpc_url}", f"https://{self.front.http_url}"]
+
+    def access(self, url: str) -> dict[str, Any]:
+        return {"tls": Tls(ca_file=self.files.authority), "token": SHOP} if "s://" in url else {}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("written")
+    files = write_files(tmp_path_factory.mktemp("edge"))
+    trace = f"triton,file={folder / 'trace'}"
+    tracing = (trace, "triton,log-frequency=1", "rate=1", "level=TIMESTAMPS")
+    flags = ("--log-verbose=1", *(f"--trace-config={setting}" for setting in tracing))
+    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with (
+        running_triton(ROOT / "model_repository", *flags) as server,
+        running_front(server.http_url, server.grpc_url, http, grpc, files.rules()) as front,
+    ):
+        yield Stack(server, front, files, folder)
+
+
+@pytest.fixture(scope="module")
+def written(stack: Stack) -> dict[str, bytes]:
+    """Everything that was written while markers went through, by where."""
+    errors = Errors()
+    answers = [*by_sdk(stack, errors), *by_hand(stack)]
+    asyncio.run(by_async_sdk(stack, errors))
+    terminal = by_command(stack)
+    return {
+        "Triton's log": stack.server.log().encode(),
+        "nginx' log": stack.front.log().encode(),
+        "metrics": get(f"http://{stack.server.metrics_url}/metrics"),
+        "statistics": get(f"http://{stack.server.http_url}/v2/models/stats"),
+        "traces": b"".join(file.read_bytes() for file in stack.folder.glob("trace*")),
+        "answers": "\n".join(answers).encode(),
+        "errors": "\n".join(errors.seen).encode(),
+        "the command's terminal": terminal.encode(),
+        "the command's files": b"".join(file.read_bytes() for file in stack.folder.glob("scores*")),
+    }
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return bytes(response.read())
+
+
+def by_sdk(stack: Stack, errors: Errors) -> Iterator[str]:
+    for url in stack.urls:
+        with Client(url, **stack.access(url)) as client:
+            for avatar, nickname in ((AVATARS[0], NICKNAMES[0]), *((avatar, "") for avatar in AVATARS[1:])):
+                try:
+                    yield repr(client.predict(avatar=avatar, nickname=nickname))
+                except GenderClientError as error:
+                    errors.add(error)
+            with pytest.raises(GenderClientError) as refused:
+                client.predict(nickname=NICKNAMES[1])
+            errors.add(refused.value)
+            yield from map(repr, client.predict_many([Asked(avatar=avatar, nickname=NAME) for avatar in AVATARS]))
+            yield repr(client)
+    tensors = tuple(BytesTensor(name, value) for name, value in ((AVATAR, AVATARS[0]), (NICKNAME, NAME.encode())))
+    yield repr(InferenceRequest(model=MODEL, inputs=tensors, outputs=(), timeout_s=1))
+
+
+async def by_async_sdk(stack: Stack, errors: Errors) -> None:
+    for url in stack.urls:
+        async with AsyncClient(url, **stack.access(url)) as client:
+            with pytest.raises(GenderClientError) as refused:
+                await client.predict(avatar=AVATARS[1], nickname=NICKNAMES[0])
+            errors.add(refused.value)
+
+
+def by_hand(stack: Stack) -> Iterator[str]:
+    """Requests that no client of ours would send."""
+    port = int(stack.server.http_url.split(":")[1])
+    for request in (*well_formed(), *malformed()):
+        try:
+            yield json.dumps(ask(port, request))
+        except HttpLoadError as error:
+            yield str(error)
+    for content in (b"", NAME.encode() * 2, b"\xff" + NAME.encode()):
+        message = pb.ModelInferRequest(model_name=MODEL, raw_input_contents=[content, AVATARS[2]])
+        for name in (AVATAR, NICKNAME):
+            message.inputs.add(name=name, datatype="BYTES", shape=[1, 1])
+        yield grpc_status(stack.server.grpc_url, "ModelInfer", message, {}, None)
+    # Over the limit of the front, which says so in its log.
+    with pytest.raises(GenderClientError) as refused, Client(stack.urls[2], **stack.access(stack.urls[2])) as client:
+        client.predict(nickname=NAME * 2**20)
+    yield str(refused.value)
+
+
+def well_formed() -> Iterator[Request]:
+    yield from (triton_request(MODEL, User(avatar, NICKNAMES[2])) for avatar in AVATARS)
+    yield triton_request(MODEL, User(b"", NICKNAMES[1]))
+
+
+def malformed() -> Iterator[Request]:
+    """JSON that is not what was agreed upon, and binary tensors that are cut."""
+    for shape, data in (([1], [NAME]), ([1, 1], [NAME, NAME]), ([1, 1], NAME), ([1, 1], [{"x": NAME}])):
+        inputs = [{"name": NICKNAME, "datatype": "BYTES", "shape": shape, "data": data}]
+        content = json.dumps({"inputs": inputs}).encode()
+        yield from (Request(f"/v2/models/{MODEL}/infer", {}, body) for body in (content, content[:-3]))
+    yield Request(f"/v2/models/{MODEL}/infer", {}, NAME.encode())
+    whole = triton_request(MODEL, User(AVATARS[2], NAME))
+    yield whole._replace(body=whole.body[:-9])
+    yield whole._replace(headers={})
+
+
+def by_command(stack: Stack) -> str:
+    """`genderclient predict` and `score`, with what is refused among it; what both say on the terminal."""
+    for number, avatar in enumerate(AVATARS):
+        (stack.folder / f"{number}.png").write_bytes(avatar)
+    users = stack.folder / "users.csv"
+    with users.open("w", encoding="utf-8", newline="") as lines:
+        names = [f"{number}.png" for number in range(len(AVATARS))]
+        csv.writer(lines).writerows([("avatar", "nickname"), *((name, NAME) for name in names), ("", NICKNAMES[1])])
+    access = {"GENDERCLIENT_URL": stack.urls[2], "GENDERCLIENT_TOKEN": SHOP}
+    authority = ("--ca-file", str(stack.files.authority))
+    commands = (
+        ("predict", "--avatar", str(stack.folder / "0.png"), "--nickname", NAME),
+        ("predict", "--avatar", str(stack.folder / "2.png"), "--nickname", NAME),
+        ("score", str(users), "--output", str(stack.folder / "scores.csv")),
+    )
+    results = [CliRunner().invoke(app, [*command, *authority], env=access) for command in commands]
+    assert [result.exit_code for result in results] == [0, 1, 1]
+    return "\n".join(result.output for result in results)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "Triton's log",
+        "nginx' log",
+        "metrics",
+        "statistics",
+        "traces",
+        "answers",
+        "errors",
+        "the command's terminal",
+        "the command's files",
+    ],
+)
+def test_nothing_shows_an_avatar_or_a_nickname(written: dict[str, bytes], where: str) -> None:
+    assert written[where], "nothing was written there, so nothing was looked at"
+    assert found(written[where]) == set()
+    assert SHOP.encode() not in written[where]
+
+
+def test_the_markers_did_go_through(written: dict[str, bytes]) -> None:
+    """What was looked at is about them."""
+    assert written["Triton's log"].count(b"Done for ModelInferHandler") > len(AVATARS)
+    assert b"Infer failed" in written["Triton's log"]
+    assert b"client intended to send too large" in written["nginx' log"]
+    assert b'"timestamps"' in written["traces"]
+    assert written["errors"].count(b"AVATAR: not an image") >= 4
+    assert PROBABILITIES.encode() in written["answers"]
+    assert b"InvalidNickname" in written["the command's files"]
+
+
+def test_a_marker_would_be_found(written: dict[str, bytes], stack: Stack) -> None:
+    """The one level of tracing that writes inputs; nobody may choose it where people are served."""
+    url = f"http://{stack.server.http_url}/v2/trace/setting"
+    setting = urllib.request.Request(url, json.dumps({"trace_level": ["TIMESTAMPS", "TENSORS"]}).encode())
+    urllib.request.urlopen(setting, timeout=10).close()
+    before = set(stack.folder.glob("trace*"))
+    with Client(stack.urls[0]) as client:
+        client.predict(avatar=AVATARS[0], nickname=NAME)
+    deadline = time.monotonic() + 10
+    while NAME.encode() not in found(traces_but(stack.folder, before)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def traces_but(folder: Path, before: set[Path]) -> bytes:
+    with suppress(FileNotFoundError):
+        return b"".join(file.read_bytes() for file in set(folder.glob("trace*")) - before)
+    return b""
+
+
+@pytest.mark.parametrize("wrap", [bytes.hex, lambda plain: base64.b64encode(plain).decode(), bytes.decode])
+@pytest.mark.parametrize("start", range(3))
+def test_a_marker_is_found_however_it_is_spelled(wrap: Callable[[bytes], str], start: int) -> None:
+    assert found(wrap(b"x" * start + NAME.encode() + b"y").encode())
+    assert not found(wrap(b"x" * start + b"planted" + b"y").encode())

@@ -1,0 +1,69 @@
+"""No secret is in what is tracked, and everything that is installed is pinned by its hash."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import trustme
+
+from server.clients import check_clients
+
+ROOT = Path(__file__).resolve().parent.parent
+# What secrets look like: private keys, the tokens of well-known services, our own clients', and what is called one.
+SECRETS = re.compile(
+    "|".join(
+        (
+            r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/]{32}",
+            r"\bAKIA[0-9A-Z]{16}\b",
+            r"\bgh[pousr]_[A-Za-z0-9]{36}\b",
+            r"\bgithub_pat_[A-Za-z0-9_]{60}",
+            r"\bglpat-[A-Za-z0-9_-]{20}\b",
+            r"\bhf_[A-Za-z0-9]{34}\b",
+            r"\bsk-[A-Za-z0-9_-]{40}",
+            r"\bxox[abprs]-[A-Za-z0-9-]{20}",
+            r"\bAIza[A-Za-z0-9_-]{35}\b",
+            r"\bpypi-AgE[A-Za-z0-9_-]{40}",
+            r"\beyJ[A-Za-z0-9_-]{16,}\.eyJ[A-Za-z0-9_-]{16,}\.",
+            r"\bBearer [0-9a-f]{32}",
+            r"""\b(?i:password|passwd|secret|token|api_?key)["']?\s*[:=]\s*["'][A-Za-z0-9+/_=-]{20,}["']""",
+        )
+    )
+)
+HASHED = re.compile(
+    r"[a-z0-9-]+(?:\[[a-z0-9,-]+\])?==[A-Za-z0-9.+!]+ \\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+"
+)
+
+
+def tracked() -> list[Path]:
+    # Whoever owns the clone: git does not run anything of it here.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    return [ROOT / name.decode() for name in listed.split(b"\0") if name]
+
+
+def lines_with_secrets(text: str) -> list[int]:
+    return [text.count("\n", 0, match.start()) + 1 for match in SECRETS.finditer(text)]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone: nobody knows what is tracked")
+def test_no_secret_is_tracked() -> None:
+    """Named by line only: what was found is not to be read in the log of a test, either."""
+    files = [file for file in tracked() if file.is_file()]
+    assert len(files) > 100
+    found = {str(file): lines_with_secrets(file.read_text(errors="replace")) for file in files}
+    assert {file: lines for file, lines in found.items() if lines} == {}
+
+
+def test_a_secret_would_be_seen(tmp_path: Path) -> None:
+    key = trustme.CA().issue_cert("localhost").private_key_pem.bytes().decode()
+    line = f'"Bearer {"5e" * 32}" shop;'
+    (tmp_path / "clients").write_text(line)
+    check_clients(tmp_path / "clients")
+    for secret in (key, line, "AKIA" + "Z" * 16, "ghp_" + "a" * 36, f"password = '{'x1' * 12}'"):
+        assert lines_with_secrets(f"first\n{secret}\nlast") == [2], secret[:8]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "requirements").rglob("*.txt")), ids=lambda file: file.name)
+def test_everything_installed_is_pinned_by_its_hash(file: Path) -> None:
+    assert HASHED.sub("", file.read_text()) == ""
