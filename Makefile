@@ -3,6 +3,7 @@
 # make test    every test
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
 # make perf    measure anew: sweep, settings, cost, A/B, and results/PERFORMANCE.md; needs nginx
+# make soak    half an hour at 60 % load: whether what the server uses stays as it is
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
@@ -15,7 +16,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers load docs check sbom audit lock clean
+.PHONY: run serve test perf perf-tools soak peers load docs check sbom audit lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -35,8 +36,12 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.cost
 	@$(IN_VENV)/python -m perf.cached
 	@$(IN_VENV)/python -m perf.priority
+	@$(IN_VENV)/python -m perf.overload
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.performance
+
+soak: .venv/dev.stamp
+	@$(IN_VENV)/python -m perf.soak
 
 PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requirements/peers/*.in))
 

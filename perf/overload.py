@@ -9,19 +9,20 @@ the while. Writes `results/overload.{csv,json,md,png}`.
 import os
 import time
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import pandas as pd
+import psutil
 
 from server.errors import LaunchError
-from server.front import running_front
+from server.front import Front, running_front
 from server.process import ROOT, Server, StartError, free_ports, running_triton
 from server.rules import IN_FLIGHT, Rules
 
 from .command import circumstances, parser_of, positive
 from .fixed_points import MODELS
 from .http_load import HttpLoadError, Request, steady, triton_request
-from .overload_report import report
+from .overload_report import Measured, report
 from .processes import cpu_seconds, sampled
 from .storm import Outcome, Phase, storm
 from .workload import User, users
@@ -31,21 +32,6 @@ TIMES: Final = 10
 FEW: Final = 0.1
 # Where two cores answer most.
 CLIENTS: Final = (16, 32)
-
-
-class Measured(NamedTuple):
-    """What happened to one model.
-
-    `best_per_s`: the most that Triton answered without a front. `outcomes` has the columns of `storm.Outcome`, `cpu`
-    those of `_cpu`, both with seconds since the start; the flood began after `before_s` of them and lasted `flood_s`.
-    """
-
-    model: str
-    best_per_s: float
-    before_s: float
-    flood_s: float
-    outcomes: pd.DataFrame
-    cpu: pd.DataFrame
 
 
 def overload(
@@ -60,41 +46,33 @@ def overload(
     """
     http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
     with running_front(server.http_url, server.grpc_url, http, grpc, Rules(in_flight=in_flight)) as front:
-        pids = {"triton": server.process.pid, "nginx": front.process.pid}
-        return [
-            _flood(model, _port(server.http_url), _port(http), pids, _requests(model, load), seed, flood_s, around_s)
-            for model in MODELS
-        ]
+        return [_flood(model, server, front, load, seed, flood_s, around_s) for model in MODELS]
 
 
 def _flood(
-    model: str,
-    triton: int,
-    front: int,
-    pids: dict[str, int],
-    requests: Sequence[Request],
-    seed: int,
-    flood_s: float,
-    around_s: float,
+    model: str, server: Server, front: Front, load: Sequence[User], seed: int, flood_s: float, around_s: float
 ) -> Measured:
-    best = max(steady(triton, requests, clients, around_s)["per_s"] for clients in CLIENTS)
+    requests = [triton_request(f"gender_{model}", user) for user in load]
+    best = _best(server, requests, around_s)
     few = Phase(FEW * best, around_s)
-    start = time.perf_counter()
-    with sampled(lambda: _cpu(pids, start), 1.0) as cpu:
-        outcomes = storm(front, requests, (few, Phase(TIMES * best, flood_s), few), seed)
-    return Measured(
-        model, best, around_s, flood_s, pd.DataFrame(outcomes, columns=list(Outcome._fields)), pd.DataFrame(cpu)
-    )
+    pids, start = {"triton": server.process.pid, "nginx": front.process.pid}, time.perf_counter()
+    with sampled(lambda: _cpu(pids, start), every_s=1.0) as cpu:
+        outcomes = storm(_port(front.http_url), requests, (few, Phase(TIMES * best, flood_s), few), seed)
+    table = pd.DataFrame(outcomes, columns=list(Outcome._fields))
+    # Once more: the machine may have been slower before.
+    best = max(best, _best(server, requests, around_s))
+    return Measured(model, best, around_s, flood_s, table, pd.DataFrame(cpu))
+
+
+def _best(server: Server, requests: Sequence[Request], seconds: float) -> float:
+    """The most that is answered a second, by Triton alone."""
+    return max(steady(_port(server.http_url), requests, clients, seconds / 2)["per_s"] for clients in CLIENTS)
 
 
 def _cpu(pids: dict[str, int], start: float) -> dict[str, float]:
     """CPU time so far of each process with its children, and of this one, which sends: seconds."""
     spent = {f"{name}_s": cpu_seconds(pid) for name, pid in pids.items()}
     return {"seconds": time.perf_counter() - start, **spent, "generator_s": time.process_time()}
-
-
-def _requests(model: str, load: Sequence[User]) -> list[Request]:
-    return [triton_request(f"gender_{model}", user) for user in load]
 
 
 def _port(url: str) -> int:
@@ -110,7 +88,7 @@ def main() -> None:
         with running_triton(ROOT / "model_repository") as server:
             load = users(args.users, args.seed)
             found = overload(server, load, args.seed, flood_s=args.seconds, around_s=max(10.0, args.seconds / 4))
-    except (StartError, LaunchError, HttpLoadError, OSError) as exc:
+    except (StartError, LaunchError, HttpLoadError, OSError, psutil.Error) as exc:
         raise SystemExit(f"overload: {exc}") from exc
     report(found, about, args.results)
     print((args.results / "overload.md").read_text())

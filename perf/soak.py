@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from genderclient import AsyncClient, GenderClientError, InvalidAvatar
 from server.process import ROOT, Server, StartError, running_triton
@@ -25,7 +26,7 @@ from .command import circumstances, parser_of, positive
 from .fixed_points import MODELS
 from .perf_analyzer import PROTOCOLS
 from .processes import handles, own_mb, resident_mb, sampled, shared_mb
-from .soak_report import markdown, report
+from .soak_report import report
 from .workload import User, users
 
 LOAD: Final = 0.6
@@ -62,7 +63,11 @@ def soak(server: Server, load: Sequence[User], seed: int, seconds: float, every_
 
     Returns how many a second it answered at most, and a row for every `every_s`: time since the start, s; memory of
     each part of the server and of this process, which holds the SDK, MB; descriptors, threads, shared memory; how many
-    were asked, answered and refused since the row before, how many failed otherwise, and percentiles of the latency.
+    were answered and refused since the row before, how many failed otherwise, and percentiles of the latency.
+
+    Raises:
+        ValueError: nobody was answered.
+        psutil.Error: the server ended.
     """
     return asyncio.run(_soak(server, load, seed, seconds, every_s))
 
@@ -73,6 +78,8 @@ async def _soak(
     async with _clients(server) as clients:
         ask = _crowd(load, clients, Random(seed))
         most = await _saturate(ask, min(SATURATING_S, seconds))
+        if not most:
+            raise ValueError("nobody was answered; ask the server once by hand, and read what it says")
         done: deque[Done] = deque()
         start = perf_counter()
         with sampled(lambda: _sample(server, done, perf_counter() - start), every_s) as rows:
@@ -122,8 +129,7 @@ async def _saturate(ask: Callable[[], Asked], seconds: float) -> float:
     async def one() -> None:
         nonlocal count
         while perf_counter() < start + seconds:
-            await _answer(ask())
-            count += 1
+            count += (await _answer(ask())).end in (ANSWERED, REFUSED)
 
     await asyncio.gather(*(one() for _ in range(AT_ONCE)))
     return count / (perf_counter() - start)
@@ -169,9 +175,9 @@ def main() -> None:
     try:
         with running_triton(ROOT / "model_repository") as server:
             most, rows = soak(server, users(args.users, args.seed), args.seed, 60.0 * args.minutes, EVERY_S)
-    except (StartError, OSError) as exc:
+        report(most, rows, about, args.results)
+    except (StartError, OSError, psutil.Error, ValueError) as exc:
         raise SystemExit(f"soak: {exc}") from exc
-    report(most, rows, about, args.results)
     print((args.results / "soak.md").read_text())
 
 

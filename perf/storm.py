@@ -10,7 +10,7 @@ import select
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import cycle
 from random import Random
@@ -23,7 +23,9 @@ TICK_S: Final = 0.001
 # What a request of most users fits into at once.
 BUFFER: Final = 2**18
 LOST: Final = 0
-_HEAD: Final = re.compile(rb"HTTP/1\.1 (\d{3}) .*?\r\ncontent-length: (\d+)\r\n.*?\r\n\r\n", re.IGNORECASE | re.DOTALL)
+_HEAD: Final = re.compile(
+    rb"HTTP/1\.1 (\d{3}) .*?\r\ncontent-length: *(\d+)(?=\r\n).*?\r\n\r\n", re.IGNORECASE | re.DOTALL
+)
 
 
 class Phase(NamedTuple):
@@ -125,9 +127,9 @@ class _Sockets:
             self._end(oldest, LOST, keep=False)
 
     def close(self) -> None:
-        with ExitStack() as stack:
-            for each in (self._epoll, *self._open.values()):
-                stack.callback(each.close)
+        for connection in self._open.values():
+            connection.close()
+        self._epoll.close()
 
     def _connect(self) -> int:
         connection = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE_S)

@@ -43,6 +43,8 @@ def growth(seconds: NDArray[Any], values: NDArray[Any]) -> Slope:
     Raises:
         ValueError: fewer than three values in the second half.
     """
+    if len(seconds) < 3:
+        raise ValueError(f"{len(seconds)} values of a series; expected at least three in its second half")
     late = seconds >= (seconds[0] + seconds[-1]) / 2
     level = float(np.median(values[late]))
     scale = float(seconds[-1] - seconds[0]) / level if level else 0.0
