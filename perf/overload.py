@@ -30,12 +30,14 @@ from .workload import User, users
 TIMES: Final = 10
 # The share of the most that is answered which leaves a server idle most of the time.
 FEW: Final = 0.1
+# Long enough for a p99, and for coming back to normal.
+AROUND_S: Final = 10.0
 # Where two cores answer most.
 CLIENTS: Final = (16, 32)
 
 
 def overload(
-    server: Server, load: Sequence[User], seed: int, flood_s: float, around_s: float, in_flight: int = IN_FLIGHT
+    server: Server, load: Sequence[User], seed: int, flood_s: float, around_s: float, in_flight: int
 ) -> list[Measured]:
     """Flood all models in turn; `around_s` is how long few users come before and after, and what else is measured.
 
@@ -82,12 +84,13 @@ def _port(url: str) -> int:
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=positive, default=60, help="of the flood")
+    parser.add_argument("--in-flight", type=positive, default=IN_FLIGHT, help="what the front lets in at once")
     args = parser.parse_args()
-    about = {**circumstances(args), "in_flight": IN_FLIGHT, "cores": os.cpu_count()}
+    about = {**circumstances(args), "in_flight": args.in_flight, "cores": os.cpu_count()}
     try:
         with running_triton(ROOT / "model_repository") as server:
-            load = users(args.users, args.seed)
-            found = overload(server, load, args.seed, flood_s=args.seconds, around_s=max(10.0, args.seconds / 4))
+            load, around_s = users(args.users, args.seed), max(AROUND_S, args.seconds / 4)
+            found = overload(server, load, args.seed, args.seconds, around_s, args.in_flight)
     except (StartError, LaunchError, HttpLoadError, OSError, psutil.Error) as exc:
         raise SystemExit(f"overload: {exc}") from exc
     report(found, about, args.results)

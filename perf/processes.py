@@ -1,5 +1,6 @@
 """What a server and its children use: CPU time, memory by model, and what else may leak."""
 
+import os
 import re
 import threading
 import time
@@ -30,9 +31,25 @@ def resident_mb(pid: int) -> dict[str, float]:
     return {name: round(size, 1) for name, size in sorted(found.items())}
 
 
+def held_mb(pid: int) -> dict[str, float]:
+    """Memory of tritonserver and of each model's stubs together that is no file's: heaps and stacks.
+
+    Unlike `resident_mb` it does not depend on what else runs here and shares libraries with them.
+    """
+    found: defaultdict[str, float] = defaultdict(float)
+    for process in _family(pid):
+        found[_model(process.cmdline())] += _anonymous_mb(process.pid)
+    return dict(sorted(found.items()))
+
+
 def own_mb() -> float:
-    """Memory of this process without its children."""
-    return float(psutil.Process().memory_full_info().pss / 1e6)
+    """The same of this process without its children."""
+    return _anonymous_mb(os.getpid())
+
+
+def _anonymous_mb(pid: int) -> float:
+    (size,) = re.findall(r"^RssAnon:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(size) * 1024 / 1e6
 
 
 def handles(pid: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ either. Writes `results/soak.{csv,json,md,png}`.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import cycle, product
@@ -25,7 +25,7 @@ from server.process import ROOT, Server, StartError, running_triton
 from .command import circumstances, parser_of, positive
 from .fixed_points import MODELS
 from .perf_analyzer import PROTOCOLS
-from .processes import handles, own_mb, resident_mb, sampled, shared_mb
+from .processes import handles, held_mb, own_mb, sampled, shared_mb
 from .soak_report import report
 from .workload import User, users
 
@@ -40,6 +40,10 @@ PATIENCE_S: Final = 10.0
 ANSWERED, REFUSED = "answered", "refused"
 
 Row = dict[str, Any]
+
+
+class SoakError(RuntimeError):
+    """There is no use in beginning."""
 
 
 class Asked(NamedTuple):
@@ -66,7 +70,7 @@ def soak(server: Server, load: Sequence[User], seed: int, seconds: float, every_
     were answered and refused since the row before, how many failed otherwise, and percentiles of the latency.
 
     Raises:
-        ValueError: nobody was answered.
+        SoakError: a request failed before the soak began.
         psutil.Error: the server ended.
     """
     return asyncio.run(_soak(server, load, seed, seconds, every_s))
@@ -78,8 +82,6 @@ async def _soak(
     async with _clients(server) as clients:
         ask = _crowd(load, clients, Random(seed))
         most = await _saturate(ask, min(SATURATING_S, seconds))
-        if not most:
-            raise ValueError("nobody was answered; ask the server once by hand, and read what it says")
         done: deque[Done] = deque()
         start = perf_counter()
         with sampled(lambda: _sample(server, done, perf_counter() - start), every_s) as rows:
@@ -123,16 +125,20 @@ async def _answer(asked: Asked) -> Done:
 
 
 async def _saturate(ask: Callable[[], Asked], seconds: float) -> float:
-    """How many a second are answered when `AT_ONCE` ask again as soon as they are."""
-    start, count = perf_counter(), 0
+    """How many a second are answered or refused when `AT_ONCE` ask again as soon as they are."""
+    start = perf_counter()
 
-    async def one() -> None:
-        nonlocal count
+    async def one() -> list[str]:
+        ends = []
         while perf_counter() < start + seconds:
-            count += (await _answer(ask())).end in (ANSWERED, REFUSED)
+            ends.append((await _answer(ask())).end)
+        return ends
 
-    await asyncio.gather(*(one() for _ in range(AT_ONCE)))
-    return count / (perf_counter() - start)
+    found = Counter(end for ends in await asyncio.gather(*(one() for _ in range(AT_ONCE))) for end in ends)
+    took = perf_counter() - start
+    if failures := {*found} - {ANSWERED, REFUSED}:
+        raise SoakError(f"some of the first {found.total()} requests failed: {' '.join(sorted(failures))}")
+    return found.total() / took
 
 
 async def _arrive(ask: Callable[[], Asked], rate: float, seconds: float, dice: Random, done: deque[Done]) -> None:
@@ -155,7 +161,7 @@ def _sample(server: Server, done: deque[Done], seconds: float) -> Row:
     times = [each.took_ms for each in ended if each.end == ANSWERED]
     return {
         "seconds": seconds,
-        **{f"{name}_mb": size for name, size in resident_mb(pid).items()},
+        **{f"{name}_mb": size for name, size in held_mb(pid).items()},
         "sdk_mb": own_mb(),
         **handles(pid),
         "shared_mb": shared_mb(pid),
@@ -176,7 +182,7 @@ def main() -> None:
         with running_triton(ROOT / "model_repository") as server:
             most, rows = soak(server, users(args.users, args.seed), args.seed, 60.0 * args.minutes, EVERY_S)
         report(most, rows, about, args.results)
-    except (StartError, OSError, psutil.Error, ValueError) as exc:
+    except (StartError, SoakError, OSError, psutil.Error, ValueError) as exc:
         raise SystemExit(f"soak: {exc}") from exc
     print((args.results / "soak.md").read_text())
 

@@ -87,16 +87,17 @@ def markdown(found: pd.DataFrame, told: dict[str, Any], rows: pd.DataFrame) -> s
     return f"""# Soak
 
 Written by `python -m perf.soak`, like `soak.json` beside it, which has machine, date and seed, and `soak.csv`, which
-has every sample. {minutes:.0f} minutes through the SDK over gRPC and HTTP, both backbones: of
-{told["saturation_per_s"]:.0f} users a second that were answered at most before, {rate:.0f} a second were answered;
-{told["refused"]:,} avatars that are none were refused. The load generator runs on the same cores.
+has every sample. {minutes:.0f} min through the SDK over gRPC and HTTP, both backbones.
+At most {told["saturation_per_s"]:.0f} users a second were answered before; of those who came then, {rate:.0f} a second
+were answered, and {told["refused"]:,} refused because their avatars were none. The load generator runs on the same
+cores.
 
 {table(goals(found, told))}
 
 Growth is the Theil–Sen slope of the second half with its 95 % interval, over the length of the run, as a share of the
 level, the median of that half. Flat is what stays below the bound by all of the interval, and grows what exceeds it by
-all of it. MB of memory are proportional (PSS); of
-shared memory, what the server has mapped in /dev/shm; `sdk` is the process that asks.
+all of it. MB of each part of the server are of memory that is no file's, which is where leaks are; shared memory is
+what the server has mapped of /dev/shm; `sdk` is the process that asks.
 
 | | at the start | level | growth | bound | |
 |---|---|---|---|---|---|

@@ -94,7 +94,7 @@ def test_who_is_refused_or_slow_after_the_flood_delays_what_is_normal() -> None:
 @pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 def test_an_overload_of_a_moment(triton: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overload, "MODELS", ("mobilenet",))
-    (found,) = overload.overload(triton, users(8, seed=1), seed=1, flood_s=2, around_s=1.5)
+    (found,) = overload.overload(triton, users(8, seed=1), seed=1, flood_s=2, around_s=1.5, in_flight=16)
     arm = summarize(found, cores=2)
     assert arm["refused_per_s"] > arm["answered_per_s"] > 0
     assert arm["lost_per_s"] == 0

@@ -39,11 +39,17 @@ def test_a_soak_of_a_moment(triton: Server, tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "soak.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_soak_does_not_begin_where_requests_fail(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soak, "MODELS", ("mobilenet", "unheard_of"))
+    with pytest.raises(soak.SoakError, match="requests failed: ModelNotFound$"):
+        soak.soak(triton, users(2, seed=1), seed=1, seconds=0.2, every_s=0.5)
+
+
 def test_a_quiet_soak_meets_the_goals() -> None:
     found = summarize(made())
     assert [goal.met for goal in goals(found, TOLD)] == [True] * 5
     text = markdown(found, TOLD, made())
-    assert "10 minutes" in text
+    assert "10 min " in text
     assert "| preprocess, MB | 50.0 | 50.0 | +0.00% (+0.00% to +0.00%) | 5% | flat |" in text
 
 
