@@ -41,7 +41,7 @@ def test_a_soak_of_a_moment(triton: Server, tmp_path: Path, monkeypatch: pytest.
 
 def test_a_soak_does_not_begin_where_requests_fail(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soak, "MODELS", ("mobilenet", "unheard_of"))
-    with pytest.raises(soak.SoakError, match="requests failed: ModelNotFound$"):
+    with pytest.raises(soak.SoakError, match=r"requests failed: ModelNotFound$"):
         soak.soak(triton, users(2, seed=1), seed=1, seconds=0.2, every_s=0.5)
 
 
