@@ -3,7 +3,8 @@
 # make test    every test
 # make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
-# make perf    measure anew: sweep, settings, cost, A/B, scoring, and results/PERFORMANCE.md; needs nginx
+# make perf    measure anew: sweep, settings, cost, overload, A/B, scoring, and results/PERFORMANCE.md; needs nginx
+# make soak    half an hour at 60 % load: whether what the server uses stays as it is
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make drill   break one of two servers in every way under load, and write results/drill.md
 # make load    a day of the product in two minutes, and out/load.html
@@ -18,7 +19,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers drill load docs check sbom audit wheel lock clean
+.PHONY: run serve test perf perf-tools peers drill load docs check sbom audit wheel soak lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -41,9 +42,13 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.cost
 	@$(IN_VENV)/python -m perf.cached
 	@$(IN_VENV)/python -m perf.priority
+	@$(IN_VENV)/python -m perf.overload
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.scoring
 	@$(IN_VENV)/python -m perf.performance
+
+soak: .venv/dev.stamp
+	@$(IN_VENV)/python -m perf.soak
 
 PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requirements/peers/*.in))
 

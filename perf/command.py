@@ -13,15 +13,21 @@ from training.report import write_report
 
 def arguments(description: str | None, clients: list[int] | None = None) -> argparse.Namespace:
     """Read the command line; `clients` are those that are measured by default, None where there is one only."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(description)
     if clients:
         parser.add_argument("--clients", nargs="+", type=positive, default=clients)
     parser.add_argument("--rounds", type=positive, default=3)
     parser.add_argument("--seconds", type=positive, default=3, help="of each measure")
+    return parser.parse_args()
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """What every measuring command is told."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=positive, default=256, help="different ones")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
-    return parser.parse_args()
+    return parser
 
 
 def positive(text: str) -> int:
@@ -37,7 +43,8 @@ def positive(text: str) -> int:
 
 def circumstances(args: argparse.Namespace) -> dict[str, Any]:
     """What a result has to say besides machine and date; to be asked before measuring."""
-    about = {name: getattr(args, name) for name in ("seed", "users", "seconds", "rounds")}
+    told = ("seed", "users", "minutes", "seconds", "rounds")
+    about = {name: getattr(args, name) for name in told if hasattr(args, name)}
     return {**about, "load_average_before": round(os.getloadavg()[0], 1)}
 
 

@@ -6,7 +6,7 @@ python -m perf.performance
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from server.process import ROOT
 
 from . import breakdown, cached, cost_report, sweep, tune
 from .fixed_points import MODELS
+from .goals import Goal, table
 from .peers import compare
 from .peers.catalogue import FASTAPI, TRITON
 from .perf_analyzer import PROTOCOLS
@@ -30,14 +31,6 @@ FLAT: Final = 1.05
 REPEAT_MS: Final = 0.5
 
 Found = Mapping[str, Mapping[str, Any]]
-
-
-class Goal(NamedTuple):
-    """What is wanted, what was measured, and whether that is enough."""
-
-    text: str
-    figure: str
-    met: bool
 
 
 def goals(found: Found) -> Iterator[Goal]:
@@ -134,7 +127,6 @@ SECTIONS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 def markdown(found: Found) -> str:
     """The document, from the contents of the files of `SECTIONS` by name."""
-    lines = [f"| {goal.text} | {goal.figure} | {'met' if goal.met else '**not met**'} |" for goal in goals(found)]
     files = [
         f"| `{name}.json` | {file['date'][:10]} | {file['machine']} | {file['seed']} |" for name, file in found.items()
     ]
@@ -144,9 +136,7 @@ Written by `python -m perf.performance` from the files below. The article report
 25 ms with MobileNetV2, on 8 cores and at 224 pixels; its engine, TensorFlow in process, is among the arms of the sweep
 at the size served here.
 
-| goal | measured | |
-|---|---|---|
-{chr(10).join(lines)}
+{table(goals(found))}
 
 | file | measured | machine | seed |
 |---|---|---|---|

@@ -1,52 +1,22 @@
 """The load generator on a real server, and on one that answers as it is told."""
 
 import math
-import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from perf.http_load import HttpLoadError, Request, ask, flood, steady, triton_request
 from perf.workload import users
+from tests.perf.scripted import WAIT_S, scripted_server
 from tests.tritonserver import Server
 
-WAIT_S = 0.02
 POST = Request("/", {}, b"")
-
-
-class Scripted(BaseHTTPRequestHandler):
-    """Answers with the status that the path names, after `WAIT_S`; every second time refuses on /half."""
-
-    protocol_version = "HTTP/1.1"
-    asked = 0
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        time.sleep(WAIT_S)
-        type(self).asked += 1
-        status = (200, 503)[self.asked % 2] if self.path == "/half" else int(self.path.strip("/") or 200)
-        self.send_response(status)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Scripts(ThreadingHTTPServer):
-    request_queue_size = 128
-    daemon_threads = True
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with Scripts(("127.0.0.1", 0), Scripted) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    with scripted_server() as port:
+        yield port
 
 
 def test_tritons_answers(triton: Server) -> None:
