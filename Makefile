@@ -19,7 +19,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test perf perf-tools peers drill load docs check sbom audit wheel soak lock clean
+.PHONY: run serve test wheel perf perf-tools soak peers drill load docs docker-check check sbom audit lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -65,7 +65,7 @@ load: .venv/dev.stamp
 docs: .venv/dev.stamp
 	@cd client && NO_MKDOCS_2_WARNING=1 ../$(IN_VENV)/mkdocs build --quiet
 	@echo "Open out/docs/index.html"
-.PHONY: docker-check
+
 docker-check: .venv/dev.stamp
 	@$(IN_VENV)/python -m tests.docker.check
 
