@@ -127,7 +127,7 @@ def test_only_the_export_and_what_we_are_compared_with_know_tensorflow() -> None
     assert importers("tensorflow") == {"conversion/export.py", "perf/fixed_points.py"}
 
 
-@pytest.mark.parametrize("library", COMMAND_LIBRARIES)
+@pytest.mark.parametrize("library", sorted(COMMAND_LIBRARIES))
 def test_only_the_command_needs_more_than_the_sdk(library: str) -> None:
     found = {file for file in importers(library) if file.startswith("client/")}
     assert found

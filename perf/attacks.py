@@ -1,0 +1,101 @@
+"""Every way in that the tests try, and what became of each.
+
+    python -m perf.attacks
+
+Runs those tests, on a real nginx before a real Triton. Writes `results/attacks.{json,md}`; fails where one got in.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from server.process import ROOT
+from training.report import write_report
+
+# The tests, by what is attacked.
+DOORS: Final = {
+    "the front: tokens, TLS, rates, bodies, routes, half-open connections": "tests/server/test_edge.py",
+    "Triton's doors for its operator": "tests/server/test_doors.py",
+    "model files": "tests/server/test_checksums.py",
+    "avatars and nicknames, wherever something is written": "tests/test_privacy.py",
+    "secrets in the repository": "tests/test_secrets.py",
+}
+
+Row = dict[str, Any]
+
+
+def attempt(doors: dict[str, str]) -> Iterator[Row]:
+    """For each attempt what was attacked, what the test is called, and whether it was `refused`, `skipped` or `in`."""
+    for what, file in doors.items():
+        for case in _cases(ROOT / file):
+            ended = {child.tag for child in case}
+            result = "in" if ended & {"failure", "error"} else "skipped" if "skipped" in ended else "refused"
+            yield {"what": what, "file": file, "attempt": _spoken(case.attrib["name"]), "result": result}
+
+
+def _cases(file: Path) -> list[ElementTree.Element]:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", str(file)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if not report.is_file():
+            raise SystemExit(f"attacks: {file} did not run: {done.stderr or done.stdout}")
+        return list(ElementTree.parse(report).iter("testcase"))
+
+
+def _spoken(name: str) -> str:
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def summarize(rows: Sequence[Row]) -> list[Row]:
+    """By what is attacked, how many attempts had which result."""
+    return [
+        {"what": what, "file": file}
+        | {
+            result: sum(row["what"] == what and row["result"] == result for row in rows)
+            for result in ("refused", "in", "skipped")
+        }
+        for what, file in dict.fromkeys((row["what"], row["file"]) for row in rows)
+    ]
+
+
+def markdown(found: Sequence[Row], rows: Sequence[Row]) -> str:
+    """The document, from what `summarize` and `attempt` returned."""
+    counts = [
+        f"| {row['what']} | {row['refused']} | {row['in']} | {row['skipped']} | `{row['file']}` |" for row in found
+    ]
+    lines = [f"- {row['attempt']}: {row['result']}" for row in rows]
+    return f"""# Attackers refused
+
+Written by `python -m perf.attacks`, like `attacks.json` beside it, which has machine and date. It runs the tests named
+here, on a real nginx before a real Triton. A test that fails counts as an attacker who got in.
+
+| attacked | refused | got in | not tried | |
+|---|---|---|---|---|
+{chr(10).join(counts)}
+
+{chr(10).join(lines)}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
+    results = parser.parse_args().results
+    rows = list(attempt(DOORS))
+    found = summarize(rows)
+    # The attempts are the same every time: nothing is drawn.
+    write_report(results / "attacks.json", seed=None, doors=found, attempts=rows)
+    (results / "attacks.md").write_text(markdown(found, rows), encoding="utf-8")
+    print((results / "attacks.md").read_text())
+    if any(row["in"] for row in found):
+        sys.exit("attacks: somebody got in, or a test failed; see above")
+
+
+if __name__ == "__main__":
+    main()
