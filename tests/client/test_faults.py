@@ -70,7 +70,7 @@ def http(code: int, body: bytes, more: bytes = b"") -> bytes:
 
 
 def gzipped(body: bytes) -> bytes:
-    return http(200, gzip.compress(body), b"Content-Encoding: gzip\r\n")
+    return http(200, gzip.compress(body, mtime=0), b"Content-Encoding: gzip\r\n")
 
 
 @pytest.fixture
