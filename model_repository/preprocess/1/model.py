@@ -20,7 +20,7 @@ from .genderprep.contract import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
-        check_binding(config["parameters"], Path(args["model_repository"]).parent)
+        check_binding(config["parameters"], Path(args["model_repository"]), int(args["model_version"]))
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         return [_answer(request) for request in requests]
