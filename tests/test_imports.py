@@ -44,6 +44,7 @@ LIBRARIES: dict[str, set[str]] = {
     "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep"},
     "client/src/genderclient": {"genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp", *COMMAND_LIBRARIES},
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
+    "server/lifecycle": {"google.protobuf", "onnxruntime", "tritonclient", "server"},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
     "training/losses.py": {"keras"},
     "training/optimizers.py": {"keras"},

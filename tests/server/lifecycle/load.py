@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from genderclient import Client, GenderClientError, Prediction, Retry
 
-NICKNAME = "小美"
 # Of each thread; enough to have some of them in flight at any moment of a command.
 ENOUGH = 20
 PATIENCE_S = 60.0
@@ -66,7 +65,8 @@ class Load:
             while not self._ended.wait(PAUSE_S):
                 sent_s = time.monotonic()
                 try:
-                    result: Prediction | GenderClientError = client.predict(nickname=NICKNAME)
+                    # Another one each time: no answer comes from the server's cache.
+                    result: Prediction | GenderClientError = client.predict(nickname=str(sent_s))
                 except GenderClientError as exc:
                     result = exc
                 self._answers[url].append(Answer(sent_s, result))

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tritonclient.grpc import InferenceServerClient
 
 from genderclient import Client, Experiment, ModelNotFound
 from server.lifecycle.servers import KEY_VARIABLE
+from server.process import StartError
 from tests.server.lifecycle.conftest import Lifecycle
 from tests.server.lifecycle.gender_models import (
     NEW_SENTINEL,
@@ -23,6 +25,7 @@ from tests.tritonserver import Server, running_triton
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
 STABLE, CANARY = "gender_mobilenet", "gender_mobilenet_canary"
 KEY = "open sesame"
+CACHE = f"--cache-config=local,size={2**24}"
 LOCKED = f"--grpc-restricted-protocol=model-repository:admin-key={KEY}"
 
 
@@ -33,7 +36,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(repository: Path) -> Iterator[Server]:
-    with running_triton(repository, *EXPLICIT, LOCKED) as server:
+    with running_triton(repository, *EXPLICIT, LOCKED, CACHE) as server:
         yield server
 
 
@@ -46,6 +49,13 @@ def of(*versions: int) -> set[tuple[str, float]]:
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     """What opens the server's model control."""
     monkeypatch.setenv(KEY_VARIABLE, KEY)
+
+
+def cached(server: Server) -> int:
+    """How many answers came from the server's cache."""
+    with InferenceServerClient(server.grpc_url) as client:
+        (found,) = client.get_inference_statistics(STABLE, "2").model_stats
+    return int(found.inference_stats.cache_hit.count)
 
 
 def test_canary_promotion_and_rollback_under_load(lifecycle: Lifecycle, repository: Path, server: Server) -> None:
@@ -85,15 +95,29 @@ def test_two_preprocessings_side_by_side(lifecycle: Lifecycle, repository: Path,
     assert served(repository, "preprocess") == [1]
 
 
-def test_the_share_of_a_canary_is_the_clients_experiment(
-    lifecycle: Lifecycle, repository: Path, server: Server
-) -> None:
-    lifecycle("canary", "mobilenet", "3", "--url", server.grpc_url)
-    experiment = Experiment("mobilenet-3", {STABLE: 0.95, CANARY: 0.05})
+def test_no_answer_is_of_weights_that_are_served_no_more(lifecycle: Lifecycle, server: Server) -> None:
+    """Though the server has cached it."""
+    with Client(f"grpc://{server.grpc_url}", model=STABLE) as client:
+        before = cached(server)
+        assert [client.predict(nickname="小美").version for _ in range(3)] == ["2", "2", "2"]
+        assert cached(server) >= before + 2
+        lifecycle("canary", "mobilenet", "3", "--url", server.grpc_url)
+        lifecycle("promote", "mobilenet", "--url", server.grpc_url)
+        promoted = client.predict(nickname="小美")
+        lifecycle("rollback", "mobilenet", "--url", server.grpc_url)
+        rolled_back = client.predict(nickname="小美")
+        lifecycle("end", "mobilenet", "--url", server.grpc_url)
+    assert promoted.probabilities.female == pytest.approx(female(3))
+    assert rolled_back.probabilities.female == pytest.approx(female(2))
+
+
+def test_the_share_of_a_canary_is_the_clients_experiment(lifecycle: Lifecycle, server: Server) -> None:
+    lifecycle("canary", "mobilenet", "2", "--url", server.grpc_url)
+    experiment = Experiment("mobilenet-2", {STABLE: 0.95, CANARY: 0.05})
     with Client(f"grpc://{server.grpc_url}", experiment=experiment) as client:
         found = [client.predict(nickname="小美", user_id=str(user)) for user in range(200)]
-    assert {(each.arm, each.version) for each in found} == {(STABLE, "2"), (CANARY, "3")}
-    assert 1 <= sum(each.arm == CANARY for each in found) <= 30
+    assert all(each.arm == each.model for each in found)
+    assert 1 <= sum(each.model == CANARY for each in found) <= 30
     lifecycle("end", "mobilenet", "--url", server.grpc_url)
 
 
@@ -159,3 +183,11 @@ def test_a_server_that_takes_no_orders_is_named(
     with running_triton(tmp_path, *flags) as server, pytest.raises(SystemExit, match=explained):
         lifecycle("canary", "mobilenet", "3", "--url", server.grpc_url)
     assert tree(repository) == before
+
+
+def test_what_was_wired_by_hand_and_does_not_belong_is_not_loaded(tmp_path: Path) -> None:
+    folder = write_repository(tmp_path / "model_repository")
+    publish(folder, 2, digest="0123456789ab" + "0" * 52)
+    refusal = r"mobilenet/2/model\.onnx belongs to preprocessing 0123456789ab, preprocess 1 is"
+    with pytest.raises(StartError, match=refusal), running_triton(folder, *EXPLICIT[:1], "--load-model=preprocess"):
+        pass
