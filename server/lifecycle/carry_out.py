@@ -33,7 +33,5 @@ def _taken_back(error: ServerError, undo: Changes, servers: Sequence[Server]) ->
         except ServerError:
             stuck.append(server.url)
     if stuck:
-        return (
-            f"{error}; the files are as before, start {', '.join(stuck)} anew, which could not be brought back to them"
-        )
+        return f"{error}; the files are as before, but {', '.join(stuck)} could not be brought back: start it anew"
     return f"{error}; all is served as before"

@@ -65,7 +65,7 @@ class Config:
         """The same ensemble of these versions."""
         text, changed = self.text, self._copy()
         for model, version in versions.items():
-            text = re.sub(rf'(model_name:\s*"{model}"\s+model_version:\s*)-?\d+', rf"\g<1>{version}", text)
+            text = re.sub(rf'(model_name:\s*"{re.escape(model)}"\s+model_version:\s*)-?\d+', rf"\g<1>{version}", text)
         for step in changed.ensemble_scheduling.step:
             step.model_version = versions[step.model_name]
         return self._confirmed(text, changed, "in every step model_name and, after it, model_version")

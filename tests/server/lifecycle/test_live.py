@@ -7,6 +7,9 @@ import pytest
 from tritonclient.grpc import InferenceServerClient
 
 from genderclient import Client, Experiment, ModelNotFound
+from server.lifecycle.files import write
+from server.lifecycle.plans import canary, promote
+from server.lifecycle.repository import Repository
 from server.lifecycle.servers import KEY_VARIABLE
 from server.process import StartError
 from tests.server.lifecycle.conftest import Lifecycle
@@ -63,17 +66,17 @@ def test_canary_promotion_and_rollback_under_load(lifecycle: Lifecycle, reposito
     before = tree(repository)
     with asking([url, url, url], STABLE) as stable:
         lifecycle("canary", "mobilenet", "3", "--url", url)
-        with asking([url, url], CANARY) as canary:
-            assert (stable.now(), canary.now()) == (of(2), of(3))
+        with asking([url, url], CANARY) as canaries:
+            assert (stable.now(), canaries.now()) == (of(2), of(3))
             lifecycle("promote", "mobilenet", "--url", url)
-            assert (stable.now(), canary.now()) == (of(3), of(3))
+            assert (stable.now(), canaries.now()) == (of(3), of(3))
             lifecycle("rollback", "mobilenet", "--url", url)
-            assert (stable.now(), canary.now()) == (of(2), of(3))
+            assert (stable.now(), canaries.now()) == (of(2), of(3))
             lifecycle("canary", "mobilenet", "4", "--url", url)
-            assert (stable.now(), canary.now()) == (of(2), of(4))
+            assert (stable.now(), canaries.now()) == (of(2), of(4))
         lifecycle("end", "mobilenet", "--url", url)
         assert stable.now() == of(2)
-        assert (stable.versions(), canary.versions()) == (of(2, 3), of(3, 4))
+        assert (stable.versions(), canaries.versions()) == (of(2, 3), of(3, 4))
     assert tree(repository) == before
 
 
@@ -153,7 +156,9 @@ def test_where_one_server_fails_the_others_are_as_before(
 ) -> None:
     before = tree(repository)
     with running_triton(tmp_path, *EXPLICIT[:1]) as other, asking([server.grpc_url], STABLE) as stable:
-        message = f"{other.grpc_url}: mobilenet does not load: .*; the files are as before, start {other.grpc_url} anew"
+        message = (
+            f"{other.grpc_url}: mobilenet does not load: .*; the files are as before, but {other.grpc_url} could not be"
+        )
         with pytest.raises(SystemExit, match=message):
             lifecycle("canary", "mobilenet", "3", "--url", server.grpc_url, "--url", other.grpc_url)
         assert stable.now() == of(2)
@@ -191,3 +196,13 @@ def test_what_was_wired_by_hand_and_does_not_belong_is_not_loaded(tmp_path: Path
     refusal = r"mobilenet/2/model\.onnx belongs to preprocessing 0123456789ab, preprocess 1 is"
     with pytest.raises(StartError, match=refusal), running_triton(folder, *EXPLICIT[:1], "--load-model=preprocess"):
         pass
+
+
+def test_a_server_that_starts_serves_what_the_files_say(tmp_path: Path) -> None:
+    folder = write_repository(tmp_path / "model_repository")
+    repository = Repository(folder)
+    write(canary(repository, "mobilenet", 3))
+    write(promote(repository, "mobilenet"))
+    write(canary(repository, "mobilenet", 4))
+    with running_triton(folder) as server, Client(f"grpc://{server.grpc_url}") as client:
+        assert [client.predict(nickname="小美", model=model).version for model in (STABLE, CANARY)] == ["3", "4"]
