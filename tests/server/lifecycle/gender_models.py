@@ -20,6 +20,12 @@ from tests.tritonserver import ROOT
 MODELS = ("preprocess", "mobilenet", "gender_mobilenet")
 # Says nothing about a user to preprocessing 2 alone.
 NEW_SENTINEL = "新用户"
+WAITING = """
+        import time
+        while Path("{folder}/hold").exists():
+            Path("{folder}/held").touch()
+            time.sleep(0.01)
+"""
 
 
 def write_repository(folder: Path) -> Path:
@@ -77,11 +83,19 @@ def publish(repository: Path, version: int, digest: str | None = None, image_siz
 
 
 def add_preprocessing(repository: Path) -> str:
-    """preprocess 2, a copy of 1 that knows one more nickname that everybody has; returns its digest."""
+    """preprocess 2, a copy of 1 that knows one more nickname that everybody has; returns its digest.
+
+    While there is a file `hold` beside the repository, its requests wait, and `held` says that one does.
+    """
     model = repository / "preprocess"
     shutil.copytree(model / "1", model / "2", ignore=shutil.ignore_patterns("__pycache__"))
     contract = model / "2" / "genderprep" / "contract.py"
     contract.write_text(contract.read_text().replace('"WeChat User")', f'"WeChat User", "{NEW_SENTINEL}")'))
+    execute = "def execute(self, requests: Sequence[Any]) -> list[Any]:\n"
+    code = (model / "2" / "model.py").read_text()
+    assert execute in code
+    waiting = WAITING.format(folder=repository.parent)
+    (model / "2" / "model.py").write_text(code.replace(execute, execute + waiting))
     digest = subprocess.run(
         [sys.executable, "-c", "from genderprep import prep_digest; print(prep_digest())"],
         env={**os.environ, "PYTHONPATH": str(model / "2"), "PYTHONDONTWRITEBYTECODE": "1"},

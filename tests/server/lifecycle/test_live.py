@@ -1,6 +1,8 @@
 """The commands on running servers while users ask: not one request fails, and each is answered by the right version."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,13 @@ def cached(server: Server) -> int:
     return int(found.inference_stats.cache_hit.count)
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_canary_promotion_and_rollback_under_load(lifecycle: Lifecycle, repository: Path, server: Server) -> None:
     url = server.grpc_url
     before = tree(repository)
@@ -80,10 +89,16 @@ def test_canary_promotion_and_rollback_under_load(lifecycle: Lifecycle, reposito
     assert tree(repository) == before
 
 
+@pytest.fixture(scope="module")
+def second_preprocessing(repository: Path) -> None:
+    """There is a preprocess 2, and a version 5 of mobilenet for it."""
+    publish(repository, 5, digest=add_preprocessing(repository))
+
+
+@pytest.mark.usefixtures("second_preprocessing")
 def test_two_preprocessings_side_by_side(lifecycle: Lifecycle, repository: Path, server: Server) -> None:
     url = server.grpc_url
     with asking([url, url], STABLE) as stable, Client(f"grpc://{url}") as client:
-        publish(repository, 5, digest=add_preprocessing(repository))
         lifecycle("canary", "mobilenet", "5", "--url", url)
         assert served(repository, "preprocess") == [1, 2]
         weights = {model: client.predict(nickname=NEW_SENTINEL, model=model).weights for model in (STABLE, CANARY)}
@@ -96,6 +111,28 @@ def test_two_preprocessings_side_by_side(lifecycle: Lifecycle, repository: Path,
         lifecycle("end", "mobilenet", "--url", url)
         assert stable.now() == of(2)
     assert served(repository, "preprocess") == [1]
+
+
+@pytest.mark.usefixtures("second_preprocessing")
+def test_what_goes_waits_for_its_last_answer(lifecycle: Lifecycle, repository: Path, server: Server) -> None:
+    lifecycle("canary", "mobilenet", "5", "--url", server.grpc_url)
+    hold, held = (repository.parent / name for name in ("hold", "held"))
+    hold.touch()
+    with (
+        InferenceServerClient(server.grpc_url) as triton,
+        Client(f"grpc://{server.grpc_url}", model=CANARY, timeout_s=60) as client,
+        ThreadPoolExecutor() as pool,
+    ):
+        last = pool.submit(client.predict, nickname="小美")
+        wait_until(held.exists)
+        ended = pool.submit(lifecycle, "end", "mobilenet", "--url", server.grpc_url)
+        wait_until(lambda: not triton.is_model_ready(CANARY))
+        assert triton.is_model_ready("mobilenet", "5")
+        assert not ended.done()
+        hold.unlink()
+        assert last.result().probabilities.female == pytest.approx(female(5))
+        ended.result()
+        wait_until(lambda: not triton.is_model_ready("mobilenet", "5"))
 
 
 def test_no_answer_is_of_weights_that_are_served_no_more(lifecycle: Lifecycle, server: Server) -> None:
