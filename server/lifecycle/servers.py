@@ -1,10 +1,9 @@
 """A running tritonserver told to follow the files, in an order in which no request fails.
 
 Versions are loaded beside the others, and an ensemble is rewired only when its new ones are ready: Triton 2.51 would
-stop one that serves if they were not. What goes waits until the last request to it is answered.
+stop one that serves if they were not. A request to an ensemble keeps the versions that it began with, though they go.
 """
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -21,8 +20,6 @@ KEY_VARIABLE: Final = "TRITON_ADMIN_KEY"
 HEADER: Final = "triton-grpc-protocol-admin-key"
 ASK_S: Final = 5.0
 LOAD_S: Final = 120.0
-DRAIN_S: Final = 60.0
-POLL_S: Final = 0.02
 # Unloading what is not there does nothing, but is refused where models cannot be loaded by request.
 NO_MODEL: Final = "no_such_model"
 
@@ -62,7 +59,6 @@ class Server:
         changed = {file: text for file, text in changes.items() if file.name == CONFIG}
         for file in (file for file, text in changed.items() if text is None):
             self._unload(file.parent.name)
-        self._drain()
         configs = [Config.of(file, text) for file, text in changed.items() if text is not None]
         for config in sorted(configs, key=lambda config: bool(config.wiring)):
             if config.wiring:
@@ -98,19 +94,6 @@ class Server:
     def _is_ready(self, model: str, version: int | None = None) -> bool:
         ready = self._client.is_model_ready
         return self._ask(f"no {model}", lambda: bool(ready(model, str(version or ""), client_timeout=ASK_S)))
-
-    def _drain(self) -> None:
-        """Wait until nothing is answered any more by what goes."""
-        deadline = time.monotonic() + DRAIN_S
-        while unloading := self._unloading():
-            if time.monotonic() > deadline:
-                raise ServerError(f"{self.url}: {', '.join(unloading)} still answers after {DRAIN_S:g} s")
-            time.sleep(POLL_S)
-
-    def _unloading(self) -> list[str]:
-        index = self._client.get_model_repository_index
-        found = self._ask("no list of models", lambda: index(self._headers, client_timeout=ASK_S))
-        return [f"{model.name} {model.version}" for model in found.models if model.state == "UNLOADING"]
 
     def _ask(self, failure: str, call: Callable[[], T]) -> T:
         try:

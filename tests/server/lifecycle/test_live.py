@@ -114,25 +114,22 @@ def test_two_preprocessings_side_by_side(lifecycle: Lifecycle, repository: Path,
 
 
 @pytest.mark.usefixtures("second_preprocessing")
-def test_what_goes_waits_for_its_last_answer(lifecycle: Lifecycle, repository: Path, server: Server) -> None:
-    lifecycle("canary", "mobilenet", "5", "--url", server.grpc_url)
+def test_what_goes_gives_its_last_answers(lifecycle: Lifecycle, repository: Path, server: Server) -> None:
+    url = server.grpc_url
+    lifecycle("canary", "mobilenet", "5", "--url", url)
     hold, held = (repository.parent / name for name in ("hold", "held"))
     hold.touch()
-    with (
-        InferenceServerClient(server.grpc_url) as triton,
-        Client(f"grpc://{server.grpc_url}", model=CANARY, timeout_s=60) as client,
-        ThreadPoolExecutor() as pool,
-    ):
+    with Client(f"grpc://{url}", model=CANARY, timeout_s=60) as client, ThreadPoolExecutor() as pool:
         last = pool.submit(client.predict, nickname="小美")
-        wait_until(held.exists)
-        ended = pool.submit(lifecycle, "end", "mobilenet", "--url", server.grpc_url)
-        wait_until(lambda: not triton.is_model_ready(CANARY))
-        assert triton.is_model_ready("mobilenet", "5")
-        assert not ended.done()
-        hold.unlink()
+        try:
+            wait_until(held.exists)
+            lifecycle("end", "mobilenet", "--url", url)
+            with InferenceServerClient(url) as triton:
+                assert not triton.is_model_ready("mobilenet", "5")
+            assert not last.done()
+        finally:
+            hold.unlink()
         assert last.result().probabilities.female == pytest.approx(female(5))
-        ended.result()
-        wait_until(lambda: not triton.is_model_ready("mobilenet", "5"))
 
 
 def test_no_answer_is_of_weights_that_are_served_no_more(lifecycle: Lifecycle, server: Server) -> None:
