@@ -3,8 +3,9 @@
     python -m conversion.publish --run runs/mobilenet --data runs/data/manifest.csv --model mobilenet
 
 Keras → ONNX → parity within 1e-4 → int8 → accuracy gate → `model_repository/<model>/<version>/model.onnx`,
-renamed into place as a whole folder, so that a polling server never sees half a version. Its SHA-256 goes to
-`model_repository/SHA256SUMS` before that, and what was measured to `results/publish_<model>.json`.
+renamed into place as a whole folder, so that no server ever sees half a version; `server.lifecycle` has
+it served. Its SHA-256 goes to `model_repository/SHA256SUMS` before that, and what was measured to
+`results/publish_<model>.json`.
 """
 
 import argparse
@@ -92,7 +93,7 @@ def _check_preprocessing(report: dict[str, Any], repository: Path) -> None:
         )
     config = repository / "preprocess" / "config.pbtxt"
     if expected not in config.read_text(encoding="utf-8"):
-        raise PrepMismatch(f'{config} binds another preprocessing; its {METADATA_KEY} must be "{expected}"')
+        raise PrepMismatch(f'{config} knows no such preprocessing; a {METADATA_KEY}_<version> must be "{expected}"')
 
 
 def _version_folder(model: Path, version: int | None) -> Path:

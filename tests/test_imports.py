@@ -54,6 +54,7 @@ LIBRARIES: dict[str, set[str]] = {
         *COMMAND_LIBRARIES,
     },
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
+    "server/lifecycle": {"google.protobuf", "onnxruntime", "tritonclient", "server"},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
     "training/losses.py": {"keras"},
     "training/optimizers.py": {"keras"},

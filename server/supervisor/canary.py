@@ -16,6 +16,7 @@ from genderclient import Client, DeadlineExceeded, GenderClientError, Retry, Una
 from .policy import Canary, Verdict
 
 TIMEOUT_S: Final = 2.0
+MAX_AT_ONCE: Final = 16
 NICKNAME: Final = "小美"
 # "Stub process 'preprocess_0_1' is not healthy": the second instance of a model's first group.
 STUB_DIED: Final = re.compile(r"Stub process '(.+)_\d+_\d+' is not healthy")
@@ -27,7 +28,11 @@ class Canaries:
     def __init__(self, grpc_url: str, ensembles: Iterable[str]) -> None:
         self._ensembles = list(ensembles)
         self._client = Client(f"grpc://{grpc_url}", timeout_s=TIMEOUT_S, retry=Retry(attempts=1))
-        self._pool = ThreadPoolExecutor(len(self._ensembles), thread_name_prefix="canary")
+        self._pool = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="canary")
+
+    def follow(self, ensembles: Iterable[str]) -> None:
+        """Ask these from now on."""
+        self._ensembles = list(ensembles)
 
     def ask(self) -> dict[str, Canary]:
         """How each ensemble fares now; takes `TIMEOUT_S` at most."""

@@ -105,6 +105,13 @@ class Policy:
         self._ever_well = False
         self._started(now_s)
 
+    def follow(self, steps: Mapping[str, Iterable[str]], now_s: float) -> None:
+        """Other ensembles are to be watched from now on; what is known of those that stay is kept."""
+        self._steps = {ensemble: tuple(models) for ensemble, models in steps.items()}
+        for since_s in (self._moved_at_s, self._canary_at_s):
+            for ensemble in self._steps:
+                since_s.setdefault(ensemble, now_s)
+
     def next(self, seen: Observation, now_s: float) -> Action:
         """What to do now; whoever asks does it before asking again."""
         if seen.exit_code is not None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Final, NoReturn
 
+from server.errors import LaunchError
+
 from .canary import Canaries
 from .child import Child, Command
 from .control import ControlError
@@ -90,6 +92,7 @@ class Supervisor:
         """Look at a server until it has to be replaced."""
         stubs = StubWatch()
         while True:
+            self._reread(canaries)
             seen = self._observe(child, stubs, canaries)
             # Where nobody could be asked, nobody answered.
             self._status.canaries = seen.canaries or dict.fromkeys(self._steps, Canary(Verdict.SILENT, 0.0))
@@ -106,6 +109,19 @@ class Supervisor:
                     return restart
                 case GiveUp(reason):
                     raise GaveUp(reason)
+
+    def _reread(self, canaries: Canaries) -> None:
+        """Ensembles come and go while a server runs (`server.lifecycle`); a new one counts from when it is loaded."""
+        with suppress(LaunchError, ControlError):
+            found = ensembles(self._command.repositories)
+            if found.keys() == self._steps.keys():
+                return
+            loaded = {each.model for each in self._command.control.ready()}
+            steps = {name: found[name] for name in found if name in self._steps or name in loaded}
+            if steps != self._steps:
+                self._steps = steps
+                self._policy.follow(steps, time.monotonic())
+                canaries.follow(steps)
 
     def _observe(self, child: Child, stubs: StubWatch, canaries: Canaries) -> Observation:
         if (exit_code := child.exit_code()) is not None:

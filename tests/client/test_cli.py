@@ -126,7 +126,7 @@ def test_models(run: Run, triton: Server, scheme: str) -> None:
     assert {model["name"]: model["state"] for model in listed} == dict.fromkeys(
         ("preprocess", "densenet", "mobilenet", "gender_densenet", "gender_mobilenet"), "READY"
     )
-    assert re.search(r"^  gender_mobilenet 1 READY$", run("models", "--url", url).output, re.MULTILINE)
+    assert re.search(r"^  gender_mobilenet 2 READY$", run("models", "--url", url).output, re.MULTILINE)
 
 
 def test_models_of_nobody(run: Run) -> None:

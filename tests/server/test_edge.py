@@ -136,7 +136,7 @@ def test_but_nobody_may_ask_for_it_without_end(edge: Edge) -> None:
 
 def test_what_a_client_needs_is_served(edge: Edge) -> None:
     assert edge.http("GET", READY, bearer(SHOP)).status == 200
-    assert json.loads(edge.http("GET", f"/v2/models/{MODEL}/versions/1", bearer(SHOP)).text)["name"] == MODEL
+    assert json.loads(edge.http("GET", f"/v2/models/{MODEL}/versions/2", bearer(SHOP)).text)["name"] == MODEL
     assert edge.grpc("ModelReady", pb.ModelReadyRequest(name=MODEL), SHOP) == "OK"
     assert edge.grpc("ModelMetadata", pb.ModelMetadataRequest(name=MODEL), SHOP) == "OK"
 

@@ -25,7 +25,7 @@ class TritonPythonModel:
         # Pillow warns of every damaged tag: one avatar could write megabytes into the log.
         warnings.filterwarnings("ignore", module="PIL")
         config = json.loads(args["model_config"])
-        check_binding(config["parameters"], Path(args["model_repository"]).parent)
+        check_binding(config["parameters"], Path(args["model_repository"]), int(args["model_version"]))
         self._counters = Counters(prep_digest(), args["model_version"])
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:

@@ -57,6 +57,17 @@ def story() -> Story:
     return Story()
 
 
+def test_ensembles_come_and_go() -> None:
+    policy = Policy(STEPS, 0.0, LIMITS)
+    assert policy.next(WELL, 0.5) == Wait()
+    policy.follow({"both": STEPS["both"], "canary": ("prepare", "new")}, 10.0)
+    seen = Observation(canaries={"both": ANSWERED, "canary": BROKEN})
+    assert [policy.next(seen, now_s) for now_s in (10.5, 12.5)] == [Wait(), Wait()]  # its patience begins now
+    assert policy.next(seen, 13.5) == Revive(("new", "prepare"), unload=False)
+    policy.follow({"both": STEPS["both"]}, 14.0)
+    assert policy.next(Observation(canaries={"both": ANSWERED}), 14.5) == Wait()
+
+
 def test_a_server_that_is_well_is_left_alone(story: Story) -> None:
     assert story.see_for(1000, WELL) == []
 

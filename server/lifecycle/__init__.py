@@ -1,0 +1,1 @@
+"""Which versions a model repository serves, and to whom: canary, promote, roll back."""
