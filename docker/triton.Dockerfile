@@ -21,8 +21,8 @@ COPY docker/triton.sh docker/health.sh /usr/local/bin/
 COPY model_repository /models
 
 # Why: server/launcher.py.
-ENV MALLOC_MMAP_THRESHOLD_=1073741824 \
-    MALLOC_TRIM_THRESHOLD_=1073741824 \
+ENV MALLOC_MMAP_THRESHOLD_=8388608 \
+    MALLOC_TRIM_THRESHOLD_=16777216 \
     MALLOC_TOP_PAD_=16777216 \
     PYTHONDONTWRITEBYTECODE=1
 # The user that NVIDIA's image has for this, by number: Kubernetes can tell from it that it is not root.

@@ -95,7 +95,7 @@ def _config(targets: Mapping[str, list[str]], scrape_s: int) -> dict[str, Any]:
     config["global"] = dict.fromkeys(("scrape_interval", "evaluation_interval"), f"{scrape_s}s")
     config["rule_files"] = [str(CONFIG.parent / file) for file in config["rule_files"]]
     config["scrape_configs"] = [
-        job | {"static_configs": [{"targets": targets[job["job_name"]]}]}
+        {"job_name": job["job_name"], "static_configs": [{"targets": targets[job["job_name"]]}]}
         for job in config["scrape_configs"]
         if job["job_name"] in targets
     ]
