@@ -28,7 +28,7 @@ serve: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run --serve
 
 test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp
-	$(IN_VENV)/python -m pytest
+	$(IN_VENV)/python -m pytest --numprocesses 2 --dist loadfile
 
 wheel: .venv/dev.stamp
 	$(IN_VENV)/python -m pytest tests/compat/check_wheel.py

@@ -25,7 +25,7 @@ from PIL.PngImagePlugin import PngInfo
 from tritonclient.grpc import service_pb2 as pb
 from typer.testing import CliRunner
 
-from genderclient import AsyncClient, Client, GenderClientError, Tls
+from genderclient import AsyncClient, Client, ConnectionOptions, GenderClientError, Tls
 from genderclient import User as Asked
 from genderclient._cli.app import app
 from genderclient._transports.base import BytesTensor, InferenceRequest
@@ -174,7 +174,8 @@ def by_hand(stack: Stack) -> Iterator[str]:
             message.inputs.add(name=name, datatype="BYTES", shape=[1, 1])
         yield grpc_status(stack.server.grpc_url, "ModelInfer", message, {}, None)
     # Over the limit of the front, which says so in its log.
-    with pytest.raises(GenderClientError) as refused, Client(stack.urls[2], **stack.access(stack.urls[2])) as client:
+    url, options = stack.urls[2], ConnectionOptions(max_message_bytes=2**26)
+    with pytest.raises(GenderClientError) as refused, Client(url, options=options, **stack.access(url)) as client:
         client.predict(nickname=NAME * 2**20)
     yield str(refused.value)
 

@@ -56,7 +56,18 @@ def fuzz(modality: str, seconds: int, seed: int, found: Path = FOUND) -> Run:
             "print_final_stats": 1,
             "artifact_prefix": f"{found}/{modality}-",
         }
-        command = [sys.executable, "-m", "perf.hostile.fuzz_target", modality, folder]
+        # By a shell, for Linux counts as a child's memory what its parent had when it was started.
+        command = [
+            "sh",
+            "-c",
+            '"$@"; exit $?',
+            "sh",
+            sys.executable,
+            "-m",
+            "perf.hostile.fuzz_target",
+            modality,
+            folder,
+        ]
         command += [f"-{name}={value}" for name, value in flags.items()]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace")
     executed, covered = _EXECUTED.findall(done.stderr), _COVERAGE.findall(done.stderr)
