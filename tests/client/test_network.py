@@ -100,8 +100,12 @@ def test_garbage_is_no_answer(address: str, scheme: str) -> None:
 
 
 def test_a_server_that_reads_slowly_is_waited_for(address: str, scheme: str) -> None:
-    with proxy(address) as between, Client(f"{scheme}://127.0.0.1:{between.port}") as client:
-        assert client.predict(avatar=LARGE, nickname="小美").attempts == 1
+    with proxy(address, chunk=2**15, pause_s=0.003) as slow, Client(f"{scheme}://127.0.0.1:{slow.port}") as client:
+        started_s = time.monotonic()
+        assert client.predict(avatar=LARGE, nickname="小美", timeout_s=30).attempts == 1
+        assert time.monotonic() - started_s > len(LARGE) / 2**15 * 0.003
+        with pytest.raises(DeadlineExceeded):
+            client.predict(avatar=LARGE, nickname="小美", timeout_s=0.1)
 
 
 @pytest.fixture(scope="module")
