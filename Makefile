@@ -6,6 +6,7 @@
 # make perf    measure anew: sweep, settings, cost, overload, A/B, scoring, and results/PERFORMANCE.md; needs nginx
 # make soak    half an hour at 60 % load: whether what the server uses stays as it is
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
+# make reliability   all of results/RELIABILITY.md anew: overload, soak, drill, bad input, attackers, Prometheus; an hour
 # make drill   break one of two servers in every way under load, and write results/drill.md
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
@@ -19,7 +20,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test wheel perf perf-tools soak peers drill load docs docker-check check sbom audit lock clean
+.PHONY: run serve test wheel perf perf-tools soak peers reliability drill load docs docker-check check sbom audit lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -46,6 +47,15 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf.ab
 	@$(IN_VENV)/python -m perf.scoring
 	@$(IN_VENV)/python -m perf.performance
+
+reliability: .venv/dev.stamp
+	@$(IN_VENV)/python -m perf.overload
+	@$(IN_VENV)/python -m server.drill
+	@$(IN_VENV)/python -m perf.hostile
+	@$(IN_VENV)/python -m perf.attacks
+	@$(IN_VENV)/python -m perf.observe
+	@$(IN_VENV)/python -m perf.soak
+	@$(IN_VENV)/python -m perf.reliability
 
 soak: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.soak
