@@ -13,8 +13,8 @@ compile requirements/compat.in --output-file requirements/compat.txt
 echo 'setuptools>=77' | compile - --constraints requirements/dev.txt --output-file requirements/build.txt
 compile pyproject.toml --extra container --constraints requirements/dev.txt --output-file requirements/container.txt
 compile pyproject.toml --extra serve --extra train --constraints requirements/dev.txt --output-file requirements/train.txt
-# What the peers run is of the same versions as here: they are compared.
+# What answers is of the same versions with the peers as here, for they are compared; all else is theirs to choose.
 for peer in requirements/peers/*.in; do
-    printf 'numpy\nonnxruntime\npillow\nregex\n' |
-        compile - "$peer" --constraints requirements/dev.txt --output-file "${peer%.in}.txt"
+    sed -n -E 's/^((numpy|onnxruntime|pillow|regex)==[^ ]+).*/\1/p' requirements/dev.txt |
+        compile - "$peer" --output-file "${peer%.in}.txt"
 done

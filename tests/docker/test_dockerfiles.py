@@ -1,8 +1,10 @@
 """The Dockerfiles: linted by hadolint, and what they say about files, users and settings is true."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from tests.docker.context import files_of, is_sent
 from tests.docker.dockerfiles import FILES, Stage, copied, image, stages
 from tests.tritonserver import ROOT
 
+# Also where this environment is not activated.
+HADOLINT = shutil.which("hadolint", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
 SERVING = ("triton", "wheel")
 ALL = [(name, stage) for name, file in FILES.items() for stage in stages(file)]
 
@@ -20,10 +24,11 @@ def every(instruction: str) -> list[tuple[str, str]]:
     return [(name, value) for name, stage in ALL for value in stage.values(instruction)]
 
 
-@pytest.mark.skipif(shutil.which("hadolint") is None, reason="there is no hadolint; it is in the extra `dev`")
+@pytest.mark.skipif(HADOLINT is None, reason="there is no hadolint; it is in the extra `dev`")
 @pytest.mark.parametrize("name", FILES)
 def test_hadolint_has_nothing_to_say(name: str) -> None:
-    done = subprocess.run(["hadolint", "--failure-threshold=style", str(FILES[name])], capture_output=True, text=True)
+    assert HADOLINT
+    done = subprocess.run([HADOLINT, "--failure-threshold=style", str(FILES[name])], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
 

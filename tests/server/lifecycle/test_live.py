@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tritonclient.grpc import InferenceServerClient
 
-from genderclient import Client, Experiment, ModelNotFound
+from genderclient import Client, Experiment, Unavailable
 from server.lifecycle.files import write
 from server.lifecycle.plans import canary, promote
 from server.lifecycle.repository import Repository
@@ -197,7 +197,7 @@ def test_where_one_server_fails_the_others_are_as_before(
             lifecycle("canary", "mobilenet", "3", "--url", server.grpc_url, "--url", other.grpc_url)
         assert stable.now() == of(2)
     assert tree(repository) == before
-    with Client(f"grpc://{server.grpc_url}") as client, pytest.raises(ModelNotFound):
+    with Client(f"grpc://{server.grpc_url}") as client, pytest.raises(Unavailable):
         client.predict(nickname="小美", model=CANARY)
 
 
