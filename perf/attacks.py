@@ -1,8 +1,8 @@
-"""Every way in that the tests try, and what became of each.
+"""Every way in that the tests try, and whether it is shut.
 
     python -m perf.attacks
 
-Runs those tests, on a real nginx before a real Triton. Writes `results/attacks.{json,md}`; fails where one got in.
+Runs those tests, on a real nginx before a real Triton. Writes `results/attacks.{json,md}`; fails where one does not hold.
 """
 
 import argparse
@@ -30,11 +30,11 @@ Row = dict[str, Any]
 
 
 def attempt(doors: dict[str, str]) -> Iterator[Row]:
-    """For each attempt what was attacked, what the test is called, and whether it was `refused`, `skipped` or `in`."""
+    """For each test what is attacked in it, what it is called, and whether that `held`, was `skipped` or is `broken`."""
     for what, file in doors.items():
         for case in _cases(ROOT / file):
             ended = {child.tag for child in case}
-            result = "in" if ended & {"failure", "error"} else "skipped" if "skipped" in ended else "refused"
+            result = "broken" if ended & {"failure", "error"} else "skipped" if "skipped" in ended else "held"
             yield {"what": what, "file": file, "attempt": _spoken(case.attrib["name"]), "result": result}
 
 
@@ -53,12 +53,12 @@ def _spoken(name: str) -> str:
 
 
 def summarize(rows: Sequence[Row]) -> list[Row]:
-    """By what is attacked, how many attempts had which result."""
+    """By what is attacked, how many tests had which result."""
     return [
         {"what": what, "file": file}
         | {
             result: sum(row["what"] == what and row["result"] == result for row in rows)
-            for result in ("refused", "in", "skipped")
+            for result in ("held", "broken", "skipped")
         }
         for what, file in dict.fromkeys((row["what"], row["file"]) for row in rows)
     ]
@@ -67,15 +67,15 @@ def summarize(rows: Sequence[Row]) -> list[Row]:
 def markdown(found: Sequence[Row], rows: Sequence[Row]) -> str:
     """The document, from what `summarize` and `attempt` returned."""
     counts = [
-        f"| {row['what']} | {row['refused']} | {row['in']} | {row['skipped']} | `{row['file']}` |" for row in found
+        f"| {row['what']} | {row['held']} | {row['broken']} | {row['skipped']} | `{row['file']}` |" for row in found
     ]
     lines = [f"- {row['attempt']}: {row['result']}" for row in rows]
     return f"""# Attackers refused
 
 Written by `python -m perf.attacks`, like `attacks.json` beside it, which has machine and date. It runs the tests named
-here, on a real nginx before a real Triton. A test that fails counts as an attacker who got in.
+here, each of which tries to get in, or sees that others do; on a real nginx before a real Triton.
 
-| attacked | refused | got in | not tried | |
+| attacked | tests that held | broken | not tried | |
 |---|---|---|---|---|
 {chr(10).join(counts)}
 
@@ -93,8 +93,8 @@ def main() -> None:
     write_report(results / "attacks.json", seed=None, doors=found, attempts=rows)
     (results / "attacks.md").write_text(markdown(found, rows), encoding="utf-8")
     print((results / "attacks.md").read_text())
-    if any(row["in"] for row in found):
-        sys.exit("attacks: somebody got in, or a test failed; see above")
+    if any(row["broken"] for row in found):
+        sys.exit("attacks: something does not hold; see above")
 
 
 if __name__ == "__main__":

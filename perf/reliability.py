@@ -66,10 +66,8 @@ def _bad_input(file: File) -> Iterator[Goal]:
 
 def _attacks(file: File) -> Iterator[Goal]:
     for row in file["doors"]:
-        figure = f"{row['refused']} attempts refused, {row['in']} got in" + (
-            f", {row['skipped']} not tried" if row["skipped"] else ""
-        )
-        yield Goal(f"nobody gets at {row['what']}", figure, row["refused"] > 0 and not row["in"])
+        figure = f"{row['held']} tests held, {row['broken']} did not, {row['skipped']} not tried"
+        yield Goal(f"nobody gets at {row['what']}", figure, row["held"] > 0 and not row["broken"])
 
 
 def _observability(file: File) -> Iterator[Goal]:

@@ -29,14 +29,14 @@ def bad_input(wrong: int, died: bool, cpu_s: float = 0.5) -> dict[str, Any]:
 
 
 def files(
-    drills: list[dict[str, Any]], inputs: dict[str, Any], got_in: int = 0, counted: int = 7
+    drills: list[dict[str, Any]], inputs: dict[str, Any], broken: int = 0, counted: int = 7
 ) -> dict[str, dict[str, Any]]:
     contents: dict[str, dict[str, Any]] = {
         "overload": {"goals": GOALS},
         "soak": {"goals": GOALS},
         "drill": {"drills": drills},
         "bad_input": inputs,
-        "attacks": {"doors": [{"what": "the front", "file": "f.py", "refused": 9, "in": got_in, "skipped": 0}]},
+        "attacks": {"doors": [{"what": "the front", "file": "f.py", "held": 9, "broken": broken, "skipped": 0}]},
         "observability": {"sent": {"refused": 7}, "counted": {"server": {"refused": counted}}},
     }
     return {name: {**ABOUT, **content} for name, content in contents.items()}
@@ -48,7 +48,7 @@ def test_all_is_well() -> None:
     figure = "of 1,000 requests 0 lost, 0 doubled, 0 wrong; back after 2.5 s"
     assert f"| stub killed: nothing lost, back within 5 s | {figure} | met |" in text
     assert "| every bad input is answered or refused by name | 1,700 tried, 0 otherwise | met |" in text
-    assert "| nobody gets at the front | 9 attempts refused, 0 got in | met |" in text
+    assert "| nobody gets at the front | 9 tests held, 0 did not, 0 not tried | met |" in text
     assert "| [drill.md](drill.md) | `python -m server.drill` | 2026-01-02 | 2 cores | 1 |" in text
 
 
@@ -60,7 +60,7 @@ def test_all_is_well() -> None:
         (files([], bad_input(1, False)), 1),
         (files([], bad_input(0, True)), 1),
         (files([], bad_input(0, False, cpu_s=1.5)), 1),
-        (files([], bad_input(0, False), got_in=1), 1),
+        (files([], bad_input(0, False), broken=1), 1),
         (files([], bad_input(0, False), counted=6), 1),
     ],
 )
@@ -91,11 +91,11 @@ def test_attempts_are_counted_by_their_results(tmp_path: Path) -> None:
     )
     rows = list(attacks.attempt({"the door": str(tmp_path / "test_door.py")}))
     assert [(row["attempt"], row["result"]) for row in rows] == [
-        ("who has no key[none]", "refused"),
-        ("who has no key[wrong]", "refused"),
-        ("who has one", "in"),
+        ("who has no key[none]", "held"),
+        ("who has no key[wrong]", "held"),
+        ("who has one", "broken"),
         ("who flies", "skipped"),
     ]
     (found,) = attacks.summarize(rows)
-    assert (found["refused"], found["in"], found["skipped"]) == (2, 1, 1)
+    assert (found["held"], found["broken"], found["skipped"]) == (2, 1, 1)
     assert "| the door | 2 | 1 | 1 |" in attacks.markdown([found], rows)
