@@ -2,7 +2,7 @@
 
     python -m perf.attacks
 
-Runs those tests, on a real nginx before a real Triton. Writes `results/attacks.{json,md}`; fails where one does not hold.
+Runs those tests, on a real nginx before a real Triton. Writes `results/attacks.{json,md}`; fails where one fails.
 """
 
 import argparse
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 
 
 def attempt(doors: dict[str, str]) -> Iterator[Row]:
-    """For each test what is attacked in it, what it is called, and whether that `held`, was `skipped` or is `broken`."""
+    """For each test what is attacked in it, what it is called, and its result: `held`, `skipped` or `broken`."""
     for what, file in doors.items():
         for case in _cases(ROOT / file):
             ended = {child.tag for child in case}
