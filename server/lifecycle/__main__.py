@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from server.doors import KEY_VARIABLE
 from server.process import ROOT
 
 from .carry_out import carry_out
@@ -25,7 +26,7 @@ from .errors import LifecycleError
 from .files import Changes
 from .plans import canary, end, promote, rollback
 from .repository import Repository
-from .servers import KEY_VARIABLE, Server
+from .servers import Server
 
 COMMANDS: Final = {
     "list": "what is served, and what could be",

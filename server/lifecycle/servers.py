@@ -11,12 +11,13 @@ from typing import Final, TypeVar
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from server.doors import KEY_VARIABLE
+
 from .config import Config, Versions
 from .errors import ServerError
 from .files import Changes
 from .repository import CONFIG
 
-KEY_VARIABLE: Final = "TRITON_ADMIN_KEY"
 HEADER: Final = "triton-grpc-protocol-admin-key"
 ASK_S: Final = 5.0
 LOAD_S: Final = 120.0
