@@ -95,7 +95,7 @@ SECTIONS: Final[Mapping[str, tuple[str, str, Callable[[File], Iterator[Goal]]]]]
 def markdown(found: Mapping[str, File]) -> str:
     """The document, from the contents of the files of `SECTIONS` by name."""
     files = [
-        f"| [{name}.md]({name}.md) | `{SECTIONS[name][1]}` | {file['date'][:10]} | {file['machine']} | {file['seed']} |"
+        f"| [{name}.md]({name}.md) | `{SECTIONS[name][1]}` | {file['date'][:10]} | {file['machine']} | {_seed(file)} |"
         for name, file in found.items()
     ]
     return f"""# Reliability
@@ -107,6 +107,10 @@ Written by `python -m perf.reliability` from the files below; each command runs 
 {chr(10).join(files)}
 
 {chr(10).join(_section(name, file) for name, file in found.items())}"""
+
+
+def _seed(file: File) -> str:
+    return "nothing is drawn" if file["seed"] is None else str(file["seed"])
 
 
 def _section(name: str, file: File) -> str:
