@@ -4,6 +4,7 @@ import math
 import os
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -45,7 +46,7 @@ class Call:
     observation: Observation
 
 
-class BaseClient(Generic[T]):
+class BaseClient(ABC, Generic[T]):
     """Builds requests from arguments and predictions from responses; T is the kind of transport."""
 
     def __init__(
@@ -82,9 +83,9 @@ class BaseClient(Generic[T]):
         self._lock = threading.Lock()
         self._set_up()
 
+    @abstractmethod
     def _set_up(self) -> None:
         """What each kind of client needs for itself; nothing is started here."""
-        raise NotImplementedError
 
     def _begin(
         self,
