@@ -9,10 +9,10 @@ import pytest
 from tritonclient.grpc import InferenceServerClient
 
 from genderclient import Client, Experiment, Unavailable
+from server.doors import KEY_VARIABLE
 from server.lifecycle.files import write
 from server.lifecycle.plans import canary, promote
 from server.lifecycle.repository import Repository
-from server.lifecycle.servers import KEY_VARIABLE
 from server.process import StartError
 from tests.server.lifecycle.conftest import Lifecycle
 from tests.server.lifecycle.gender_models import (
