@@ -20,7 +20,7 @@ from tests.tritonserver import ROOT, Server
 
 VERSIONS = ("3.11", "3.12", "3.13")
 QUICK_S = 0.2
-PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
+PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
 
 IMPORT = """
 import sys, time
@@ -88,7 +88,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Setuptools builds beside the sources.
     sources, folder = tmp_path_factory.mktemp("client") / "client", tmp_path_factory.mktemp("wheel")
     shutil.copytree(ROOT / "client", sources, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
-    subprocess.run([*PIP, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={folder}", sources], check=True)
+    subprocess.run(
+        [sys.executable, *PIP, "wheel", "--no-deps", "--no-build-isolation", f"--wheel-dir={folder}", sources],
+        check=True,
+    )
     (built,) = folder.iterdir()
     return built
 
@@ -100,9 +103,9 @@ def programs(request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pyte
     if base is None:
         pytest.skip(f"no Python {request.param} on this machine")
     folder = tmp_path_factory.mktemp(request.param)
-    subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
-    target = str(folder / "bin" / "python")
-    subprocess.run([*PIP, "--python", target, "install", "--no-compile", wheel], check=True)
+    # With a pip of its own: that of an older Python does not run on a newer one.
+    subprocess.run([base, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin" / "python", *PIP, "install", "--no-compile", wheel], check=True)
     yield folder / "bin"
     shutil.rmtree(folder)
 
