@@ -77,7 +77,7 @@ def run(samples: list[Sample], picture: Path) -> None:
 
 def serve() -> None:
     """Serve on the usual ports, watched by the supervisor, until stopped."""
-    check_free(SERVE_PORTS)
+    check_free((*SERVE_PORTS, STATUS_PORT))
     # Relative, so that a space in the path to this repository does not reach Triton.
     os.chdir(ROOT)
     command = Command.of([f"--model-repository={REPOSITORY.relative_to(ROOT)}", *port_flags(SERVE_PORTS)])
