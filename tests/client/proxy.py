@@ -53,6 +53,12 @@ def garbage(data: bytes, client: socket.socket) -> bytes:
     return b"\x00\xff garbage \r\n\r\n" * 20
 
 
+def half_close(data: bytes, client: socket.socket) -> bytes:
+    """No more answers, though the connection stands."""
+    client.shutdown(socket.SHUT_WR)
+    return b""
+
+
 def cut(data: bytes, client: socket.socket) -> bytes:
     """Half of it, and then the connection is gone."""
     client.sendall(data[: len(data) // 2])
@@ -95,3 +101,5 @@ def _pump(source: socket.socket, sink: socket.socket, harm: Harm, chunk: int) ->
     for each in (source, sink):
         with suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)
+            # Else what the other side still sends is neither read nor refused.
+            each.close()

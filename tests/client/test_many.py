@@ -36,10 +36,14 @@ PICTURE = encode(noise(), "JPEG")
 
 
 class Crowd:
-    """Answers after as many ms as the nickname says, and remembers how many waited at once; `bad` is refused."""
+    """Answers after as many ms as the nickname says, and remembers how many waited at once; `bad` is refused.
+
+    Nobody is answered before `together` have waited at once.
+    """
 
     def __init__(self) -> None:
         self.now = self.most = 0
+        self.together = 1
         self._lock = threading.Lock()
 
     def _count(self, by: int) -> None:
@@ -50,6 +54,8 @@ class Crowd:
     def sync(self, request: InferenceRequest) -> InferenceResponse:
         self._count(1)
         try:
+            while self.most < self.together:
+                time.sleep(0.001)
             time.sleep(self._seconds(request))
             return answer(request)
         finally:
@@ -58,6 +64,8 @@ class Crowd:
     async def tasks(self, request: InferenceRequest) -> InferenceResponse:
         self._count(1)
         try:
+            while self.most < self.together:
+                await asyncio.sleep(0.001)
             await asyncio.sleep(self._seconds(request))
             return answer(request)
         finally:
@@ -93,6 +101,7 @@ def named(*names: str) -> list[User]:
 
 def test_in_order_however_long_each_takes(many: tuple[Crowd, Many]) -> None:
     crowd, run = many
+    crowd.together = 3
     found = run(named("60", "1", "30", "1", "1"), concurrency=3)
     assert [scored.index for scored in found] == [0, 1, 2, 3, 4]
     assert all(scored.prediction and scored.prediction.gender == "male" for scored in found)

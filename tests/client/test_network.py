@@ -19,7 +19,8 @@ from genderclient import (
     Retry,
     Unavailable,
 )
-from tests.client.proxy import cut, delay, garbage, nothing, proxy, swallow
+from genderclient._transports import grpc
+from tests.client.proxy import Proxy, cut, delay, garbage, half_close, nothing, proxy, swallow
 from tests.client.test_live import IO, add_model
 from tests.pictures import encode, noise
 from tests.tritonserver import Server, running_triton
@@ -106,6 +107,34 @@ def test_a_server_that_reads_slowly_is_waited_for(address: str, scheme: str) -> 
         assert time.monotonic() - started_s > len(LARGE) / 2**15 * 0.003
         with pytest.raises(DeadlineExceeded):
             client.predict(avatar=LARGE, nickname="小美", timeout_s=0.1)
+
+
+def test_a_server_that_hangs_up_and_reads_no_more(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC waits for ever where most of a request is unsent; threads are freed by the system, tasks by themselves."""
+    monkeypatch.setattr(grpc, "STALLED_MS", 2000)
+
+    def stall(broken: Proxy) -> None:
+        broken.harm, broken.pause_s = half_close, 30
+
+    with proxy(triton.grpc_url) as broken, Client(f"grpc://127.0.0.1:{broken.port}", retry=Retry(attempts=1)) as client:
+        client.predict(nickname="小美")
+        stall(broken)
+        started_s = time.monotonic()
+        with pytest.raises((Unavailable, DeadlineExceeded)):
+            client.predict(nickname="小美", avatar=LARGE, timeout_s=0.5)
+        assert time.monotonic() - started_s < 15
+
+    async def task(broken: Proxy) -> float:
+        async with AsyncClient(f"grpc://127.0.0.1:{broken.port}", retry=Retry(attempts=1)) as client:
+            await client.predict(nickname="小美")
+            stall(broken)
+            started_s = time.monotonic()
+            with pytest.raises((Unavailable, DeadlineExceeded)):
+                await client.predict(nickname="小美", avatar=LARGE, timeout_s=0.5)
+            return time.monotonic() - started_s
+
+    with proxy(triton.grpc_url) as broken:
+        assert asyncio.run(task(broken)) < 3
 
 
 @pytest.fixture(scope="module")

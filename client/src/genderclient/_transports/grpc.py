@@ -25,20 +25,35 @@ _STATUSES: Final = {
 }
 
 
+# gRPC's deadline does not end a call whose request is half written when the server closes its side and reads no more;
+# the system's does (TCP_USER_TIMEOUT), which gRPC sets for channels that have a keepalive time only.
+STALLED_MS: Final = 10_000
+NEVER_MS: Final = 2**31 - 2
+
+
 def channel(options: ConnectionOptions) -> list[tuple[str, int]]:
     """What a channel is told; it replaces all of tritonclient's own."""
-    keepalive = [
-        ("grpc.keepalive_time_ms", round(1000 * (options.keepalive_s or 0))),
-        ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.max_pings_without_data", 0),
-    ]
+    keepalive = (
+        [
+            ("grpc.keepalive_time_ms", round(1000 * options.keepalive_s)),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+        ]
+        if options.keepalive_s
+        else [("grpc.keepalive_time_ms", NEVER_MS)]
+    )
     return [
-        *(keepalive if options.keepalive_s else ()),
+        *keepalive,
+        ("grpc.keepalive_timeout_ms", STALLED_MS),
         ("grpc.max_send_message_length", options.max_message_bytes),
         ("grpc.max_receive_message_length", options.max_message_bytes),
         # A server which was restarted is found within two seconds instead of two minutes.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
+        # Who takes connections and says nothing is left after five seconds instead of twenty.
+        ("grpc.min_reconnect_backoff_ms", 5000),
+        # A new client makes a connection of its own; else it would wait for the one that hangs.
+        ("grpc.use_local_subchannel_pool", 1),
         # A proxy for the web has no business in between.
         ("grpc.enable_http_proxy", 0),
     ]

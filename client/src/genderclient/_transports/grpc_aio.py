@@ -25,14 +25,18 @@ class AsyncGrpcTransport:
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
         tensors = _tensors.arguments(request, protocol)
         try:
-            result = await self._client.infer(
-                request.model,
-                request_id=request.request_id,
-                client_timeout=request.timeout_s,
-                headers={**self._headers, **request.headers},
-                compression_algorithm=self._compression,
-                **tensors,
-            )
+            # The server is told the deadline too, but gRPC itself does not keep it where a request is half written.
+            async with asyncio.timeout(request.timeout_s):
+                result = await self._client.infer(
+                    request.model,
+                    request_id=request.request_id,
+                    client_timeout=request.timeout_s,
+                    headers={**self._headers, **request.headers},
+                    compression_algorithm=self._compression,
+                    **tensors,
+                )
+        except TimeoutError as exc:
+            raise TransportError(Status.DEADLINE_EXCEEDED, "no answer in time") from exc
         except InferenceServerException as exc:
             raise failure(exc) from exc
         except asyncio.CancelledError as exc:
