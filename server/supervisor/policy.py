@@ -126,6 +126,10 @@ class Policy:
             self._note_well(now_s)
         return Wait()
 
+    def lost(self, models: Iterable[str], now_s: float) -> Restart | GiveUp:
+        """What to do where models were unloaded and could not be loaded again: nothing of them is left to wait for."""
+        return self._restart(f"{', '.join(models)}: could not be loaded again", False, now_s)
+
     def _started(self, now_s: float) -> None:
         """A new server, of which nothing is known."""
         self._loaded = False
@@ -188,7 +192,7 @@ class Policy:
             self._canary_at_s[ensemble] = self._moved_at_s[ensemble] = now_s
         return Revive(tuple(sorted(models)), unload=tried > 0)
 
-    def _restart(self, reason: str, at_once: bool, now_s: float) -> Action:
+    def _restart(self, reason: str, at_once: bool, now_s: float) -> Restart | GiveUp:
         if not self._ever_well:
             return GiveUp(f"{reason}, before it ever answered; its log says why")
         if self._restarts >= self._limits.restarts:

@@ -100,11 +100,12 @@ class Supervisor:
             if seen.is_ready and not self._was_well:
                 self._was_well = True
                 self._reports.well()
-            match self._policy.next(seen, time.monotonic()):
+            action = self._policy.next(seen, time.monotonic())
+            if isinstance(action, Revive):
+                action = self._revive(child, action)
+            match action:
                 case Wait():
                     child.wait(INTERVAL_S)
-                case Revive() as revive:
-                    self._revive(child, revive)
                 case Restart() as restart:
                     return restart
                 case GiveUp(reason):
@@ -135,17 +136,19 @@ class Supervisor:
         # A canary waits a second for a stub that is dead; it is not needed to know.
         return Observation(answered=answered, dead=dead, canaries={} if dead else canaries.ask())
 
-    def _revive(self, child: Child, revive: Revive) -> None:
+    def _revive(self, child: Child, revive: Revive) -> Wait | Restart | GiveUp:
+        """Load the models anew; returns what to do next."""
         self._status.ready = False
         how = "unloading and loading" if revive.unload else "loading"
+        self._status.revivals.update(revive.models)
         self._reports.say(f"{', '.join(revive.models)}: cannot answer; {how} anew")
         old = [pid for pid, loaded in living_stubs(child.pid).items() if loaded.model in revive.models]
         try:
             self._command.control.renew(revive.models, revive.unload)
         except ControlError as exc:
             self._reports.say(f"{', '.join(revive.models)}: {exc}")
-        else:
-            # What they still had to answer they have answered by then.
-            child.wait(INTERVAL_S)
-            child.end_stubs(old)
-        self._status.revivals.update(revive.models)
+            return self._policy.lost(revive.models, time.monotonic()) if revive.unload else Wait()
+        # What they still had to answer they have answered by then.
+        child.wait(INTERVAL_S)
+        child.end_stubs(old)
+        return Wait()

@@ -46,6 +46,9 @@ class Story:
         self.now_s += after_s
         return self._policy.next(seen, self.now_s)
 
+    def lost(self, model: str) -> Action:
+        return self._policy.lost((model,), self.now_s)
+
     def see_for(self, seconds: float, seen: Observation) -> list[Action]:
         """The actions, but for waiting, while always the same is seen."""
         actions = [self.see(seen) for _ in range(int(seconds / 0.5))]
@@ -89,6 +92,13 @@ def test_what_does_not_help_is_followed_by_more(story: Story) -> None:
     assert third == Restart("network: loading anew did not help", at_once=False, pause_s=0)
     # Of the next server nothing is known.
     assert story.see(dead) == Revive(("network",), unload=False)
+
+
+def test_models_that_cannot_be_loaded_again_are_not_waited_for(story: Story) -> None:
+    assert story.lost("network") == Restart("network: could not be loaded again", at_once=False, pause_s=0)
+    assert [story.lost("network") for _ in range(3)][-1] == GiveUp(
+        "network: could not be loaded again; restarted 3 times in vain"
+    )
 
 
 def test_other_models_have_their_own_tries(story: Story) -> None:
