@@ -110,7 +110,8 @@ def test_a_server_that_reads_slowly_is_waited_for(address: str, scheme: str) -> 
 
 
 def test_a_server_that_hangs_up_and_reads_no_more(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """gRPC waits for ever where most of a request is unsent; threads are freed by the system, tasks by themselves."""
+    """gRPC itself waits for ever where most of a request is unsent."""
+    # Closing a client waits for the connection's end.
     monkeypatch.setattr(grpc, "STALLED_MS", 2000)
 
     def stall(broken: Proxy) -> None:
@@ -122,7 +123,7 @@ def test_a_server_that_hangs_up_and_reads_no_more(triton: Server, monkeypatch: p
         started_s = time.monotonic()
         with pytest.raises((Unavailable, DeadlineExceeded)):
             client.predict(nickname="小美", avatar=LARGE, timeout_s=0.5)
-        assert time.monotonic() - started_s < 15
+        assert time.monotonic() - started_s < 3
 
     async def task(broken: Proxy) -> float:
         async with AsyncClient(f"grpc://127.0.0.1:{broken.port}", retry=Retry(attempts=1)) as client:

@@ -1,5 +1,6 @@
 """The v2 protocol over gRPC."""
 
+from concurrent.futures import Future
 from typing import Any, Final
 
 import tritonclient.grpc as protocol
@@ -25,8 +26,10 @@ _STATUSES: Final = {
 }
 
 
-# gRPC's deadline does not end a call whose request is half written when the server closes its side and reads no more;
-# the system's does (TCP_USER_TIMEOUT), which gRPC sets for channels that have a keepalive time only.
+# What the system takes from us at once. More may be half written when the server closes its side and reads no more, and
+# then gRPC keeps no deadline: who waits has to. The connection is ended by the system (TCP_USER_TIMEOUT), which gRPC
+# asks to only for channels that have a keepalive time.
+SMALL_BYTES: Final = 2**16
 STALLED_MS: Final = 10_000
 NEVER_MS: Final = 2**31 - 2
 
@@ -84,19 +87,37 @@ class GrpcTransport:
         )
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        tensors = _tensors.arguments(request, protocol)
+        arguments = {
+            "model_name": request.model,
+            "request_id": request.request_id,
+            "client_timeout": request.timeout_s,
+            "headers": {**self._headers, **request.headers},
+            "compression_algorithm": self._compression,
+            **_tensors.arguments(request, protocol),
+        }
+        is_small = sum(len(tensor.value) for tensor in request.inputs) <= SMALL_BYTES
         try:
-            result = self._client.infer(
-                request.model,
-                request_id=request.request_id,
-                client_timeout=request.timeout_s,
-                headers={**self._headers, **request.headers},
-                compression_algorithm=self._compression,
-                **tensors,
-            )
+            return response(self._client.infer(**arguments) if is_small else self._infer_large(**arguments))
+        except TimeoutError as exc:
+            raise TransportError(Status.DEADLINE_EXCEEDED, "no answer in time") from exc
         except InferenceServerException as exc:
             raise failure(exc) from exc
-        return response(result)
+
+    def _infer_large(self, *, client_timeout: float, **arguments: Any) -> Any:
+        """As tritonclient's `infer`, but in time. Raises TimeoutError."""
+        answer: Future[Any] = Future()
+
+        def tell(result: Any, error: InferenceServerException | None) -> None:
+            if error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
+
+        call = self._client.async_infer(callback=tell, client_timeout=client_timeout, **arguments)
+        try:
+            return answer.result(client_timeout)
+        finally:
+            call.cancel()
 
     def close(self) -> None:
         self._client.close()
