@@ -12,13 +12,17 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from random import SystemRandom
 from typing import IO
 
 LAUNCHER = (sys.executable, "-m", "server.launcher")
 ROOT = Path(__file__).resolve().parent.parent
 POLL_S = 0.1
 STOP_S = 10.0
+# Of the others Linux may give one to an outgoing connection before the server that was to have it listens.
+NOT_EPHEMERAL = range(10_000, 32_768)
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -75,12 +79,13 @@ def running_triton(
 
 def free_ports(count: int) -> list[int]:
     """Distinct TCP ports that nothing listened on a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    return list(islice(filter(_is_free, SystemRandom().sample(NOT_EPHEMERAL, len(NOT_EPHEMERAL))), count))
+
+
+def _is_free(port: int) -> bool:
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 @contextmanager
@@ -99,11 +104,8 @@ def check_free(ports: Sequence[int]) -> None:
     Raises:
         StartError: something listens there.
     """
-    for port in ports:
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError as exc:
-            raise StartError(f"port {port} on 127.0.0.1 is in use; stop what listens there", "") from exc
+    if taken := [port for port in ports if not _is_free(port)]:
+        raise StartError(f"port {taken[0]} on 127.0.0.1 is in use; stop what listens there", "")
 
 
 def port_flags(ports: Sequence[int]) -> list[str]:
