@@ -27,8 +27,8 @@ _STATUSES: Final = {
 
 
 # What the system takes from us at once. More may be half written when the server closes its side and reads no more, and
-# then gRPC keeps no deadline: who waits has to. The connection is ended by the system (TCP_USER_TIMEOUT), which gRPC
-# asks to only for channels that have a keepalive time.
+# then gRPC keeps no deadline: who waits has to. The connection itself is ended by the system (TCP_USER_TIMEOUT), which
+# gRPC asks for that only on channels with a keepalive time.
 SMALL_BYTES: Final = 2**16
 STALLED_MS: Final = 10_000
 NEVER_MS: Final = 2**31 - 2
