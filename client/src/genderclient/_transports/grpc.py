@@ -26,9 +26,9 @@ _STATUSES: Final = {
 }
 
 
-# What the system takes from us at once. More may be half written when the server closes its side and reads no more, and
-# then gRPC keeps no deadline: who waits has to. The connection itself is ended by the system (TCP_USER_TIMEOUT), which
-# gRPC asks for that only on channels with a keepalive time.
+# gRPC keeps no deadline where a request is half written when the server closes its side and reads no more. With a
+# larger one, who waits keeps it; so few bytes the system takes at once, unless others on the connection fill it. The
+# system ends such a connection (TCP_USER_TIMEOUT), which gRPC asks for only on channels with a keepalive time.
 SMALL_BYTES: Final = 2**16
 STALLED_MS: Final = 10_000
 NEVER_MS: Final = 2**31 - 2
