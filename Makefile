@@ -23,10 +23,10 @@ INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: run serve test wheel perf perf-tools soak peers reliability drill load docs docker-check check sbom audit lock clean
 
 run: .venv/serve.stamp
-	@$(IN_VENV)/python -m server.first_run $(if $(SAMPLES),--samples "$(SAMPLES)")
+	@$(IN_VENV)/python -m quickstart $(if $(SAMPLES),--samples "$(SAMPLES)")
 
 serve: .venv/serve.stamp
-	@$(IN_VENV)/python -m server.first_run --serve
+	@$(IN_VENV)/python -m quickstart --serve
 
 test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp
 	$(IN_VENV)/python -m pytest --numprocesses 2 --dist loadfile
@@ -37,37 +37,37 @@ wheel: .venv/dev.stamp
 perf-tools: .venv/perf_analyzer.stamp
 
 perf: .venv/perf_analyzer.stamp
-	@$(IN_VENV)/python -m perf.sweep
-	@$(IN_VENV)/python -m perf.breakdown
-	@$(IN_VENV)/python -m perf.tune
-	@$(IN_VENV)/python -m perf.cost
-	@$(IN_VENV)/python -m perf.cached
-	@$(IN_VENV)/python -m perf.priority
-	@$(IN_VENV)/python -m perf.overload
-	@$(IN_VENV)/python -m perf.ab
-	@$(IN_VENV)/python -m perf.scoring
-	@$(IN_VENV)/python -m perf.performance
+	@$(IN_VENV)/python -m perf.experiments.latency
+	@$(IN_VENV)/python -m perf.experiments.breakdown
+	@$(IN_VENV)/python -m perf.experiments.server_settings
+	@$(IN_VENV)/python -m perf.experiments.scaling
+	@$(IN_VENV)/python -m perf.experiments.response_cache
+	@$(IN_VENV)/python -m perf.experiments.priority
+	@$(IN_VENV)/python -m reliability.overload
+	@$(IN_VENV)/python -m perf.experiments.ab
+	@$(IN_VENV)/python -m perf.experiments.offline_scoring
+	@$(IN_VENV)/python -m perf.report.performance
 
 reliability: .venv/dev.stamp
-	@$(IN_VENV)/python -m perf.overload
-	@$(IN_VENV)/python -m server.drill
-	@$(IN_VENV)/python -m perf.hostile
-	@$(IN_VENV)/python -m perf.attacks
-	@$(IN_VENV)/python -m perf.observe
-	@$(IN_VENV)/python -m perf.soak
-	@$(IN_VENV)/python -m perf.reliability
+	@$(IN_VENV)/python -m reliability.overload
+	@$(IN_VENV)/python -m reliability.faults
+	@$(IN_VENV)/python -m reliability.malformed
+	@$(IN_VENV)/python -m reliability.attacks
+	@$(IN_VENV)/python -m reliability.monitoring
+	@$(IN_VENV)/python -m reliability.soak
+	@$(IN_VENV)/python -m reliability.document
 
 soak: .venv/dev.stamp
-	@$(IN_VENV)/python -m perf.soak
+	@$(IN_VENV)/python -m reliability.soak
 
 PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requirements/peers/*.in))
 
 peers: .venv/dev.stamp $(PEERS)
 	@$(IN_VENV)/python -m perf.peers
-	@$(IN_VENV)/python -m perf.performance
+	@$(IN_VENV)/python -m perf.report.performance
 
 drill: .venv/dev.stamp
-	@$(IN_VENV)/python -m server.drill
+	@$(IN_VENV)/python -m reliability.faults
 
 load: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.load

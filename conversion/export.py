@@ -21,7 +21,7 @@ _PREFIX: Final = re.compile(r"^functional(_\d+)?/(image_tower(_\d+)?/trunk(_\d+)
 
 
 def to_onnx(model: keras.Model) -> onnx.ModelProto:
-    """Convert a serving model (`training.model.serving_model`); input and output names are kept.
+    """Convert a serving model (`training.gender.model.serving_model`); input and output names are kept.
 
     The batch dimension is dynamic; opset 17, IR version 8.
     """

@@ -1,6 +1,6 @@
 """At which size S to look at avatars: accuracy against milliseconds, measured side by side.
 
-    python -m conversion.image_size --config training/configs/mobilenet.py --data runs/data/manifest.csv \
+    python -m conversion.image_size --config training/gender/configs/mobilenet.py --data runs/data/manifest.csv \
         --out runs/sizes --imagenet WEIGHTS.npz --text runs/nickname/model.keras
 
 Trains the config at each size and times the fp32 ONNX models in turns, one user at a time on one thread. Writes
@@ -19,13 +19,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
-from training.config import Config, ConfigError, load_config
 from training.data.manifest import ManifestError
-from training.evaluate import evaluate
-from training.model import load_model, serving_model
+from training.evaluation.platt import Scaling
+from training.gender.config import Config, ConfigError, load_config
+from training.gender.evaluate import evaluate
+from training.gender.model import load_model, serving_model
+from training.gender.train import Start, train
 from training.report import write_report
-from training.scaling import Scaling
-from training.train import Start, train
 
 from .export import to_onnx
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from training import ablation_report
+from training.gender import ablation_report
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "results"

@@ -3,7 +3,7 @@
     python -m conversion.publish --run runs/mobilenet --data runs/data/manifest.csv --model mobilenet
 
 Keras → ONNX → parity within 1e-4 → int8 → accuracy gate → `model_repository/<model>/<version>/model.onnx`,
-renamed into place as a whole folder, so that no server ever sees half a version; `server.lifecycle` has
+renamed into place as a whole folder, so that no server ever sees half a version; `server.rollout` has
 it served. Its SHA-256 goes to `model_repository/SHA256SUMS` before that, and what was measured to
 `results/publish_<model>.json`.
 """
@@ -25,11 +25,11 @@ from genderprep.digest import METADATA_KEY
 from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from training.data.stream import sample
-from training.metrics import UNKNOWN, answers, summary
-from training.model import load_model, serving_model
+from training.evaluation.metrics import UNKNOWN, answers, summary
+from training.evaluation.platt import Scaling
+from training.evaluation.slices import by_slice
+from training.gender.model import load_model, serving_model
 from training.report import read_run, write_report
-from training.scaling import Scaling
-from training.slices import by_slice
 
 from .checksums import record
 from .export import stamp, to_onnx
@@ -68,7 +68,7 @@ def publish(run: Path, manifest: Path, model: str, repository: Path, version: in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True, help="output folder of training.train")
+    parser.add_argument("--run", type=Path, required=True, help="output folder of training.gender.train")
     parser.add_argument("--data", type=Path, required=True, help="manifest: calibrates int8 and gates it")
     parser.add_argument("--model", required=True, choices=("densenet", "mobilenet"))
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")

@@ -2,7 +2,7 @@
 #
 #     docker build --file docker/front.Dockerfile --tag gender-front:0.1.0 .
 FROM nginx:1.28-bookworm
-COPY server/nginx.conf.template /etc/nginx/templates/
+COPY server/edge/nginx.conf.template /etc/nginx/templates/
 # nginx' own entrypoint fills in the template from these, before a Triton in the same pod.
 ENV NGINX_ENVSUBST_OUTPUT_DIR=/tmp \
     FOLDER=/tmp \

@@ -15,4 +15,4 @@ ENV PYTHONPATH=/app:/app/model_repository/preprocess/1 \
     HOME=/tmp
 USER 1000:1000
 ENTRYPOINT ["python", "-m"]
-CMD ["training.train", "--help"]
+CMD ["training.gender.train", "--help"]

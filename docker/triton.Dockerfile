@@ -20,7 +20,7 @@ RUN python3 -m pip install --no-cache-dir --break-system-packages --require-hash
 COPY docker/triton.sh docker/health.sh /usr/local/bin/
 COPY model_repository /models
 
-# Why: server/launcher.py.
+# Why: server/launch/launcher.py.
 ENV MALLOC_MMAP_THRESHOLD_=8388608 \
     MALLOC_TRIM_THRESHOLD_=16777216 \
     MALLOC_TOP_PAD_=16777216 \

@@ -18,7 +18,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 RUN find / -xdev -name libtriton_python.so -exec touch --date=@0 {} + \
     && install --directory --owner=1000 --group=1000 /var/cache/gender
 USER 1000:1000
-RUN ["python", "-c", "from server.runtime import find_wheel, prepare; prepare(find_wheel())"]
+RUN ["python", "-c", "from server.launch.runtime import find_wheel, prepare; prepare(find_wheel())"]
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 CMD ["genderclient", "health"]
 # On loopback: run it with --network host, or the front beside it with --network container:<this one>.
 CMD ["python", "-m", "server.supervisor", "--model-repository=model_repository"]

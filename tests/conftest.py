@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.otlp import Receiver, receiving
-from tests.tritonserver import ROOT, Server, running_triton
+from tests.support.otlp import Receiver, receiving
+from tests.support.tritonserver import ROOT, Server, running_triton
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ ROOMS = {
     "training": "training",
     "conversion": "conversion",
     "perf": "perf",
+    "reliability": "reliability",
+    "quickstart": "quickstart",
     "tests": "tests",
 }
 # What each may import of the others.
@@ -27,10 +29,12 @@ ARROWS: dict[str, set[str]] = {
     "counters": {"genderprep"},
     "preprocess": {"genderprep", "counters"},
     "genderclient": set(),
-    "server": {"genderclient", "training.data.drawing", "training.report"},
+    "server": {"genderclient"},
     "training": {"genderprep"},
     "conversion": {"genderprep", "training"},
     "perf": {"genderprep", "genderclient", "server", "training"},
+    "reliability": {"genderprep", "genderclient", "server", "training", "perf"},
+    "quickstart": {"genderclient", "server", "training"},
 }
 # Triton puts the folder of a backend on the path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
@@ -54,11 +58,11 @@ LIBRARIES: dict[str, set[str]] = {
         *COMMAND_LIBRARIES,
     },
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
-    "server/lifecycle": {"google.protobuf", "onnxruntime", "tritonclient", "server"},
+    "server/rollout": {"google.protobuf", "onnxruntime", "tritonclient", "server"},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
-    "training/losses.py": {"keras"},
-    "training/optimizers.py": {"keras"},
-    "training/metrics.py": {"numpy", "genderprep.contract"},
+    "training/losses/late_mask.py": {"keras"},
+    "training/optimizers/adamw.py": {"keras"},
+    "training/evaluation/metrics.py": {"numpy", "genderprep.contract"},
 }
 
 
@@ -118,14 +122,9 @@ def test_libraries(path: str) -> None:
     assert {name for name in found if not is_below(name, allowed)} == set()
 
 
-def test_only_the_first_run_draws() -> None:
-    found = importers("training.data.drawing")
-    assert {file for file in found if file.startswith("server/")} == {"server/first_run/samples.py"}
-
-
 def test_only_the_export_and_what_we_are_compared_with_know_tensorflow() -> None:
     assert importers("tf2onnx") == {"conversion/export.py"}
-    assert importers("tensorflow") == {"conversion/export.py", "perf/fixed_points.py"}
+    assert importers("tensorflow") == {"conversion/export.py", "perf/load/baselines.py"}
 
 
 @pytest.mark.parametrize("library", sorted(COMMAND_LIBRARIES))

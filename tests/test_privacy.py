@@ -30,11 +30,11 @@ from genderclient import User as Asked
 from genderclient._cli.app import app
 from genderclient._transports.base import BytesTensor, InferenceRequest
 from genderprep.contract import AVATAR, NICKNAME, PROBABILITIES
-from perf.http_load import HttpLoadError, Request, ask, triton_request
-from perf.workload import User
-from server.front import Front, find_nginx, running_front
-from tests.server.guarded import SHOP, Files, grpc_status, write_files
-from tests.tritonserver import ROOT, Server, free_ports, running_triton
+from perf.load.http_client_load import HttpLoadError, Request, ask, triton_request
+from perf.load.workload import User
+from server.edge.reverse_proxy import Front, find_nginx, running_front
+from tests.support.server.guarded import SHOP, Files, grpc_status, write_files
+from tests.support.tritonserver import ROOT, Server, free_ports, running_triton
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from server.clients import check_clients
+from server.edge.client_tokens import check_clients
 
 ROOT = Path(__file__).resolve().parent.parent
 # What secrets look like: private keys, the tokens of well-known services, our own clients', and what is called one.

@@ -26,14 +26,16 @@ def write_report(file: Path, **results: Any) -> None:
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """What `training.train` wrote about a run.
+    """What `training.gender.train` wrote about a run.
 
     Raises:
         FileNotFoundError: no finished run in that folder.
     """
     file = run / "report.json"
     if not file.is_file():
-        raise FileNotFoundError(f"no finished run in {run}: no report.json, which `python -m training.train` writes")
+        raise FileNotFoundError(
+            f"no finished run in {run}: no report.json, which `python -m training.gender.train` writes"
+        )
     report: dict[str, Any] = json.loads(file.read_text())
     return report
 

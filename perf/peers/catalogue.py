@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from genderprep.contract import AVATAR, LABELS, NICKNAME
 
-from ..http_load import Request, triton_request
-from ..workload import User
+from ..load.http_client_load import Request, triton_request
+from ..load.workload import User
 from .apps.predictor import WORKERS
 
 APPS: Final = "perf.peers.apps"
@@ -76,7 +76,7 @@ def peers(model: str, ports: Ports) -> list[Peer]:
         Peer(
             TRITON,
             f"this repository: {WORKERS} instances of each model; Open Inference Protocol, binary",
-            ["{bin}/python", "-m", "server.launcher", "--model-repository=model_repository", *_triton(ports)],
+            ["{bin}/python", "-m", "server.launch.launcher", "--model-repository=model_repository", *_triton(ports)],
             lambda user: triton_request(f"gender_{model}", user),
             of_tensor,
             Path(sys.prefix),

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from server.process import ROOT, free_ports
+from server.launch.process import ROOT, free_ports
 
-from ..command import arguments, circumstances, write
-from ..fixed_points import MODELS, newest
-from ..http_load import HttpLoadError, ask, steady
-from ..processes import cpu_seconds, resident_mb
-from ..workload import User, users
+from ..load.baselines import MODELS, newest
+from ..load.http_client_load import HttpLoadError, ask, steady
+from ..load.process_stats import cpu_seconds, resident_mb
+from ..load.workload import User, users
+from ..report.command import arguments, circumstances, write
 from .apps.predictor import Predictor
 from .catalogue import FASTAPI, TRITON, Peer, peers
 from .serving import PeerError, running

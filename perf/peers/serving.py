@@ -12,10 +12,10 @@ from typing import Final
 
 import psutil
 
-from server.process import ROOT
+from server.launch.process import ROOT
 
-from ..http_load import HttpLoadError, ask
-from ..workload import User
+from ..load.http_client_load import HttpLoadError, ask
+from ..load.workload import User
 from .apps.predictor import MODEL
 from .catalogue import Peer
 

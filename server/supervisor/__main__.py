@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from server.errors import LaunchError
-from server.process import LAUNCHER
+from server.launch.process import LAUNCHER
 
 from .child import Command
 from .policy import DEFAULTS

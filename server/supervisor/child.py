@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from server.doors import HEADER, KEY_VARIABLE
+from server.edge.admin_lock import HEADER, KEY_VARIABLE
 from server.errors import LaunchError
-from server.flags import Flags, with_defaults
-from server.process import LAUNCHER, STOP_S, end, signals_held, spawn
+from server.launch.flags import Flags, with_defaults
+from server.launch.process import LAUNCHER, STOP_S, end, signals_held, spawn
 
 from .control import Control
 from .stubs import living_stubs

@@ -112,7 +112,7 @@ class Supervisor:
                     raise GaveUp(reason)
 
     def _reread(self, canaries: Canaries) -> None:
-        """Ensembles come and go while a server runs (`server.lifecycle`); a new one counts from when it is loaded."""
+        """Ensembles come and go while a server runs (`server.rollout`); a new one counts from when it is loaded."""
         with suppress(LaunchError, ControlError):
             found = ensembles(self._command.repositories)
             if found.keys() == self._steps.keys():

@@ -21,10 +21,10 @@ from genderclient import (
     TransportError,
     Unavailable,
 )
-from server.process import free_ports
-from tests.client.fakes import answer
-from tests.pictures import encode, noise
-from tests.tritonserver import Server
+from server.launch.process import free_ports
+from tests.support.client.fakes import answer
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import Server
 
 PICTURE = encode(noise(), "JPEG")
 

@@ -8,13 +8,12 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from genderclient import AsyncClient, Client, DeadlineExceeded
-from tests.tritonserver import Server, running_triton
+from tests.support.tritonserver import ROOT, Server, running_triton
 
 IO: Final = """
 max_batch_size: 8
@@ -59,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         version.mkdir(parents=True)
         (repository / name / "config.pbtxt").write_text(config)
         if name != "both":
-            shutil.copy(Path(__file__).with_name("patient_model.py"), version / "model.py")
+            shutil.copy(ROOT / "tests/support/client/patient_model.py", version / "model.py")
     with running_triton(repository) as triton:
         yield triton
 

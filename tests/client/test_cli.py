@@ -19,9 +19,9 @@ from typer.testing import CliRunner, Result
 from genderclient import Experiment
 from genderclient._cli import parts
 from genderclient._cli.app import app
-from server.process import free_ports
-from tests.pictures import encode, noise
-from tests.tritonserver import Server
+from server.launch.process import free_ports
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import Server
 
 PICTURE = encode(noise(), "JPEG")
 Run = Callable[..., Result]

@@ -25,7 +25,7 @@ from genderclient import (
     TransportError,
     Unavailable,
 )
-from tests.client.fakes import Recorder, answer, failing
+from tests.support.client.fakes import Recorder, answer, failing
 
 
 def client(transport: FakeTransport, **options: Any) -> Client:

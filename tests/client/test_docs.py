@@ -19,10 +19,10 @@ import pytest
 from typer.testing import CliRunner
 
 from genderclient._cli.app import app
-from server.process import free_ports
+from server.launch.process import free_ports
 from tests.client.test_tls import Files, files, terminator
-from tests.pictures import encode, noise
-from tests.tritonserver import ROOT, Server
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import ROOT, Server
 
 __all__ = ["files"]
 

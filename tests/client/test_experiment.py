@@ -22,7 +22,7 @@ from genderclient import (
     Status,
     User,
 )
-from tests.client.fakes import answer, failing
+from tests.support.client.fakes import answer, failing
 
 EVEN = Experiment("backbone-2026", {"gender_densenet": 0.5, "gender_mobilenet": 0.5}, salt="2026")
 USERS = [f"user-{number}" for number in range(20_000)]

@@ -22,7 +22,7 @@ from genderclient import (
 )
 from genderclient._hedge import HedgeBudget
 from genderclient._retry import Outcome, Retry, RetryBudget, Send, Wait, steps
-from tests.client.fakes import answer
+from tests.support.client.fakes import answer
 
 REQUEST = InferenceRequest(model="m", inputs=(), timeout_s=10, request_id="id")
 GONE = TransportError(Status.UNAVAILABLE, "gone")

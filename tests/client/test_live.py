@@ -24,7 +24,7 @@ from genderclient import (
     User,
     Weights,
 )
-from tests.tritonserver import running_triton
+from tests.support.tritonserver import ROOT, running_triton
 
 IO: Final = """
 backend: "python"
@@ -48,7 +48,7 @@ def add_model(repository: Path, name: str, config: str) -> None:
     (repository / name / "config.pbtxt").write_text(
         config + f"version_policy: {{ specific: {{ versions: {VERSION} }} }}"
     )
-    shutil.copy(Path(__file__).with_name("echo_model.py"), version / "model.py")
+    shutil.copy(ROOT / "tests/support/client/echo_model.py", version / "model.py")
 
 
 @pytest.fixture(scope="module")

@@ -21,9 +21,9 @@ from genderclient import (
     TransportError,
     User,
 )
-from tests.client.fakes import answer
-from tests.pictures import encode, noise
-from tests.tritonserver import Server
+from tests.support.client.fakes import answer
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import Server
 
 Many = Callable[..., list[Scored]]
 

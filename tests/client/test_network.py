@@ -20,10 +20,10 @@ from genderclient import (
     Unavailable,
 )
 from genderclient._transports import grpc
-from tests.client.proxy import Proxy, cut, delay, garbage, half_close, nothing, proxy, swallow
 from tests.client.test_live import IO, add_model
-from tests.pictures import encode, noise
-from tests.tritonserver import Server, running_triton
+from tests.support.client.proxy import Proxy, cut, delay, garbage, half_close, nothing, proxy, swallow
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import Server, running_triton
 
 LARGE = encode(noise(1200), "PNG")
 

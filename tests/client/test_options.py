@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from genderclient import AsyncClient, Client, ConnectionOptions, InvalidAvatar, Prediction
-from tests.pictures import encode, noise
-from tests.tritonserver import Server
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import Server
 
 PICTURE = encode(noise(), "PNG")
 

@@ -20,7 +20,7 @@ from genderclient import (
 from genderclient._cli import parts
 from genderclient._cli.columns import Columns
 from genderclient._cli.parts import Scorer
-from tests.client.fakes import answer
+from tests.support.client.fakes import answer
 
 ROWS = [{"nickname": f"n{number}"} for number in range(40)]
 SCORER = Scorer(columns=Columns(avatar="avatar", nickname="nickname", id=None), pictures=Path(), concurrency=8)

@@ -23,10 +23,10 @@ from genderclient._cli.columns import Columns
 from genderclient._cli.connection import Connection
 from genderclient._cli.dataset import Dataset
 from genderclient._cli.ray_worker import Worker
-from tests.client.fakes import answer
-from tests.client.ray_cluster import Cluster, running_cluster
-from tests.pictures import encode, noise
-from tests.tritonserver import Server, free_ports
+from tests.support.client.fakes import answer
+from tests.support.client.ray_cluster import Cluster, running_cluster
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import Server, free_ports
 
 FILE_ROWS = 680
 PART_ROWS = 64

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.pictures import encode, noise
-from tests.tritonserver import ROOT, Server
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import ROOT, Server
 
 README = (ROOT / "client" / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

@@ -7,8 +7,8 @@ import pytest
 
 from genderclient import Client, Status, Unavailable
 from genderclient._replicas import Replicas
-from server.process import free_ports
-from tests.tritonserver import ROOT, Server, running_triton
+from server.launch.process import free_ports
+from tests.support.tritonserver import ROOT, Server, running_triton
 
 
 class Clock:

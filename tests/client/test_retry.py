@@ -18,7 +18,7 @@ from genderclient import (
     Unavailable,
 )
 from genderclient._retry import RETRYABLE, Answer, RetryBudget, Send, Sleep, steps
-from tests.client.fakes import answer
+from tests.support.client.fakes import answer
 
 REQUEST = InferenceRequest(model="m", inputs=(), timeout_s=10, request_id="id")
 THRICE = Retry()

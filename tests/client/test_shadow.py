@@ -20,7 +20,7 @@ from genderclient import (
     TransportError,
 )
 from genderclient._background import MAX_WAITING
-from tests.client.fakes import Recorder, answer
+from tests.support.client.fakes import Recorder, answer
 
 
 def experiment(shadows: list[Shadow], holdout: float = 0.0) -> Experiment:

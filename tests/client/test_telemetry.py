@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from genderclient import Client, FakeTransport, InvalidAvatar, ServerError, Status
-from tests.client.fakes import Recorder, failing
+from tests.support.client.fakes import Recorder, failing
 
 NICKNAME = "planted-nickname"
 

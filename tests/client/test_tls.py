@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from genderclient import AsyncClient, Client, Tls, Unavailable
-from tests.tritonserver import ROOT, Server, running_triton
+from tests.support.tritonserver import ROOT, Server, running_triton
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tritonserver import ROOT, Server
+from tests.support.tritonserver import ROOT, Server
 
 VERSIONS = ("3.11", "3.12", "3.13")
 QUICK_S = 0.2

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.compat.environment import answer
 from tests.compat.users import NO_IMAGE, USERS, check_same, predict
-from tests.tritonserver import Server
+from tests.support.tritonserver import Server
 
 
 def question(model: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from genderclient import Client, InvalidAvatar, ModelNotFound, ServerError
 from tests.compat.users import NO_IMAGE, check_same, predict
-from tests.tritonserver import ROOT, Server, free_ports
+from tests.support.tritonserver import ROOT, Server, free_ports
 
 PROGRAMS = Path(sys.prefix) / "peers" / "mlserver" / "bin"
 MODEL = "gender_mobilenet"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.compat.environment import SCRIPTS, program
-from tests.inference import Refused, json_input, post
-from tests.tritonserver import Server
+from tests.support.inference import Refused, json_input, post
+from tests.support.tritonserver import Server
 
 DESCRIPTION = SCRIPTS / "v2.openapi.yaml"
 OPTIONS = (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from genderclient import Client
-from tests.pictures import encode, noise
+from tests.support.pictures import encode, noise
 
 AVATAR = encode(noise(), "JPEG")
 # With both, with one of them, with neither.

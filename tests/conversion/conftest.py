@@ -9,9 +9,9 @@ import pytest
 
 from conversion.export import to_onnx
 from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
-from tests.training.stand_in import small_towers
-from training.model import build_fused_model, serving_model
-from training.scaling import Scaling
+from tests.support.training.stand_in import small_towers
+from training.evaluation.platt import Scaling
+from training.gender.model import build_fused_model, serving_model
 
 Rows = dict[str, Any]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from conversion.checksums import record
-from server.checksums import check_files
 from server.errors import LaunchError
+from server.launch.checksums import check_files
 
 
 def published(repository: Path, version: int, content: bytes) -> Path:

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from conversion.image_size import markdown, report, summarize
-from tests.training.stand_in import small_towers
-from training.config import Config
-from training.data.avatars import Gallery
-from training.data.nicknames import own_names
-from training.data.users import write_users
-from training.train import Start
+from tests.support.training.stand_in import small_towers
+from training.gender.config import Config
+from training.gender.train import Start
+from training.synthetic.avatars import Gallery
+from training.synthetic.nicknames import own_names
+from training.synthetic.users import write_users
 
 SLICES = {"all": {"accuracy": 0.9, "accuracy_low": 0.88, "accuracy_high": 0.92, "auc": 0.95}}
 

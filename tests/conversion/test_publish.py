@@ -15,14 +15,14 @@ from conversion.parity import NotEqual
 from conversion.publish import publish
 from genderprep import PrepMismatch, prep_digest
 from genderprep.contract import EMBEDDING, PROBABILITIES, WEIGHTS
-from server.checksums import check_files
-from tests.training.stand_in import small_towers
-from tests.tritonserver import ROOT
-from training.config import Config
-from training.data.avatars import Gallery
-from training.data.nicknames import own_names
-from training.data.users import write_users
-from training.train import train
+from server.launch.checksums import check_files
+from tests.support.training.stand_in import small_towers
+from tests.support.tritonserver import ROOT
+from training.gender.config import Config
+from training.gender.train import train
+from training.synthetic.avatars import Gallery
+from training.synthetic.nicknames import own_names
+from training.synthetic.users import write_users
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from typing import Final
 
 import psutil
 
-from server.process import free_ports
-from tests.docker.dockerfiles import FILES
-from tests.docker.replay import Built, ReplayError, build, find_python
+from server.launch.process import free_ports
+from tests.support.docker.dockerfiles import FILES
+from tests.support.docker.replay import Built, ReplayError, build, find_python
 
 READY_S: Final = 90.0
 PREPARE_ONE: Final = """
@@ -84,8 +84,8 @@ def _check_packages(server: int, environment: Path) -> None:
 def check_training(training: Built, folder: Path) -> None:
     """It draws users, and the commands that train and publish load."""
     for command in (
-        ["training.data.synthesize", "--out", str(folder / "data"), "--count", "200"],
-        ["training.train", "--help"],
+        ["training.synthetic.synthesize", "--out", str(folder / "data"), "--count", "200"],
+        ["training.gender.train", "--help"],
         ["conversion.publish", "--help"],
     ):
         done = training.run([*training.stage.last("ENTRYPOINT"), *command])
@@ -119,7 +119,7 @@ def _stand_in(triton: Built, wheel: Built, folder: Path) -> Path:
         (packages / name).symlink_to(installed / name)
     program = programs / "tritonserver"
     variables = f"PYTHONPATH={wheel.path('')}:{packages} XDG_CACHE_HOME={folder}/cache"
-    program.write_text(f'#!/bin/sh\n{variables} exec {triton.environment}/bin/python -m server.launcher "$@"\n')
+    program.write_text(f'#!/bin/sh\n{variables} exec {triton.environment}/bin/python -m server.launch.launcher "$@"\n')
     program.chmod(0o755)
     # Prepares what cannot be written later.
     triton.run([str(program), "--help"])

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.tritonserver import ROOT
+from tests.support.tritonserver import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool on this machine")
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from server.rules import IN_FLIGHT
-from tests.docker.dockerfiles import FILES, image
-from tests.docker.rendered import DOCKER, composed
-from tests.tritonserver import ROOT
+from server.edge.access_policy import IN_FLIGHT
+from tests.support.docker.dockerfiles import FILES, image
+from tests.support.docker.rendered import DOCKER, composed
+from tests.support.tritonserver import ROOT
 
 TRITONS = ("triton-1", "triton-2")
 

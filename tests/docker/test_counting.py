@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.inference import Refused, calling, users
-from tests.scrape import total, total_once
-from tests.tritonserver import Server
+from tests.support.inference import Refused, calling, users
+from tests.support.scrape import total, total_once
+from tests.support.tritonserver import Server
 
 SUCCESS = "nv_inference_request_success"
 FAILURE = "nv_inference_request_failure"

@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.scrape import SDK_METRICS, scrape
-from tests.tritonserver import ROOT, Server
+from tests.support.scrape import SDK_METRICS, scrape
+from tests.support.tritonserver import ROOT, Server
 
 DASHBOARD: Final = json.loads((ROOT / "docker/grafana/dashboards/gender.json").read_text())
 RULES: Final[list[dict[str, Any]]] = [

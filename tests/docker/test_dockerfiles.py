@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from server.launcher import ALLOCATOR
-from tests.docker.context import files_of, is_sent
-from tests.docker.dockerfiles import FILES, Stage, copied, image, stages
-from tests.tritonserver import ROOT
+from server.launch.launcher import ALLOCATOR
+from tests.support.docker.context import files_of, is_sent
+from tests.support.docker.dockerfiles import FILES, Stage, copied, image, stages
+from tests.support.tritonserver import ROOT
 
 # Also where this environment is not activated.
 HADOLINT = shutil.which("hadolint", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))

@@ -11,11 +11,11 @@ import pytest
 import trustme
 
 from genderclient import Client, Tls
-from server.front import TEMPLATE, find_nginx
-from server.process import free_ports
-from server.rules import IN_FLIGHT
-from tests.docker.dockerfiles import copied, image
-from tests.tritonserver import ROOT, Server
+from server.edge.access_policy import IN_FLIGHT
+from server.edge.reverse_proxy import TEMPLATE, find_nginx
+from server.launch.process import free_ports
+from tests.support.docker.dockerfiles import copied, image
+from tests.support.tritonserver import ROOT, Server
 
 TOKEN = "0123456789abcdef" * 4
 pytestmark = [

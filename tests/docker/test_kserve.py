@@ -3,9 +3,9 @@
 import jsonschema
 import pytest
 
-from tests.docker.dockerfiles import image
-from tests.docker.kserve_schema import MODELS, models_folder, validate
-from tests.docker.rendered import kustomized, of_kind
+from tests.support.docker.dockerfiles import image
+from tests.support.docker.kserve_schema import MODELS, models_folder, validate
+from tests.support.docker.rendered import kustomized, of_kind
 
 FOLDERS = ("kserve/base", "kserve/canary")
 KINDS = {"InferenceService": "V1beta1InferenceService", "ServingRuntime": "V1alpha1ServingRuntime"}

@@ -10,10 +10,10 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from server.first_run.__main__ import SERVE_PORTS
-from server.rules import IN_FLIGHT
-from tests.docker.dockerfiles import image
-from tests.docker.rendered import DOCKER, Manifest, kustomized, of_kind
+from quickstart.__main__ import SERVE_PORTS
+from server.edge.access_policy import IN_FLIGHT
+from tests.support.docker.dockerfiles import image
+from tests.support.docker.rendered import DOCKER, Manifest, kustomized, of_kind
 
 FOLDERS = ("base", "overlays/volume", "overlays/object-store", "overlays/wheel")
 # From the oldest that is still maintained to the newest that the schemas have.

@@ -16,9 +16,9 @@ import pytest
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from server.process import free_ports
-from tests.docker.dockerfiles import image
-from tests.tritonserver import LAUNCHER, ROOT
+from server.launch.process import free_ports
+from tests.support.docker.dockerfiles import image
+from tests.support.tritonserver import LAUNCHER, ROOT
 
 WAIT_S = 60.0
 

@@ -14,8 +14,8 @@ from genderprep import prepare_image, prepare_text
 from genderprep.contract import MAX_TOKENS
 from genderprep.digest import PROBES
 from genderprep.text import vocabulary
-from tests.inference import Arrays, Caller, calling, users
-from tests.tritonserver import Server
+from tests.support.inference import Arrays, Caller, calling, users
+from tests.support.tritonserver import Server
 
 PICTURES = sorted(file for file in PROBES.iterdir() if file.suffix != ".json" and ".expected" not in file.name)
 LOSSLESS = (".png", ".gif")

@@ -13,7 +13,7 @@ from conversion.quantize import EARLY_WEIGHTS
 from genderclient import _codec as codec
 from genderprep import contract, prep_digest
 from genderprep.digest import METADATA_KEY
-from tests.tritonserver import ROOT
+from tests.support.tritonserver import ROOT
 
 REPOSITORY = ROOT / "model_repository"
 ONNX_MODELS = ("densenet", "mobilenet")

@@ -12,11 +12,11 @@ import pytest
 
 from genderprep import InvalidAvatar, InvalidNickname, prep_digest
 from genderprep.contract import MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES, AvatarFault, NicknameFault
-from tests.inference import Caller, Refused, calling, users
-from tests.pictures import encode, noise, png_of_size
-from tests.scrape import scrape, total, total_once
-from tests.tritonserver import ROOT, Server, running_triton
-from training.data.drawing import draw_default_avatar
+from tests.support.inference import Caller, Refused, calling, users
+from tests.support.pictures import encode, noise, png_of_size
+from tests.support.scrape import scrape, total, total_once
+from tests.support.tritonserver import ROOT, Server, running_triton
+from training.synthetic.drawing import draw_default_avatar
 
 REFUSED = "gender_refused_requests_total"
 FAILURE = "nv_inference_request_failure"

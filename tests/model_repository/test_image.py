@@ -13,8 +13,8 @@ from PIL import Image
 import genderprep.image
 from genderprep import InvalidAvatar, prepare_image
 from genderprep.contract import AVATAR_FORMATS, IMAGE_SIZE, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
-from tests.pictures import encode, flat, noise, png_of_size
-from training.data.drawing import draw_default_avatar, draw_portrait, draw_scene
+from tests.support.pictures import encode, flat, noise, png_of_size
+from training.synthetic.drawing import draw_default_avatar, draw_portrait, draw_scene
 
 Pixels = NDArray[np.uint8]
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from genderprep.contract import EMBEDDING_SIZE, IMAGE_SIZE, LABELS, MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES, MAX_TOKENS
-from tests.inference import (
+from tests.support.inference import (
     BAD_REQUEST,
     Arrays,
     Caller,
@@ -26,9 +26,9 @@ from tests.inference import (
     requested,
     users,
 )
-from tests.pictures import encode, png_of_size
-from tests.tritonserver import ROOT, Server, running_triton
-from training.data.drawing import draw_default_avatar, draw_portrait
+from tests.support.pictures import encode, png_of_size
+from tests.support.tritonserver import ROOT, Server, running_triton
+from training.synthetic.drawing import draw_default_avatar, draw_portrait
 
 ENSEMBLES = ("gender_densenet", "gender_mobilenet")
 SHAPES = {"PROBABILITIES": (2,), "WEIGHTS": (2,), "EMBEDDING": (EMBEDDING_SIZE,)}

@@ -15,7 +15,7 @@ from genderprep import InvalidAvatar, InvalidInput, prepare_image, prepare_text
 from genderprep.contract import IMAGE, IMAGE_SIZE, PAD, PRESENT, TOKENS, UNK
 from genderprep.text import vocabulary
 
-from ..config import Augmentation
+from ..gender.config import Augmentation
 from .bad_rows import BadRows
 
 _SMOOTH: Final = Image.Resampling.BILINEAR

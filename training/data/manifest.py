@@ -208,7 +208,7 @@ def _open(file: Path) -> ds.Dataset:
     if not files or files[0].suffix not in formats:
         raise ManifestError(f"{file}: a manifest is .csv, .jsonl, .parquet or a folder of .parquet files")
     if not file.exists():
-        raise FileNotFoundError(f"no manifest {file}; `python -m training.data.synthesize` makes one to try")
+        raise FileNotFoundError(f"no manifest {file}; `python -m training.synthetic.synthesize` makes one to try")
     shape = formats[files[0].suffix]
     try:
         found = ds.dataset(files, format=shape)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from genderprep.contract import IMAGE
 
-from ..config import LIGHT, Augmentation
+from ..gender.config import LIGHT, Augmentation
 from .batches import Heads, Preparation, Teacher, Users, augmented
 from .manifest import Manifest, ManifestError
 

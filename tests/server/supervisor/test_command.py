@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from server.errors import LaunchError
-from server.process import free_ports
+from server.launch.process import free_ports
 from server.supervisor.__main__ import CANNOT_SERVE, GAVE_UP
 from server.supervisor.child import Command
 from server.supervisor.policy import Canary, Verdict
 from server.supervisor.repository import ensembles
 from server.supervisor.status import Status, serving
 from server.supervisor.watch import say
-from tests.tritonserver import ROOT
+from tests.support.tritonserver import ROOT
 
 REPOSITORY = ROOT / "model_repository"
 ENSEMBLE = """

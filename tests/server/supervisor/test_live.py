@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genderclient import Client, GenderClientError, Retry
-from server.drill.replica import Replica, replica
-from server.first_run.answers import MODELS
-from server.first_run.samples import drawn_samples
+from quickstart.answers import MODELS
+from quickstart.samples import drawn_samples
+from reliability.faults.replica import Replica, replica
 from server.supervisor.__main__ import GAVE_UP
 
 AT_ONCE = 48

@@ -7,9 +7,9 @@ import pytest
 from genderprep import prepare_text
 from genderprep.contract import CLASSES
 from genderprep.text import vocabulary
-from training.data.vocabulary import emoji_keys
 from training.layers import HandFeatures
 from training.layers.hand_features import KINDS, kind_of, kind_table
+from training.synthetic.vocabulary import emoji_keys
 
 
 def counts(nickname: str, present: bool = True) -> list[float]:

@@ -88,7 +88,7 @@ def token_id(cluster: str) -> int:
 
 @cache
 def vocabulary() -> Mapping[str, int]:
-    """Token to id, as `training.data.vocabulary` wrote it."""
+    """Token to id, as `training.synthetic.vocabulary` wrote it."""
     tokens = json.loads(VOCABULARY_FILE.read_text(encoding="utf-8"))["tokens"]
     return {token: index for index, token in enumerate(tokens)}
 

@@ -1,0 +1,1 @@
+"""One performance experiment a file."""

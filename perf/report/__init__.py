@@ -1,0 +1,1 @@
+"""Experiments as tables, charts and one results document."""

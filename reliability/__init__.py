@@ -1,0 +1,1 @@
+"""What breaks the product: malformed input, faults, overload, time."""

@@ -1,0 +1,1 @@
+"""What Prometheus sees of Triton and of an instrumented client."""

@@ -1,0 +1,101 @@
+"""Ten times what can be answered, for a minute, and what becomes of those who are let in and of those who are not.
+
+    python -m reliability.overload              # --seconds 60
+
+Through nginx (`server.edge.reverse_proxy`): few users, then ten times the most that was answered, then few again, one generator all
+the while. Writes `results/overload.{csv,json,md,png}`.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+import psutil
+
+from perf.load.baselines import MODELS
+from perf.load.http_client_load import HttpLoadError, Request, steady, triton_request
+from perf.load.open_loop import Outcome, Phase, storm
+from perf.load.process_stats import cpu_seconds, sampled
+from perf.load.workload import User, users
+from perf.report.command import circumstances, parser_of, positive
+from server.edge.access_policy import IN_FLIGHT, Rules
+from server.edge.reverse_proxy import Front, running_front
+from server.errors import LaunchError
+from server.launch.process import ROOT, Server, StartError, free_ports, running_triton
+
+from .report import Measured, report
+
+TIMES: Final = 10
+# The share of the most that is answered which leaves a server idle most of the time.
+FEW: Final = 0.1
+# Long enough for a p99, and for coming back to normal.
+AROUND_S: Final = 10.0
+# Where two cores answer most.
+CLIENTS: Final = (16, 32)
+
+
+def overload(
+    server: Server, load: Sequence[User], seed: int, flood_s: float, around_s: float, in_flight: int
+) -> list[Measured]:
+    """Flood all models in turn; `around_s` is how long few users come before and after, and what else is measured.
+
+    Raises:
+        LaunchError: nginx cannot start.
+        HttpLoadError: a request failed otherwise than by being refused.
+        OSError: more waited than this process may have connections.
+    """
+    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with running_front(server.http_url, server.grpc_url, http, grpc, Rules(in_flight=in_flight)) as front:
+        return [_flood(model, server, front, load, seed, flood_s, around_s) for model in MODELS]
+
+
+def _flood(
+    model: str, server: Server, front: Front, load: Sequence[User], seed: int, flood_s: float, around_s: float
+) -> Measured:
+    requests = [triton_request(f"gender_{model}", user) for user in load]
+    best = _best(server, requests, around_s)
+    few = Phase(FEW * best, around_s)
+    pids, start = {"triton": server.process.pid, "nginx": front.process.pid}, time.perf_counter()
+    with sampled(lambda: _cpu(pids, start), every_s=1.0) as cpu:
+        outcomes = storm(_port(front.http_url), requests, (few, Phase(TIMES * best, flood_s), few), seed)
+    table = pd.DataFrame(outcomes, columns=list(Outcome._fields))
+    # Once more: the machine may have been slower before.
+    best = max(best, _best(server, requests, around_s))
+    return Measured(model, best, around_s, flood_s, table, pd.DataFrame(cpu))
+
+
+def _best(server: Server, requests: Sequence[Request], seconds: float) -> float:
+    """The most that is answered a second, by Triton alone."""
+    return max(steady(_port(server.http_url), requests, clients, seconds / 2)["per_s"] for clients in CLIENTS)
+
+
+def _cpu(pids: dict[str, int], start: float) -> dict[str, float]:
+    """CPU time so far of each process with its children, and of this one, which sends: seconds."""
+    spent = {f"{name}_s": cpu_seconds(pid) for name, pid in pids.items()}
+    return {"seconds": time.perf_counter() - start, **spent, "generator_s": time.process_time()}
+
+
+def _port(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--seconds", type=positive, default=60, help="of the flood")
+    parser.add_argument("--in-flight", type=positive, default=IN_FLIGHT, help="what the front lets in at once")
+    args = parser.parse_args()
+    about = {**circumstances(args), "in_flight": args.in_flight, "cores": os.cpu_count()}
+    try:
+        with running_triton(ROOT / "model_repository") as server:
+            load, around_s = users(args.users, args.seed), max(AROUND_S, args.seconds / 4)
+            found = overload(server, load, args.seed, args.seconds, around_s, args.in_flight)
+    except (StartError, LaunchError, HttpLoadError, OSError, psutil.Error) as exc:
+        raise SystemExit(f"overload: {exc}") from exc
+    report(found, about, args.results)
+    print((args.results / "overload.md").read_text())
+
+
+if __name__ == "__main__":
+    main()

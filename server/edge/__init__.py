@@ -1,0 +1,1 @@
+"""What stands between clients and Triton: the reverse proxy, client tokens, the admin lock."""

@@ -1,0 +1,1 @@
+"""Starts the wheel's tritonserver: flags, ports, environment, model file checks."""

@@ -1,0 +1,122 @@
+"""A model repository with the project's own preprocessing and wiring, and a backbone whose answers tell its version."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from genderprep import prep_digest
+from genderprep.contract import EMBEDDING_SIZE, IMAGE_SIZE, MAX_TOKENS
+from tests.support.tritonserver import ROOT
+
+MODELS = ("preprocess", "mobilenet", "gender_mobilenet")
+# Says nothing about a user to preprocessing 2 alone.
+NEW_SENTINEL = "新用户"
+WAITING = """
+        import time
+        while Path("{folder}/hold").exists():
+            Path("{folder}/held").touch()
+            time.sleep(0.01)
+"""
+
+
+def write_repository(folder: Path) -> Path:
+    """gender_mobilenet serves version 2; 3 and 4 are on disk."""
+    for model in MODELS:
+        source = ROOT / "model_repository" / model
+        shutil.copytree(source, folder / model, ignore=shutil.ignore_patterns("model.onnx", "__pycache__"))
+    config = folder / "mobilenet" / "config.pbtxt"
+    config.write_text(config.read_text().replace("KIND_CPU count: 2", "KIND_CPU count: 1"))
+    for version in (2, 3, 4):
+        publish(folder, version)
+    return folder
+
+
+def female(version: int) -> float:
+    """The probability that this version gives to everybody."""
+    return version / 10
+
+
+def publish(repository: Path, version: int, digest: str | None = None, image_size: int = IMAGE_SIZE) -> None:
+    """A version of mobilenet; its weights are which inputs were present."""
+    file = repository / "mobilenet" / str(version) / "model.onnx"
+    file.parent.mkdir(exist_ok=True)
+    constants: dict[str, NDArray[Any]] = {
+        "zero": np.zeros((1, 1), np.float32),
+        "answer": np.array([[1 - female(version), female(version)]], np.float32),
+        "embedding": np.zeros((1, EMBEDDING_SIZE), np.float32),
+        "columns": np.array([1], np.int64),
+    }
+    nodes = [
+        helper.make_node("Cast", ["PRESENT"], ["WEIGHTS"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["WEIGHTS", "zero"], ["zeros"]),
+        helper.make_node("Add", ["zeros", "answer"], ["PROBABILITIES"]),
+        helper.make_node("ReduceSum", ["zeros", "columns"], ["sum"]),
+        helper.make_node("Add", ["sum", "embedding"], ["EMBEDDING"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "constant",
+        [
+            helper.make_tensor_value_info("IMAGE", TensorProto.UINT8, ["users", image_size, image_size, 3]),
+            helper.make_tensor_value_info("TOKENS", TensorProto.INT32, ["users", MAX_TOKENS]),
+            helper.make_tensor_value_info("PRESENT", TensorProto.BOOL, ["users", 2]),
+        ],
+        [
+            helper.make_tensor_value_info("PROBABILITIES", TensorProto.FLOAT, ["users", 2]),
+            helper.make_tensor_value_info("WEIGHTS", TensorProto.FLOAT, ["users", 2]),
+            helper.make_tensor_value_info("EMBEDDING", TensorProto.FLOAT, ["users", EMBEDDING_SIZE]),
+        ],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"prep_digest": prep_digest() if digest is None else digest})
+    onnx.save(model, file)
+
+
+def add_preprocessing(repository: Path) -> str:
+    """preprocess 2, a copy of 1 that knows one more nickname that everybody has; returns its digest.
+
+    While there is a file `hold` beside the repository, its requests wait, and `held` says that one does.
+    """
+    model = repository / "preprocess"
+    shutil.copytree(model / "1", model / "2", ignore=shutil.ignore_patterns("__pycache__"))
+    contract = model / "2" / "genderprep" / "contract.py"
+    contract.write_text(contract.read_text().replace('"WeChat User")', f'"WeChat User", "{NEW_SENTINEL}")'))
+    execute = "def execute(self, requests: Sequence[Any]) -> list[Any]:\n"
+    code = (model / "2" / "model.py").read_text()
+    assert execute in code
+    waiting = WAITING.format(folder=repository.parent)
+    (model / "2" / "model.py").write_text(code.replace(execute, execute + waiting))
+    digest = subprocess.run(
+        [sys.executable, "-c", "from genderprep import prep_digest; print(prep_digest())"],
+        env={**os.environ, "PYTHONPATH": str(model / "2"), "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    config = model / "config.pbtxt"
+    declared = f'parameters {{ key: "prep_digest_2" value {{ string_value: "{digest}" }} }}\n'
+    config.write_text(config.read_text() + declared)
+    return digest
+
+
+def served(repository: Path, model: str) -> list[int]:
+    """The versions that its configuration has Triton load."""
+    found = re.search(r"versions: \[ ([\d, ]+) ]", (repository / model / "config.pbtxt").read_text())
+    assert found
+    return [int(version) for version in found[1].split(",")]
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, but what Python compiled."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file() and "__pycache__" not in file.parts)
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}

@@ -1,0 +1,42 @@
+"""Towers small enough for tests, in the places of the real ones."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import keras
+import pytest
+
+from training.gender import backbones, model
+
+
+@contextmanager
+def small_towers() -> Iterator[None]:
+    """Whatever is built meanwhile has a small text tower, and a small network for either backbone."""
+    text_tower = partial(model.build_text_tower, size=16, layers=1, heads=2, feed_forward=16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(backbones._BUILDERS, "mobilenetv2", _small_network)
+        patch.setitem(backbones._BUILDERS, "densenet121", _small_dense_network)
+        patch.setattr(model, "build_text_tower", text_tower)
+        yield
+
+
+def _small_network(*, include_top: bool, weights: None, pooling: str, input_shape: tuple[int, ...]) -> Any:
+    assert (include_top, weights, pooling) == (False, None, "avg")
+    image = keras.Input(input_shape)
+    x = keras.layers.Conv2D(8, 5, strides=4, use_bias=False, name="Conv1")(image)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization(name="bn_Conv1")(x))
+    x = keras.layers.Conv2D(16, 3, strides=2, activation="relu", name="Conv2")(x)
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(x), name="small")
+
+
+def _small_dense_network(*, include_top: bool, weights: None, pooling: str, input_shape: tuple[int, ...]) -> Any:
+    assert (include_top, weights, pooling) == (False, None, "avg")
+    image = keras.Input(input_shape)
+    x = keras.layers.Conv2D(16, 7, strides=8, activation="relu", name="conv1_conv")(image)
+    for block in backbones.DENSE_BLOCKS:
+        new = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name=block.replace("concat", "2_conv"))(x)
+        x = keras.layers.Concatenate(name=block)([x, new])
+    x = keras.layers.BatchNormalization(name="bn")(x)
+    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(x), name="small_dense")

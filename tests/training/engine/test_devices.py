@@ -1,0 +1,41 @@
+"""Several devices, told by a stand-in: there is one here."""
+
+from typing import Any
+
+import keras
+import pytest
+
+from training.engine.devices import use_all_devices
+from training.gender.config import ConfigError
+
+
+@pytest.fixture
+def distributions(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The distributions that are set, on two devices."""
+    found: list[Any] = []
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "gpu:1"])
+    monkeypatch.setattr(keras.distribution, "set_distribution", found.append)
+    return found
+
+
+def test_jax_shares_batches_out(distributions: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    use_all_devices(batch=6)
+    (distribution,) = distributions
+    assert isinstance(distribution, keras.distribution.DataParallel)
+    assert distribution.num_model_replicas == 2
+    with pytest.raises(ConfigError, match="a batch of 7 cannot be shared out equally among 2 devices"):
+        use_all_devices(batch=7)
+
+
+def test_tensorflow_uses_one_and_says_so(distributions: list[Any], caplog: pytest.LogCaptureFixture) -> None:
+    use_all_devices(batch=7)
+    assert not distributions
+    assert "2 devices, of which one is used" in caplog.text
+
+
+def test_one_device_needs_nothing(distributions: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0"])
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    use_all_devices(batch=7)
+    assert not distributions

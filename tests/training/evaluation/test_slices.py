@@ -1,0 +1,70 @@
+"""Who belongs to which group, and that each is measured by itself."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from genderprep.contract import IMAGE_SIZE, MAX_TOKENS
+from training.data.batches import Users
+from training.evaluation.slices import by_slice, groups, script
+
+TABLE = pd.DataFrame(
+    {
+        "nickname": ["国强7", "Anna🌹", "", "_7_"],
+        "source": ["drawn", "drawn", "photo", ""],
+        "stratum": ["both", "neither", "both", "both"],
+    }
+)
+USERS = Users(
+    images=np.zeros((4, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8),
+    tokens=np.zeros((4, MAX_TOKENS), np.int32),
+    present=np.array([[True, True], [False, True], [True, False], [True, True]]),
+    female=np.array([[0.0], [1.0], [1.0], [0.0]], np.float32),
+    weights=np.ones(4, np.float32),
+)
+
+
+def test_groups() -> None:
+    found = {name: np.flatnonzero(members).tolist() for name, members in groups(TABLE, USERS).items()}
+    assert found == {
+        "all": [0, 1, 2, 3],
+        "both": [0, 3],
+        "avatar only": [2],
+        "nickname only": [1],
+        "source drawn": [0, 1],
+        "source photo": [2],
+        "script Han": [0],
+        "script Latin": [1],
+        "script other": [3],
+        "stratum both": [0, 2, 3],
+        "stratum neither": [1],
+        "with emoji": [1],
+    }
+
+
+def test_each_group_is_measured_by_itself() -> None:
+    found = by_slice(TABLE, USERS, np.array([0.1, 0.2, 0.9, 0.3]))
+    assert {name: result["accuracy"] for name, result in found.items() if result["accuracy"] < 1} == {
+        "all": 0.75,
+        "nickname only": 0.0,
+        "source drawn": 0.5,
+        "script Latin": 0.0,
+        "stratum neither": 0.0,
+        "with emoji": 0.0,
+    }
+
+
+def test_what_is_possible_is_known_of_synthetic_users_by_what_they_show() -> None:
+    found = by_slice(TABLE.assign(posterior=[0.1, 0.5, 0.8, 0.3]), USERS, np.full(4, 0.5))
+    ceilings = {name: result["ceiling"] for name, result in found.items() if "ceiling" in result}
+    assert ceilings["all"] == pytest.approx((0.9 + 0.5 + 0.8 + 0.7) / 4)
+    assert ceilings["source drawn"] == pytest.approx(0.7)
+    assert found.keys() - ceilings.keys() == {"stratum both", "stratum neither"}
+
+
+@pytest.mark.parametrize(
+    ("nickname", "expected"),
+    [("微信用户", "Han"), ("Li 强", "Han"), ("xyz9", "Latin"), ("Αθηνά", "other"), ("🌹", "other"), ("", "")],
+)
+def test_script(nickname: str, expected: str) -> None:
+    assert script(nickname) == expected

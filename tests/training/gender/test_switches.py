@@ -1,0 +1,164 @@
+"""A run with each switch of a config: it trains, and its model is loaded and served in a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from conversion.export import to_onnx
+from conversion.parity import answer, check_parity
+from genderprep.contract import EMBEDDING, EMBEDDING_SIZE, IMAGE, MAX_TOKENS, TOKENS, WEIGHTS
+from tests.support.training.stand_in import small_towers
+from training.data.batches import Users, prepare_users
+from training.data.manifest import read_manifest, write_manifest
+from training.evaluation.platt import Scaling
+from training.gender import model
+from training.gender.backbones import DENSE_BLOCKS
+from training.gender.config import Config, ConfigError, MaskLoss
+from training.gender.model import AVATAR_ONLY, build_fused_model, image_size, load_model, predict_logits, serving_model
+from training.gender.train import Start, train
+from training.optimizers.adamw import GCAdamW
+
+SWITCHES: dict[str, dict[str, Any]] = {
+    "concat": {"fusion": "concat"},
+    "mask": {"mask_loss": MaskLoss()},
+    "cbam": {"backbone": "densenet121", "cbam": True},
+    "hand": {"hand_features": True},
+    "hand concat": {"hand_features": True, "fusion": "concat"},
+    "centralized": {"gradient_centralization": True},
+    "image alone": {"text": False},
+    "small": {"image_size": 64},
+    "mean over padding": {"mean_over_padding": True},
+}
+LOAD = "import sys, pathlib; from training.gender.model import load_model; print(load_model(pathlib.Path(sys.argv[1])).name)"
+
+
+@pytest.fixture(autouse=True)
+def towers() -> Iterator[None]:
+    with small_towers():
+        yield
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 users with a nickname and a picture of one colour."""
+    folder, dice = tmp_path_factory.mktemp("users"), np.random.default_rng(0)
+    rows: list[dict[str, object]] = []
+    for index in range(32):
+        picture = folder / f"{index}.png"
+        keras.utils.save_img(picture, np.tile(dice.integers(0, 256, 3), (64, 64, 1)), scale=False)
+        gender, nickname = (("male", "国强7"), ("female", "婷婷🌹"))[index % 2]
+        split = "validation" if index % 4 > 1 else "train"
+        rows.append({"nickname": nickname, "avatar": str(picture), "gender": gender, "split": split})
+    return write_manifest(rows, folder / "manifest.csv")
+
+
+@pytest.fixture(scope="module")
+def users(manifest: Path) -> Users:
+    return prepare_users(read_manifest(manifest))
+
+
+def config_with(values: dict[str, Any]) -> Config:
+    return Config(**{"backbone": "mobilenetv2", "epochs": 1, "batch": 8, **values})
+
+
+@pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
+def test_a_run_with(values: dict[str, Any], manifest: Path, tmp_path: Path) -> None:
+    file = train(config_with(values), manifest, tmp_path)
+    model = load_model(file)
+    users = prepare_users(read_manifest(manifest), image_size(model))
+    logits = predict_logits(model, users)
+    assert logits.shape == (32, 1)
+    assert np.isfinite(logits).all()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["config"] == json.loads(json.dumps(report["config"])) and report["validation"]["users"] == 16
+    loaded = subprocess.run([sys.executable, "-c", LOAD, str(file)], capture_output=True, text=True, check=False)
+    assert loaded.returncode == 0, loaded.stderr
+
+
+@pytest.mark.parametrize("name", ["concat", "cbam", "hand", "hand concat"])
+def test_the_contract_holds_with(name: str, users: Users) -> None:
+    values = {"backbone": "mobilenetv2"} | SWITCHES[name]
+    model = serving_model(build_fused_model(values.pop("backbone"), **values), Scaling(1.5, 0.1, 0.6))
+    rows = users.inputs(model.input)
+    expected = model.predict(rows, verbose=0)
+    found = answer(to_onnx(model).SerializeToString(), rows)
+    check_parity(expected, found)
+    assert found[EMBEDDING].shape == (32, EMBEDDING_SIZE)
+    np.testing.assert_allclose(found[WEIGHTS].sum(axis=1), 1, atol=1e-6)
+
+
+def test_padding_is_in_the_mean_only_where_it_is_asked_for() -> None:
+    tower, over_all = (model.build_text_tower(mean_over_padding=padding) for padding in (False, True))
+    over_all.set_weights(tower.get_weights())
+    tokens = np.full((2, MAX_TOKENS), 7, np.int32)
+    tokens[1, 3:] = 0
+    plain, with_padding = (each.predict(tokens, verbose=0) for each in (tower, over_all))
+    np.testing.assert_allclose(plain[0], with_padding[0], atol=1e-5)
+    assert np.abs(plain[1] - with_padding[1]).max() > 1e-3
+
+
+def test_hand_features_reach_the_logit_and_not_the_embedding(users: Users) -> None:
+    model = build_fused_model("mobilenetv2", hand_features=True)
+    assert model.get_layer("head").input.shape == (None, EMBEDDING_SIZE + 4)
+    assert model.get_layer("fusion").output[0].shape == (None, EMBEDDING_SIZE)
+
+
+def test_the_image_tower_alone_reads_no_nickname(manifest: Path, tmp_path: Path) -> None:
+    model = load_model(train(config_with({"text": False}), manifest, tmp_path))
+    assert set(model.input) == {IMAGE} and set(model.output) == {AVATAR_ONLY}
+    assert TOKENS not in model.input
+
+
+def test_a_mask_covers_the_last_epochs_and_shows_its_coverage(manifest: Path, tmp_path: Path) -> None:
+    """Nothing is that sure, so with no guard the masked epoch has no loss: validation still has one."""
+    mask = MaskLoss(low=0.0, high=1.0, min_coverage=0.0, share=0.5)
+    train(config_with({"mask_loss": mask, "epochs": 2, "auxiliary_loss": 0.0}), manifest, tmp_path)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["gender_loss"][0] > 0.1
+    assert history["gender_loss"][1] == 0
+    assert (history["val_gender_loss"] > 0.1).all()
+    assert (history[["gender_coverage", "val_gender_coverage"]] == 0).all(axis=None)
+
+
+def test_gradients_are_centralized_in_a_run(manifest: Path, tmp_path: Path) -> None:
+    file = train(config_with({"gradient_centralization": True}), manifest, tmp_path)
+    optimizer = keras.saving.load_model(file).optimizer
+    assert isinstance(optimizer, GCAdamW)
+    assert len(optimizer.axes) == len(optimizer.paces)
+    assert (0, 1, 2) in optimizer.axes
+
+
+def test_new_modules_of_a_pretrained_trunk_keep_the_full_pace(manifest: Path, tmp_path: Path) -> None:
+    plain = build_fused_model("densenet121").get_layer("image_tower").get_layer("trunk")
+    network = plain.layers[-1]
+    np.savez(
+        tmp_path / "weights.npz",
+        **{f"{layer.name}/{w.name}": keras.ops.convert_to_numpy(w) for layer in network.layers for w in layer.weights},
+    )
+    config = config_with({"backbone": "densenet121", "cbam": True, "learning_rate": 0.01, "pretrained_pace": 0.0})
+    model = load_model(train(config, manifest, tmp_path, Start(imagenet=tmp_path / "weights.npz")))
+    trained = model.get_layer("image_tower").get_layer("trunk").layers[-1]
+    before, after = (each.get_layer("conv1_conv").kernel for each in (network, trained))
+    np.testing.assert_allclose(after, before, atol=1e-5)  # weight decay keeps its rate
+    assert np.abs(trained.get_layer(f"{DENSE_BLOCKS[0]}_cbam").widen.kernel).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"fusion": "sum"}, "fusion 'sum' is not one of attention, concat"),
+        ({"cbam": True}, "cbam goes with densenet121"),
+        ({"cbam": True, "text": False}, "cbam goes with densenet121"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused(values: dict[str, Any], message: str, manifest: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(config_with(values), manifest, tmp_path)

@@ -1,0 +1,260 @@
+"""A whole training run, small: what it writes, how it goes on after an interruption, what it refuses."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from genderprep import prep_digest
+from tests.support.pictures import encode
+from tests.support.training.stand_in import small_towers
+from training.data.batches import prepare_users
+from training.data.manifest import ManifestError, read_manifest, write_manifest
+from training.engine.resume import Progress
+from training.gender import calibrate
+from training.gender import train as command
+from training.gender.backbones import FINE_TUNING_MOMENTUM
+from training.gender.config import Config, ConfigError, load_config
+from training.gender.evaluate import evaluate
+from training.gender.model import load_model, predict_logits
+from training.gender.train import Start, train
+from training.synthetic.avatars import Gallery
+from training.synthetic.drawing import draw_portrait
+from training.synthetic.nicknames import own_names
+from training.synthetic.users import write_nicknames, write_users
+
+NICKNAME = Config(backbone="", epochs=1, batch=16)
+
+
+class Interrupted(Exception):
+    """Stands for a machine that stops."""
+
+
+@pytest.fixture(autouse=True)
+def towers() -> Iterator[None]:
+    with small_towers():
+        yield
+
+
+@pytest.fixture(scope="module")
+def nicknames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_nicknames(64, own_names(), tmp_path_factory.mktemp("nicknames"), seed=1)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_users(64, Gallery(), own_names(), tmp_path_factory.mktemp("users"), seed=1)
+
+
+def epochs_of(run: Path) -> list[int]:
+    return [int(epoch) for epoch in pd.read_csv(run / "history.csv")["epoch"]]
+
+
+def interrupt_before_epoch(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: object, epoch: int, logs: Any = None) -> None:
+        if epoch == number:
+            raise Interrupted
+
+    monkeypatch.setattr(Progress, "on_epoch_begin", stop)
+
+
+def restored_with_a_better_epoch(restore: Callable[..., None]) -> Callable[..., None]:
+    def better(progress: Progress, model: keras.Model) -> None:
+        restore(progress, model)
+        progress.history[0]["val_loss"] = 0.0
+
+    return better
+
+
+def test_a_run_is_written_and_evaluated(nicknames: Path, tmp_path: Path) -> None:
+    model = train(NICKNAME, nicknames, tmp_path)
+    assert model == tmp_path / "model.keras"
+    assert epochs_of(tmp_path) == [0]
+    report = json.loads((tmp_path / "report.json").read_text())
+    table = read_manifest(nicknames)
+    assert report["config"]["batch"] == 16
+    assert report["manifest"] == "nicknames.csv"
+    assert report["prep_digest"] == prep_digest()
+    assert 0.2 <= report["scaling"]["temperature"] <= 10
+    assert report["scaling"]["prior_female"] == pytest.approx(
+        (table[table["split"] == "train"]["gender"] == "female").mean(), abs=1e-3
+    )
+    assert report["validation"]["users"] == (table["split"] == "validation").sum()
+    assert {"date", "machine", "versions"} <= report.keys()
+    assert {log.parent.name for log in tmp_path.glob("tensorboard/*/events.*")} == {"train", "validation"}
+    slices = evaluate(tmp_path, nicknames, "train")
+    count = int((table["split"] == "train").sum())
+    assert slices["all"]["users"] == slices["source nicknames"]["users"] == count
+    assert {"nickname only", "nothing"} <= slices.keys()
+    assert json.loads((tmp_path / "evaluation_train" / "evaluation.json").read_text())["slices"] == slices
+
+
+def test_a_run_is_calibrated_again_for_another_precision(
+    nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(NICKNAME, nicknames, tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", ["calibrate", "--run", str(tmp_path), "--data", str(nicknames), "--precision", ".1"]
+    )
+    calibrate.main()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["config"]["precision"] == 0.1
+    assert report["unknown_below"] == 0.5
+
+
+def test_an_interrupted_run_goes_on_after_its_last_epoch(
+    nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(backbone="", epochs=4, batch=16)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_before_epoch(2, patch)
+        train(config, nicknames, tmp_path)
+    assert epochs_of(tmp_path) == [0, 1]
+    assert not (tmp_path / "report.json").exists()
+    train(config, nicknames, tmp_path)
+    assert epochs_of(tmp_path) == [0, 1, 2, 3]
+    assert (tmp_path / "report.json").exists()
+
+
+def test_a_run_interrupted_in_its_first_epoch_starts_anew(
+    nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_before_epoch(0, patch)
+        train(NICKNAME, nicknames, tmp_path)
+    train(NICKNAME, nicknames, tmp_path)
+    assert epochs_of(tmp_path) == [0]
+
+
+def test_going_on_keeps_a_better_epoch_of_before(
+    nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(backbone="", epochs=2, batch=16)
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_before_epoch(1, patch)
+        train(config, nicknames, tmp_path)
+    before = (tmp_path / "model.keras").read_bytes()
+    monkeypatch.setattr(Progress, "restore", restored_with_a_better_epoch(Progress.restore))
+    train(config, nicknames, tmp_path)
+    assert (tmp_path / "model.keras").read_bytes() == before
+
+
+def test_a_finished_run_starts_anew(nicknames: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        train(NICKNAME, nicknames, tmp_path)
+        assert epochs_of(tmp_path) == [0]
+
+
+def test_towers_trained_alone_are_fused(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
+    text = train(NICKNAME, nicknames, tmp_path / "text")
+    config = Config(backbone="mobilenetv2", epochs=1, batch=16, learning_rate=0.0)
+    avatar = train(replace(config, text=False), manifest, tmp_path / "avatar")
+    model = load_model(train(config, manifest, tmp_path / "fused", Start(avatar=avatar, text=text)))
+    for name, file in (("image_tower", avatar), ("text_tower", text)):
+        towers = [trained.get_layer(name).trainable_variables for trained in (load_model(file), model)]
+        assert all(np.array_equal(left, right) for left, right in zip(*towers, strict=True))
+    network = model.get_layer("image_tower").get_layer("trunk").layers[-1]
+    assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {FINE_TUNING_MOMENTUM}
+    users = prepare_users(read_manifest(manifest).head(5))
+    assert predict_logits(model, users).shape == (5, 1)
+
+
+def test_a_tower_of_another_kind_is_refused(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
+    text = train(NICKNAME, nicknames, tmp_path / "text")
+    config = Config(backbone="mobilenetv2", epochs=1, batch=16)
+    with pytest.raises(ConfigError, match=r"text/model\.keras has no image_tower like that of this config"):
+        train(config, manifest, tmp_path / "fused", Start(avatar=text))
+
+
+def test_a_few_users_can_be_learned_by_heart(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"nickname": nickname, "avatar": "", "gender": gender, "split": split}
+        for nickname, gender in (("国强", "male"), ("婷婷", "female"))
+        for split in ("train", "validation")
+    ]
+    manifest = write_manifest(rows, tmp_path / "two.csv")
+    train(Config(backbone="", epochs=15, batch=2, learning_rate=0.01), manifest, tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["validation"]["accuracy"] == 1
+
+
+def test_a_run_whose_loss_is_no_number_ends_there(nicknames: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered"):
+        train(Config(backbone="", epochs=2, batch=16, learning_rate=float("inf")), nicknames, tmp_path)
+    assert not (tmp_path / "model.keras").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_manifest_without_a_split_is_refused(split: str, nicknames: Path, tmp_path: Path) -> None:
+    table = read_manifest(nicknames)
+    rows = table[table["split"] != split].to_dict("records")
+    manifest = write_manifest([{str(key): value for key, value in row.items()} for row in rows], tmp_path / "some.csv")
+    with pytest.raises(ManifestError, match=f"no rows in the split '{split}'"):
+        train(NICKNAME, manifest, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def users_with_bytes(folder: Path, broken: int) -> Path:
+    """Two shards of 200 users with pictures as bytes, of whom some `broken` ones in `train` have none."""
+    picture = encode(draw_portrait("female", 1), "JPEG")
+    rows = {
+        "nickname": ["国强", "婷婷"] * 200,
+        "avatar": [b"broken"] * broken + [picture] * (400 - broken),
+        "gender": ["male", "female"] * 200,
+        "split": ["train"] * 360 + ["validation"] * 40,
+    }
+    for index, part in enumerate(np.array_split(np.arange(400), 2)):
+        pd.DataFrame(rows).iloc[part].to_parquet(folder / f"part-{index}.parquet", row_group_size=50)
+    return folder
+
+
+def test_shards_with_pictures_and_a_few_bad_rows(tmp_path: Path) -> None:
+    config = Config(backbone="mobilenetv2", epochs=2, batch=16, image_size=32, steps_per_epoch=12, validation_rows=20)
+    shards, run = tmp_path / "shards", tmp_path / "run"
+    shards.mkdir()
+    train(config, users_with_bytes(shards, broken=2), run)
+    report = json.loads((run / "report.json").read_text())
+    assert report["rows"] == {"train": 360, "validation": 40, "test": 0}
+    assert report["validation"]["users"] == 40
+    assert report["bad_rows"]["reasons"]["broken avatar"]["rows"] == 2
+    assert all(np.isfinite(weight).all() for weight in load_model(run / "model.keras").get_weights())
+    assert evaluate(run, shards, "train")["all"]["users"] == 358
+    assert (run / "evaluation_train" / "gradcam.png").is_file()
+
+
+def test_too_many_bad_rows_end_a_run_with_a_clear_error(tmp_path: Path) -> None:
+    config = Config(backbone="mobilenetv2", epochs=1, batch=16, image_size=32)
+    with pytest.raises(ManifestError, match="more than 4 of 400 rows cannot be used: broken avatar") as error:
+        train(config, users_with_bytes(tmp_path, broken=40), tmp_path / "run")
+    assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize("content", ["", "def get_config(): return {'epochs': 3}"])
+def test_a_config_of_another_shape_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(content)
+    with pytest.raises(ConfigError, match=r"mine\.py: needs a function get_config\(\) that returns"):
+        load_config(tmp_path / "mine.py")
+
+
+@pytest.mark.parametrize(
+    ("config", "data", "message"),
+    [
+        ("nothing.py", "nothing.csv", "train: no config .*nothing.py; the ready ones are in training/gender/configs"),
+        ("nickname.py", "nothing.csv", "train: .*nothing.csv"),
+        ("nickname.py", "notes.txt", "train: .*notes.txt: a manifest is .csv, .jsonl, .parquet or a folder"),
+    ],
+)
+def test_command_ends_with_one_line(
+    config: str, data: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = Path(command.__file__).with_name("configs")
+    arguments = ["--config", str(configs / config), "--data", str(tmp_path / data), "--out", str(tmp_path / "run")]
+    monkeypatch.setattr(sys, "argv", ["train", *arguments])
+    with pytest.raises(SystemExit, match=message):
+        command.main()

@@ -1,0 +1,139 @@
+"""The posterior is Bayes' rule over strata and genders, and what nicknames and portraits say of themselves is true."""
+
+import math
+from collections import Counter
+from itertools import product
+from random import Random
+from typing import Final
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from genderprep.contract import LABELS
+from training.synthetic.drawing import portrait_with_evidence
+from training.synthetic.nicknames import Names, _han_likelihood, compose, own_names
+from training.synthetic.strata import (
+    NOT_SHOWN,
+    SAYS_NOTHING,
+    STRATA,
+    Evidence,
+    certain,
+    draw_stratum,
+    posterior,
+    spoken_of,
+)
+
+MALE, FEMALE = (certain(gender) for gender in LABELS)
+UNISEX: Final = Names({"male": {"小明": 0.8, "明明": 0.2}, "female": {"小明": 0.1, "明": 0.9}}, own_names().latin)
+
+
+def test_shares_are_those_of_the_article() -> None:
+    assert math.isclose(sum(stratum.share for stratum in STRATA), 1)
+    (neither,) = [stratum.share for stratum in STRATA if stratum.name == "neither"]
+    assert math.isclose(neither, 80 / 300)
+    assert math.isclose(1 - neither + neither / 2, 0.8667, abs_tol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("avatar", "nickname", "female"),
+    [
+        (FEMALE, FEMALE, 1),
+        (MALE, SAYS_NOTHING, 0),
+        (SAYS_NOTHING, FEMALE, 1),
+        (SAYS_NOTHING, SAYS_NOTHING, 0.5),
+        (NOT_SHOWN, NOT_SHOWN, 0.5),
+        # 9 nicknames of 12 are right where the two contradict each other.
+        (MALE, FEMALE, 9 / 12),
+        (FEMALE, MALE, 3 / 12),
+        # Avatars speak of 116 + 46 + 3 of 300 people rightly and of 9 wrongly; nicknames of 116 + 46 + 9 and of 3.
+        (FEMALE, NOT_SHOWN, 165 / 174),
+        (NOT_SHOWN, MALE, 3 / 174),
+        # A hint of 3 to 1 in the nickname alone, which is right with 46 of 300.
+        (SAYS_NOTHING, Evidence(0, 0.1, 0.3), 0.75),
+    ],
+)
+def test_posterior(avatar: Evidence, nickname: Evidence, female: float) -> None:
+    assert math.isclose(posterior(avatar, nickname), female, abs_tol=1e-12)
+
+
+def test_no_user_is_impossible() -> None:
+    for avatar, nickname in product((MALE, FEMALE, SAYS_NOTHING), repeat=2):
+        assert 0 <= posterior(avatar, nickname) <= 1
+
+
+def test_how_likely_a_name_is_over_every_form() -> None:
+    def male(text: str) -> float:
+        return _han_likelihood(text, "male", UNISEX)
+
+    # Alone, after 小 (of the name 明 which no man has), and 小 or 阿 before the last character of any name.
+    assert math.isclose(male("小明"), 0.3 * 0.8 + 0.12 * 1.0 / 2)
+    assert math.isclose(_han_likelihood("小明", "female", UNISEX), 0.3 * 0.1 + 0.08 * 0.9 + 0.12 * 1.0 / 2)
+    # Alone, and the last character twice.
+    assert math.isclose(male("明明"), 0.3 * 0.2 + 0.1 * 1.0)
+    assert math.isclose(male("王小明"), 0.35 * 0.8 / 20)
+    assert math.isclose(male("X明明"), 0.05 * 0.2)
+    assert male("国强") == 0
+
+
+@pytest.mark.parametrize("names", [own_names(), UNISEX], ids=["own", "unisex"])
+def test_nicknames_are_as_gendered_as_they_say(names: Names) -> None:
+    """Of all nicknames that claim to be a woman's with probability p, a share p is."""
+    claims, women = [], []
+    for seed in range(12_000):
+        gender = LABELS[seed % 2]
+        evidence = compose(gender, names, Random(seed)).evidence
+        claims.append(evidence.female / (evidence.male + evidence.female))
+        women.append(gender == "female")
+    assert_calibrated(np.array(claims), np.array(women))
+
+
+def test_the_same_text_is_always_the_same_evidence_of_han_names() -> None:
+    counts = {gender: Counter[str]() for gender in LABELS}
+    for gender in LABELS:
+        counts[gender].update(compose(gender, UNISEX, Random(f"{gender}{seed}")).text for seed in range(20_000))
+    for text in ("小明", "明明"):
+        measured = counts["male"][text] / counts["female"][text]
+        # Men add an emoji less often.
+        expected = _han_likelihood(text, "male", UNISEX) * 0.88 / (_han_likelihood(text, "female", UNISEX) * 0.7)
+        assert measured == pytest.approx(expected, rel=0.12)
+
+
+def test_nobody_nicknames_speak_of_nobody() -> None:
+    nicknames = [compose("", own_names(), Random(seed)) for seed in range(2000)]
+    assert {nickname.evidence for nickname in nicknames} == {SAYS_NOTHING}
+    assert 130 < sum(nickname.text == "" for nickname in nicknames) < 270
+    gendered = {compose(gender, own_names(), Random(seed)).text for gender in LABELS for seed in range(2000)}
+    assert not gendered & {nickname.text for nickname in nicknames}
+
+
+def test_portraits_are_as_gendered_as_they_say() -> None:
+    evidence = [(gender, portrait_with_evidence(gender, seed)[1]) for seed in range(30) for gender in LABELS]
+    claims = np.array([e.female / (e.male + e.female) for _, e in evidence])
+    women = np.array([gender == "female" for gender, _ in evidence])
+    assert ((claims > 0.5) == women).mean() > 0.95
+    assert all(e.nothing == 0 and 0 <= e.of(gender) <= 1 for gender, e in evidence)
+    assert {e.female for _, e in evidence} >= {0.0}
+
+
+def test_a_synthetic_population_is_calibrated() -> None:
+    known, women = [], []
+    for seed in range(20_000):
+        dice = Random(seed)
+        gender, stratum = dice.choice(LABELS), draw_stratum(dice)
+        nickname = compose(spoken_of(stratum.nickname, gender), UNISEX, dice).evidence
+        known.append(posterior(certain(spoken_of(stratum.avatar, gender)), nickname))
+        women.append(gender == "female")
+    assert_calibrated(np.array(known), np.array(women))
+
+
+def assert_calibrated(claims: NDArray[np.float64], women: NDArray[np.bool_]) -> None:
+    bins = np.minimum((claims * 10).astype(int), 9)
+    checked = 0
+    for index in range(10):
+        here = bins == index
+        if here.sum() > 50:
+            spread = 4 * math.sqrt(max(claims[here].mean() * (1 - claims[here].mean()), 1e-3) / here.sum())
+            assert women[here].mean() == pytest.approx(claims[here].mean(), abs=spread)
+            checked += 1
+    assert checked >= 2

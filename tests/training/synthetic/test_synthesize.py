@@ -1,0 +1,143 @@
+"""Synthetic users: reproducible, honest about splits, and what they say they are."""
+
+import sys
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from genderprep import prepare_image
+from genderprep.contract import LABELS
+from training.data.manifest import SPLITS, read_manifest, split_of
+from training.synthetic import synthesize
+from training.synthetic.avatars import Avatar, Gallery
+from training.synthetic.drawing import draw_default_avatar, draw_portrait, draw_scene
+from training.synthetic.folders import read_folders
+from training.synthetic.nicknames import own_names, read_names
+from training.synthetic.strata import SAYS_NOTHING, STRATA, certain
+from training.synthetic.users import write_nicknames, write_users
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def synthesize_into(folder: Path, seed: int) -> dict[str, bytes]:
+    write_users(12, Gallery(), own_names(), folder, seed)
+    write_nicknames(40, own_names(), folder, seed)
+    return content(folder)
+
+
+def test_same_seed_same_bytes(tmp_path: Path) -> None:
+    first, second = (synthesize_into(tmp_path / name, seed=4) for name in ("a", "b"))
+    assert first == second
+    assert len(first) > 10
+
+
+def test_another_seed_draws_other_users(tmp_path: Path) -> None:
+    first, second = (set(synthesize_into(tmp_path / str(seed), seed).values()) for seed in (4, 5))
+    assert not first & second
+
+
+def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["synthesize", "--count", "30", "--nicknames", "9", "--out", str(tmp_path)])
+    synthesize.main()
+    assert capsys.readouterr().out.splitlines() == [str(tmp_path / "manifest.csv"), str(tmp_path / "nicknames.csv")]
+    users, nicknames = (read_manifest(tmp_path / f"{name}.csv") for name in ("manifest", "nicknames"))
+    assert (len(users), len(nicknames)) == (30, 9)
+    assert all(prepare_image(Path(avatar).read_bytes())[1] for avatar in users["avatar"] if avatar)
+    assert (users["source"] == "no avatar").tolist() == (users["avatar"] == "").tolist()
+    assert set(nicknames["avatar"]) == {""}
+    assert set(users["gender"]) == set(nicknames["gender"]) == set(LABELS)
+    assert set(users["stratum"]) <= {stratum.name for stratum in STRATA}
+    assert users["posterior"].between(0, 1).all()
+
+
+def picture(index: int, gender: str = "male", source: str = "people") -> Avatar:
+    return Avatar(f"{source}/{index}", gender, lambda _: f"{index}".encode(), source, certain(gender))
+
+
+def test_nobody_is_in_two_splits() -> None:
+    gallery = Gallery([picture(index) for index in range(20)])
+    seen = {
+        split: {found.identity for seed in range(150) if (found := gallery.pick(split, "male", seed, Random(seed)))}
+        for split in SPLITS
+    }
+    drawn = {split: {identity for identity in seen[split] if identity.startswith("drawn")} for split in SPLITS}
+    real = {split: seen[split] - drawn[split] for split in SPLITS}
+    assert sum(len(identities) for identities in real.values()) == len(set().union(*real.values())) == 20
+    assert all(split_of(identity) == split for split in SPLITS for identity in real[split])
+    assert 50 < len(drawn["train"]) < 100
+
+
+def test_a_gender_without_pictures_is_drawn() -> None:
+    gallery = Gallery([picture(index) for index in range(20)])
+    found = gallery.pick("train", "female", 7, Random(1))
+    assert found
+    assert (found.identity, found.gender, found.evidence.nothing) == ("drawn/7", "female", 0)
+
+
+def test_who_speaks_of_nobody_may_show_nothing() -> None:
+    found = [Gallery().pick("train", "", seed, Random(seed)) for seed in range(200)]
+    assert 8 < found.count(None) < 40
+    assert {avatar.evidence for avatar in found if avatar} == {SAYS_NOTHING}
+
+
+def test_lists_of_names_are_read(tmp_path: Path) -> None:
+    full = "name,n_male,n_female\n王小明,3,1\n李小明,0,1\n李四,1,0\n欧阳某某,9,9\n王时光,5,5\n"
+    (tmp_path / "zh_full_names.csv").write_text(full, "utf-8")
+    (tmp_path / "latin_first_names.csv").write_text("name,gender\nJack,male\nLucy,female\nEcho,female\n", "utf-8")
+    names = read_names(tmp_path)
+    # What anybody may be called, 时光 and echo, is no name here.
+    assert names.han == {"male": {"小明": 0.75, "四": 0.25}, "female": {"小明": 1.0}}
+    assert names.latin == {"male": ["Jack"], "female": ["Lucy"]}
+
+
+@pytest.mark.parametrize("gender", LABELS)
+def test_portraits_repeat_by_seed(gender: str) -> None:
+    assert draw_portrait(gender, 3).tobytes() == draw_portrait(gender, 3).tobytes()
+    assert draw_portrait(gender, 3).tobytes() != draw_portrait(gender, 4).tobytes()
+
+
+def test_drawings_are_colourful_squares() -> None:
+    for image in (draw_portrait("male", 1), draw_scene(1)):
+        assert (image.mode, image.size) == ("RGB", (512, 512))
+        assert np.ptp(np.asarray(image).reshape(-1, 3), axis=1).max() > 20
+    assert np.ptp(np.asarray(draw_default_avatar()), axis=2).max() == 0
+
+
+def test_portrait_of_nobody() -> None:
+    with pytest.raises(ValueError, match=r"gender is one of \('male', 'female'\), got 'unknown'"):
+        draw_portrait("unknown", 1)
+
+
+def test_folders_of_pictures_are_read(tmp_path: Path) -> None:
+    def draw(file: str) -> None:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        draw_scene(1).save(tmp_path / file)
+
+    for file in (
+        "faker_portraits/male/1.jpg",
+        "faker_portraits/female/2.jpg",
+        "fluent_emoji/1f469_1f3fb_200d_1f680.png",
+        "fluent_emoji/1f469.png",
+        "landscapes/lake_3.jpg",
+    ):
+        draw(file)
+    labels = "file,label\n1f469_1f3fb_200d_1f680.png,female\n1f469.png,neutral\n"
+    (tmp_path / "fluent_emoji/labels.csv").write_text(labels)
+    found = {(avatar.identity, avatar.gender) for avatar in read_folders(tmp_path)}
+    assert found == {
+        ("faker/male/1", "male"),
+        ("faker/female/2", "female"),
+        ("emoji/1f469", "female"),
+        ("emoji/1f469", ""),
+        ("landscape/lake", ""),
+    }
+    assert all(prepare_image(avatar.encode(Random(1)))[1] for avatar in read_folders(tmp_path))
+
+
+def test_no_folder_of_pictures(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="none of the folders faker_portraits, us_congress"):
+        read_folders(tmp_path)

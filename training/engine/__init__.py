@@ -1,0 +1,1 @@
+"""What any training run needs: resuming, devices, prediction over a split."""

@@ -1,0 +1,1 @@
+"""Metrics, calibration, slices, figures."""

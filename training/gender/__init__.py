@@ -1,0 +1,1 @@
+"""The gender model: towers, configs, training, evaluation."""

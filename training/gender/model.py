@@ -1,0 +1,171 @@
+"""The two-tower model of the article: nickname and avatar, fused by attention. Each tower alone, too."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from genderprep.contract import (
+    EMBEDDING,
+    EMBEDDING_SIZE,
+    IMAGE,
+    IMAGE_SIZE,
+    MAX_TOKENS,
+    PRESENT,
+    PROBABILITIES,
+    TOKENS,
+    WEIGHTS,
+)
+from genderprep.text import vocabulary
+
+from ..data.batches import Users
+from ..evaluation.platt import Scaling
+from ..layers import (
+    AttentionFusion,
+    Calibration,
+    ConcatFusion,
+    HandFeatures,
+    MaskedMean,
+    PositionEmbedding,
+    TransformerEncoderLayer,
+)
+from .backbones import build_trunk
+from .config import ConfigError
+
+# Logits of P(female): the fused one, and one of each tower for the auxiliary losses.
+GENDER: Final = "gender"
+AVATAR_ONLY: Final = "avatar_only"
+NICKNAME_ONLY: Final = "nickname_only"
+
+_FUSIONS: Final[dict[str, Callable[..., keras.layers.Layer]]] = {"attention": AttentionFusion, "concat": ConcatFusion}
+
+
+def build_text_tower(
+    size: int = 128, layers: int = 4, heads: int = 4, feed_forward: int = 512, mean_over_padding: bool = False
+) -> keras.Model:
+    """Token ids, int32 [B, 32], to features, float [B, 256].
+
+    Padding takes no part; `mean_over_padding` has it in the mean over the steps, as the article does.
+    """
+    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name="ids")
+    valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
+    x = PositionEmbedding(name="positions")(keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens))
+    for index in range(layers):
+        x = TransformerEncoderLayer(heads, feed_forward, name=f"encoder_{index + 1}")([x, valid])
+    mean = keras.layers.GlobalAveragePooling1D()(x) if mean_over_padding else MaskedMean()([x, valid])
+    features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(mean)
+    return keras.Model(tokens, features, name="text_tower")
+
+
+def build_image_tower(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
+    """Pixels, uint8 [B, S, S, 3], to features, float [B, 256]."""
+    trunk = build_trunk(backbone, size, cbam)
+    pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
+    features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(trunk(pixels))
+    return keras.Model(pixels, features, name="image_tower")
+
+
+def build_nickname_model(mean_over_padding: bool = False) -> keras.Model:
+    """The text tower alone, for pretraining: `TOKENS` to its own logit."""
+    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
+    logit = keras.layers.Dense(1, name=NICKNAME_ONLY)(build_text_tower(mean_over_padding=mean_over_padding)(tokens))
+    return keras.Model({TOKENS: tokens}, {NICKNAME_ONLY: logit}, name="nickname")
+
+
+def build_avatar_model(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
+    """The image tower alone: `IMAGE` to its own logit."""
+    image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
+    logit = keras.layers.Dense(1, name=AVATAR_ONLY)(build_image_tower(backbone, size, cbam)(image))
+    return keras.Model({IMAGE: image}, {AVATAR_ONLY: logit}, name="avatar")
+
+
+def build_fused_model(
+    backbone: str,
+    *,
+    size: int = IMAGE_SIZE,
+    mean_over_padding: bool = False,
+    fusion: str = "attention",
+    cbam: bool = False,
+    hand_features: bool = False,
+    dropout: float = 0.2,
+) -> keras.Model:
+    """Both towers and their fusion, for training.
+
+    Inputs by contract name: `IMAGE` uint8 [B, S, S, 3], `TOKENS` int32 [B, 32], `PRESENT` bool [B, 2].
+    Outputs: the fused logit and one logit of each tower, float [B, 1]. `WEIGHTS` and `EMBEDDING` are
+    the outputs of the layer `fusion`; hand-crafted features join only after it. Concatenation
+    has its hidden layer within, attention is followed by one.
+
+    Raises:
+        ConfigError: unknown fusion or backbone, or CBAM for another trunk than DenseNet121.
+    """
+    if fusion not in _FUSIONS:
+        raise ConfigError(f"fusion {fusion!r} is not one of {', '.join(_FUSIONS)}")
+    image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
+    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
+    present = keras.Input((2,), dtype="bool", name=PRESENT)
+    avatar = build_image_tower(backbone, size, cbam)(image)
+    nickname = build_text_tower(mean_over_padding=mean_over_padding)(tokens)
+    features, _ = _FUSIONS[fusion](name="fusion")([avatar, nickname, present])
+    if hand_features:
+        counts = HandFeatures(name="hand_features")([tokens, present])
+        features = keras.layers.Concatenate(name="with_hand_features")([features, counts])
+    if fusion == "attention":
+        features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="head")(features)
+    logits = {
+        GENDER: keras.layers.Dense(1, name=GENDER)(keras.layers.Dropout(dropout)(features)),
+        AVATAR_ONLY: keras.layers.Dense(1, name=AVATAR_ONLY)(avatar),
+        NICKNAME_ONLY: keras.layers.Dense(1, name=NICKNAME_ONLY)(nickname),
+    }
+    return keras.Model({IMAGE: image, TOKENS: tokens, PRESENT: present}, logits, name=backbone)
+
+
+def serving_model(trained: keras.Model, scaling: Scaling) -> keras.Model:
+    """What goes to Triton: the inputs of `build_fused_model`, the outputs of the tensor contract."""
+    fused, weights = trained.get_layer("fusion").output
+    present = trained.input[PRESENT]
+    calibration = Calibration(scaling.temperature, scaling.bias, scaling.prior_logit)
+    probabilities = calibration([trained.output[GENDER], present])
+    outputs = {PROBABILITIES: probabilities, WEIGHTS: weights, EMBEDDING: fused}
+    return keras.Model(trained.input, {name: _named(name)(tensor) for name, tensor in outputs.items()})
+
+
+def load_model(file: Path) -> keras.Model:
+    """A model saved by `training.gender.train`, for inference.
+
+    Raises:
+        FileNotFoundError: no such file.
+    """
+    if not file.is_file():
+        raise FileNotFoundError(f"no trained model {file}; `python -m training.gender.train` writes it")
+    return keras.saving.load_model(file, compile=False)
+
+
+def image_size(model: keras.Model) -> int:
+    """The S of the avatars that a model takes; the contract's for the text tower alone."""
+    size: int = model.input[IMAGE].shape[1] if IMAGE in model.input else IMAGE_SIZE
+    return size
+
+
+def main_logits(answers: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """The main logits of P(female) among outputs, float64 [N, 1]: fused, or a tower's own where it is alone."""
+    logits: NDArray[Any] = next(answers[head] for head in (GENDER, AVATAR_ONLY, NICKNAME_ONLY) if head in answers)
+    return logits.astype(np.float64)
+
+
+def predict_logits(model: keras.Model, users: Users) -> NDArray[np.float64]:
+    """The main logits of P(female), float64 [N, 1], of users in memory."""
+    return main_logits(model.predict(users.inputs(model.input), batch_size=64, verbose=0))
+
+
+def _named(name: str) -> keras.layers.Layer:
+    return keras.layers.Identity(name=name)
+
+
+@keras.saving.register_keras_serializable("gender")
+def _is_token(ids: Any) -> Any:
+    return ops.not_equal(ids, 0)

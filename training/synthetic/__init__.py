@@ -1,0 +1,1 @@
+"""Synthetic users: drawn avatars, composed nicknames, exact posteriors."""

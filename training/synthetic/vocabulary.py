@@ -1,0 +1,68 @@
+"""Write `genderprep/vocab.json`: head characters of the names, plus every emoji there is.
+
+    python -m training.synthetic.vocabulary --names FOLDER
+
+Emoji are the gendered characters of a nickname, so none may be out of vocabulary (article, section 2);
+of the others, those that occur at least `--min-count` times.
+"""
+
+import argparse
+import json
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from random import Random
+
+import emoji
+
+from genderprep.contract import LABELS, SPECIAL_TOKENS
+from genderprep.text import VOCABULARY_FILE, emoji_key, segment
+
+from .nicknames import Names, compose, read_names
+
+
+def emoji_keys() -> list[str]:
+    """The keys of all fully-qualified emoji, skin tones folded together."""
+    qualified = (e for e, data in emoji.EMOJI_DATA.items() if data["status"] == emoji.STATUS["fully_qualified"])
+    return sorted({emoji_key(e) for e in qualified})
+
+
+def characters(nicknames: Iterable[str], min_count: int) -> list[str]:
+    """Single characters, case folded, that occur at least `min_count` times, in code point order."""
+    counts = Counter(c for name in nicknames for c in segment(unicodedata.normalize("NFC", name).casefold()))
+    return sorted(c for c, count in counts.items() if count >= min_count and len(c) == 1)
+
+
+def build_tokens(nicknames: Iterable[str], min_count: int) -> list[str]:
+    """All tokens; the position is the id."""
+    plain = {*characters(nicknames, min_count), *string.ascii_lowercase, *string.digits, *string.punctuation, " "}
+    emojis = emoji_keys()
+    return [*SPECIAL_TOKENS, *sorted(plain - set(emojis)), *emojis]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--names", type=Path, required=True, help="folder with the lists of names")
+    parser.add_argument("--min-count", type=int, default=5)
+    args = parser.parse_args()
+    tokens = build_tokens(_corpus(read_names(args.names)), args.min_count)
+    content = {"emoji": f"emoji {version('emoji')}", "tokens": tokens}
+    VOCABULARY_FILE.write_text(json.dumps(content, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    print(f"{len(tokens)} tokens in {VOCABULARY_FILE}")
+
+
+def _corpus(names: Names) -> Iterable[str]:
+    """Every name once, and composed nicknames for what surrounds names."""
+    dice = Random(0)
+    for gender in LABELS:
+        yield from names.han[gender]
+        yield from names.latin[gender]
+    for speaks_of in (*LABELS, ""):
+        yield from (compose(speaks_of, names, dice).text for _ in range(5000))
+
+
+if __name__ == "__main__":
+    main()
