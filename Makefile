@@ -6,7 +6,7 @@
 # make perf    measure anew: sweep, settings, cost, overload, A/B, scoring, and results/PERFORMANCE.md; needs nginx
 # make soak    half an hour at 60 % load: whether what the server uses stays as it is
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
-# make reliability   all of results/RELIABILITY.md anew: overload, soak, drill, bad input, attackers, Prometheus; an hour
+# make reliability   all of results/RELIABILITY.md anew: overload, soak, drill, malformed input, Prometheus; an hour
 # make drill   break one of two servers in every way under load, and write results/drill.md
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
@@ -52,7 +52,6 @@ reliability: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability.overload
 	@$(IN_VENV)/python -m reliability.faults
 	@$(IN_VENV)/python -m reliability.malformed
-	@$(IN_VENV)/python -m reliability.attacks
 	@$(IN_VENV)/python -m reliability.monitoring
 	@$(IN_VENV)/python -m reliability.soak
 	@$(IN_VENV)/python -m reliability.document

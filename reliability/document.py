@@ -1,4 +1,4 @@
-"""Write `results/RELIABILITY.md` from what the other commands found: load, faults, bad input, attackers.
+"""Write `results/RELIABILITY.md` from what the other commands found: load, faults, bad input.
 
 python -m reliability.document
 """
@@ -63,12 +63,6 @@ def _bad_input(file: File) -> Iterator[Goal]:
     yield Goal("fuzzing finds nothing that breaks", f"{executions:,} executions, {broken} crashes", not broken)
 
 
-def _attacks(file: File) -> Iterator[Goal]:
-    for row in file["doors"]:
-        figure = f"{row['held']} tests held, {row['broken']} did not, {row['skipped']} not tried"
-        yield Goal(f"nobody gets at {row['what']}", figure, row["held"] > 0 and not row["broken"])
-
-
 def _observability(file: File) -> Iterator[Goal]:
     sent, counted = file["sent"], file["counted"]
     for who, counts in counted.items():
@@ -86,7 +80,6 @@ SECTIONS: Final[Mapping[str, tuple[str, str, Callable[[File], Iterator[Goal]]]]]
     "soak": ("Held for long", "python -m reliability.soak", _own),
     "drill": ("Faults survived", "python -m reliability.faults", _drill),
     "bad_input": ("Bad input", "python -m reliability.malformed", _bad_input),
-    "attacks": ("Attackers refused", "python -m reliability.attacks", _attacks),
     "observability": ("Seen by operators", "python -m reliability.monitoring", _observability),
 }
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from reliability import attacks
 from reliability import document as reliability
 from reliability.document import SECTIONS, markdown, read
 
@@ -29,15 +28,12 @@ def bad_input(wrong: int, died: bool, cpu_s: float = 0.5) -> dict[str, Any]:
     }
 
 
-def files(
-    drills: list[dict[str, Any]], inputs: dict[str, Any], broken: int = 0, counted: int = 7
-) -> dict[str, dict[str, Any]]:
+def files(drills: list[dict[str, Any]], inputs: dict[str, Any], counted: int = 7) -> dict[str, dict[str, Any]]:
     contents: dict[str, dict[str, Any]] = {
         "overload": {"goals": GOALS},
         "soak": {"goals": GOALS},
         "drill": {"drills": drills},
         "bad_input": inputs,
-        "attacks": {"doors": [{"what": "the front", "file": "f.py", "held": 9, "broken": broken, "skipped": 0}]},
         "observability": {"sent": {"refused": 7}, "counted": {"server": {"refused": counted}}},
     }
     return {name: {**ABOUT, **content} for name, content in contents.items()}
@@ -49,7 +45,6 @@ def test_all_is_well() -> None:
     figure = "of 1,000 requests 0 lost, 0 doubled, 0 wrong; back after 2.5 s"
     assert f"| stub killed: nothing lost, back within 5 s | {figure} | met |" in text
     assert "| every bad input is answered or refused by name | 1,700 tried, 0 otherwise | met |" in text
-    assert "| nobody gets at the front | 9 tests held, 0 did not, 0 not tried | met |" in text
     assert "| [drill.md](drill.md) | `python -m reliability.faults` | 2026-01-02 | 2 cores | 1 |" in text
 
 
@@ -61,7 +56,6 @@ def test_all_is_well() -> None:
         (files([], bad_input(1, False)), 1),
         (files([], bad_input(0, True)), 1),
         (files([], bad_input(0, False, cpu_s=1.5)), 1),
-        (files([], bad_input(0, False), broken=1), 1),
         (files([], bad_input(0, False), counted=6), 1),
     ],
 )
@@ -73,30 +67,9 @@ def test_a_missing_file_is_named_with_its_command(tmp_path: Path) -> None:
     for name in SECTIONS:
         if name != "drill":
             (tmp_path / f"{name}.json").write_text(json.dumps({}))
-    with pytest.raises(FileNotFoundError, match=r"no .*drill\.json; write it with: python -m server\.drill"):
+    with pytest.raises(FileNotFoundError, match=r"no .*drill\.json; write it with: python -m reliability\.faults"):
         read(tmp_path)
 
 
 def test_the_shipped_document_is_of_the_shipped_files() -> None:
     assert (reliability.RESULTS / "RELIABILITY.md").read_text(encoding="utf-8") == markdown(read(reliability.RESULTS))
-
-
-def test_attempts_are_counted_by_their_results(tmp_path: Path) -> None:
-    (tmp_path / "test_door.py").write_text(
-        "import pytest\n"
-        "@pytest.mark.parametrize('key', ['none', 'wrong'])\n"
-        "def test_who_has_no_key(key): pass\n"
-        "def test_who_has_one(): assert False\n"
-        "@pytest.mark.skipif(True, reason='no wings')\n"
-        "def test_who_flies(): pass\n"
-    )
-    rows = list(attacks.attempt({"the door": str(tmp_path / "test_door.py")}))
-    assert [(row["attempt"], row["result"]) for row in rows] == [
-        ("who has no key[none]", "held"),
-        ("who has no key[wrong]", "held"),
-        ("who has one", "broken"),
-        ("who flies", "skipped"),
-    ]
-    (found,) = attacks.summarize(rows)
-    assert (found["held"], found["broken"], found["skipped"]) == (2, 1, 1)
-    assert "| the door | 2 | 1 | 1 |" in attacks.markdown([found], rows)
