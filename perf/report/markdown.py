@@ -1,0 +1,99 @@
+"""Write tables and results documents in Markdown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from .experiment import Experiment, Measurement
+
+
+def table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
+    """Format rows as a Markdown table.
+
+    Args:
+        rows: The values by name.
+        columns: A `str.format` template for the cells of each heading. NaN and None give an empty cell.
+
+    Example:
+        >>> print(table([{"model": "densenet", "p50_ms": 11.24}], {"model": "{model}", "p50 ms": "{p50_ms:.1f}"}))
+        | model    | p50 ms   |
+        |----------|----------|
+        | densenet | 11.2     |
+    """
+    values: Any = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    cells = [[_cell(template, row) for template in columns.values()] for row in values]
+    frame = pd.DataFrame(cells, columns=list(columns), dtype=object)
+    return str(frame.to_markdown(index=False, tablefmt="github", disable_numparse=True))
+
+
+def _cell(template: str, row: Mapping[str, Any]) -> str:
+    cell = template.format(**{name: float("nan") if value is None else value for name, value in row.items()})
+    return "" if cell == "nan" else cell
+
+
+@dataclass(frozen=True)
+class Document:
+    """A results document about several experiments.
+
+    Attributes:
+        command: The package that `python -m` runs.
+        title: The heading.
+        file: Its name in the results folder.
+        introduction: The paragraph below the heading.
+        experiments: The sections in order.
+    """
+
+    command: str
+    title: str
+    file: str
+    introduction: str
+    experiments: Sequence[Experiment]
+
+    def markdown(self, folder: Path) -> str:
+        """Return the document about the results in `folder`.
+
+        Raises:
+            FileNotFoundError: An experiment has no results in `folder`.
+        """
+        results = [(experiment, experiment.read(folder)) for experiment in self.experiments]
+        goals = [
+            {"title": experiment.title, **goal._asdict(), "verdict": "met" if goal.met else "**not met**"}
+            for experiment, measurement in results
+            for goal in experiment.goals(measurement)
+        ]
+        files = [{**each.metadata, "title": experiment.title, "name": experiment.name} for experiment, each in results]
+        sections = [section(experiment, measurement) for experiment, measurement in results]
+        return f"""# {self.title}
+
+Written by `python -m {self.command} report`. Each experiment runs again with `python -m {self.command} NAME`.
+
+{self.introduction}
+
+## Goals
+
+{table(goals, {"experiment": "{title}", "goal": "{text}", "measured": "{figure}", "verdict": "{verdict}"})}
+
+## Provenance
+
+{table(files, _PROVENANCE)}
+
+{chr(10).join(sections)}"""
+
+
+_PROVENANCE: Final = {
+    "experiment": "{title}",
+    "name": "`{name}`",
+    "file": "[{name}.json]({name}.json)",
+    "date": "{date:.10}",
+    "machine": "{machine}",
+    "seed": "{seed}",
+}
+
+
+def section(experiment: Experiment, measurement: Measurement) -> str:
+    """Return the section about one experiment, with its chart if it has one."""
+    picture = f"\n![{experiment.title}]({experiment.name}.png)\n" if experiment.chart(measurement) else ""
+    return f"## {experiment.title}\n\n{experiment.table(measurement)}\n{picture}"
