@@ -2,7 +2,7 @@
 
 import pytest
 
-from genderclient._config import DEFAULT_URL, ServerUrl, server_urls
+from genderclient._transports.url import DEFAULT_URL, ServerUrl, server_urls
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from genderclient import (
     TransportError,
     Unavailable,
 )
-from genderclient._hedge import HedgeBudget
 from genderclient._retry import Outcome, Retry, RetryBudget, Send, Wait, steps
+from genderclient.hedging import HedgeBudget
 from tests.support.client.fakes import answer
 
 REQUEST = InferenceRequest(model="m", inputs=(), timeout_s=10, request_id="id")

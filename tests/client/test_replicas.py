@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from genderclient import Client, Status, Unavailable
-from genderclient._replicas import Replicas
+from genderclient._transports.replicas import Replicas
 from server.launch.process import free_ports
 from tests.support.tritonserver import ROOT, Server, running_triton
 

@@ -19,7 +19,7 @@ from genderclient import (
     Status,
     TransportError,
 )
-from genderclient._background import MAX_WAITING
+from genderclient.experiments.background import MAX_WAITING
 from tests.support.client.fakes import Recorder, answer
 
 

@@ -108,7 +108,7 @@ def test_it_works_without_opentelemetry() -> None:
     script = (
         "import sys; sys.modules['opentelemetry'] = None\n"
         "from genderclient import Client, FakeTransport\n"
-        "from tests.client.fakes import answer\n"
+        "from tests.support.client.fakes import answer\n"
         "print(Client(transport=FakeTransport(answer)).predict(nickname='小美').gender)"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -5,7 +5,6 @@ from genderclient import predict
 predict(nickname="X国强", avatar="me.jpg").gender
 """
 
-from genderclient._access import Tls
 from genderclient._async_client import AsyncClient
 from genderclient._client import Client
 from genderclient._default import predict
@@ -22,12 +21,8 @@ from genderclient._exceptions import (
     ServerError,
     Unavailable,
 )
-from genderclient._experiment import Experiment, Exposure, Shadow
-from genderclient._fetch import AvatarFetcher
-from genderclient._hedge import Hedge
 from genderclient._many import Scored, User
 from genderclient._models import Gender, Prediction, Probabilities, Weights
-from genderclient._options import ConnectionOptions
 from genderclient._retry import Retry
 from genderclient._transports.base import (
     AsyncTransport,
@@ -39,7 +34,12 @@ from genderclient._transports.base import (
     Transport,
     TransportError,
 )
+from genderclient._transports.credentials import Tls
 from genderclient._transports.fake import AsyncFakeTransport, FakeTransport
+from genderclient._transports.options import ConnectionOptions
+from genderclient.experiments.experiment import Experiment, Exposure, Shadow
+from genderclient.fetching.fetcher import AvatarFetcher
+from genderclient.hedging import Hedge
 
 __all__ = [
     "AccessDenied",

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from genderclient._background import BackgroundTasks
 from genderclient._base_client import BaseClient, Call
 from genderclient._exceptions import GenderClientError
 from genderclient._flight import TaskFlight
 from genderclient._many import Scored, User, checked_concurrency, predict_in_tasks
 from genderclient._models import Prediction
 from genderclient._retry import Answer, Outcome, Send, Sleep, Steps, Wait
-from genderclient._telemetry import observed
 from genderclient._transports import open_async_transport
 from genderclient._transports.base import AsyncTransport, InferenceRequest, InferenceResponse, Status, TransportError
+from genderclient.experiments.background import BackgroundTasks
+from genderclient.telemetry import observed
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar

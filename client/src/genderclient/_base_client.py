@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from genderclient import _codec
-from genderclient._access import Access, Tls
 from genderclient._avatar import encode_avatar
-from genderclient._config import ServerUrl, server_urls
 from genderclient._exceptions import GenderClientError
-from genderclient._experiment import Experiment, Exposure, Shadow
-from genderclient._hedge import Hedge, HedgeBudget
 from genderclient._models import Prediction
-from genderclient._options import ConnectionOptions
-from genderclient._replicas import Replicas
 from genderclient._retry import Answer, Retry, RetryBudget, Steps, steps
-from genderclient._telemetry import Observation
 from genderclient._transports.base import InferenceRequest
+from genderclient._transports.credentials import Access, Tls
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.replicas import Replicas
+from genderclient._transports.url import ServerUrl, server_urls
+from genderclient.experiments.experiment import Experiment, Exposure, Shadow
+from genderclient.hedging import Hedge, HedgeBudget
+from genderclient.telemetry import Observation
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar

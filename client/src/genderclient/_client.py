@@ -7,16 +7,16 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from genderclient._background import BackgroundThreads
 from genderclient._base_client import BaseClient, Call, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
 from genderclient._flight import ThreadFlight
 from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
 from genderclient._models import Prediction
 from genderclient._retry import Answer, Outcome, Send, Sleep, Steps, Wait
-from genderclient._telemetry import observed
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Transport, TransportError
+from genderclient.experiments.background import BackgroundThreads
+from genderclient.telemetry import observed
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from genderclient._exceptions import error_for
-from genderclient._hedge import HedgeBudget
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+from genderclient.hedging import HedgeBudget
 
 _LOG: Final = logging.getLogger("genderclient")
 

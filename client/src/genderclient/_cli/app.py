@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genderclient._access import Access, Tls
 from genderclient._cli import options
 from genderclient._cli.columns import Columns
 from genderclient._cli.connection import Connection
 from genderclient._cli.options import CaFile, Engine, Json, Model, Timeout, Token, UnknownBelow, Url, fail
-from genderclient._config import server_urls
 from genderclient._exceptions import GenderClientError
-from genderclient._experiment import Experiment
 from genderclient._retry import Retry
+from genderclient._transports.credentials import Access, Tls
+from genderclient._transports.url import server_urls
+from genderclient.experiments.experiment import Experiment
 
 if TYPE_CHECKING:
     from genderclient._cli.scoring import Job

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genderclient._access import Tls
 from genderclient._base_client import DEFAULT_MODEL, DEFAULT_RETRY, DEFAULT_TIMEOUT_S, DEFAULT_UNKNOWN_BELOW
 from genderclient._client import Client
 from genderclient._retry import Retry
+from genderclient._transports.credentials import Tls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from genderclient._access import Access
-from genderclient._config import ServerUrl
 from genderclient._exceptions import error_for
-from genderclient._options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, Status, TransportError
+from genderclient._transports.credentials import Access
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.url import ServerUrl
 
 Model = dict[str, str]
 

@@ -3,10 +3,10 @@
 tritonclient is imported only when something is opened: that takes 0.3 s.
 """
 
-from genderclient._access import Access
-from genderclient._config import ServerUrl
-from genderclient._options import ConnectionOptions
 from genderclient._transports.base import AsyncTransport, Transport
+from genderclient._transports.credentials import Access
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.url import ServerUrl
 
 
 def open_transport(url: ServerUrl, access: Access, options: ConnectionOptions) -> Transport:

@@ -6,11 +6,11 @@ from typing import Any, Final
 import tritonclient.grpc as protocol
 from tritonclient.utils import InferenceServerException
 
-from genderclient._access import Access
-from genderclient._config import ServerUrl
-from genderclient._options import ConnectionOptions
-from genderclient._transports import _tensors
+from genderclient._transports import tensors
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refined
+from genderclient._transports.credentials import Access
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.url import ServerUrl
 
 _STATUSES: Final = {
     "StatusCode.INVALID_ARGUMENT": Status.INVALID_ARGUMENT,
@@ -73,7 +73,7 @@ def response(result: Any) -> InferenceResponse:
     """tritonclient's `InferResult`, or its async twin's, as ours."""
     answer = result.get_response()
     names = [output.name for output in answer.outputs]
-    return _tensors.response(result, model=answer.model_name, version=answer.model_version, names=names)
+    return tensors.response(result, model=answer.model_name, version=answer.model_version, names=names)
 
 
 class GrpcTransport:
@@ -93,7 +93,7 @@ class GrpcTransport:
             "client_timeout": request.timeout_s,
             "headers": {**self._headers, **request.headers},
             "compression_algorithm": self._compression,
-            **_tensors.arguments(request, protocol),
+            **tensors.arguments(request, protocol),
         }
         is_small = sum(len(tensor.value) for tensor in request.inputs) <= SMALL_BYTES
         try:

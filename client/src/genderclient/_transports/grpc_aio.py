@@ -6,12 +6,12 @@ import tritonclient.grpc as protocol
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException
 
-from genderclient._access import Access
-from genderclient._config import ServerUrl
-from genderclient._options import ConnectionOptions
-from genderclient._transports import _tensors
+from genderclient._transports import tensors
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+from genderclient._transports.credentials import Access
 from genderclient._transports.grpc import channel, failure, response
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.url import ServerUrl
 
 
 class AsyncGrpcTransport:
@@ -23,7 +23,7 @@ class AsyncGrpcTransport:
         self._client = aio.InferenceServerClient(url.address, channel_args=channel(options), **access.grpc_options(url))
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
-        tensors = _tensors.arguments(request, protocol)
+        arguments = tensors.arguments(request, protocol)
         try:
             # The server is told the deadline too, but gRPC itself does not keep it where a request is half written.
             async with asyncio.timeout(request.timeout_s):
@@ -33,7 +33,7 @@ class AsyncGrpcTransport:
                     client_timeout=request.timeout_s,
                     headers={**self._headers, **request.headers},
                     compression_algorithm=self._compression,
-                    **tensors,
+                    **arguments,
                 )
         except TimeoutError as exc:
             raise TransportError(Status.DEADLINE_EXCEEDED, "no answer in time") from exc

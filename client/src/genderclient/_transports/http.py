@@ -17,12 +17,12 @@ from urllib.parse import quote
 import tritonclient.http as protocol
 from tritonclient.utils import InferenceServerException
 
-from genderclient._access import Access
-from genderclient._config import ServerUrl
-from genderclient._options import ConnectionOptions
-from genderclient._transports import _tensors
-from genderclient._transports._connection import Connection, Deadline, Reply
+from genderclient._transports import tensors
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refined
+from genderclient._transports.connection import Connection, Deadline, Reply
+from genderclient._transports.credentials import Access
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.url import ServerUrl
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
 _STATUSES: Final = {
@@ -108,8 +108,10 @@ class HttpTransport:
 
 def message(request: InferenceRequest, options: ConnectionOptions) -> tuple[str, dict[str, str], bytes]:
     """Path, headers and body of the POST. Raises TransportError for a body over the limit."""
-    tensors = _tensors.arguments(request, protocol)
-    body, header_length = protocol.InferenceServerClient.generate_request_body(request_id=request.request_id, **tensors)
+    arguments = tensors.arguments(request, protocol)
+    body, header_length = protocol.InferenceServerClient.generate_request_body(
+        request_id=request.request_id, **arguments
+    )
     headers = {HEADER_LENGTH: str(header_length), **request.headers}
     if options.compression:
         body = gzip.compress(body) if options.compression == "gzip" else zlib.compress(body)
@@ -133,7 +135,7 @@ def response(reply: Reply, options: ConnectionOptions) -> InferenceResponse:
         names = [output["name"] for output in header["outputs"]]
     except (AttributeError, KeyError, TypeError, ValueError, InferenceServerException) as exc:
         raise TransportError(Status.GARBLED, "the answer does not follow the v2 protocol") from exc
-    return _tensors.response(result, model=model, version=version, names=names)
+    return tensors.response(result, model=model, version=version, names=names)
 
 
 def _decompressed(reply: Reply, max_bytes: int) -> Reply:

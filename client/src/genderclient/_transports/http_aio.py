@@ -4,12 +4,12 @@ import asyncio
 
 import aiohttp
 
-from genderclient._access import Access
-from genderclient._config import ServerUrl
-from genderclient._options import ConnectionOptions
-from genderclient._transports._connection import Reply
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
+from genderclient._transports.connection import Reply
+from genderclient._transports.credentials import Access
 from genderclient._transports.http import message, response
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.url import ServerUrl
 
 
 class AsyncHttpTransport:

@@ -8,8 +8,8 @@ from typing import Final
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from genderclient._exceptions import DeadlineExceeded, InvalidAvatar, Unavailable
-from genderclient._fetch import AvatarFetcher
-from genderclient._transports._connection import AnswerTooLong, Connection, Deadline, Reply
+from genderclient._transports.connection import AnswerTooLong, Connection, Deadline, Reply
+from genderclient.fetching.fetcher import AvatarFetcher
 
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 # Addresses of IPv6 that stand for one of IPv4, which may be anybody's.

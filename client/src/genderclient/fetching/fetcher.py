@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from genderclient._access import Tls
 from genderclient._avatar import MAX_AVATAR_BYTES
+from genderclient._transports.credentials import Tls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,6 @@ class AvatarFetcher:
         Raises InvalidAvatar for an address that is not allowed or gives no picture, DeadlineExceeded, Unavailable.
         """
         # Loads half of the standard library's networking, which few need.
-        from genderclient._web import fetch
+        from genderclient.fetching.https import fetch
 
         return fetch(url, self)

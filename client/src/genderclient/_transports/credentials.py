@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from genderclient._config import ServerUrl
+from genderclient._transports.url import ServerUrl
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
