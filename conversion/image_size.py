@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
+from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from training.data.manifest import ManifestError
 from training.evaluation.platt import Scaling
 from training.gender.config import Config, ConfigError, load_config

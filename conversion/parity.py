@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from genderprep.contract import PROBABILITIES
+from genderprep.tensors import PROBABILITIES
 
 Answers = dict[str, NDArray[np.float32]]
 

@@ -20,8 +20,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genderprep import PrepMismatch, check_probes, prep_digest
-from genderprep.contract import IMAGE, IMAGE_SIZE, PRESENT, PROBABILITIES, TOKENS
 from genderprep.digest import METADATA_KEY
+from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, PROBABILITIES, TOKENS
 from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from training.data.stream import sample

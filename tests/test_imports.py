@@ -31,7 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "genderclient": set(),
     "server": {"genderclient"},
     "training": {"genderprep"},
-    "conversion": {"genderprep", "training"},
+    "conversion": {"genderprep", "training", "server.catalog"},
     "perf": {"genderprep", "genderclient", "server", "training"},
     "reliability": {"genderprep", "genderclient", "server", "training", "perf"},
     "quickstart": {"genderclient", "server", "training"},
@@ -44,10 +44,13 @@ OPTIONAL_LIBRARIES = {"opentelemetry"}
 COMMAND_LIBRARIES = {"pyarrow", "ray", "tqdm", "typer"}
 # Everything outside the standard library that a folder or file may import.
 LIBRARIES: dict[str, set[str]] = {
-    f"{GENDERPREP}/contract.py": set(),
-    f"{GENDERPREP}/image.py": {"numpy", "PIL", "genderprep.contract"},
-    f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep.contract"},
-    f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep.contract", "genderprep.image", "genderprep.text"},
+    f"{GENDERPREP}/tensors.py": set(),
+    f"{GENDERPREP}/limits.py": set(),
+    f"{GENDERPREP}/vocabulary.py": set(),
+    f"{GENDERPREP}/errors.py": {"genderprep.tensors"},
+    f"{GENDERPREP}/image.py": {"numpy", "PIL", "genderprep.errors", "genderprep.limits", "genderprep.tensors"},
+    f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep"},
+    f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep"},
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},
     "server/supervisor": {"PIL", "genderclient", "google.protobuf", "server", "tritonclient"},
     "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
@@ -62,7 +65,7 @@ LIBRARIES: dict[str, set[str]] = {
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.layers"},
     "training/losses/late_mask.py": {"keras"},
     "training/optimizers/adamw.py": {"keras"},
-    "training/evaluation/metrics.py": {"numpy", "genderprep.contract"},
+    "training/evaluation/metrics.py": {"numpy", "genderprep.tensors"},
 }
 
 
@@ -140,5 +143,5 @@ def test_only_the_engine_and_what_we_are_compared_with_know_ray() -> None:
 
 def test_imports_are_seen_wherever_they_stand() -> None:
     assert "genderprep.image.prepare_image" in set(imports(ROOT / GENDERPREP / "digest.py"))
-    assert "genderprep.contract.IMAGE" in set(imports(ROOT / ROOMS["preprocess"]))
+    assert "genderprep.tensors.IMAGE" in set(imports(ROOT / ROOMS["preprocess"]))
     assert module_of(ROOT / "training/layers/__init__.py") == "training.layers"

@@ -29,7 +29,7 @@ from genderclient import AsyncClient, Client, ConnectionOptions, GenderClientErr
 from genderclient import User as Asked
 from genderclient._cli.app import app
 from genderclient._transports.base import BytesTensor, InferenceRequest
-from genderprep.contract import AVATAR, NICKNAME, PROBABILITIES
+from genderprep.tensors import AVATAR, NICKNAME, PROBABILITIES
 from perf.load.http_client_load import HttpLoadError, Request, ask, triton_request
 from perf.load.workload import User
 from server.edge.reverse_proxy import Front, find_nginx, running_front

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genderclient import Client, GenderClientError
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 from server.launch.process import ROOT, StartError, running_triton
 from training.evaluation.benchmark import mcnemar
 from training.evaluation.metrics import auc, wilson_interval

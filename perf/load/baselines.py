@@ -14,7 +14,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from genderprep import prepare_image, prepare_text
-from genderprep.contract import IMAGE, PRESENT, TOKENS
+from genderprep.tensors import IMAGE, PRESENT, TOKENS
 
 from .perf_analyzer import PERCENTILES
 from .workload import User

@@ -16,7 +16,7 @@ import numpy as np
 from gevent.pool import Group
 from geventhttpclient import HTTPClient
 
-from genderprep.contract import AVATAR, NICKNAME, PROBABILITIES
+from genderprep.tensors import AVATAR, NICKNAME, PROBABILITIES
 
 from .perf_analyzer import PERCENTILES
 from .workload import User

@@ -11,7 +11,7 @@ from typing import Final
 
 from PIL import Image
 
-from genderprep.contract import AVATAR, LABELS, NICKNAME
+from genderprep.tensors import AVATAR, LABELS, NICKNAME
 from training.synthetic.avatars import Gallery
 from training.synthetic.nicknames import Names, compose, own_names
 

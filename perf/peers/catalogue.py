@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from genderprep.contract import AVATAR, LABELS, NICKNAME
+from genderprep.tensors import AVATAR, LABELS, NICKNAME
 
 from ..load.http_client_load import Request, triton_request
 from ..load.workload import User

@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 from typing import Any, Final
 
 from genderprep import InvalidInput, prepare_image, prepare_text
-from genderprep.contract import IMAGE_SIZE, MAX_TOKENS
+from genderprep.tensors import IMAGE_SIZE, MAX_TOKENS
 
 from .cases.sample_per_kind import valid
 

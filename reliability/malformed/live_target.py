@@ -15,7 +15,7 @@ import psutil
 from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2
 
-from genderprep.contract import EMBEDDING
+from genderprep.tensors import EMBEDDING
 from perf.load.process_stats import resident_mb
 from server.edge.reverse_proxy import Front
 from server.launch.process import Server

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tritonclient.grpc import service_pb2
 
-from genderprep.contract import AVATAR, NICKNAME
+from genderprep.tensors import AVATAR, NICKNAME
 
 from .cases import Case, Expected
 from .cases.sample_per_kind import valid

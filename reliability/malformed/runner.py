@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from genderprep.contract import MAX_AVATAR_BYTES
+from genderprep.limits import MAX_AVATAR_BYTES
 from server.edge.reverse_proxy import find_nginx, running_front
 from server.launch.process import ROOT, Server, free_ports, running_triton
 

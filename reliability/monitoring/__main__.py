@@ -22,7 +22,7 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from genderprep.contract import AVATAR, NICKNAME
+from genderprep.tensors import AVATAR, NICKNAME
 from perf.report.command import positive, write
 from server.errors import LaunchError
 from server.launch.process import ROOT, Server, StartError, free_ports, running_triton

@@ -23,7 +23,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from prometheus_client import start_http_server
 
 from genderclient import Client, InvalidAvatar, InvalidNickname
-from genderprep.contract import AVATAR, MAX_NICKNAME_BYTES, NICKNAME
+from genderprep.limits import MAX_NICKNAME_BYTES
+from genderprep.tensors import AVATAR, NICKNAME
 from perf.load.workload import User, users
 from perf.report.command import positive
 

@@ -16,7 +16,8 @@ from genderclient import (
     _avatar,
     _codec,
 )
-from genderprep import contract
+from genderprep import limits
+from genderprep import tensors as contract
 
 MODEL = "gender_mobilenet"
 
@@ -42,7 +43,7 @@ def test_constants_are_the_contracts(name: str) -> None:
 
 
 def test_avatar_limit_is_the_contracts() -> None:
-    assert _avatar.MAX_AVATAR_BYTES == contract.MAX_AVATAR_BYTES
+    assert _avatar.MAX_AVATAR_BYTES == limits.MAX_AVATAR_BYTES
 
 
 def test_probability_and_weight_fields_follow_the_contracts_order() -> None:

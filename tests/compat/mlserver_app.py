@@ -10,7 +10,7 @@ from mlserver.errors import InferenceError
 from mlserver.types import InferenceRequest, InferenceResponse, RequestInput
 
 from genderprep import prepare_image, prepare_text
-from genderprep.contract import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
+from genderprep.tensors import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 
 
 class Gender(MLModel):

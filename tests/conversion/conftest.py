@@ -8,7 +8,7 @@ import onnx
 import pytest
 
 from conversion.export import to_onnx
-from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
+from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.training.stand_in import small_towers
 from training.evaluation.platt import Scaling
 from training.gender.model import build_fused_model, serving_model

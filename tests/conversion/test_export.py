@@ -10,7 +10,7 @@ import pytest
 
 from conversion.export import read_metadata, stamp, to_onnx
 from conversion.parity import NotEqual, answer, check_parity
-from genderprep.contract import (
+from genderprep.tensors import (
     EMBEDDING,
     EMBEDDING_SIZE,
     IMAGE,

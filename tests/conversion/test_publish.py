@@ -14,7 +14,7 @@ from conversion.export import read_metadata
 from conversion.parity import NotEqual
 from conversion.publish import publish
 from genderprep import PrepMismatch, prep_digest
-from genderprep.contract import EMBEDDING, PROBABILITIES, WEIGHTS
+from genderprep.tensors import EMBEDDING, PROBABILITIES, WEIGHTS
 from server.launch.checksums import check_files
 from tests.support.training.stand_in import small_towers
 from tests.support.tritonserver import ROOT

@@ -9,7 +9,7 @@ import pytest
 
 from conversion.parity import answer
 from conversion.quantize import to_int8
-from genderprep.contract import PRESENT, PROBABILITIES, WEIGHTS
+from genderprep.tensors import PRESENT, PROBABILITIES, WEIGHTS
 
 Rows = dict[str, Any]
 

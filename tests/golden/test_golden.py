@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genderprep import prepare_image, prepare_text
-from genderprep.contract import MAX_TOKENS
 from genderprep.digest import PROBES
-from genderprep.text import vocabulary
+from genderprep.tensors import MAX_TOKENS
+from genderprep.vocabulary import vocabulary
 from tests.support.inference import Arrays, Caller, calling, users
 from tests.support.tritonserver import Server
 

@@ -11,7 +11,8 @@ from tritonclient.grpc import model_config_pb2
 
 from conversion.quantize import EARLY_WEIGHTS
 from genderclient import _codec as codec
-from genderprep import contract, prep_digest
+from genderprep import prep_digest
+from genderprep import tensors as names
 from genderprep.digest import METADATA_KEY
 from tests.support.tritonserver import ROOT
 
@@ -22,16 +23,16 @@ MODELS = ("preprocess", *ONNX_MODELS, *ENSEMBLES)
 
 Tensors = dict[str, tuple[str, list[int]]]
 
-USER: Tensors = {contract.AVATAR: ("TYPE_STRING", [1]), contract.NICKNAME: ("TYPE_STRING", [1])}
+USER: Tensors = {names.AVATAR: ("TYPE_STRING", [1]), names.NICKNAME: ("TYPE_STRING", [1])}
 PREPARED: Tensors = {
-    contract.IMAGE: ("TYPE_UINT8", [contract.IMAGE_SIZE, contract.IMAGE_SIZE, 3]),
-    contract.TOKENS: ("TYPE_INT32", [contract.MAX_TOKENS]),
-    contract.PRESENT: ("TYPE_BOOL", [len(contract.MODALITIES)]),
+    names.IMAGE: ("TYPE_UINT8", [names.IMAGE_SIZE, names.IMAGE_SIZE, 3]),
+    names.TOKENS: ("TYPE_INT32", [names.MAX_TOKENS]),
+    names.PRESENT: ("TYPE_BOOL", [len(names.MODALITIES)]),
 }
 ANSWER: Tensors = {
-    contract.PROBABILITIES: ("TYPE_FP32", [len(contract.LABELS)]),
-    contract.WEIGHTS: ("TYPE_FP32", [len(contract.MODALITIES)]),
-    contract.EMBEDDING: ("TYPE_FP32", [contract.EMBEDDING_SIZE]),
+    names.PROBABILITIES: ("TYPE_FP32", [len(names.LABELS)]),
+    names.WEIGHTS: ("TYPE_FP32", [len(names.MODALITIES)]),
+    names.EMBEDDING: ("TYPE_FP32", [names.EMBEDDING_SIZE]),
 }
 SIGNATURES = {
     "preprocess": (USER, PREPARED),
@@ -47,7 +48,7 @@ ONNX_TYPES = {
 PARAMETERS = {
     "preprocess": {f"{METADATA_KEY}_1": prep_digest()},
     **{model: {"intra_op_thread_count": "1", "inter_op_thread_count": "1"} for model in ONNX_MODELS},
-    **{model: {} for model in ENSEMBLES},
+    **{f"gender_{backbone}": {"role": "gender", "backbone": backbone} for backbone in ONNX_MODELS},
 }
 
 
@@ -109,8 +110,8 @@ def test_parameters_are_the_documented_ones(model: str) -> None:
 @pytest.mark.parametrize("model", [*ONNX_MODELS, *ENSEMBLES])
 def test_label_file(model: str) -> None:
     files = {output.name: output.label_filename for output in config_of(model).output}
-    assert files == {contract.PROBABILITIES: "labels.txt", contract.WEIGHTS: "", contract.EMBEDDING: ""}
-    assert (REPOSITORY / model / "labels.txt").read_text().split("\n") == [*contract.LABELS, ""]
+    assert files == {names.PROBABILITIES: "labels.txt", names.WEIGHTS: "", names.EMBEDDING: ""}
+    assert (REPOSITORY / model / "labels.txt").read_text().split("\n") == [*names.LABELS, ""]
 
 
 @pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
@@ -201,5 +202,14 @@ def test_onnx_files_stay_small() -> None:
 
 
 def test_the_client_speaks_the_same_contract() -> None:
-    names = ("AVATAR", "NICKNAME", "PROBABILITIES", "WEIGHTS", "EMBEDDING", "LABELS", "MODALITIES", "EMBEDDING_SIZE")
-    assert {name: getattr(codec, name) for name in names} == {name: getattr(contract, name) for name in names}
+    constants = (
+        "AVATAR",
+        "NICKNAME",
+        "PROBABILITIES",
+        "WEIGHTS",
+        "EMBEDDING",
+        "LABELS",
+        "MODALITIES",
+        "EMBEDDING_SIZE",
+    )
+    assert {name: getattr(codec, name) for name in constants} == {name: getattr(names, name) for name in constants}

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from genderprep import InvalidAvatar, InvalidNickname, prep_digest
-from genderprep.contract import MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES, AvatarFault, NicknameFault
+from genderprep.errors import AvatarFault, NicknameFault
+from genderprep.limits import MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES
 from tests.support.inference import Caller, Refused, calling, users
 from tests.support.pictures import encode, noise, png_of_size
 from tests.support.scrape import scrape, total, total_once

@@ -12,7 +12,8 @@ from PIL import Image
 
 import genderprep.image
 from genderprep import InvalidAvatar, prepare_image
-from genderprep.contract import AVATAR_FORMATS, IMAGE_SIZE, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
+from genderprep.limits import AVATAR_FORMATS, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
+from genderprep.tensors import IMAGE_SIZE
 from tests.support.pictures import encode, flat, noise, png_of_size
 from training.synthetic.drawing import draw_default_avatar, draw_portrait, draw_scene
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genderprep.contract import EMBEDDING_SIZE, IMAGE_SIZE, LABELS, MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES, MAX_TOKENS
+from genderprep.limits import MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES
+from genderprep.tensors import EMBEDDING_SIZE, IMAGE_SIZE, LABELS, MAX_TOKENS
 from tests.support.inference import (
     BAD_REQUEST,
     Arrays,

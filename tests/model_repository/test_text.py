@@ -9,8 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from genderprep import InvalidNickname, prepare_text
-from genderprep.contract import MAX_NICKNAME_BYTES, MAX_TOKENS, SPECIAL_TOKENS
-from genderprep.text import emoji_key, segment, tokenize, vocabulary
+from genderprep.limits import MAX_NICKNAME_BYTES
+from genderprep.tensors import MAX_TOKENS
+from genderprep.text import emoji_key, segment, tokenize
+from genderprep.vocabulary import SPECIAL_TOKENS, vocabulary
 
 PAD, UNK, EMPTY = range(3)
 FULLY_QUALIFIED = [e for e, data in emoji.EMOJI_DATA.items() if data["status"] == emoji.STATUS["fully_qualified"]]

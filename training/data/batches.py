@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genderprep import InvalidAvatar, InvalidInput, prepare_image, prepare_text
-from genderprep.contract import IMAGE, IMAGE_SIZE, PAD, PRESENT, TOKENS, UNK
-from genderprep.text import vocabulary
+from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, TOKENS
+from genderprep.vocabulary import PAD, UNK, vocabulary
 
 from ..gender.config import Augmentation
 from .bad_rows import BadRows

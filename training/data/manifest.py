@@ -19,7 +19,7 @@ import pyarrow.csv
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 
 from .bad_rows import BadRows
 from .bad_rows import ManifestError as ManifestError

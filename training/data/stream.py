@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import pandas as pd
 
-from genderprep.contract import IMAGE
+from genderprep.tensors import IMAGE
 
 from ..gender.config import LIGHT, Augmentation
 from .batches import Heads, Preparation, Teacher, Users, augmented

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 
 from .metrics import Bins, Coverage, Floats, Integers, wilson_interval
 

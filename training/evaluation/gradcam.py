@@ -10,7 +10,7 @@ from keras import ops
 from numpy.typing import NDArray
 from PIL import Image
 
-from genderprep.contract import PRESENT, TOKENS
+from genderprep.tensors import PRESENT, TOKENS
 
 from ..data.batches import Users
 from ..gender.model import GENDER

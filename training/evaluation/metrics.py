@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]

@@ -7,7 +7,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from genderprep.contract import IMAGE_SIZE
+from genderprep.tensors import IMAGE_SIZE
 
 from ..layers import CBAM
 from .config import ConfigError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from genderprep.contract import IMAGE_SIZE
+from genderprep.tensors import IMAGE_SIZE
 
 from ..data.manifest import MAX_BAD_ROWS
 

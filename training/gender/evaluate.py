@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from genderprep.contract import LABELS, WEIGHTS
+from genderprep.tensors import LABELS, WEIGHTS
 
 from ..data.batches import Users, prepare_users
 from ..data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError

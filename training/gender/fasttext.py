@@ -26,7 +26,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from genderprep import prep_digest
-from genderprep.contract import MAX_TOKENS
+from genderprep.tensors import MAX_TOKENS
 from genderprep.text import emoji_key, is_missing, segment
 
 from ..data.manifest import SPLITS, ManifestError, read_manifest

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from genderprep.contract import (
+from genderprep.tensors import (
     EMBEDDING,
     EMBEDDING_SIZE,
     IMAGE,
@@ -20,7 +20,7 @@ from genderprep.contract import (
     TOKENS,
     WEIGHTS,
 )
-from genderprep.text import vocabulary
+from genderprep.vocabulary import vocabulary
 
 from ..data.batches import Users
 from ..evaluation.platt import Scaling

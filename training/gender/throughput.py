@@ -19,7 +19,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
-from genderprep.contract import TOKENS
+from genderprep.tensors import TOKENS
 
 from ..data.manifest import Manifest, ManifestError, read_manifest
 from ..data.stream import Stream

@@ -9,8 +9,9 @@ import regex
 from keras import ops
 from numpy.typing import NDArray
 
-from genderprep.contract import CLASSES, MAX_TOKENS
-from genderprep.text import script_class, vocabulary
+from genderprep.tensors import MAX_TOKENS
+from genderprep.text import script_class
+from genderprep.vocabulary import CLASSES, vocabulary
 
 # The article does not say which four it had; these are the ones that a division by 32 suits.
 KINDS: Final = ("<EMOJI>", "<HAN>", "<LATIN>", "<DIGIT>")

@@ -13,7 +13,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 
 from .strata import Evidence
 

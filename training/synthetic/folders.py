@@ -10,7 +10,7 @@ from typing import Final
 import regex
 from PIL import Image, ImageOps
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 
 from .avatars import Avatar
 from .degrade import degrade

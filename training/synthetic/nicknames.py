@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 
 from .strata import SAYS_NOTHING, Evidence
 

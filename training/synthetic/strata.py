@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 
 OWN: Final = "own"
 OTHER: Final = "other"

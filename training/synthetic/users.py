@@ -5,7 +5,7 @@ from random import Random
 
 from tqdm import tqdm
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 
 from ..data.manifest import SPLITS, write_manifest
 from .avatars import Gallery

@@ -18,8 +18,9 @@ from random import Random
 
 import emoji
 
-from genderprep.contract import LABELS, SPECIAL_TOKENS
-from genderprep.text import VOCABULARY_FILE, emoji_key, segment
+from genderprep.tensors import LABELS
+from genderprep.text import emoji_key, segment
+from genderprep.vocabulary import SPECIAL_TOKENS, VOCABULARY_FILE
 
 from .nicknames import Names, compose, read_names
 

@@ -1,6 +1,6 @@
 """The tensor contract on the client's side: arguments to request tensors, response tensors to a prediction.
 
-`genderprep.contract` states the same names and limits for the server; the client installs without it.
+`genderprep.tensors` states the same names and limits for the server; the client installs without it.
 """
 
 import math

@@ -13,7 +13,7 @@ from typing import Any, Final
 import triton_python_backend_utils as pb_utils
 
 from .genderprep import InvalidAvatar, InvalidInput, InvalidNickname
-from .genderprep.contract import AVATAR, NICKNAME
+from .genderprep.tensors import AVATAR, NICKNAME
 
 REFUSED: Final = "gender_refused_requests_total"
 MISSING: Final = "gender_missing_inputs_total"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .counters import Counters, Event, missing, refused
 from .genderprep import InvalidInput, prep_digest, prepare_image, prepare_text
 from .genderprep.binding import check_binding
-from .genderprep.contract import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
+from .genderprep.tensors import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 
 
 class TritonPythonModel:

@@ -5,7 +5,7 @@ from mlserver import MLModel
 from mlserver.codecs import Base64Codec, NumpyCodec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
-from genderprep.contract import AVATAR, NICKNAME, PROBABILITIES
+from genderprep.tensors import AVATAR, NICKNAME, PROBABILITIES
 from perf.peers.apps.predictor import Predictor
 
 

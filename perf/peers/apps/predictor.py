@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 
 from genderprep import prepare_image, prepare_text
-from genderprep.contract import IMAGE, LABELS, PRESENT, PROBABILITIES, TOKENS
+from genderprep.tensors import IMAGE, LABELS, PRESENT, PROBABILITIES, TOKENS
 
 # The variable that names the ONNX file to serve.
 MODEL: Final = "PEER_MODEL"

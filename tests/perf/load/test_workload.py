@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from genderprep import prepare_image, prepare_text
-from genderprep.contract import AVATAR, NICKNAME
+from genderprep.tensors import AVATAR, NICKNAME
 from perf.load.workload import FORMATS, SIDES, User, users, write_perf_analyzer_data
 
 

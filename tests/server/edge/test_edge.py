@@ -22,7 +22,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from genderclient import Client, GenderClientError, InvalidAvatar, Tls
-from genderprep.contract import AVATAR, NICKNAME
+from genderprep.tensors import AVATAR, NICKNAME
 from perf.load.http_client_load import triton_request
 from perf.load.workload import User
 from server.edge.access_policy import Rules

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from genderprep import prep_digest
-from genderprep.contract import EMBEDDING_SIZE, IMAGE_SIZE, MAX_TOKENS
+from genderprep.tensors import EMBEDDING_SIZE, IMAGE_SIZE, MAX_TOKENS
 from tests.support.tritonserver import ROOT
 
 MODELS = ("preprocess", "mobilenet", "gender_mobilenet")
@@ -89,8 +89,8 @@ def add_preprocessing(repository: Path) -> str:
     """
     model = repository / "preprocess"
     shutil.copytree(model / "1", model / "2", ignore=shutil.ignore_patterns("__pycache__"))
-    contract = model / "2" / "genderprep" / "contract.py"
-    contract.write_text(contract.read_text().replace('"WeChat User")', f'"WeChat User", "{NEW_SENTINEL}")'))
+    text = model / "2" / "genderprep" / "text.py"
+    text.write_text(text.read_text().replace('"WeChat User")', f'"WeChat User", "{NEW_SENTINEL}")'))
     execute = "def execute(self, requests: Sequence[Any]) -> list[Any]:\n"
     code = (model / "2" / "model.py").read_text()
     assert execute in code

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
+from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.pictures import encode
 from training.data.bad_rows import BadRows
 from training.data.batches import Preparation, Users, augment_images, augmented, drop_tokens, prepare_users

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genderprep.contract import IMAGE, TOKENS
+from genderprep.tensors import IMAGE, TOKENS
 from tests.support.pictures import encode
 from training.data import stream as module
 from training.data.batches import Preparation

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 from training.evaluation.benchmark import Users, mcnemar, measure
 from training.synthetic.strata import certain, draw_stratum, posterior, spoken_of
 

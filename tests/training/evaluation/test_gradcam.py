@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 from numpy.typing import NDArray
 
-from genderprep.contract import IMAGE_SIZE, MAX_TOKENS
+from genderprep.tensors import IMAGE_SIZE, MAX_TOKENS
 from tests.support.training.stand_in import small_towers
 from training.data.batches import Users
 from training.evaluation.gradcam import explain, grad_cam, gradient, overlay

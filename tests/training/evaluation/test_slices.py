@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from genderprep.contract import IMAGE_SIZE, MAX_TOKENS
+from genderprep.tensors import IMAGE_SIZE, MAX_TOKENS
 from training.data.batches import Users
 from training.evaluation.slices import by_slice, groups, script
 

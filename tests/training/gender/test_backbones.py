@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from genderprep.contract import IMAGE_SIZE
+from genderprep.tensors import IMAGE_SIZE
 from tests.support.training.stand_in import small_towers
 from training.gender import backbones
 from training.gender.backbones import DENSE_BLOCKS, build_trunk, load_imagenet

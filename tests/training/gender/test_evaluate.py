@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from genderprep.contract import IMAGE_SIZE, WEIGHTS
+from genderprep.tensors import IMAGE_SIZE, WEIGHTS
 from tests.support.training.stand_in import small_towers
 from training.data.batches import prepare_users
 from training.data.manifest import Manifest, read_manifest, write_manifest

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genderprep import prep_digest
-from genderprep.contract import SENTINEL_NICKNAMES
+from genderprep.text import SENTINEL_NICKNAMES
 from training.data.manifest import ManifestError, read_manifest, write_manifest
 from training.gender import fasttext as command
 from training.gender.config import ConfigError

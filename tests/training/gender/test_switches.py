@@ -14,7 +14,7 @@ import pytest
 
 from conversion.export import to_onnx
 from conversion.parity import answer, check_parity
-from genderprep.contract import EMBEDDING, EMBEDDING_SIZE, IMAGE, MAX_TOKENS, TOKENS, WEIGHTS
+from genderprep.tensors import EMBEDDING, EMBEDDING_SIZE, IMAGE, MAX_TOKENS, TOKENS, WEIGHTS
 from tests.support.training.stand_in import small_towers
 from training.data.batches import Users, prepare_users
 from training.data.manifest import read_manifest, write_manifest

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from genderprep import prepare_text
-from genderprep.contract import CLASSES
-from genderprep.text import vocabulary
+from genderprep.vocabulary import CLASSES, vocabulary
 from training.layers import HandFeatures
 from training.layers.hand_features import KINDS, kind_of, kind_table
 from training.synthetic.vocabulary import emoji_keys

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genderprep.contract import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
+from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.training.stand_in import small_towers
 from training.gender.model import GENDER, build_fused_model
 from training.losses import distillation

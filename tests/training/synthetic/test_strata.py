@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 from training.synthetic.drawing import portrait_with_evidence
 from training.synthetic.nicknames import Names, _han_likelihood, compose, own_names
 from training.synthetic.strata import (

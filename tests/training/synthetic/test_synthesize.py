@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genderprep import prepare_image
-from genderprep.contract import LABELS
+from genderprep.tensors import LABELS
 from training.data.manifest import SPLITS, read_manifest, split_of
 from training.synthetic import synthesize
 from training.synthetic.avatars import Avatar, Gallery

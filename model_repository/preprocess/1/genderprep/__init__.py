@@ -1,7 +1,7 @@
 """The only preprocessing there is: Triton loads this folder, and training imports this same folder."""
 
-from .contract import InvalidAvatar, InvalidInput, InvalidNickname
 from .digest import PrepMismatch, check_probes, prep_digest
+from .errors import InvalidAvatar, InvalidInput, InvalidNickname
 from .image import prepare_image
 from .text import prepare_text
 

@@ -13,15 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
-from .contract import (
-    AVATAR_FORMATS,
-    IMAGE_SIZE,
-    MAX_AVATAR_BYTES,
-    MAX_AVATAR_PIXELS,
-    RESIZE_FILTER,
-    AvatarFault,
-    InvalidAvatar,
-)
+from .errors import AvatarFault, InvalidAvatar
+from .limits import AVATAR_FORMATS, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
+from .tensors import IMAGE_SIZE, RESIZE_FILTER
 
 Pixels = NDArray[np.uint8]
 

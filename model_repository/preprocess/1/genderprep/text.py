@@ -1,37 +1,30 @@
-"""From the bytes of a nickname to the token ids that the text tower sees.
+"""Tokenize nicknames: UTF-8 bytes in, the token ids that the text tower reads out.
 
-One token is one grapheme cluster, what a reader would call one character. Every emoji is a token of
-its own: gendered sequences (woman astronaut) stay whole, skin tone and presentation selectors go.
+One token is one grapheme cluster (UAX 29), what a reader calls one character. Every emoji is one token: gendered
+sequences (woman astronaut) stay whole; skin tones and presentation selectors are dropped.
 """
 
-import json
 import unicodedata
-from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from .contract import (
-    EMPTY,
-    MAX_NICKNAME_BYTES,
-    MAX_TOKENS,
-    PAD,
-    SENTINEL_NICKNAMES,
-    InvalidNickname,
-    NicknameFault,
-)
+from .errors import InvalidNickname, NicknameFault
+from .limits import MAX_NICKNAME_BYTES
+from .tensors import MAX_TOKENS
+from .vocabulary import EMPTY, PAD, vocabulary
 
-Tokens = NDArray[np.int32]
+Tokens = NDArray[np.int32]  # [MAX_TOKENS]
 
-VOCABULARY_FILE: Final = Path(__file__).with_name("vocab.json")
+# Nicknames that a platform gives to every user: they carry no information.
+SENTINEL_NICKNAMES: Final = ("微信用户", "WeChat User")
 
 _CLUSTER: Final = regex.compile(r"\X")
 _PRESENTATION: Final = regex.compile("[\ufe0f\U0001f3fb-\U0001f3ff]")
-# Drawn as nothing: control and format characters, Hangul fillers, the empty Braille cell.
+# Invisible: control and format characters, Hangul fillers, the empty Braille cell.
 _INVISIBLE: Final = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{M}\s\u115f\u1160\u3164\uffa0\u2800]+")
 _EMOJI: Final = regex.compile(r"[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}]")
 _CLASS_PATTERNS: Final = (
@@ -50,11 +43,12 @@ _CLASS_PATTERNS: Final = (
 def prepare_text(nickname: bytes) -> tuple[Tokens, bool]:
     """Tokenize a UTF-8 nickname.
 
-    Returns token ids, int32 [32] padded with 0, and whether there is a nickname at all: nothing
-    visible, or a name that the platform hands out to everybody, counts as missing (`<EMPTY>`).
+    Returns:
+        Token ids, int32 [MAX_TOKENS] padded with 0, and whether a nickname is present. A nickname without visible
+        characters, or one that the platform gives to every user, counts as missing and becomes `<EMPTY>`.
 
     Raises:
-        InvalidNickname: not UTF-8, or longer than the limit of `contract`.
+        InvalidNickname: The nickname is not UTF-8, or longer than `MAX_NICKNAME_BYTES`.
     """
     text = _decode(nickname)
     ids = [] if is_missing(text) else tokenize(text)[:MAX_TOKENS]
@@ -64,37 +58,30 @@ def prepare_text(nickname: bytes) -> tuple[Tokens, bool]:
 
 
 def is_missing(nickname: str) -> bool:
-    """Whether a nickname shows nothing or is one that the platform gives to everybody."""
+    """Whether a nickname has no visible character, or is one that the platform gives to every user."""
     visible = _INVISIBLE.sub("", nickname)
     return not visible or visible in {_INVISIBLE.sub("", sentinel) for sentinel in SENTINEL_NICKNAMES}
 
 
 def tokenize(nickname: str) -> list[int]:
-    """One id for each visible grapheme cluster: `"小宝🌹"` gives three."""
+    """One id per visible grapheme cluster: `"小宝🌹"` gives three."""
     return [token_id(cluster) for cluster in segment(unicodedata.normalize("NFC", nickname))]
 
 
 def segment(nickname: str) -> list[str]:
-    """Extended grapheme clusters (UAX 29), without those that draw nothing; a run of spaces is one."""
+    """Extended grapheme clusters (UAX 29) without invisible ones; a run of spaces is one cluster."""
     spaced = " ".join(nickname.split())
     return [c for c in _CLUSTER.findall(spaced) if c == " " or not _INVISIBLE.fullmatch(c)]
 
 
 def token_id(cluster: str) -> int:
-    """The id of one cluster: itself, its plainer forms, else the class of its script."""
+    """The id of the first form of a cluster that the vocabulary has."""
     ids = vocabulary()
     return next(ids[form] for form in _forms(cluster) if form in ids)
 
 
-@cache
-def vocabulary() -> Mapping[str, int]:
-    """Token to id, as `training.synthetic.vocabulary` wrote it."""
-    tokens = json.loads(VOCABULARY_FILE.read_text(encoding="utf-8"))["tokens"]
-    return {token: index for index, token in enumerate(tokens)}
-
-
 def emoji_key(cluster: str) -> str:
-    """A cluster without skin tone and emoji presentation: `👩🏽‍🚀` and `👩‍🚀` share one key."""
+    """A cluster without skin tone and presentation selector: `👩🏽‍🚀` and `👩‍🚀` share one key."""
     return _PRESENTATION.sub("", cluster)
 
 
@@ -113,7 +100,7 @@ def _decode(nickname: bytes) -> str:
 
 
 def _forms(cluster: str) -> Iterator[str]:
-    """What to look up, the most faithful form first; the last is a class and always known."""
+    """Forms to look up, the most faithful first; the last is a class, which the vocabulary always has."""
     yield emoji_key(cluster)
     yield unicodedata.normalize("NFKC", cluster).casefold()
     yield unicodedata.normalize("NFKC", cluster[0]).casefold()

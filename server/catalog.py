@@ -1,0 +1,145 @@
+"""The reader of a model repository: which models, ensembles, roles, backbones and versions it has.
+
+The repository itself says what is served. An ensemble's `config.pbtxt` carries `parameters` that the rest of the
+product goes by:
+
+    parameters { key: "role" value { string_value: "gender" } }
+    parameters { key: "backbone" value { string_value: "densenet" } }
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+CONFIG: Final = "config.pbtxt"
+ROLE: Final = "role"
+BACKBONE: Final = "backbone"
+GENDER: Final = "gender"  # the role of ensembles that answer AVATAR and NICKNAME
+CANARY_SUFFIX: Final = "_canary"
+
+
+class CatalogError(ValueError):
+    """A model repository cannot be read, or has no such model; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of a repository.
+
+    `config` is Triton's `ModelConfig` message; `versions` are those on disk, whether served or not.
+    """
+
+    name: str
+    folder: Path
+    config: Any
+
+    @property
+    def versions(self) -> list[int]:
+        """Versions on disk that have a file, in order."""
+        folders = (folder for folder in self.folder.iterdir() if folder.name.isdigit())
+        return sorted(int(folder.name) for folder in folders if any(folder.iterdir()))
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """The models of an ensemble, each with its version; -1 is the latest. Empty if the model is no ensemble."""
+        return {step.model_name: step.model_version for step in self.config.ensemble_scheduling.step}
+
+    def parameter(self, key: str) -> str:
+        """A string parameter of the configuration; empty if absent."""
+        return str(self.config.parameters[key].string_value) if key in self.config.parameters else ""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What clients call: `role` is the question it answers, `steps` maps its models to their versions."""
+
+    name: str
+    role: str
+    backbone: str
+    steps: dict[str, int]
+
+    @property
+    def is_canary(self) -> bool:
+        """Whether this is the trial of another version beside the stable ensemble."""
+        return self.name.endswith(CANARY_SUFFIX)
+
+
+class Catalog:
+    """The models of one or more repository folders, read when constructed.
+
+    Raises:
+        CatalogError: A configuration cannot be read or parsed.
+    """
+
+    def __init__(self, *repositories: Path) -> None:
+        self.repositories = repositories
+        files = [file for folder in repositories for file in sorted(folder.glob(f"*/{CONFIG}"))]
+        self._models = {model.name: model for model in map(_read, files)}
+
+    def models(self) -> dict[str, Model]:
+        """Every model by name."""
+        return dict(self._models)
+
+    def model(self, name: str) -> Model:
+        """One model. Raises CatalogError if the repository lacks it."""
+        if name not in self._models:
+            raise CatalogError(f"expected one of {', '.join(self._models) or 'no models'}, got {name!r}")
+        return self._models[name]
+
+    def ensembles(self, role: str | None = None) -> list[Ensemble]:
+        """Ensembles, canaries included, in the order of their names; only those of `role` if given."""
+        ensembles = (
+            Ensemble(model.name, model.parameter(ROLE), model.parameter(BACKBONE), model.steps)
+            for model in self._models.values()
+            if model.steps
+        )
+        return sorted((each for each in ensembles if role in (None, each.role)), key=lambda each: each.name)
+
+    def backbones(self, role: str = GENDER) -> list[str]:
+        """Backbones that a stable ensemble of this role serves, in alphabetical order."""
+        return sorted(each.backbone for each in self.ensembles(role) if each.backbone and not each.is_canary)
+
+    def ensemble(self, backbone: str, role: str = GENDER) -> Ensemble:
+        """The stable ensemble of a backbone.
+
+        Raises:
+            CatalogError: No ensemble of this role has that backbone.
+        """
+        for each in self.ensembles(role):
+            if each.backbone == backbone and not each.is_canary:
+                return each
+        known = ", ".join(self.backbones(role)) or "none"
+        raise CatalogError(f"expected a backbone with an ensemble of role {role!r} ({known}), got {backbone!r}")
+
+    def served_version(self, backbone: str) -> int:
+        """The version of a backbone's weights that its stable gender ensemble serves."""
+        version = self.ensemble(backbone).steps[backbone]
+        return version if version > 0 else self.model(backbone).versions[-1]
+
+    def served_onnx(self, backbone: str) -> Path:
+        """The ONNX file of the version that a backbone's stable gender ensemble serves."""
+        return self.model(backbone).folder / str(self.served_version(backbone)) / "model.onnx"
+
+
+def parse_config(text: str, source: object) -> Any:
+    """Parse the text of a `config.pbtxt` to Triton's `ModelConfig`.
+
+    Raises:
+        CatalogError: `text` is not a model configuration; the message names `source`.
+    """
+    try:
+        return text_format.Parse(text, model_config_pb2.ModelConfig())
+    except text_format.ParseError as exc:
+        raise CatalogError(f"{source} is not a model configuration: {exc}") from exc
+
+
+def _read(file: Path) -> Model:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CatalogError(f"{file} cannot be read: {exc}") from exc
+    config = parse_config(text, file)
+    return Model(config.name or file.parent.name, file.parent, config)
