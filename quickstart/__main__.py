@@ -17,8 +17,8 @@ from genderclient import Client, GenderClientError
 from server.errors import LaunchError
 from server.launch.process import ROOT, StartError, check_free, failure_in, port_flags, running_triton
 from server.supervisor.child import Command
-from server.supervisor.status import STATUS_PORT, Status, serving
-from server.supervisor.watch import GaveUp, Reports, Supervisor, say
+from server.supervisor.status import STATUS_PORT, SupervisorStatus, serve_status
+from server.supervisor.watch import GaveUp, Supervisor
 
 from .answers import MODELS, ask
 from .samples import Sample, SamplesError, drawn_samples, read_samples
@@ -80,11 +80,11 @@ def serve() -> None:
     check_free((*SERVE_PORTS, STATUS_PORT))
     # Relative, so that a space in the path to this repository does not reach Triton.
     os.chdir(ROOT)
-    command = Command.of([f"--model-repository={REPOSITORY.relative_to(ROOT)}", *port_flags(SERVE_PORTS)])
-    status = Status()
-    with serving(status, "127.0.0.1", STATUS_PORT), tempfile.TemporaryFile() as log:
+    command = Command.parse([f"--model-repository={REPOSITORY.relative_to(ROOT)}", *port_flags(SERVE_PORTS)])
+    status = SupervisorStatus()
+    with serve_status(status, "127.0.0.1", STATUS_PORT), tempfile.TemporaryFile() as log:
         try:
-            Supervisor(command, status, Reports(say, lambda: print(HOW_TO_CALL, flush=True)), log=log).run()
+            Supervisor(command, status, lambda: print(HOW_TO_CALL, flush=True), log=log).run()
         except GaveUp as exc:
             log.seek(0)
             text = log.read().decode(errors="replace")

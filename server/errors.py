@@ -1,5 +1,9 @@
-"""The one error of the launcher."""
+"""Errors of this package; every message is one line that says what to do."""
 
 
 class LaunchError(Exception):
-    """Triton cannot be started; the message is one line that says what to do."""
+    """Triton cannot be started with these flags or files."""
+
+
+class ControlError(Exception):
+    """A running Triton refused a command, or did not answer in time."""

@@ -5,9 +5,7 @@
 One client, all in turn. Writes `results/breakdown.{csv,json,md}`.
 """
 
-import json
 import tempfile
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from server.launch.process import ROOT, Server, StartError, running_triton
+from server.triton_control import TritonControl
 
 from ..load import perf_analyzer
 from ..load.baselines import MODELS, Inputs, measure, onnx_runtime, prepare
@@ -72,14 +71,12 @@ def _spent(before: Times, after: Times, model: str) -> dict[str, float]:
 
 def _statistics(server: Server) -> Times:
     """By model the successful requests so far, and the nanoseconds of each part."""
-    with urllib.request.urlopen(f"http://{server.http_url}/v2/models/stats", timeout=10) as response:
-        models = json.load(response)["model_stats"]
     return {
-        model["name"]: {
-            "count": model["inference_stats"]["success"]["count"],
-            **{part: model["inference_stats"][part]["ns"] for part in PARTS},
+        model.name: {
+            "count": model.inference_stats.success.count,
+            **{part: getattr(model.inference_stats, part).ns for part in PARTS},
         }
-        for model in models
+        for model in TritonControl(server.grpc_url).statistics()
     }
 
 

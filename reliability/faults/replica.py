@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from server.launch.process import ROOT, free_ports, port_flags
-from server.supervisor.control import Control
 from server.supervisor.stubs import living_stubs
+from server.triton_control import TritonControl
 
 from .sandboxes import Place, plain
 
@@ -45,8 +45,8 @@ class Replica:
         return f"127.0.0.1:{self.ports[1]}"
 
     @property
-    def control(self) -> Control:
-        return Control("127.0.0.1", self.ports[0])
+    def control(self) -> TritonControl:
+        return TritonControl(self.grpc_url)
 
     @property
     def repository(self) -> Path:

@@ -1,75 +1,59 @@
-"""Real inferences of every ensemble through the SDK, all at once."""
+"""Canary requests: a real inference of each ensemble through the SDK."""
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cache
 from io import BytesIO
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from PIL import Image
 
 from genderclient import Client, DeadlineExceeded, GenderClientError, Retry, Unavailable
 
-from .policy import Canary, Verdict
+from .policy import CanaryResult, Verdict
 
 TIMEOUT_S: Final = 2.0
-MAX_AT_ONCE: Final = 16
+MAX_IN_FLIGHT: Final = 16
 NICKNAME: Final = "小美"
-# "Stub process 'preprocess_0_1' is not healthy": the second instance of a model's first group.
-STUB_DIED: Final = re.compile(r"Stub process '(.+)_\d+_\d+' is not healthy")
+# "Stub process 'preprocess_0_1' is not healthy" names instance 1 of instance group 0.
+DEAD_STUB: Final = re.compile(r"Stub process '(.+)_\d+_\d+' is not healthy")
 
 
-class Canaries:
-    """Asks one server; `ensembles` are the models to ask."""
+class CanaryClient(ExitStack):
+    """Sends canary requests to one server; closed on leaving its context."""
 
-    def __init__(self, grpc_url: str, ensembles: Iterable[str]) -> None:
-        self._ensembles = list(ensembles)
-        self._client = Client(f"grpc://{grpc_url}", timeout_s=TIMEOUT_S, retry=Retry(attempts=1))
-        self._pool = ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="canary")
+    def __init__(self, grpc_url: str) -> None:
+        super().__init__()
+        self._client = self.enter_context(Client(f"grpc://{grpc_url}", timeout_s=TIMEOUT_S, retry=Retry(attempts=1)))
+        self._pool = self.enter_context(ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="canary"))
 
-    def follow(self, ensembles: Iterable[str]) -> None:
-        """Ask these from now on."""
-        self._ensembles = list(ensembles)
+    def send(self, ensembles: Collection[str]) -> dict[str, CanaryResult]:
+        """Send one request to each ensemble, all at once; takes at most `TIMEOUT_S`."""
+        return dict(zip(ensembles, self._pool.map(self._send_one, ensembles), strict=True))
 
-    def ask(self) -> dict[str, Canary]:
-        """How each ensemble fares now; takes `TIMEOUT_S` at most."""
-        return dict(zip(self._ensembles, self._pool.map(self._ask, self._ensembles), strict=True))
-
-    def close(self) -> None:
-        self._pool.shutdown()
-        self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _ask(self, ensemble: str) -> Canary:
+    def _send_one(self, ensemble: str) -> CanaryResult:
         started_s = time.monotonic()
         try:
             self._client.predict(avatar=_avatar(), nickname=NICKNAME, model=ensemble)
             verdict, suspect = Verdict.ANSWERED, None
         except GenderClientError as exc:
-            verdict, suspect = read_error(exc)
-        return Canary(verdict, time.monotonic() - started_s, suspect)
+            verdict, suspect = classify(exc)
+        return CanaryResult(verdict, time.monotonic() - started_s, suspect)
 
 
-def read_error(error: GenderClientError) -> tuple[Verdict, str | None]:
-    """What an error of the SDK says of the server, and the model that it names."""
-    if died := STUB_DIED.search(str(error)):
-        return Verdict.BROKEN, died[1]
+def classify(error: GenderClientError) -> tuple[Verdict, str | None]:
+    """What an error of the SDK says about the server, and the model that it names."""
+    if dead := DEAD_STUB.search(str(error)):
+        return Verdict.BROKEN, dead[1]
     return (Verdict.SILENT if isinstance(error, DeadlineExceeded | Unavailable) else Verdict.BROKEN), None
 
 
 @cache
 def _avatar() -> bytes:
-    """A picture that has to be decoded and is nobody's."""
+    """A JPEG to decode that shows nobody."""
     file = BytesIO()
     Image.radial_gradient("L").resize((132, 132)).save(file, "JPEG")
     return file.getvalue()

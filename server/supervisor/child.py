@@ -1,4 +1,4 @@
-"""One tritonserver under supervision: where it listens, how it starts, and that nothing of it stays."""
+"""One supervised tritonserver: its command line, its process, and the cleanup after it."""
 
 import os
 import secrets
@@ -14,82 +14,86 @@ from server.edge.admin_lock import HEADER, KEY_VARIABLE
 from server.errors import LaunchError
 from server.launch.flags import Flags, with_defaults
 from server.launch.process import LAUNCHER, STOP_S, end, signals_held, spawn
+from server.triton_control import METADATA_PREFIX, TritonControl
 
-from .control import Control
 from .stubs import living_stubs
 
 DEFAULTS: Final = {
     "model-control-mode": "explicit",
     "load-model": "*",
-    # Told to end, Triton waits so long not only for requests in flight, but also for whoever keeps a connection open.
+    # On SIGTERM, Triton waits this long for requests in flight, and for idle connections too.
     "exit-timeout-secs": "5",
 }
 SHARED_MEMORY: Final = Path("/dev/shm")
-EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+CALL_TIMEOUT_S: Final = 1.0
+LOAD_TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Command:
-    """A complete command line of tritonserver, and what the supervisor has to know of it."""
+    """A complete command line of tritonserver, and what the supervisor needs to know about it."""
 
     launcher: tuple[str, ...]
     arguments: tuple[str, ...]
-    repositories: tuple[str, ...]
+    repositories: tuple[Path, ...]
     environment: Mapping[str, str] = field(repr=False)
-    grpc_url: str
-    control: Control
+    control: TritonControl
 
     @classmethod
-    def of(cls, arguments: Sequence[str], launcher: Sequence[str] = LAUNCHER) -> "Command":
-        """Reads what a user wrote for tritonserver; `launcher` becomes it.
+    def parse(cls, arguments: Sequence[str], launcher: Sequence[str] = LAUNCHER) -> "Command":
+        """Read the flags that a user wrote for tritonserver.
+
+        Args:
+            arguments: Flags of tritonserver.
+            launcher: The command that becomes tritonserver.
 
         Raises:
-            LaunchError: with these flags the server cannot be watched or its models not be loaded anew.
+            LaunchError: With these flags, the server cannot be watched or its models cannot be reloaded.
         """
         complete = with_defaults(list(arguments), DEFAULTS)
         flags = Flags(complete)
         if (mode := flags.last("model-control-mode", "")) != "explicit":
-            raise LaunchError(f"--model-control-mode={mode} lets nobody load a model anew; leave the flag out")
-        for service in ("http", "grpc"):
-            if not flags.allows(f"allow-{service}", default=True):
-                raise LaunchError(f"--allow-{service}=false leaves nothing to ask; leave the flag out")
-        repositories = flags.all("model-repository") + flags.all("model-store")
-        http, grpc = _address(flags, "http", "8000"), _address(flags, "grpc", "8001")
-        # Where the launcher locks model control, the supervisor has to have the key.
+            raise LaunchError(f"--model-control-mode={mode} does not allow reloading models; omit the flag")
+        if not flags.allows("allow-grpc", default=True):
+            raise LaunchError("--allow-grpc=false leaves no endpoint to watch; omit the flag")
+        # If the launcher locks model control, the supervisor needs the key.
         key = os.environ.get(KEY_VARIABLE) or secrets.token_hex(32)
+        restricted = _metadata(flags.all("grpc-restricted-protocol"))
         return cls(
             tuple(launcher),
             tuple(complete),
-            tuple(repositories),
+            tuple(map(Path, flags.all("model-repository") + flags.all("model-store"))),
             {**os.environ, KEY_VARIABLE: key},
-            f"{_host(grpc[0])}:{grpc[1]}",
-            Control(http[0], http[1], {HEADER: key, **_keys(flags.all("http-restricted-api"))}),
+            TritonControl(
+                _grpc_url(flags),
+                {f"{METADATA_PREFIX}{HEADER}": key, **restricted},
+                CALL_TIMEOUT_S,
+                LOAD_TIMEOUT_S,
+            ),
         )
 
 
-def _address(flags: Flags, service: str, port: str) -> tuple[str, int]:
-    address = flags.last(f"{service}-address", "127.0.0.1")
-    given = flags.last(f"{service}-port", port)
-    if not given.isdecimal():
-        raise LaunchError(f"--{service}-port={given} is no port; expected a number")
-    return EVERYWHERE.get(address, address), int(given)
+def _grpc_url(flags: Flags) -> str:
+    port = flags.last("grpc-port", "8001")
+    if not port.isdecimal():
+        raise LaunchError(f"--grpc-port: expected a port number, got {port}")
+    address = flags.last("grpc-address", "127.0.0.1")
+    host = LOOPBACK_OF.get(address, address)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _host(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
-
-
-def _keys(restricted: Sequence[str]) -> dict[str, str]:
-    """The headers that open restricted services, each given as `<services>:<header>=<value>`."""
+def _metadata(restricted: Sequence[str]) -> dict[str, str]:
+    """The metadata that unlocks restricted services, each given as `<services>:<header>=<value>`."""
     pairs = (each.partition(":")[2].partition("=") for each in restricted)
-    return {header: value for header, _, value in pairs if header}
+    return {f"{METADATA_PREFIX}{header}": value for header, _, value in pairs if header}
 
 
 class Child:
-    """A running server; its log goes to `log`, or where this process writes."""
+    """A running server; its log goes to `log`, or to this process' own output."""
 
     def __init__(self, command: Command, log: IO[bytes] | None) -> None:
-        # A name of its own tells what is left in shared memory from what others still use.
+        # A prefix of its own tells this server's shared memory from that of others.
         self._shared_memory = f"triton_{os.getpid()}_{os.urandom(4).hex()}_"
         shared = f"--backend-config=python,shm-region-prefix-name={self._shared_memory}"
         with signals_held():
@@ -101,11 +105,11 @@ class Child:
         return self._process.pid
 
     def exit_code(self) -> int | None:
-        """None while it lives."""
+        """None while it runs."""
         return self._process.poll()
 
     def end(self, grace_s: float = STOP_S) -> None:
-        """End it and all its stubs, after so many seconds for the requests in flight, and free its shared memory."""
+        """End it and its stubs after at most `grace_s` for requests in flight, and free its shared memory."""
         if self._ended:
             return
         self._ended = True
@@ -114,7 +118,7 @@ class Child:
             region.unlink(missing_ok=True)
 
     def end_stubs(self, stubs: Sequence[int]) -> None:
-        """End those of these stubs that still run: Triton forgets the others of a model whose first one died."""
+        """Kill those of these stubs that still run: when one stub dies, Triton 2.51 forgets the model's others."""
         for pid in set(stubs) & living_stubs(self.pid).keys():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -12,13 +12,13 @@ from server.errors import LaunchError
 INPUTS = {"AVATAR", "NICKNAME"}
 
 
-def ensembles(repositories: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def ensembles(repositories: Iterable[Path]) -> dict[str, tuple[str, ...]]:
     """The ensembles that answer users, each with the models it is made of.
 
     Raises:
         LaunchError: there are none, or a configuration cannot be read.
     """
-    folders = [Path(repository) for repository in repositories]
+    folders = list(repositories)
     files = sorted(file for folder in folders for file in folder.glob("*/config.pbtxt"))
     found = dict(map(_ensemble, files))
     watched = {name: steps for name, steps in found.items() if steps}

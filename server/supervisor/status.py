@@ -1,4 +1,4 @@
-"""What the supervisor tells others over HTTP: `/ready` for load balancers, `/live`, and `/metrics` for Prometheus."""
+"""Serves the supervisor's status over HTTP: `/ready` for load balancers, `/live`, and `/metrics` for Prometheus."""
 
 import threading
 from collections import Counter
@@ -10,35 +10,35 @@ from typing import Final
 
 from server.errors import LaunchError
 
-from .policy import Canary, Verdict
+from .policy import CanaryResult, Verdict
 
 STATUS_PORT: Final = 8003
 HELP: Final = {
-    "ready": ("gauge", "1 where every ensemble answered its last canary and no model lacks a stub."),
-    "canary_ok": ("gauge", "1 where this ensemble answered its last canary."),
-    "canary_seconds": ("gauge", "How long this ensemble's last canary took."),
+    "ready": ("gauge", "1 if every ensemble answered its last canary or is ready, and no model lacks a stub."),
+    "canary_ok": ("gauge", "1 if the ensemble answered its last canary."),
+    "canary_seconds": ("gauge", "Duration of the ensemble's last canary."),
     "server_restarts_total": ("counter", "Servers that were ended and replaced."),
-    "model_revivals_total": ("counter", "Times that this model was loaded anew."),
+    "model_revivals_total": ("counter", "Times the model was reloaded."),
 }
 
 
 @dataclass
-class Status:
-    """The last that is known; written by the supervisor alone, read by whoever asks."""
+class SupervisorStatus:
+    """The latest state; the supervisor writes it, HTTP handlers read it."""
 
     ready: bool = False
-    canaries: Mapping[str, Canary] = field(default_factory=dict)
+    canaries: Mapping[str, CanaryResult] = field(default_factory=dict)
     restarts: int = 0
-    revivals: Counter[str] = field(default_factory=Counter)
+    reloads: Counter[str] = field(default_factory=Counter)
 
     def metrics(self) -> str:
-        """In Prometheus' text format."""
+        """The status in Prometheus' text format."""
         samples: dict[str, list[tuple[str, float]]] = {
             "ready": [("", self.ready)],
             "canary_ok": [(_label(name), each.verdict is Verdict.ANSWERED) for name, each in self.canaries.items()],
             "canary_seconds": [(_label(name), each.seconds) for name, each in self.canaries.items()],
             "server_restarts_total": [("", self.restarts)],
-            "model_revivals_total": [(_label(name), count) for name, count in sorted(self.revivals.copy().items())],
+            "model_revivals_total": [(_label(name), count) for name, count in sorted(self.reloads.copy().items())],
         }
         lines = []
         for name, (kind, meaning) in HELP.items():
@@ -52,16 +52,16 @@ def _label(model: str) -> str:
 
 
 @contextmanager
-def serving(status: Status, address: str, port: int) -> Iterator[int]:
-    """Answer for `status` at that address; yields the port, which Linux chooses where it is 0.
+def serve_status(status: SupervisorStatus, address: str, port: int) -> Iterator[int]:
+    """Serve `status` over HTTP; yields the port, which Linux chooses if `port` is 0.
 
     Raises:
-        LaunchError: something else listens there.
+        LaunchError: Another process listens there.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            code, text = _answer(status, self.path)
+            code, text = _respond(status, self.path)
             body = text.encode()
             self.send_response(code)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -70,7 +70,7 @@ def serving(status: Status, address: str, port: int) -> Iterator[int]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Probes come every second."""
+            """Log nothing: probes arrive every second."""
 
     try:
         server = ThreadingHTTPServer((address, port), Handler)
@@ -86,7 +86,7 @@ def serving(status: Status, address: str, port: int) -> Iterator[int]:
         server.server_close()
 
 
-def _answer(status: Status, path: str) -> tuple[int, str]:
+def _respond(status: SupervisorStatus, path: str) -> tuple[int, str]:
     match path.partition("?")[0]:
         case "/ready":
             return (200, "ready\n") if status.ready else (503, "not ready\n")

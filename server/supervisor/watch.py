@@ -1,77 +1,77 @@
-"""Looks at one server again and again, and does what the policy says."""
+"""Looks at one server twice a second and does what the policy decides."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Final, NoReturn
 
-from server.errors import LaunchError
+from server.errors import ControlError, LaunchError
 
-from .canary import Canaries
+from .canary import CanaryClient
 from .child import Child, Command
-from .control import ControlError
-from .policy import DEFAULTS, Canary, GiveUp, Limits, Observation, Policy, Restart, Revive, Verdict, Wait
-from .repository import ensembles
-from .status import Status
+from .policy import DEFAULTS, CanaryResult, GiveUp, Limits, Policy, Reload, Restart, Snapshot, Verdict, Wait
+from .repository import ensembles as read_ensembles
+from .status import SupervisorStatus
 from .stubs import StubWatch, living_stubs
 
 INTERVAL_S: Final = 0.5
-# For the requests in flight of a server that is replaced though parts of it still answer.
+# For requests in flight, if a server is replaced although parts of it still answer.
 GRACE_S: Final = 5.0
 
 
 class GaveUp(Exception):
-    """The server cannot be kept answering; one line that says why."""
+    """The server cannot be kept running; one line that says why."""
 
 
-@dataclass(frozen=True)
-class Reports:
-    """Who is told: `say` each action in one line, `well` once, when the server answers for the first time."""
-
-    say: Callable[[str], None]
-    well: Callable[[], None] = lambda: None
-
-
-def say(action: str) -> None:
-    """One line for each thing that was done, where there is still room to write it."""
+def log_action(action: str) -> None:
+    """Print one line; a full disk is no reason to stop."""
     with suppress(OSError):
         print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} supervisor: {action}", flush=True)
 
 
 class Supervisor:
-    """Keeps the server of one command line answering."""
+    """Keeps the server of one command line running and answering.
+
+    Args:
+        command: The server's command line.
+        status: Updated after each look at the server.
+        on_ready: Called when the server is ready for the first time.
+        limits: When to act.
+        log: File for the server's log; emptied before each start. By default the log goes to this process' output.
+    """
 
     def __init__(
         self,
         command: Command,
-        status: Status,
-        reports: Reports,
+        status: SupervisorStatus,
+        on_ready: Callable[[], None],
         *,
         limits: Limits = DEFAULTS,
         log: IO[bytes] | None = None,
     ) -> None:
         self._command = command
+        self._control = command.control
         self._status = status
-        self._reports = reports
+        self._on_ready = on_ready
         self._log = log
-        self._steps = ensembles(command.repositories)
-        self._policy = Policy(self._steps, time.monotonic(), limits)
-        self._was_well = False
+        self._ensembles = read_ensembles(command.repositories)
+        self._policy = Policy(self._canary_steps(), time.monotonic(), limits)
+        self._was_ready = False
 
     def run(self) -> NoReturn:
-        """Start a server, and whenever it has to be, another one.
+        """Start a server, and replace it when the policy says so.
 
         Raises:
-            GaveUp: nothing more could be tried.
+            GaveUp: Nothing is left to try.
         """
         while True:
-            with Canaries(self._command.grpc_url, self._steps) as canaries, self._running() as child:
+            with CanaryClient(self._control.url) as canaries, self._running() as child:
                 restart = self._watch(child, canaries)
                 self._status.restarts += 1
                 pause = f" in {restart.pause_s:g} s" if restart.pause_s else ""
-                self._reports.say(f"{restart.reason}; starting another one{pause}")
+                log_action(f"{restart.reason}; starting another one{pause}")
                 child.end(0 if restart.at_once else GRACE_S)
             time.sleep(restart.pause_s)
 
@@ -84,25 +84,20 @@ class Supervisor:
         try:
             yield child
         finally:
-            # Whoever asks now is to go elsewhere while the requests in flight are answered.
+            # Load balancers send new requests elsewhere while those in flight are answered.
             self._status.ready = False
             child.end()
 
-    def _watch(self, child: Child, canaries: Canaries) -> Restart:
+    def _watch(self, child: Child, canaries: CanaryClient) -> Restart:
         """Look at a server until it has to be replaced."""
         stubs = StubWatch()
         while True:
-            self._reread(canaries)
-            seen = self._observe(child, stubs, canaries)
-            # Where nobody could be asked, nobody answered.
-            self._status.canaries = seen.canaries or dict.fromkeys(self._steps, Canary(Verdict.SILENT, 0.0))
-            self._status.ready = seen.is_ready
-            if seen.is_ready and not self._was_well:
-                self._was_well = True
-                self._reports.well()
-            action = self._policy.next(seen, time.monotonic())
-            if isinstance(action, Revive):
-                action = self._revive(child, action)
+            self._reread_ensembles()
+            snapshot = self._look(child, stubs, canaries)
+            self._publish(snapshot)
+            action = self._policy.next(snapshot, time.monotonic())
+            if isinstance(action, Reload):
+                action = self._reload(child, action)
             match action:
                 case Wait():
                     child.wait(INTERVAL_S)
@@ -111,44 +106,63 @@ class Supervisor:
                 case GiveUp(reason):
                     raise GaveUp(reason)
 
-    def _reread(self, canaries: Canaries) -> None:
-        """Ensembles come and go while a server runs (`server.rollout`); a new one counts from when it is loaded."""
+    def _publish(self, snapshot: Snapshot) -> None:
+        silent = dict.fromkeys(self._canary_steps(), CanaryResult(Verdict.SILENT, 0.0))
+        self._status.canaries = snapshot.canaries or silent
+        self._status.ready = snapshot.is_ready
+        if snapshot.is_ready and not self._was_ready:
+            self._was_ready = True
+            self._on_ready()
+
+    def _canary_steps(self) -> dict[str, Iterable[str]]:
+        """The models of each ensemble that takes canary requests."""
+        return dict(self._ensembles)
+
+    def _reread_ensembles(self) -> None:
+        """Follow `server.rollout`, which adds and removes ensembles; a new one counts once it is loaded."""
         with suppress(LaunchError, ControlError):
-            found = ensembles(self._command.repositories)
-            if found.keys() == self._steps.keys():
+            ensembles = read_ensembles(self._command.repositories)
+            if ensembles.keys() == self._ensembles.keys():
                 return
-            loaded = {each.model for each in self._command.control.ready()}
-            steps = {name: found[name] for name in found if name in self._steps or name in loaded}
-            if steps != self._steps:
-                self._steps = steps
-                self._policy.follow(steps, time.monotonic())
-                canaries.follow(steps)
+            loaded = {each.model for each in self._control.ready()}
+            ensembles = {name: each for name, each in ensembles.items() if name in self._ensembles or name in loaded}
+            if ensembles != self._ensembles:
+                self._ensembles = ensembles
+                self._policy.follow(self._canary_steps(), time.monotonic())
 
-    def _observe(self, child: Child, stubs: StubWatch, canaries: Canaries) -> Observation:
+    def _look(self, child: Child, stubs: StubWatch, canaries: CanaryClient) -> Snapshot:
         if (exit_code := child.exit_code()) is not None:
-            return Observation(exit_code=exit_code)
-        control = self._command.control
+            return Snapshot(exit_code=exit_code)
         try:
-            answered = control.answered()
-            dead = stubs.dead(living_stubs(child.pid), control.ready, control.instances)
+            answered: Counter[str] = Counter()
+            for each in self._control.statistics():
+                answered[each.name] += each.inference_count
+            dead = stubs.dead(living_stubs(child.pid), self._control.ready, self._instances)
+            canaried = self._canary_steps()
+            others = self._ensembles.keys() - canaried.keys()
+            unready = frozenset(name for name in others if not self._control.is_ready(name))
         except ControlError:
-            return Observation(alive=False)
-        # A canary waits a second for a stub that is dead; it is not needed to know.
-        return Observation(answered=answered, dead=dead, canaries={} if dead else canaries.ask())
+            return Snapshot(alive=False)
+        # A canary would wait a second for a stub that is known to be dead.
+        results = {} if dead else canaries.send(canaried)
+        return Snapshot(answered=answered, dead=dead, canaries=results, unready=unready)
 
-    def _revive(self, child: Child, revive: Revive) -> Wait | Restart | GiveUp:
-        """Load the models anew; returns what to do next."""
+    def _instances(self, model: str) -> int:
+        return sum(group.count or 1 for group in self._control.config(model).instance_group) or 1
+
+    def _reload(self, child: Child, reload: Reload) -> Wait | Restart | GiveUp:
+        """Reload the models; returns what to do next."""
         self._status.ready = False
-        how = "unloading and loading" if revive.unload else "loading"
-        self._status.revivals.update(revive.models)
-        self._reports.say(f"{', '.join(revive.models)}: cannot answer; {how} anew")
-        old = [pid for pid, loaded in living_stubs(child.pid).items() if loaded.model in revive.models]
+        self._status.reloads.update(reload.models)
+        names = ", ".join(reload.models)
+        log_action(f"{names}: cannot answer; {'unloading and loading' if reload.unload else 'reloading'}")
+        old = [pid for pid, version in living_stubs(child.pid).items() if version.model in reload.models]
         try:
-            self._command.control.renew(revive.models, revive.unload)
+            self._control.reload(reload.models, unload=reload.unload)
         except ControlError as exc:
-            self._reports.say(f"{', '.join(revive.models)}: {exc}")
-            return self._policy.lost(revive.models, time.monotonic()) if revive.unload else Wait()
-        # What they still had to answer they have answered by then.
+            log_action(f"{names}: {exc}")
+            return self._policy.reload_failed(reload.models, time.monotonic()) if reload.unload else Wait()
+        # By then, they have answered the requests that they still had.
         child.wait(INTERVAL_S)
         child.end_stubs(old)
         return Wait()

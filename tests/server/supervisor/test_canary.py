@@ -1,19 +1,19 @@
-"""What the errors of the SDK mean to the supervisor."""
+"""How the supervisor classifies errors of the SDK."""
 
 import pytest
 
 from genderclient import DeadlineExceeded, GenderClientError, ModelNotFound, Overloaded, ServerError, Unavailable
-from server.supervisor.canary import read_error
+from server.supervisor.canary import classify
 from server.supervisor.policy import Verdict
 
-DIED = "in ensemble 'gender_mobilenet', Stub process 'my_net_0_1' is not healthy."
+DEAD_STUB = "in ensemble 'gender_mobilenet', Stub process 'my_net_0_1' is not healthy."
 
 
 @pytest.mark.parametrize(
     ("error", "verdict", "suspect"),
     [
-        (ServerError(DIED), Verdict.BROKEN, "my_net"),
-        (Unavailable(DIED), Verdict.BROKEN, "my_net"),
+        (ServerError(DEAD_STUB), Verdict.BROKEN, "my_net"),
+        (Unavailable(DEAD_STUB), Verdict.BROKEN, "my_net"),
         (ServerError("the network broke"), Verdict.BROKEN, None),
         (ModelNotFound("has no available versions"), Verdict.BROKEN, None),
         (DeadlineExceeded("no answer within 2 s"), Verdict.SILENT, None),
@@ -21,5 +21,5 @@ DIED = "in ensemble 'gender_mobilenet', Stub process 'my_net_0_1' is not healthy
         (Overloaded("ask later"), Verdict.SILENT, None),
     ],
 )
-def test_errors(error: GenderClientError, verdict: Verdict, suspect: str | None) -> None:
-    assert read_error(error) == (verdict, suspect)
+def test_classify(error: GenderClientError, verdict: Verdict, suspect: str | None) -> None:
+    assert classify(error) == (verdict, suspect)

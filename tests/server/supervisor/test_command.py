@@ -1,4 +1,4 @@
-"""What the supervisor reads from a command line and from a model repository, and what it refuses."""
+"""What the supervisor reads from its command line and from a model repository, and what it rejects."""
 
 import http.client
 import socket
@@ -11,96 +11,81 @@ from pathlib import Path
 import pytest
 
 from server.errors import LaunchError
-from server.launch.process import free_ports
-from server.supervisor.__main__ import CANNOT_SERVE, GAVE_UP
+from server.launch.process import ROOT, free_ports
+from server.supervisor.__main__ import GAVE_UP, INVALID_FLAGS
 from server.supervisor.child import Command
-from server.supervisor.policy import Canary, Verdict
-from server.supervisor.repository import ensembles
-from server.supervisor.status import Status, serving
-from server.supervisor.watch import say
-from tests.support.tritonserver import ROOT
+from server.supervisor.policy import CanaryResult, Verdict
+from server.supervisor.repository import ensembles as read_ensembles
+from server.supervisor.status import SupervisorStatus, serve_status
+from server.supervisor.watch import log_action
 
 REPOSITORY = ROOT / "model_repository"
-ENSEMBLE = """
-name: "asks"  platform: "ensemble"
-input [ { name: "AVATAR" data_type: TYPE_STRING dims: [ 1 ] }, { name: "NICKNAME" data_type: TYPE_STRING dims: [ 1 ] } ]
-ensemble_scheduling { step [ { model_name: "one" }, { model_name: "two" }, { model_name: "one" } ] }
-"""
+KEY = "triton-grpc-protocol-admin-key"
 
 
-def test_models_can_be_loaded_anew() -> None:
-    command = Command.of([f"--model-repository={REPOSITORY}", "--http-port", "1234", "--grpc-port=99"])
+def test_command_defaults() -> None:
+    command = Command.parse([f"--model-repository={REPOSITORY}", "--grpc-port", "99"])
     assert command.arguments[:3] == ("--model-control-mode=explicit", "--load-model=*", "--exit-timeout-secs=5")
-    assert (command.control.host, command.control.port, command.grpc_url) == ("127.0.0.1", 1234, "127.0.0.1:99")
-    assert command.repositories == (str(REPOSITORY),)
+    assert command.control.url == "127.0.0.1:99"
+    assert command.repositories == (REPOSITORY,)
 
 
-def test_a_server_for_everybody_is_asked_on_loopback() -> None:
-    command = Command.of(["--http-address=0.0.0.0", "--grpc-address=::", "--load-model=one"])
-    assert (command.control.host, command.grpc_url) == ("127.0.0.1", "[::1]:8001")
+@pytest.mark.parametrize(("address", "url"), [("0.0.0.0", "127.0.0.1:8001"), ("::", "[::1]:8001")])
+def test_server_on_all_addresses_is_watched_on_loopback(address: str, url: str) -> None:
+    command = Command.parse([f"--grpc-address={address}", "--load-model=one"])
+    assert command.control.url == url
     assert "--load-model=*" not in command.arguments
 
 
-def test_it_opens_what_is_closed_to_others_and_shows_nobody_how(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_admin_key_comes_from_environment_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRITON_ADMIN_KEY", "secret")
-    command = Command.of(["--http-address=0.0.0.0", "--http-restricted-api=statistics,trace:other=hidden"])
-    assert command.control.headers == {"admin-key": "secret", "other": "hidden"}
+    command = Command.parse(["--grpc-restricted-protocol=statistics,trace:other=hidden"])
+    assert command.control.metadata == {KEY: "secret", "triton-grpc-protocol-other": "hidden"}
     assert command.environment["TRITON_ADMIN_KEY"] == "secret"
-    assert "secret" not in repr(command.control)
+    assert "secret" not in repr(command)
 
 
-def test_it_makes_a_key_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_admin_key_is_generated_if_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRITON_ADMIN_KEY", raising=False)
-    command = Command.of([])
+    command = Command.parse([])
     key = command.environment["TRITON_ADMIN_KEY"]
     assert len(key) == 64
-    assert command.control.headers == {"admin-key": key}
+    assert command.control.metadata == {KEY: key}
 
 
 @pytest.mark.parametrize(
-    ("flag", "reason"),
+    ("flag", "message"),
     [
-        ("--model-control-mode=none", "--model-control-mode=none lets nobody load a model anew; leave the flag out"),
-        ("--allow-http=false", "--allow-http=false leaves nothing to ask; leave the flag out"),
-        ("--grpc-port=many", "--grpc-port=many is no port; expected a number"),
+        ("--model-control-mode=none", "--model-control-mode=none does not allow reloading models; omit the flag"),
+        ("--allow-grpc=false", "--allow-grpc=false leaves no endpoint to watch; omit the flag"),
+        ("--grpc-port=many", "--grpc-port: expected a port number, got many"),
     ],
 )
-def test_flags_that_it_cannot_work_with(flag: str, reason: str) -> None:
+def test_invalid_flags(flag: str, message: str) -> None:
     with pytest.raises(LaunchError) as error:
-        Command.of([flag])
-    assert str(error.value) == reason
-
-
-def test_the_ensembles_of_this_repository() -> None:
-    assert ensembles([str(REPOSITORY)]) == {
-        "gender_densenet": ("preprocess", "densenet"),
-        "gender_mobilenet": ("preprocess", "mobilenet"),
-    }
-
-
-def test_a_step_counts_once(tmp_path: Path) -> None:
-    (tmp_path / "asks").mkdir()
-    (tmp_path / "asks" / "config.pbtxt").write_text(ENSEMBLE)
-    assert ensembles([str(tmp_path)]) == {"asks": ("one", "two")}
+        Command.parse([flag])
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("config", "message"),
     [
-        ('name: "asks" platform: "ensemble"', r"no ensemble with the inputs AVATAR and NICKNAME in .*--model-rep"),
-        ("names:", r"asks/config\.pbtxt cannot be read: 1:1 .*\"names\""),
+        ('name: "net" platform: "ensemble"', r"no ensemble with the inputs .*; pass --model-repository="),
+        ("names:", r"net/config\.pbtxt cannot be read: 1:1 .*\"names\""),
     ],
 )
-def test_repositories_that_it_cannot_work_with(tmp_path: Path, text: str, reason: str) -> None:
-    (tmp_path / "asks").mkdir()
-    (tmp_path / "asks" / "config.pbtxt").write_text(text)
-    with pytest.raises(LaunchError, match=reason):
-        ensembles([str(tmp_path)])
+def test_invalid_repository(tmp_path: Path, config: str, message: str) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "config.pbtxt").write_text(config)
+    with pytest.raises(LaunchError, match=message):
+        read_ensembles([tmp_path])
 
 
-def test_what_it_tells_others() -> None:
-    status = Status(canaries={"one": Canary(Verdict.BROKEN, 0.25)}, restarts=2, revivals=Counter({"net": 3}))
-    with serving(status, "127.0.0.1", 0) as port:
+def test_status_endpoints() -> None:
+    status = SupervisorStatus(
+        canaries={"one": CanaryResult(Verdict.BROKEN, 0.25)}, restarts=2, reloads=Counter({"net": 3})
+    )
+    with serve_status(status, "127.0.0.1", 0) as port:
         assert get(port, "/ready") == (503, "not ready\n")
         assert get(port, "/live") == (200, "live\n")
         assert get(port, "/other")[0] == 404
@@ -126,35 +111,35 @@ def get(port: int, path: str) -> tuple[int, str]:
 
 
 def supervise(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "server.supervisor", *arguments]
+    command = [sys.executable, "-m", "server.supervisor", f"--model-repository={REPOSITORY}", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_busy_status_port_is_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as there:
-        port = there.getsockname()[1]
-        done = supervise(f"--status-port={port}", f"--model-repository={REPOSITORY}")
-    assert done.returncode == CANNOT_SERVE
-    assert done.stderr == (
+def test_busy_status_port_exits_with_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        process = supervise(f"--status-port={port}")
+    assert process.returncode == INVALID_FLAGS
+    assert process.stderr == (
         f"supervisor: status port {port} on 127.0.0.1: Address already in use; pass --status-port=<free port>\n"
     )
 
 
-def test_a_server_that_never_starts_is_not_tried_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as there:
-        port = there.getsockname()[1]
-        done = supervise(f"--http-port={port}", f"--status-port={free_ports(1)[0]}", f"--model-repository={REPOSITORY}")
-    assert done.returncode == GAVE_UP
-    assert f"HTTP port {port} on 127.0.0.1 is in use" in done.stderr
-    assert done.stdout.endswith(
-        "giving up: tritonserver ended by itself with exit code 2, before it ever answered; its log says why\n"
+def test_server_that_cannot_start_is_not_restarted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        process = supervise(f"--http-port={port}", f"--status-port={free_ports(1)[0]}")
+    assert process.returncode == GAVE_UP
+    assert f"HTTP port {port} on 127.0.0.1 is in use" in process.stderr
+    assert process.stdout.endswith(
+        "giving up: tritonserver exited with code 2, before it was ever ready; its log says why\n"
     )
 
 
-def test_a_full_disk_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_does_not_end_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full").open("w")  # noqa: SIM115 - closing it fails too
     monkeypatch.setattr(sys, "stdout", full)
-    say("this is lost")
+    log_action("this line is lost")
     with pytest.raises(OSError, match="No space left"):
         full.flush()
     with suppress(OSError):

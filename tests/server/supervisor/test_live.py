@@ -1,11 +1,11 @@
-"""A real server under supervision, harmed for real."""
+"""A real server under supervision whose processes are killed and stopped."""
 
 import os
 import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,43 +15,40 @@ from quickstart.samples import drawn_samples
 from reliability.faults.replica import Replica, replica
 from server.supervisor.__main__ import GAVE_UP
 
-AT_ONCE = 48
-# Nobody but the supervisor may unload models.
-CLOSED = "--http-restricted-api=model-repository:admin-key=secret"
-NOT_LET_IN = re.compile("failed to connect|refused|Server is stopping")
+CONCURRENCY = 48
+LOCKED = "--grpc-restricted-protocol=model-repository:admin-key=secret"
+REFUSED = re.compile("failed to connect|refused|Server is stopping")
 
 
-def test_revived_replaced_and_given_up(tmp_path: Path) -> None:
-    with replica(tmp_path, "--restart-limit=1", CLOSED) as server:
+def test_dead_stub_is_reloaded_and_hung_server_is_replaced(tmp_path: Path) -> None:
+    with replica(tmp_path, "--restart-limit=1", LOCKED) as server:
         server.wait(server.is_ready, "ready")
-        with the_same_server(server):
+        with same_process(server):
             server.kill_stub("mobilenet")
-            server.wait(lambda: revivals(server) == 1 and server.is_ready(), "revived")
+            server.wait(lambda: reloads(server) == 1 and server.is_ready(), "reloaded")
         assert len(server.stubs("mobilenet")) == 2
-        answers_all(server)
+        assert_all_answer(server)
 
         hung = server.server_pid()
         os.kill(hung, signal.SIGSTOP)
-        server.wait(lambda: server.status("/ready")[0] == 503, "seen to hang")
+        server.wait(lambda: server.status("/ready")[0] == 503, "not ready")
         assert 'gender_canary_ok{model="gender_mobilenet"} 0' in server.status("/metrics")[1]
         server.wait(server.is_ready, "replaced")
         assert server.server_pid() != hung
-        answers_all(server)
+        assert_all_answer(server)
 
         os.kill(server.server_pid(), signal.SIGKILL)
         assert server.process
         assert server.process.wait(30) == GAVE_UP
-        assert server.said() == [
-            f"every ensemble answers; http://127.0.0.1:{server.ports[3]}/ready says so",
-            "mobilenet: cannot answer; loading anew",
-            server.said()[2],
-            "giving up: tritonserver ended by itself with exit code -9; restarted 1 times in vain",
-        ]
-        assert re.fullmatch(r"tritonserver answers nothing after \d+\.\d s; starting another one", server.said()[2])
+        ready, reloaded, replaced, gave_up = server.said()
+        assert ready == f"every ensemble answers; http://127.0.0.1:{server.ports[3]}/ready says so"
+        assert reloaded == "mobilenet: cannot answer; reloading"
+        assert re.fullmatch(r"tritonserver does not answer after \d+\.\d s; starting another one", replaced)
+        assert gave_up == "giving up: tritonserver exited with code -9; 1 restarts did not help"
         assert shared_memory(server) == set()
 
 
-def test_replaced_and_ended(tmp_path: Path) -> None:
+def test_killed_server_leaves_nothing_and_shutdown_answers_requests_in_flight(tmp_path: Path) -> None:
     with replica(tmp_path) as server:
         server.wait(server.is_ready, "ready")
         killed, regions = server.server_pid(), shared_memory(server)
@@ -63,65 +60,61 @@ def test_replaced_and_ended(tmp_path: Path) -> None:
         assert not any(Path(f"/proc/{pid}").exists() for pid in orphans)
         assert regions
         assert not regions & shared_memory(server)
-        answers_all(server)
+        assert_all_answer(server)
 
-        with asked_at_once(server) as outcomes:
-            told_s = time.monotonic()
+        with burst(server) as results:
+            stopped_s = time.monotonic()
             assert server.stop() == 128 + signal.SIGTERM
-        refused = [outcome for _, outcome in outcomes if isinstance(outcome, Exception)]
-        assert [str(each) for each in refused if not NOT_LET_IN.search(str(each))] == []
-        assert sum(outcome is None and at_s > told_s for at_s, outcome in outcomes) > 0
+        errors = [str(error) for _, error in results if error]
+        assert [error for error in errors if not REFUSED.search(error)] == []
+        assert sum(error is None and at_s > stopped_s for at_s, error in results) > 0
         assert shared_memory(server) == set()
 
 
 @contextmanager
-def the_same_server(server: Replica) -> Iterator[None]:
+def same_process(server: Replica) -> Iterator[None]:
     before = server.server_pid()
     yield
     assert server.server_pid() == before
 
 
-def revivals(server: Replica) -> int:
-    found = re.search(r'^gender_model_revivals_total{model="mobilenet"} (\d+)$', server.status("/metrics")[1], re.M)
-    return int(found[1]) if found else 0
+def reloads(server: Replica) -> int:
+    sample = re.search(r'^gender_model_revivals_total{model="mobilenet"} (\d+)$', server.status("/metrics")[1], re.M)
+    return int(sample[1]) if sample else 0
 
 
-def answers_all(server: Replica) -> None:
-    """Often enough for every instance."""
+def assert_all_answer(server: Replica) -> None:
+    """Send enough requests to reach every instance."""
     with Client(f"grpc://{server.grpc_url}", retry=Retry(attempts=1)) as client:
         for model in MODELS * 4:
             assert client.predict(nickname="小美", model=model).gender == "female"
 
 
 def shared_memory(server: Replica) -> set[str]:
-    """What the supervisor's servers have in shared memory."""
+    """The shared memory regions of the supervisor's servers."""
     assert server.process
     return {file.name for file in Path("/dev/shm").glob(f"triton_{server.process.pid}_*")}
 
 
 @contextmanager
-def asked_at_once(server: Replica) -> Iterator[list[tuple[float, Exception | None]]]:
-    """Many requests, some of which have been answered on entering, all of them on leaving."""
-    user, outcomes = drawn_samples()[0], list[tuple[float, Exception | None]]()
+def burst(server: Replica) -> Iterator[list[tuple[float, Exception | None]]]:
+    """Concurrent requests, of which some are answered on entering and all on leaving; yields end times and errors."""
+    user, results = drawn_samples()[0], list[tuple[float, Exception | None]]()
 
-    def ask() -> None:
+    def send() -> None:
         error: Exception | None = None
         try:
             client.predict(avatar=user.avatar, nickname=user.nickname, model="gender_densenet")
         except GenderClientError as exc:
             error = exc
-        outcomes.append((time.monotonic(), error))
+        results.append((time.monotonic(), error))
 
     with Client(f"grpc://{server.grpc_url}", retry=Retry(attempts=1), timeout_s=60) as client:
-        ask()
-        threads = [threading.Thread(target=ask) for _ in range(AT_ONCE)]
+        send()
+        threads = [threading.Thread(target=send) for _ in range(CONCURRENCY)]
         for thread in threads:
             thread.start()
-        server.wait(in_the_middle(outcomes), "in the middle")
-        yield outcomes
+        server.wait(lambda: len(results) > 4, "answering the burst")
+        yield results
         for thread in threads:
             thread.join()
-
-
-def in_the_middle(outcomes: list[tuple[float, Exception | None]]) -> Callable[[], bool]:
-    return lambda: len(outcomes) > 4
