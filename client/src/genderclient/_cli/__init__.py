@@ -1,12 +1,11 @@
-"""The command `genderclient`; what it needs beyond the SDK comes with `pip install 'genderclient[cli]'`."""
+"""The command `genderclient`. It needs the packages of `pip install 'genderclient[cli]'`."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command line."""
     try:
         from genderclient._cli.app import app
     except ImportError as exc:
-        sys.exit(f"genderclient: {exc}; install what the command needs: pip install 'genderclient[cli]'")
+        sys.exit(f"genderclient: {exc}; install the packages of the command: pip install 'genderclient[cli]'")
     app()

@@ -1,94 +1,106 @@
 """The commands."""
 
 import json
-import time
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from genderclient._cli import options
-from genderclient._cli.columns import Columns
-from genderclient._cli.connection import Connection
-from genderclient._cli.options import CaFile, Engine, Json, Model, Timeout, Token, UnknownBelow, Url, fail
-from genderclient._exceptions import GenderClientError
-from genderclient._retry import Retry
-from genderclient._transports.credentials import Access, Tls
+from genderclient import Client, Experiment, GenderClientError, Retry, Tls
+from genderclient._base_client import DEFAULT_MODEL, DEFAULT_TIMEOUT_S, DEFAULT_UNKNOWN_BELOW
+from genderclient._cli.options import (
+    CaFile,
+    Engine,
+    Json,
+    Model,
+    Timeout,
+    Token,
+    UnknownBelow,
+    Url,
+    errors_as_exit_codes,
+    fail,
+)
+from genderclient._transports.credentials import Access
 from genderclient._transports.url import server_urls
-from genderclient.experiments.experiment import Experiment
 
 if TYPE_CHECKING:
-    from genderclient._cli.scoring import Job
+    from genderclient.tables import ScoringJob
+
+MODELS: Final = ("gender_densenet", "gender_mobilenet")
+HELD_OUT: Final = "held out"
 
 app = typer.Typer(
-    help="Predict users' gender from avatars and nicknames, answered by Triton Inference Server.",
+    help="Predict gender from avatars and nicknames with Triton Inference Server.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-MODELS = ("gender_densenet", "gender_mobilenet")
 
 
 @app.command()
 def predict(
-    avatar: Annotated[Path | None, typer.Option(help="A picture's file.")] = None,
-    nickname: Annotated[str | None, typer.Option(help="The user's name.")] = None,
+    avatar: Annotated[Path | None, typer.Option(help="Image file.")] = None,
+    nickname: Annotated[str | None, typer.Option(help="Nickname.")] = None,
     url: Url = None,
-    model: Model = options.MODEL,
-    timeout_s: Timeout = options.TIMEOUT_S,
-    unknown_below: UnknownBelow = options.UNKNOWN_BELOW,
+    model: Model = DEFAULT_MODEL,
+    timeout_s: Timeout = DEFAULT_TIMEOUT_S,
+    unknown_below: UnknownBelow = DEFAULT_UNKNOWN_BELOW,
     token: Token = None,
     ca_file: CaFile = None,
     as_json: Json = False,
 ) -> None:
-    """Guess the gender of one user."""
-    with options.client(
-        url, model=model, timeout_s=timeout_s, unknown_below=unknown_below, token=token, ca_file=ca_file
-    ) as client:
-        answer = client.predict(avatar=avatar, nickname=nickname)
+    """Predict the gender of one user."""
+    with (
+        errors_as_exit_codes(),
+        Client(
+            url, model=model, timeout_s=timeout_s, unknown_below=unknown_below, token=token, tls=_tls(ca_file)
+        ) as client,
+    ):
+        prediction = client.predict(avatar=avatar, nickname=nickname)
     if as_json:
-        typer.echo(json.dumps(answer.to_dict()))
+        typer.echo(json.dumps(prediction.to_dict()))
         return
-    weights = f"avatar {answer.weights.avatar:.2f}, nickname {answer.weights.nickname:.2f}"
-    typer.echo(f"{answer.gender} ({answer.probability:.1%}); looked at: {weights}; {answer.model}")
+    weights = f"avatar {prediction.weights.avatar:.2f}, nickname {prediction.weights.nickname:.2f}"
+    typer.echo(f"{prediction.gender} ({prediction.probability:.1%}); weights: {weights}; {prediction.model}")
 
 
 @app.command()
 def score(
     users: Annotated[
         Path,
-        typer.Argument(
-            help="CSV, JSONL, Parquet, or a folder of Parquet; avatars are files beside it, or their bytes."
-        ),
+        typer.Argument(help="CSV, JSONL or Parquet file, or a folder of Parquet files. Avatars are paths or bytes."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV, JSONL or Parquet to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV, JSONL or Parquet file to write.")],
     url: Url = None,
-    model: Model = options.MODEL,
-    timeout_s: Timeout = options.TIMEOUT_S,
-    unknown_below: UnknownBelow = options.UNKNOWN_BELOW,
+    model: Model = DEFAULT_MODEL,
+    timeout_s: Timeout = DEFAULT_TIMEOUT_S,
+    unknown_below: UnknownBelow = DEFAULT_UNKNOWN_BELOW,
     token: Token = None,
     ca_file: CaFile = None,
-    avatar_column: Annotated[str, typer.Option(help="Where the avatars are.")] = "avatar",
-    nickname_column: Annotated[str, typer.Option(help="Where the nicknames are.")] = "nickname",
-    id_column: Annotated[str | None, typer.Option(help="Column to copy into the output.")] = None,
-    concurrency: Annotated[int, typer.Option(help="Requests at once; with Ray, of each worker.")] = 16,
+    avatar_column: Annotated[str, typer.Option(help="Column of the avatars.")] = "avatar",
+    nickname_column: Annotated[str, typer.Option(help="Column of the nicknames.")] = "nickname",
+    id_column: Annotated[str | None, typer.Option(help="Column to copy to the output.")] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests at once; with Ray, per worker.")] = 16,
     engine: Annotated[
         Engine,
-        typer.Option(help="This process, or Ray's workers: those of RAY_ADDRESS, by default one for each core here."),
+        typer.Option(help="This process, or Ray: the cluster of RAY_ADDRESS, by default one worker per core here."),
     ] = Engine.LOCAL,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")] = False,
 ) -> None:
-    """Score a table of users; killed, it goes on where it was when called again.
+    """Score a table of users. If interrupted, run the same command again to resume.
 
-    Rows that cannot be scored go to `<output>.failed.csv` with the reason. Exit code 0: all were scored; 1: some were
-    not, or the server went away; 2: a mistake in the arguments.
+    Rows that cannot be scored are written to `<output>.failed.csv` with the reason. Exit code 0: all rows are scored;
+    1: some rows are not, or the server failed; 2: invalid arguments.
 
-    With `--engine ray` parts of a Parquet file, or of a folder of them, go to whichever worker of Ray is free, each of
-    which asks all servers of `--url`; the output is the same. Workers on other machines must see the same folders.
+    With `--engine ray`, the workers of a Ray cluster score chunks of a Parquet file, or of a folder of them. The output
+    is the same. All workers must see the same folders.
     """
-    kind = _kind_of_job(engine)
+    job_class = _job_class(engine)
+    from genderclient.tables import ClientSettings, Columns
+
     try:
-        with options.mistakes():
-            connection = Connection(
+        with errors_as_exit_codes():
+            settings = ClientSettings(
                 url=url,
                 model=model,
                 timeout_s=timeout_s,
@@ -97,126 +109,129 @@ def score(
                 token=token,
                 ca_file=ca_file,
             )
-            job = kind(users, output, Columns(avatar=avatar_column, nickname=nickname_column, id=id_column), connection)
-            found = job.run(concurrency=concurrency, progress=not quiet)
+            columns = Columns(avatar=avatar_column, nickname=nickname_column, id=id_column)
+            job = job_class(users, output, columns, settings)
+            result = job.run(concurrency=concurrency, progress=not quiet)
     except KeyboardInterrupt:
-        raise fail("stopped; the same command goes on where it was", 130) from None
-    typer.echo(f"{found.scored} scored, {found.failed} failed; {output}", err=True)
-    if found.failed:
-        raise fail(f"why is in {job.failures}", 1)
+        raise fail("interrupted; run the same command again to resume", 130) from None
+    typer.echo(f"{result.scored} scored, {result.failed} failed; {output}", err=True)
+    if result.failed:
+        raise fail(f"the reasons are in {job.failures}", 1)
 
 
 @app.command()
 def health(
     url: Url = None,
-    models: Annotated[list[str] | None, typer.Option("--model", help="Only these.")] = None,
+    models: Annotated[list[str] | None, typer.Option("--model", help="Model to check; may be repeated.")] = None,
     timeout_s: Timeout = 3.0,
     token: Token = None,
     ca_file: CaFile = None,
     as_json: Json = False,
 ) -> None:
-    """Make a real inference with every model, for probes: Triton's own health stays green when a model cannot answer.
+    """Check every model with an inference; for probes. Triton's own health check passes even if a model cannot answer.
 
-    Exit code 0: all answer.
+    Exit code 0: all models answered.
     """
-    found: dict[str, str | float] = {}
-    with options.client(url, timeout_s=timeout_s, retry=Retry(attempts=1), token=token, ca_file=ca_file) as client:
+    checks: dict[str, dict[str, Any]] = {}
+    with (
+        errors_as_exit_codes(),
+        Client(url, timeout_s=timeout_s, retry=Retry(attempts=1), token=token, tls=_tls(ca_file)) as client,
+    ):
         for model in models or MODELS:
-            started_s = time.monotonic()
             try:
-                client.predict(nickname="小美", model=model)
-                found[model] = round(1000 * (time.monotonic() - started_s), 1)
+                latency_s = client.predict(nickname="小美", model=model).latency_s
+                checks[model] = {"ok": True, "latency_ms": round(1000 * latency_s, 1)}
             except GenderClientError as exc:
-                found[model] = str(exc)
+                checks[model] = {"ok": False, "error": str(exc)}
     if as_json:
-        typer.echo(json.dumps({model: {"ok": isinstance(said, float), "said": said} for model, said in found.items()}))
+        typer.echo(json.dumps(checks))
     else:
-        for model, said in found.items():
-            typer.echo(f"{model}: {f'ok, {said} ms' if isinstance(said, float) else said}")
-    if not all(isinstance(said, float) for said in found.values()):
+        for model, check in checks.items():
+            typer.echo(f"{model}: " + (f"ok, {check['latency_ms']} ms" if check["ok"] else check["error"]))
+    if not all(check["ok"] for check in checks.values()):
         raise typer.Exit(1)
 
 
 @app.command()
 def models(
     url: Url = None,
-    timeout_s: Timeout = options.TIMEOUT_S,
+    timeout_s: Timeout = DEFAULT_TIMEOUT_S,
     token: Token = None,
     ca_file: CaFile = None,
     as_json: Json = False,
 ) -> None:
-    """List what the server's model repository holds; one behind a front may not tell.
+    """List the models in the repository of each server. A reverse proxy may reject this request."""
+    from genderclient._cli.repository_index import repository_index
 
-    A server is asked for each URL.
-    """
-    from genderclient._cli import repository
-
-    with options.mistakes():
-        tls = Tls(ca_file=ca_file) if ca_file else None
-        urls = server_urls(url)
-        found = {str(each): repository.models(each, Access.to([each], tls, token), timeout_s) for each in urls}
+    with errors_as_exit_codes():
+        indexes = {
+            str(server): repository_index(server, Access.to([server], _tls(ca_file), token), timeout_s)
+            for server in server_urls(url)
+        }
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(indexes))
         return
-    for server, listed in found.items():
+    for server, entries in indexes.items():
         typer.echo(server)
-        for model in listed:
-            reason = f" ({model['reason']})" if model["reason"] else ""
-            typer.echo(f"  {model['name']} {model['version'] or '-'} {model['state'] or 'not loaded'}{reason}")
+        for entry in entries:
+            reason = f" ({entry['reason']})" if entry["reason"] else ""
+            typer.echo(f"  {entry['name']} {entry['version'] or '-'} {entry['state'] or 'not loaded'}{reason}")
 
 
 @app.command()
 def experiment(
-    name: Annotated[str, typer.Argument(help="The experiment's name.")],
-    arm: Annotated[list[str], typer.Option(help="MODEL=WEIGHT; once for each.")],
-    user: Annotated[list[str] | None, typer.Option(help="A user's id.")] = None,
-    users: Annotated[Path | None, typer.Option(help="A file with an id in each line: count them.")] = None,
-    salt: Annotated[str, typer.Option(help="Another one makes another split.")] = "",
-    holdout: Annotated[float, typer.Option(help="Share of all users in no arm.")] = 0.0,
+    name: Annotated[str, typer.Argument(help="Name of the experiment.")],
+    arm: Annotated[list[str], typer.Option(help="MODEL=WEIGHT; repeat for each arm.")],
+    user: Annotated[list[str] | None, typer.Option(help="Id of a user; may be repeated.")] = None,
+    users: Annotated[Path | None, typer.Option(help="File with one user id per line, to count per arm.")] = None,
+    salt: Annotated[str, typer.Option(help="A different salt gives a different split.")] = "",
+    holdout: Annotated[float, typer.Option(help="Fraction of users in no arm.")] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """Say who falls in which arm."""
+    """Show which arm of an experiment a user is in."""
     try:
-        split = Experiment(name, dict(map(_weight, arm)), salt=salt, holdout=holdout)
-        found = {each: split.arm_of(each) or "held out" for each in user or ()}
-        counts = _counts(split, users) if users else {}
+        split = Experiment(name, dict(map(_parse_arm, arm)), salt=salt, holdout=holdout)
+        arms = {user_id: split.arm_of(user_id) or HELD_OUT for user_id in user or ()}
+        counts = _count_arms(split, users) if users else {}
     except (OSError, ValueError) as exc:
         raise fail(str(exc), 2) from exc
     if as_json:
-        typer.echo(json.dumps({"users": found, "counts": counts}, ensure_ascii=False))
+        typer.echo(json.dumps({"users": arms, "counts": counts}, ensure_ascii=False))
         return
-    for each, where in found.items():
-        typer.echo(f"{each}: {where}")
-    for where, count in counts.items():
-        typer.echo(f"{where}: {count} ({count / sum(counts.values()):.2%})")
+    for user_id, assigned in arms.items():
+        typer.echo(f"{user_id}: {assigned}")
+    for assigned, count in counts.items():
+        typer.echo(f"{assigned}: {count} ({count / sum(counts.values()):.2%})")
 
 
-def _kind_of_job(engine: Engine) -> "type[Job]":
+def _tls(ca_file: Path | None) -> Tls | None:
+    return Tls(ca_file=ca_file) if ca_file else None
+
+
+def _job_class(engine: Engine) -> "type[ScoringJob]":
     try:
         if engine is Engine.LOCAL:
-            from genderclient._cli.scoring import Job
+            from genderclient.tables import ScoringJob
 
-            return Job
-        from genderclient._cli.ray_engine import RayJob
+            return ScoringJob
+        from genderclient.ray.job import RayScoringJob
 
-        return RayJob
+        return RayScoringJob
     except ImportError as exc:
         extra = "cli" if engine is Engine.LOCAL else "ray"
-        raise fail(f"{exc}; scoring needs more: pip install 'genderclient[{extra}]'", 2) from exc
+        raise fail(f"{exc}; install the packages of this engine: pip install 'genderclient[{extra}]'", 2) from exc
 
 
-def _weight(text: str) -> tuple[str, float]:
+def _parse_arm(text: str) -> tuple[str, float]:
     model, _, weight = text.partition("=")
     try:
         return model, float(weight)
     except ValueError:
-        raise ValueError(f"--arm {text}: expected MODEL=WEIGHT, like gender_mobilenet=0.5") from None
+        raise ValueError(f"--arm {text}: expected MODEL=WEIGHT, for example gender_mobilenet=0.5") from None
 
 
-def _counts(split: Experiment, file: Path) -> dict[str, int]:
-    counts = dict.fromkeys([*split.arms, "held out"], 0)
+def _count_arms(split: Experiment, file: Path) -> dict[str, int]:
+    counts = Counter(dict.fromkeys([*split.arms, HELD_OUT], 0))
     with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            if user := line.strip():
-                counts[split.arm_of(user) or "held out"] += 1
+        counts.update(split.arm_of(user_id) or HELD_OUT for line in lines if (user_id := line.strip()))
     return counts

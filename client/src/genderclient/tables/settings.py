@@ -1,19 +1,18 @@
-"""How to reach the servers, as something that can travel to where the work is done."""
+"""The settings of a client, in a form that can be sent to another process."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genderclient import Client, Retry, Tls
 from genderclient._base_client import DEFAULT_MODEL, DEFAULT_RETRY, DEFAULT_TIMEOUT_S, DEFAULT_UNKNOWN_BELOW
-from genderclient._client import Client
-from genderclient._retry import Retry
-from genderclient._transports.credentials import Tls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection:
-    """What a client is made of; the client itself stays in its process.
+class ClientSettings:
+    """The arguments of a `Client`. They can be pickled; the client cannot.
 
-    Raises TypeError or ValueError for what cannot be.
+    Raises:
+        TypeError, ValueError: a setting is invalid.
     """
 
     url: str | None = None
@@ -25,10 +24,10 @@ class Connection:
     ca_file: Path | None = None
 
     def __post_init__(self) -> None:
-        self.open().close()
+        self.client().close()
 
-    def open(self) -> Client:
-        """A client, which connects with its first call."""
+    def client(self) -> Client:
+        """A new client. It connects with its first request."""
         return Client(
             self.url,
             model=self.model,

@@ -1,29 +1,27 @@
-"""Which models a server has, by the repository extension of the v2 protocol."""
+"""The index of a server's model repository, by the repository extension of the v2 protocol."""
 
 import json
 from typing import Any
 
+from genderclient import ConnectionOptions, InferenceRequest, Status, TransportError
 from genderclient._exceptions import error_for
-from genderclient._transports.base import InferenceRequest, Status, TransportError
 from genderclient._transports.credentials import Access
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.url import ServerUrl
 
-Model = dict[str, str]
+FIELDS = ("name", "version", "state", "reason")
 
 
-def models(url: ServerUrl, access: Access, timeout_s: float) -> list[Model]:
-    """`name`, `version`, `state` and `reason` of each; version and state are empty for one that was never loaded.
+def repository_index(url: ServerUrl, access: Access, timeout_s: float) -> list[dict[str, str]]:
+    """The `FIELDS` of each model. Version and state are empty if the model has never been loaded.
 
-    Raises GenderClientError.
+    Raises:
+        GenderClientError: the server is unreachable or rejects the request.
     """
-    ask = _over_grpc if url.scheme in ("grpc", "grpcs") else _over_http
     try:
-        found = ask(url, access, timeout_s)
+        entries = (_over_grpc if url.scheme in ("grpc", "grpcs") else _over_http)(url, access, timeout_s)
     except TransportError as exc:
-        question = InferenceRequest(model="repository", inputs=(), timeout_s=timeout_s)
-        raise error_for(exc, question) from exc
-    return [{key: str(model.get(key, "")) for key in ("name", "version", "state", "reason")} for model in found]
+        raise error_for(exc, InferenceRequest(model="repository", inputs=(), timeout_s=timeout_s)) from exc
+    return [{field: str(entry.get(field, "")) for field in FIELDS} for entry in entries]
 
 
 def _over_grpc(url: ServerUrl, access: Access, timeout_s: float) -> list[dict[str, Any]]:
@@ -41,8 +39,8 @@ def _over_grpc(url: ServerUrl, access: Access, timeout_s: float) -> list[dict[st
         raise failure(exc) from exc
     finally:
         client.close()
-    found: list[dict[str, Any]] = index.get("models", [])
-    return found
+    entries: list[dict[str, Any]] = index.get("models", [])
+    return entries
 
 
 def _over_http(url: ServerUrl, access: Access, timeout_s: float) -> list[dict[str, Any]]:
@@ -56,7 +54,7 @@ def _over_http(url: ServerUrl, access: Access, timeout_s: float) -> list[dict[st
     if reply.code != 200:
         raise failed(reply)
     try:
-        found: list[dict[str, Any]] = json.loads(reply.body)
-        return found
+        entries: list[dict[str, Any]] = json.loads(reply.body)
+        return entries
     except ValueError as exc:
-        raise TransportError(Status.GARBLED, "the answer does not follow the v2 protocol") from exc
+        raise TransportError(Status.GARBLED, "the response does not follow the v2 protocol") from exc

@@ -1,0 +1,116 @@
+"""The chunks of a table: consecutive rows that are scored together and stored in one file.
+
+A chunk's file is renamed into place once it is complete. Scoring a chunk twice, even at the same time, gives the same
+file.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from genderclient import (
+    Client,
+    DeadlineExceeded,
+    GenderClientError,
+    InvalidInput,
+    Overloaded,
+    Scored,
+    Unavailable,
+)
+from genderclient.tables.columns import Columns, Row
+
+CHUNK_ROWS: Final = 512
+# How often a chunk is started, each time after the server is ready again.
+ATTEMPTS: Final = 3
+OUTAGE_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkScorer:
+    """Scores chunks with `concurrency` requests at once. Paths of avatars are relative to `avatar_folder`."""
+
+    columns: Columns
+    avatar_folder: Path
+    concurrency: int
+
+    def score(
+        self, client: Client, chunk: list[Row], first_row: int, *, advance: Callable[[int], object] = lambda _: None
+    ) -> list[Row]:
+        """Score a chunk.
+
+        If the server is unavailable, the chunk starts again once the server is ready. If the server is overloaded, it
+        starts again with half the concurrency.
+
+        Args:
+            first_row: The position of the chunk's first row in the table.
+            advance: Called with the number of users scored since the last call; negative when the chunk starts again.
+
+        Returns:
+            One result row per user: the prediction, or `error` and `reason` if the input is invalid.
+
+        Raises:
+            GenderClientError: the server still fails after `ATTEMPTS`.
+        """
+        concurrency, attempts = self.concurrency, ATTEMPTS
+        while True:
+            results: list[Row] = []
+            try:
+                for result in self._results(client, chunk, first_row, concurrency):
+                    results.append(result)
+                    advance(1)
+                return results
+            except Overloaded:
+                if concurrency == 1:
+                    raise
+                concurrency //= 2
+            except (Unavailable, DeadlineExceeded):
+                attempts -= 1
+                if not attempts:
+                    raise
+                client.wait_until_ready(OUTAGE_TIMEOUT_S)
+            advance(-len(results))
+
+    def _results(self, client: Client, chunk: list[Row], first_row: int, concurrency: int) -> Iterator[Row]:
+        users = [self.columns.user(row, self.avatar_folder) for row in chunk]
+        for scored in client.predict_many(users, concurrency=concurrency):
+            key = {"row": first_row + scored.index, "id": self.columns.id_of(chunk[scored.index])}
+            yield key | _outcome(scored)
+
+
+def write_chunk(folder: Path, number: int, results: list[Row]) -> None:
+    unfinished = folder / f".{number:08d}-{uuid.uuid4().hex}"
+    unfinished.write_text("\n".join(json.dumps(row) for row in results), encoding="utf-8")
+    unfinished.replace(folder / f"{number:08d}.jsonl")
+
+
+def finished_chunks(folder: Path) -> set[int]:
+    """The numbers of the chunks that are complete."""
+    return {int(file.stem) for file in folder.glob("*.jsonl")}
+
+
+def read_chunks(folder: Path) -> Iterator[Row]:
+    """The results of all complete chunks, in the order of the table."""
+    for file in sorted(folder.glob("*.jsonl")):
+        yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
+
+
+def _outcome(scored: Scored) -> Row:
+    """The prediction or the input's error, without the input. Raises the server's errors."""
+    if scored.prediction is None:
+        if isinstance(scored.error, GenderClientError) and not isinstance(scored.error, InvalidInput):
+            raise scored.error
+        return {"error": type(scored.error).__name__, "reason": str(scored.error)}
+    prediction = scored.prediction
+    return {
+        "gender": prediction.gender,
+        "probability": prediction.probability,
+        "male": prediction.probabilities.male,
+        "female": prediction.probabilities.female,
+        "weight_avatar": prediction.weights.avatar,
+        "weight_nickname": prediction.weights.nickname,
+        "model": prediction.model,
+        "version": prediction.version,
+    }

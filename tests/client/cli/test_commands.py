@@ -1,0 +1,106 @@
+"""`genderclient predict`, `health`, `models` and `experiment` on a real server."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from genderclient import Experiment
+from tests.support.pictures import encode, noise
+from tests.support.tritonserver import Server, free_ports
+
+Run = Callable[..., Result]
+
+
+def test_predict_prints_gender_and_weights(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "me.jpg").write_bytes(encode(noise(), "JPEG"))
+    result = run("predict", "--nickname", "小美", "--avatar", tmp_path / "me.jpg")
+    assert result.exit_code == 0
+    assert re.match(
+        r"(male|female|unknown) \(\d+\.\d%\); weights: avatar [01]\.\d+, nickname [01]\.\d+; ", result.output
+    )
+
+
+def test_predict_prints_json(run: Run) -> None:
+    prediction = json.loads(run("predict", "--nickname", "小美", "--model", "gender_densenet", "--json").output)
+    assert (prediction["gender"], prediction["model"]) == ("female", "gender_densenet")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("predict", "--avatar", "gone.jpg"), 1, "avatar: cannot read the file 'gone.jpg'"),
+        (("predict", "--model", "gender_resnet"), 1, "gender_resnet: .*check the name"),
+        (("predict", "--url", "ftp://x"), 2, "server URL 'ftp://x': expected grpc://"),
+        (("predict", "--timeout-s", "0"), 2, "timeout_s: "),
+        (("predict", "--unknown-below", "7"), 2, "unknown_below: "),
+        (("predict", "--ca-file", "gone.pem"), 2, "ca_file: .*'gone.pem'"),
+        (("models", "--url", "nowhere"), 2, "server URL 'nowhere': "),
+        (("experiment", "x", "--arm", "a"), 2, "--arm a: expected MODEL=WEIGHT"),
+        (("experiment", "x", "--arm", "a=1", "--users", "gone.txt"), 2, "gone.txt"),
+    ],
+)
+def test_error_is_one_line(run: Run, arguments: tuple[str, ...], code: int, message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == code
+    assert re.match(rf"genderclient: .*{message}", result.stderr)
+    assert result.stderr.count("\n") == 1
+
+
+def test_health_checks_every_model(run: Run) -> None:
+    result = run("health")
+    assert result.exit_code == 0
+    assert re.fullmatch(r"gender_densenet: ok, [\d.]+ ms\ngender_mobilenet: ok, [\d.]+ ms\n", result.output)
+
+
+def test_health_reports_models_that_fail(run: Run) -> None:
+    result = run("health", "--model", "gender_mobilenet", "--model", "gender_resnet", "--json")
+    assert result.exit_code == 1
+    checks = json.loads(result.output)
+    assert {model: check["ok"] for model, check in checks.items()} == {"gender_mobilenet": True, "gender_resnet": False}
+    assert checks["gender_mobilenet"]["latency_ms"] > 0
+    assert "check the name" in checks["gender_resnet"]["error"]
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_models_lists_repository(run: Run, triton: Server, scheme: str) -> None:
+    url = f"{scheme}://{triton.grpc_url if scheme == 'grpc' else triton.http_url}"
+    (entries,) = json.loads(run("models", "--url", url, "--json").output).values()
+    assert {entry["name"]: entry["state"] for entry in entries} == dict.fromkeys(
+        ("preprocess", "densenet", "mobilenet", "gender_densenet", "gender_mobilenet"), "READY"
+    )
+    assert re.search(r"^  gender_mobilenet \d+ READY$", run("models", "--url", url).output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_models_reports_unreachable_server(run: Run, scheme: str) -> None:
+    (port,) = free_ports(1)
+    result = run("models", "--url", f"{scheme}://127.0.0.1:{port}")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "is Triton running" in result.stderr
+
+
+def test_experiment_prints_arms_and_counts(run: Run, tmp_path: Path) -> None:
+    ids = [f"user-{number}" for number in range(200)]
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    arguments = ("experiment", "x", "--arm", "a=1", "--arm", "b=3", "--salt", "s", "--holdout", "0.1")
+    users = ("--users", tmp_path / "ids.txt")
+    printed = json.loads(run(*arguments, "--user", "user-7", *users, "--json").output)
+    split = Experiment("x", {"a": 1.0, "b": 3.0}, salt="s", holdout=0.1)
+    arms = [split.arm_of(user) or "held out" for user in ids]
+    assert printed == {
+        "users": {"user-7": arms[7]},
+        "counts": {name: arms.count(name) for name in ("a", "b", "held out")},
+    }
+    assert "b: " in run(*arguments, *users).output
+
+
+def test_help_lists_commands() -> None:
+    done = subprocess.run([sys.executable, "-m", "genderclient", "--help"], capture_output=True, text=True, check=True)
+    for command in ("predict", "score", "health", "models", "experiment", "--install-completion"):
+        assert command in done.stdout
