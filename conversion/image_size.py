@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from training.data.manifest import ManifestError
-from training.evaluation.platt import Scaling
+from training.evaluation.platt import PlattScaling
 from training.gender.config import Config, ConfigError, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, serving_model
@@ -113,7 +113,7 @@ def report(config: Config, sizes: Iterable[int], manifest: Path, out: Path, star
 def _session(file: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    model = to_onnx(serving_model(load_model(file), Scaling()))
+    model = to_onnx(serving_model(load_model(file), PlattScaling()))
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 

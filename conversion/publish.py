@@ -25,8 +25,8 @@ from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, PROBABILITIES, TOKENS
 from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from training.data.stream import sample
-from training.evaluation.metrics import UNKNOWN, answers, summary
-from training.evaluation.platt import Scaling
+from training.evaluation.metrics import UNKNOWN, decisions, summary
+from training.evaluation.platt import PlattScaling
 from training.evaluation.slices import by_slice
 from training.gender.model import load_model, serving_model
 from training.report import read_run, write_report
@@ -110,12 +110,12 @@ def _sample(manifest: Manifest, count: int, *splits: str) -> tuple[pd.DataFrame,
     """At most `count` users of each split, and their rows."""
     inputs = (IMAGE, TOKENS, PRESENT)
     found = [sample(manifest, split, count, inputs, IMAGE_SIZE, seed=0) for split in splits]
-    return pd.concat([table for table, _ in found]), Users.joined([users for _, users in found])
+    return pd.concat([table for table, _ in found]), Users.concatenate([users for _, users in found])
 
 
 def _convert(file: Path, report: dict[str, Any], manifest: Manifest) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    model = serving_model(load_model(file), Scaling(**report["scaling"]))
-    held_out, users = _sample(manifest, HELD_OUT_USERS, *(split for split in SPLITS[1:] if manifest.survey.rows[split]))
+    model = serving_model(load_model(file), PlattScaling(**report["scaling"]))
+    held_out, users = _sample(manifest, HELD_OUT_USERS, *(split for split in SPLITS[1:] if manifest.stats.rows[split]))
     inputs = users.inputs(model.input)
     fp32 = to_onnx(model)
     fp32_answers = answer(fp32.SerializeToString(), inputs)
@@ -136,7 +136,7 @@ def _convert(file: Path, report: dict[str, Any], manifest: Manifest) -> tuple[on
 
 def _decided(users: Users, female: NDArray[Any], unknown_below: float) -> dict[str, Any]:
     """Which share of the users the client decides, and how good it is among these, if there are any."""
-    sure = answers(female, users.present.any(axis=1), unknown_below) != UNKNOWN
+    sure = decisions(female, users.present.any(axis=1), unknown_below) != UNKNOWN
     found = summary(users.female[sure, 0], female[sure]) if sure.any() else None
     return {"share": round(float(sure.mean()), 4), "summary": found}
 
@@ -148,7 +148,7 @@ def _gate(users: Users, fp32: NDArray[Any], int8: NDArray[Any], unknown_below: f
     near one half by right, the smallest change turns the likelier gender; how many is reported, too.
     """
     shown, labels = users.present.any(axis=1), users.female[:, 0]
-    flips = float(np.mean(answers(fp32, shown, unknown_below) != answers(int8, shown, unknown_below)))
+    flips = float(np.mean(decisions(fp32, shown, unknown_below) != decisions(int8, shown, unknown_below)))
     before, after = summary(labels, fp32), summary(labels, int8)
     likelier = float(np.mean((fp32 >= 0.5) != (int8 >= 0.5)))
     loss = before["accuracy"] - after["accuracy"]

@@ -63,10 +63,10 @@ def tensorflow(model: str) -> Callable[[Inputs], object]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import tensorflow as tf
 
-    from training.evaluation.platt import Scaling
+    from training.evaluation.platt import PlattScaling
     from training.gender.model import build_fused_model, serving_model
 
-    network = serving_model(build_fused_model(BACKBONES[model]), Scaling())
+    network = serving_model(build_fused_model(BACKBONES[model]), PlattScaling())
     call = tf.function(lambda inputs: network(inputs, training=False))
     return lambda inputs: call({name: tf.constant(value) for name, value in inputs.items()})
 

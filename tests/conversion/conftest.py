@@ -10,7 +10,7 @@ import pytest
 from conversion.export import to_onnx
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.training.stand_in import small_towers
-from training.evaluation.platt import Scaling
+from training.evaluation.platt import PlattScaling
 from training.gender.model import build_fused_model, serving_model
 
 Rows = dict[str, Any]
@@ -20,7 +20,7 @@ Rows = dict[str, Any]
 def serving() -> keras.Model:
     keras.utils.set_random_seed(2)
     with small_towers():
-        return serving_model(build_fused_model("mobilenetv2"), Scaling(1.5, 0.1, 0.6))
+        return serving_model(build_fused_model("mobilenetv2"), PlattScaling(1.5, 0.1, 0.6))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Rows that cannot be used: told by row and reason, skipped up to a limit."""
+"""Unusable manifest rows: logged by row and reason, skipped up to a limit."""
 
 import logging
 from collections import Counter
@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
-EXAMPLES: Final = 5
+EXAMPLES_PER_REASON: Final = 5
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -16,59 +16,59 @@ class ManifestError(ValueError):
 
 
 class BadRows:
-    """The unusable rows of one manifest. A row counts once, however often and from whichever thread it is met."""
+    """The unusable rows of one manifest. Thread-safe; each row counts once."""
 
-    def __init__(self, file: Path, rows: int, share: float, name_of: Callable[[int], str]) -> None:
-        """At most `share` of the manifest's `rows` may be bad; `name_of` tells where a row stands."""
-        self.allowed = int(rows * share)
+    def __init__(self, file: Path, rows: int, max_share: float, name_of: Callable[[int], str]) -> None:
+        """Start with no bad rows.
+
+        Args:
+            file: The manifest, for messages.
+            rows: Number of rows in the manifest.
+            max_share: Largest share of rows that may be bad.
+            name_of: Maps a row number to its name in messages.
+        """
+        self.allowed = int(rows * max_share)
         self._file, self._rows, self._name_of = file, rows, name_of
-        self._found: dict[int, tuple[str, str]] = {}
+        self._bad: dict[int, tuple[str, str]] = {}
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
 
-    def add(self, row: int, reason: str, why: str) -> None:
-        """Count a row, numbered from 0. `why` never holds a nickname.
+    def add(self, row: int, reason: str, details: str) -> None:
+        """Record a row, numbered from 0. `details` must not contain the nickname.
 
         Raises:
-            ManifestError: more rows are bad than may be.
+            ManifestError: Too many rows are bad.
         """
         with self._lock:
-            if row in self._found:
+            if row in self._bad:
                 return
-            self._found[row] = (reason, why)
+            self._bad[row] = (reason, details)
             self._counts[reason] += 1
-            if len(self._found) > self.allowed:
-                raise ManifestError(self._too_many())
-            if self._counts[reason] <= EXAMPLES:
-                _LOG.warning("%s: skipped %s: %s", self._file, reason, self._where(row))
+            if len(self._bad) > self.allowed:
+                reasons = "; ".join(f"{each} ({', '.join(self._first(each))})" for each in sorted(self._counts))
+                limit = f"more than {self.allowed} of {self._rows} rows cannot be used"
+                raise ManifestError(f"{self._file}: {limit}: {reasons}")
+            if self._counts[reason] <= EXAMPLES_PER_REASON:
+                _LOG.warning("%s: skipped %s: %s", self._file, reason, self._describe(row))
 
     def report(self) -> dict[str, Any]:
-        """How many, and the first of each reason."""
-        return {
-            "rows": len(self._found),
-            "allowed": self.allowed,
-            "reasons": {
-                reason: {"rows": count, "first": self._first(reason)} for reason, count in sorted(self._counts.items())
-            },
-        }
+        """Return the number of bad rows and the first examples of each reason."""
+        reasons = {r: {"rows": count, "first": self._first(r)} for r, count in sorted(self._counts.items())}
+        return {"rows": len(self._bad), "allowed": self.allowed, "reasons": reasons}
 
     def state(self) -> list[tuple[int, str, str]]:
-        """All that is known, for `restore` in a later process."""
+        """Return everything that `restore` needs in a later process."""
         with self._lock:
-            return [(row, *found) for row, found in self._found.items()]
+            return [(row, *reason) for row, reason in self._bad.items()]
 
     def restore(self, state: list[tuple[int, str, str]]) -> None:
-        """Know what an earlier process knew."""
-        self._found = {row: (reason, why) for row, reason, why in state}
+        """Continue from the `state` of an earlier process."""
+        self._bad = {row: (reason, details) for row, reason, details in state}
         self._counts = Counter(reason for _, reason, _ in state)
 
     def _first(self, reason: str) -> list[str]:
-        rows = sorted(row for row, (found, _) in self._found.items() if found == reason)
-        return [self._where(row) for row in rows[:EXAMPLES]]
+        rows = sorted(row for row, (each, _) in self._bad.items() if each == reason)
+        return [self._describe(row) for row in rows[:EXAMPLES_PER_REASON]]
 
-    def _where(self, row: int) -> str:
-        return f"row {self._name_of(row)}: {self._found[row][1]}"
-
-    def _too_many(self) -> str:
-        reasons = "; ".join(f"{reason} ({', '.join(self._first(reason))})" for reason in sorted(self._counts))
-        return f"{self._file}: more than {self.allowed} of {self._rows} rows cannot be used: {reasons}"
+    def _describe(self, row: int) -> str:
+        return f"row {self._name_of(row)}: {self._bad[row][1]}"

@@ -1,4 +1,4 @@
-"""Rows of a manifest in an order, in batches, prepared by several threads at once; memory does not grow with rows."""
+"""Stream shuffled batches from a manifest. Threads prepare them ahead; memory does not grow with the rows."""
 
 import os
 from collections import deque
@@ -6,32 +6,36 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import count, islice
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
 
 from genderprep.tensors import IMAGE
 
-from ..gender.config import LIGHT, Augmentation
-from .batches import Heads, Preparation, Teacher, Users, augmented
+from ..arrays import Arrays
+from .augmentation import LIGHT, Augmentation, augment
+from .batches import Heads, Predict, Preparation, Users
 from .manifest import Manifest, ManifestError
 
-# What is shuffled as a whole, whichever is reached first.
+# A shuffle block ends at the first of these limits.
 BLOCK_ROWS: Final = 2**16
 BLOCK_BYTES: Final = 2**27
-# Users that one thread prepares at a time where there are no batches.
+# Users that one thread prepares at a time outside training.
 CHUNK: Final = 256
 
-Batch = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+# Inputs by name, targets by head, sample weights by head.
+Batch = tuple[Arrays, Arrays, Arrays]
 T = TypeVar("T")
 
 
-class Stream:
-    """Shuffled, augmented batches of the train split, pass after pass; a pass drops the rest that fills no batch.
+class BatchStream:
+    """Shuffled, augmented batches of the train split. Each pass drops its last incomplete batch.
 
-    Order and dice depend on seed, pass and batch only, not on the threads: batch n is the same, wherever one
-    starts. A row that cannot be prepared stays in its batch, without input and weight.
+    Seed, pass and batch number determine the order and the augmentation; the number of threads does not. Batch n is
+    therefore the same, whichever batch the stream starts from. A row that cannot be prepared keeps its place in its
+    batch, without inputs and with weight 0.
     """
 
     def __init__(
@@ -42,93 +46,109 @@ class Stream:
         batch: int,
         seed: int,
         size: int,
-        teacher: Teacher | None = None,
-        augment: Augmentation = LIGHT,
+        teacher: Predict | None = None,
+        augmentation: Augmentation = LIGHT,
     ) -> None:
-        """`heads` names the model's outputs and the modality each sees (`None` = both); a teacher adds heads.
+        """Configure the stream.
+
+        Args:
+            manifest: Source of the rows.
+            inputs: Names of the model's inputs.
+            heads: The model's outputs and the modality of each.
+            batch: B, rows in a batch; capped at the rows in the train split.
+            seed: Seed of order and augmentation.
+            size: S, the side of the images in pixels.
+            teacher: Adds the targets of the heads that it supervises.
+            augmentation: Random changes to each batch.
 
         Raises:
-            ManifestError: the manifest cannot be used, or has no rows to train on.
+            ManifestError: The manifest cannot be used, or has no train rows.
         """
-        manifest.need("train")
+        manifest.require_splits("train")
         self.manifest, self.inputs, self.heads, self.seed, self.teacher = manifest, inputs, heads, seed, teacher
-        self.batch = min(batch, manifest.survey.rows["train"])
-        self.steps = manifest.survey.rows["train"] // self.batch
-        self.augment = augment
+        self.batch = min(batch, manifest.stats.rows["train"])
+        self.steps = manifest.stats.rows["train"] // self.batch
+        self.augmentation = augmentation
         self.error: Exception | None = None
-        self._prepare = Preparation(manifest.bad, size if IMAGE in inputs else None, remember=True)
+        self._prepare = Preparation(manifest.bad_rows, size if IMAGE in inputs else None, cache=True)
 
     def batches(self, first: int, number: int) -> Iterator[Batch]:
-        """`number` batches from `first` on, counted over all passes; one pass has `steps`.
+        """Yield `number` batches from batch `first`, counted over all passes of `steps` batches.
 
-        What goes wrong is kept as `error` and raised: on its way through Keras it would lose its type.
+        An exception is also kept as `error`, because Keras replaces its type on the way to the caller.
         """
         try:
-            for users, inputs in ahead(islice(self._jobs(first), number)):
+            for users, inputs in run_ahead(islice(self._jobs(first), number)):
                 yield inputs, *users.targets(self.heads, self.teacher(inputs) if self.teacher else {})
         except Exception as exc:
             self.error = exc
             raise
 
-    def _jobs(self, first: int) -> Iterator[Callable[[], tuple[Users, dict[str, Any]]]]:
-        start, skipped = divmod(first, self.steps)
-        for number in count(start):
-            order = np.random.default_rng((self.seed, number))
-            tables = shuffled(self.manifest, "train", order, _columns(self.inputs))
-            for index, table in enumerate(rebatched(tables, self.batch)):
-                if number > start or index >= skipped:
-                    yield partial(self._make, table, (self.seed, number, index))
+    def _jobs(self, first: int) -> Iterator[Callable[[], tuple[Users, Arrays]]]:
+        first_pass, skipped = divmod(first, self.steps)
+        for number in count(first_pass):
+            rng = np.random.default_rng((self.seed, number))
+            blocks = shuffled_blocks(self.manifest, "train", _columns(self.inputs), rng)
+            for index, table in enumerate(rebatch(blocks, self.batch)):
+                if number > first_pass or index >= skipped:
+                    yield partial(self._prepare_batch, table, (self.seed, number, index))
 
-    def _make(self, table: pd.DataFrame, key: tuple[int, int, int]) -> tuple[Users, dict[str, Any]]:
+    def _prepare_batch(self, table: pd.DataFrame, seed: tuple[int, int, int]) -> tuple[Users, Arrays]:
         users, _ = self._prepare(table)
-        return users, augmented(users, self.inputs, self.augment, np.random.default_rng(key))
+        return users, augment(users, self.inputs, self.augmentation, np.random.default_rng(seed))
 
 
-def prepared(tables: Iterable[pd.DataFrame], prepare: Preparation) -> Iterator[tuple[pd.DataFrame, Users]]:
-    """Rows and users, some hundreds at a time, in order; rows that cannot be prepared are left out."""
+def prepare_chunks(tables: Iterable[pd.DataFrame], prepare: Preparation) -> Iterator[tuple[pd.DataFrame, Users]]:
+    """Yield rows and their users in order, `CHUNK` at a time, without the rows that fail."""
 
     def job(table: pd.DataFrame) -> tuple[pd.DataFrame, Users]:
         users, usable = prepare(table)
         return table.loc[usable], users.rows(usable)
 
     parts = (table.iloc[start : start + CHUNK] for table in tables for start in range(0, len(table), CHUNK))
-    return ahead(partial(job, part) for part in parts)
+    return run_ahead(partial(job, part) for part in parts)
 
 
 def sample(
     manifest: Manifest, split: str, rows: int, inputs: Collection[str], size: int, seed: int
 ) -> tuple[pd.DataFrame, Users]:
-    """At most `rows` users of a split, chosen by `seed`, with what the `inputs` need, and their rows.
+    """Return at most `rows` random rows of a split and their users.
+
+    Args:
+        manifest: Source of the rows.
+        split: Sampled split.
+        rows: Largest number of rows.
+        inputs: Names of the model's inputs; avatars are read only for `IMAGE`.
+        size: S, the side of the images in pixels.
+        seed: Seed of the choice.
 
     Raises:
-        ManifestError: the manifest cannot be used, or has no usable rows in the split.
+        ManifestError: The manifest cannot be used, or has no usable rows in the split.
     """
     columns = {*manifest.columns} - ({"avatar"} - {*_columns(inputs)})
-    some = first_rows(shuffled(manifest, split, np.random.default_rng(seed), columns), rows)
-    found = list(prepared(some, Preparation(manifest.bad, size if IMAGE in inputs else None)))
-    if not any(len(users) for _, users in found):
+    blocks = take_rows(shuffled_blocks(manifest, split, columns, np.random.default_rng(seed)), rows)
+    chunks = list(prepare_chunks(blocks, Preparation(manifest.bad_rows, size if IMAGE in inputs else None)))
+    if not any(len(users) for _, users in chunks):
         raise ManifestError(f"{manifest.file}: no rows in the split {split!r}")
-    return pd.concat([table for table, _ in found]), Users.joined([users for _, users in found])
+    return pd.concat([table for table, _ in chunks]), Users.concatenate([users for _, users in chunks])
 
 
-def shuffled(
-    manifest: Manifest, split: str, dice: np.random.Generator, columns: Collection[str]
-) -> Iterator[pd.DataFrame]:
-    """The rows of a split in blocks that are permuted; the order of row groups and files is permuted, too."""
+def shuffled_blocks(manifest: Manifest, split: str, columns: Collection[str], rng: Generator) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a split in shuffled blocks. The order of row groups and files is shuffled, too."""
     block: list[pd.DataFrame] = []
     rows = size = 0
-    for table in manifest.tables(split, columns, dice):
+    for table in manifest.tables(split, columns, rng):
         block.append(table)
-        rows, size = rows + len(table), size + _bytes(table)
+        rows, size = rows + len(table), size + int(table.memory_usage(index=False).sum())
         if rows >= BLOCK_ROWS or size >= BLOCK_BYTES:
-            yield _permuted(block, dice)
+            yield _shuffle(block, rng)
             rows = size = 0
     if block:
-        yield _permuted(block, dice)
+        yield _shuffle(block, rng)
 
 
-def rebatched(tables: Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFrame]:
-    """The same rows in tables of exactly `rows`, less a rest at the end."""
+def rebatch(tables: Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFrame]:
+    """Regroup tables into tables of exactly `rows`; drop an incomplete last one."""
     rest = pd.DataFrame()
     for table in tables:
         table = pd.concat([rest, table]) if len(rest) else table
@@ -137,8 +157,8 @@ def rebatched(tables: Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFram
         rest = table.iloc[whole:]
 
 
-def first_rows(tables: Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFrame]:
-    """Tables until there are `rows`."""
+def take_rows(tables: Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFrame]:
+    """Yield tables until they hold `rows`."""
     for table in tables:
         yield table.iloc[:rows]
         rows -= len(table)
@@ -146,29 +166,25 @@ def first_rows(tables: Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFra
             return
 
 
-def ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """What the jobs return, in their order, done by one thread a core; only so many wait to be asked for."""
+def run_ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """Yield the results of jobs in order. One thread per core works ahead, with a bounded queue."""
     workers = len(os.sched_getaffinity(0))
-    waiting: deque[Future[T]] = deque()
+    queue: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers, "prepare") as pool:
         for job in jobs:
-            waiting.append(pool.submit(job))
-            if len(waiting) > workers + 2:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            queue.append(pool.submit(job))
+            if len(queue) > workers + 2:
+                yield queue.popleft().result()
+        while queue:
+            yield queue.popleft().result()
 
 
-def _permuted(block: list[pd.DataFrame], dice: np.random.Generator) -> pd.DataFrame:
-    """The rows of a block, which is emptied: nobody keeps them twice."""
+def _shuffle(block: list[pd.DataFrame], rng: Generator) -> pd.DataFrame:
+    """Concatenate and shuffle a block. Clears the list, so that the rows are in memory once."""
     table = pd.concat(block)
     block.clear()
-    return table.iloc[dice.permutation(len(table))]
+    return table.iloc[rng.permutation(len(table))]
 
 
 def _columns(inputs: Collection[str]) -> tuple[str, ...]:
     return ("nickname", "avatar") if IMAGE in inputs else ("nickname",)
-
-
-def _bytes(table: pd.DataFrame) -> int:
-    return int(table.memory_usage(index=False).sum())

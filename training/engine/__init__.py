@@ -1,1 +1,1 @@
-"""What any training run needs: resuming, devices, prediction over a split."""
+"""Parts of any training run: resuming, devices, prediction over a split."""

@@ -1,30 +1,30 @@
-"""More than one accelerator: each works on a share of every batch, where Keras can do that."""
+"""Data-parallel training on several accelerators."""
 
 import logging
 from typing import Final
 
 import keras
 
-from ..gender.config import ConfigError
+from .errors import ConfigError
 
 _LOG: Final = logging.getLogger(__name__)
 
 
 def use_all_devices(batch: int) -> None:
-    """Distribute what is built from now on over all devices; call before the model is built.
+    """Distribute each batch over all devices. Call it before you build the model.
 
-    Keras 3 does so on JAX alone. With TensorFlow it would accept a distribution and ignore it: one device is used,
-    and a warning says so.
+    Keras 3 distributes on JAX only. TensorFlow accepts a distribution and ignores it, so there one device is used
+    and a warning is logged.
 
     Raises:
-        ConfigError: `batch` cannot be shared out equally.
+        ConfigError: The number of devices does not divide `batch`.
     """
     devices = keras.distribution.list_devices()
     if len(devices) < 2:
         return
     if keras.backend.backend() != "jax":
-        _LOG.warning("%d devices, of which one is used: Keras distributes on KERAS_BACKEND=jax alone", len(devices))
+        _LOG.warning("using 1 of %d devices: Keras distributes only with KERAS_BACKEND=jax", len(devices))
         return
     if batch % len(devices):
-        raise ConfigError(f"a batch of {batch} cannot be shared out equally among {len(devices)} devices")
+        raise ConfigError(f"expected a batch size divisible by {len(devices)} devices, got {batch}")
     keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))

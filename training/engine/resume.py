@@ -1,11 +1,11 @@
-"""What a run keeps after each epoch, so that a process killed at any moment changes nothing but the time it takes.
+"""Checkpoint a run after each epoch, so that a killed run continues to the same result.
 
-Everything that the next epoch depends on is in one file, replaced in one step: weights, optimizer, the seeds of
-dropout, which `keras.callbacks.BackupAndRestore` leaves out, and the history, which knows the best epoch.
+One file, replaced atomically, holds everything that the next epoch depends on: weights, optimizer, history (which
+knows the best epoch), and the dropout seeds, which `keras.callbacks.BackupAndRestore` omits.
 """
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,42 +14,51 @@ import numpy as np
 import pandas as pd
 
 from ..data.bad_rows import BadRows
-from ..gender.config import Config, ConfigError
+from .errors import ConfigError
 
 
-class Progress(keras.callbacks.Callback):
-    """Writes below `out` after each epoch `model.keras` (if it is the best one), `resume.npz` and `history.csv`.
+class Checkpoint(keras.callbacks.Callback):
+    """Writes `model.keras` (the best epoch), `resume.npz` and `history.csv` below `out` after each epoch.
 
-    `history` has the logs of all epochs so far, those of an interrupted process included.
+    `history` holds the logs of all epochs, including those of an interrupted process.
     """
 
-    def __init__(self, out: Path, config: Config, monitor: str, bad: BadRows) -> None:
-        """`monitor` names the log whose smallest value is the best."""
+    def __init__(self, out: Path, config: Mapping[str, Any], monitor: str, bad_rows: BadRows) -> None:
+        """Configure the checkpoint.
+
+        Args:
+            out: The run's folder.
+            config: The run's config as plain values; a resumed run must have the same.
+            monitor: The log whose smallest value marks the best epoch.
+            bad_rows: Saved and restored with the run.
+        """
         super().__init__()
         self.history: list[dict[str, Any]] = []
-        self._out, self._config, self._monitor, self._bad = out, json.dumps(asdict(config)), monitor, bad
+        self._out, self._config, self._monitor, self._bad_rows = out, json.dumps(config), monitor, bad_rows
 
     def restore(self, model: keras.Model) -> None:
-        """Put a compiled model where an interrupted run left it, if there is one.
+        """Restore a compiled model from an interrupted run, if there is one.
 
         Raises:
-            ConfigError: that run has another config.
+            ConfigError: The interrupted run has another config.
         """
         model.optimizer.build(model.trainable_variables)
         if not self._file.is_file():
             return
-        with np.load(self._file) as state:
-            told = json.loads(str(state["told"]))
-            if told["config"] != self._config:
-                raise ConfigError(f"{self._file}: an interrupted run of another config; remove it or use another --out")
+        with np.load(self._file) as arrays:
+            state = json.loads(str(arrays["state"]))
+            if state["config"] != self._config:
+                raise ConfigError(
+                    f"{self._file}: an interrupted run has another config; remove the file or use another --out"
+                )
             for index, variable in enumerate(_variables(model)):
-                variable.assign(state[str(index)])
-        self.history = told["history"]
-        self._bad.restore(told["bad"])
+                variable.assign(arrays[str(index)])
+        self.history = state["history"]
+        self._bad_rows.restore(state["bad"])
         self._write_history()
 
     def finish(self) -> None:
-        """Forget: the run is complete, the next one starts anew."""
+        """Delete the saved state of a complete run."""
         self._file.unlink(missing_ok=True)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -66,9 +75,9 @@ class Progress(keras.callbacks.Callback):
         return self._out / "resume.npz"
 
     def _save(self) -> None:
-        told = json.dumps({"config": self._config, "history": self.history, "bad": self._bad.state()})
-        values = {str(i): keras.ops.convert_to_numpy(each) for i, each in enumerate(_variables(self.model))}
-        np.savez(self._out / "new.npz", told=np.array(told), **values)
+        state = json.dumps({"config": self._config, "history": self.history, "bad": self._bad_rows.state()})
+        arrays = {str(i): keras.ops.convert_to_numpy(each) for i, each in enumerate(_variables(self.model))}
+        np.savez(self._out / "new.npz", state=np.array(state), **arrays)
         (self._out / "new.npz").replace(self._file)
 
     def _write_history(self) -> None:
@@ -76,5 +85,5 @@ class Progress(keras.callbacks.Callback):
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """All that training changes, in an order that the architecture decides."""
+    """Return everything that training changes, in an order that the architecture determines."""
     return [*model.variables, *model.optimizer.variables]

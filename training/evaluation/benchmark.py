@@ -1,67 +1,62 @@
-"""What can be known of synthetic users, and how near a model comes to it; plain numpy."""
+"""Compare a model with the best accuracy that is possible on synthetic users."""
 
 from dataclasses import dataclass
-from math import comb
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import binomtest
 
+from ..arrays import BoolsN, FloatsN
 from .metrics import Summary, summary, wilson_interval
-
-Floats = NDArray[np.floating[Any]]
-Booleans = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Users:
-    """The truth about N test users: [N] each."""
+class GroundTruth:
+    """What is known about N synthetic users.
 
-    female: Booleans
-    # The exact P(female | what is shown).
-    posterior: Floats
-    # Whether avatar or nickname says anything, right or wrong.
-    determinable: Booleans
+    Args:
+        female: The label.
+        posterior: The exact P(female | inputs).
+        determinable: Whether avatar or nickname carries a signal, correct or misleading.
+    """
+
+    female: BoolsN
+    posterior: FloatsN
+    determinable: BoolsN
 
     @property
     def ceiling(self) -> float:
-        """The `ceiling` of these users."""
+        """The expected accuracy of the best possible model on these users."""
         return ceiling(self.posterior)
 
 
-def ceiling(posterior: Floats) -> float:
-    """The accuracy to expect of who knows the posteriors, [N]: nothing can beat it but by chance."""
+def ceiling(posterior: FloatsN) -> float:
+    """Return the expected accuracy of the Bayes-optimal decision."""
     return float(np.maximum(posterior, 1 - posterior).mean())
 
 
-def measure(users: Users, probabilities: Floats) -> Summary:
-    """The metrics of one model's P(female), [N], and how they stand to the ceiling.
+def measure(truth: GroundTruth, p_female: FloatsN) -> Summary:
+    """Return the metrics of a model, also relative to the ceiling and on the determinable users.
 
-    `leak` is True where the accuracy is more than three standard deviations above what the users' posteriors
-    allow for any decisions: then the model knows something that is not shown.
+    `leak` is True if the accuracy is more than three standard deviations above the ceiling: the model then knows
+    something that its inputs do not contain.
     """
-    correct = (probabilities >= 0.5) == users.female
-    determinable = int(users.determinable.sum())
-    low, high = wilson_interval(int(correct[users.determinable].sum()), determinable)
+    correct = (p_female >= 0.5) == truth.female
+    determinable = int(truth.determinable.sum())
+    low, high = wilson_interval(int(correct[truth.determinable].sum()), determinable)
+    deviation = np.sqrt(np.sum(truth.posterior * (1 - truth.posterior))) / len(truth.posterior)
     return {
-        **summary(users.female.astype(float), probabilities),
-        "share_of_ceiling": round(float(correct.mean()) / users.ceiling, 4),
+        **summary(truth.female.astype(float), p_female),
+        "share_of_ceiling": round(float(correct.mean()) / truth.ceiling, 4),
         "determinable_users": determinable,
-        "determinable_accuracy": round(float(correct[users.determinable].mean()), 4),
+        "determinable_accuracy": round(float(correct[truth.determinable].mean()), 4),
         "determinable_low": round(low, 4),
         "determinable_high": round(high, 4),
-        "leak": bool(correct.mean() > users.ceiling + 3 * _spread(users.posterior)),
+        "leak": bool(correct.mean() > truth.ceiling + 3 * deviation),
     }
 
 
-def mcnemar(correct: Booleans, other: Booleans) -> float:
-    """Exact two-sided p-value that two models on the same users, [N], are equally often right (McNemar, 1947)."""
+def mcnemar(correct: BoolsN, other: BoolsN) -> float:
+    """Return the exact two-sided p-value that two models on the same users are equally accurate (McNemar, 1947)."""
     only_one, only_other = int((correct & ~other).sum()), int((other & ~correct).sum())
-    differing = only_one + only_other
-    tail = sum(comb(differing, k) for k in range(min(only_one, only_other) + 1))
-    return min(1.0, 2 * tail / (1 << differing))
-
-
-def _spread(posterior: Floats) -> float:
-    """Standard deviation of the accuracy of who always decides for the likelier gender."""
-    return float(np.sqrt(np.sum(posterior * (1 - posterior))) / len(posterior))
+    discordant = only_one + only_other
+    return float(binomtest(only_one, discordant).pvalue) if discordant else 1.0

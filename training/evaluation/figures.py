@@ -1,4 +1,4 @@
-"""What an evaluation looks like: arrays in, one Matplotlib figure out, nothing on disk and no global state."""
+"""Matplotlib figures of an evaluation: arrays in, one figure out. No files and no global state."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,21 +12,24 @@ from numpy.typing import NDArray
 
 from genderprep.tensors import LABELS
 
-from .metrics import Bins, Coverage, Floats, Integers, wilson_interval
+from ..arrays import FloatsN, ImageSS3, IntsN
+from .metrics import CoverageCurve, ReliabilityBins, wilson_interval
 
-BLUE, ORANGE, TEAL, GREY = "#4c78a8", "#f2a541", "#72b7b2", "#8c8c8c"
-SAID: Final = (*LABELS, "unknown")
+BLUE, ORANGE, TEAL, GRAY = "#4c78a8", "#f2a541", "#72b7b2", "#8c8c8c"
+DECISIONS: Final = (*LABELS, "unknown")
+# Points of a confidence band: an exact curve has one for each user.
+_BAND_POINTS: Final = 200
 
 
 def learning_curves(history: pd.DataFrame) -> Figure:
-    """One panel for every column of `history.csv` that has a `val_` beside it, over the epochs from 1."""
+    """Plot every column of `history.csv` that has a `val_` column, one panel each, over epochs counted from 1."""
     names = [name for name in history if f"val_{name}" in history]
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
     figure, panels = _panels(rows, columns, size=(4.2 * columns, 3.2 * rows))
     for axes, name in zip(panels, names, strict=False):
-        for column, label, colour in ((name, "train", GREY), (f"val_{name}", "validation", BLUE)):
-            axes.plot(history["epoch"] + 1, history[column], color=colour, marker="o", markersize=4, label=label)
+        for column, label, color in ((name, "train", GRAY), (f"val_{name}", "validation", BLUE)):
+            axes.plot(history["epoch"] + 1, history[column], color=color, marker="o", markersize=4, label=label)
         axes.set_title(str(name).replace("_", " "))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
@@ -37,27 +40,32 @@ def learning_curves(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def confusion_matrix(counts: Integers, unknown_below: float) -> Figure:
-    """Truth against answer, int [2, 3]: each cell with its users and its share of the row."""
+def confusion_matrix(counts: NDArray[np.integer[Any]], unknown_below: float) -> Figure:
+    """Plot counts `[2, 3]`, label by decision, each cell with its share of the row."""
     figure, (axes,) = _panels(1, 1, size=(5.6, 3.6))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), share in np.ndenumerate(shares):
-        colour = "white" if share > 0.5 else "black"
+        color = "white" if share > 0.5 else "black"
         text = f"{counts[row, column]}\n{share:.1%}"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=13)
-    axes.set_xticks(range(len(SAID)), SAID)
+        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=13)
+    axes.set_xticks(range(len(DECISIONS)), DECISIONS)
     axes.set_yticks(range(len(LABELS)), LABELS)
-    axes.set(xlabel="said", ylabel="is", title=f"Answers; unknown below {unknown_below:g} or when nothing is shown")
+    axes.set(xlabel="predicted", ylabel="label", title=f"Confusion; unknown below {unknown_below:g} or without input")
     return figure
 
 
-def reliability_diagram(bins: Bins, error: float) -> Figure:
-    """Accuracy over confidence, with 95 % intervals, above the number of users of each bin; `error`: their ECE."""
+def reliability_diagram(bins: ReliabilityBins, error: float) -> Figure:
+    """Plot accuracy over confidence with 95 % intervals, above the number of users in each bin.
+
+    Args:
+        bins: The binned users.
+        error: Their expected calibration error.
+    """
     figure, (upper, lower) = _panels(2, 1, size=(5.6, 5.4), height_ratios=(3, 1), sharex=True)
     edges = np.linspace(0, 1, len(bins.counts) + 1)
     used = np.flatnonzero(bins.counts)
-    upper.plot((0, 1), (0, 1), color=GREY, linestyle="--", label="confidence = accuracy")
+    upper.plot((0, 1), (0, 1), color=GRAY, linestyle="--", label="confidence = accuracy")
     low, high = _intervals(bins.accuracy[used] * bins.counts[used], bins.counts[used])
     spread = np.clip((bins.accuracy[used] - low, high - bins.accuracy[used]), 0, None)
     upper.errorbar(bins.confidence[used], bins.accuracy[used], spread, fmt="o", color=BLUE, capsize=3, label="users")
@@ -65,24 +73,26 @@ def reliability_diagram(bins: Bins, error: float) -> Figure:
     upper.legend(loc="lower right", frameon=False)
     bars = lower.bar(edges[:-1], bins.counts, np.diff(edges), align="edge", color=BLUE, edgecolor="white")
     lower.bar_label(bars, [str(count) if count else "" for count in bins.counts], fontsize=8, padding=1)
-    lower.set(xlabel="confidence, the probability of the likelier label", ylabel="users", xlim=(edges[used[0]], 1))
+    lower.set(xlabel="confidence: probability of the likelier label", ylabel="users", xlim=(edges[used[0]], 1))
     lower.margins(y=0.25)
     upper.grid(alpha=0.3)
     return figure
 
 
-def coverage_curve(curve: Coverage, unknown_below: float) -> Figure:
-    """Accuracy of the decided users over their share, with its 95 % interval and the threshold marked."""
+def coverage_curve(curve: CoverageCurve, unknown_below: float) -> Figure:
+    """Plot the accuracy of the decided users over their share, with a 95 % band and the threshold marked."""
     figure, (axes,) = _panels(1, 1, size=(5.6, 4.0))
     accuracy = curve.correct / curve.decided
-    axes.fill_between(curve.coverage, *_intervals(curve.correct, curve.decided), color=BLUE, alpha=0.2, linewidth=0)
+    points = np.unique(np.linspace(0, len(accuracy) - 1, _BAND_POINTS).round().astype(int))
+    band = _intervals(curve.correct[points], curve.decided[points])
+    axes.fill_between(curve.coverage[points], *band, color=BLUE, alpha=0.2, linewidth=0)
     axes.plot(curve.coverage, accuracy, color=BLUE)
     decided = np.flatnonzero(curve.thresholds >= unknown_below)
     if len(decided):
         x, y = curve.coverage[decided[-1]], accuracy[decided[-1]]
-        axes.plot(x, y, "o", color=ORANGE, label=f"unknown below {unknown_below:g}: {x:.1%} decided, {y:.1%} right")
+        axes.plot(x, y, "o", color=ORANGE, label=f"unknown below {unknown_below:g}: {x:.1%} decided, {y:.1%} correct")
         axes.legend(frameon=False)
-    axes.set(xlabel="users decided, the surest first", ylabel="of these right", title="Coverage and accuracy")
+    axes.set(xlabel="coverage: share of users decided", ylabel="accuracy of the decided", title="Coverage and accuracy")
     axes.set(xlim=(0, 1.02), ylim=(min(0.5, accuracy.min()), 1.01))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -90,22 +100,22 @@ def coverage_curve(curve: Coverage, unknown_below: float) -> Figure:
     return figure
 
 
-def avatar_weights(weights: Floats, strata: NDArray[Any]) -> Figure:
-    """How much the avatar counted, float [N] in 0..1, in each stratum of users: shares in twenty bins."""
+def avatar_weights(weights: FloatsN, strata: NDArray[np.str_]) -> Figure:
+    """Plot a histogram of the avatar's fusion weight for each stratum."""
     names = sorted(set(strata))
     figure, panels = _panels(len(names), 1, size=(5.6, 1.1 + 1.05 * len(names)), sharex=True, sharey=True)
     for axes, name in zip(panels, names, strict=True):
         of_stratum = weights[strata == name]
-        shares, edges = np.histogram(of_stratum, 20, (0, 1))
-        axes.bar(edges[:-1], shares / len(of_stratum), np.diff(edges), align="edge", color=TEAL, edgecolor="white")
+        counts, edges = np.histogram(of_stratum, 20, (0, 1))
+        axes.bar(edges[:-1], counts / len(of_stratum), np.diff(edges), align="edge", color=TEAL, edgecolor="white")
         axes.set_title(f"{name}: {len(of_stratum)} users, mean {of_stratum.mean():.2f}", fontsize=9, loc="left")
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     panels[-1].set(xlabel="weight of the avatar; the nickname has the rest", xlim=(0, 1))
     return figure
 
 
-def picture_grid(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str], title: str) -> Figure:
-    """Pictures, uint8 [H, W, 3], four in a row, each under its caption."""
+def picture_grid(pictures: Sequence[ImageSS3], captions: Sequence[str], title: str) -> Figure:
+    """Plot pictures with captions, four in a row."""
     columns = min(4, len(pictures))
     rows = -(-len(pictures) // columns)
     figure, panels = _panels(rows, columns, size=(3.4 * columns, 2 * rows + 0.4))
@@ -118,12 +128,12 @@ def picture_grid(pictures: Sequence[NDArray[np.uint8]], captions: Sequence[str],
     return figure
 
 
-def _panels(rows: int, columns: int, size: tuple[float, float], **how: Any) -> tuple[Figure, list[Axes]]:
+def _panels(rows: int, columns: int, size: tuple[float, float], **options: Any) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=size, layout="constrained")
-    return figure, list(figure.subplots(rows, columns, squeeze=False, **how).flat)
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **options).flat)
 
 
-def _intervals(correct: Floats | Integers, counts: Integers) -> Floats:
-    """The Wilson interval of each share, float [2, N]."""
+def _intervals(correct: FloatsN | IntsN, counts: IntsN) -> NDArray[np.floating[Any]]:
+    """Return the lower and upper Wilson limits, `[2, N]`."""
     pairs = zip(np.rint(correct), counts, strict=True)
     return np.array([wilson_interval(int(c), int(count)) for c, count in pairs]).reshape(-1, 2).T

@@ -1,152 +1,140 @@
-"""What a table reports, from probabilities and labels; plain numpy."""
+"""Metrics of P(female) against labels: scikit-learn and SciPy, plus what they lack (calibration error, coverage)."""
 
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import binned_statistic, binomtest
+from sklearn.metrics import confusion_matrix, log_loss, recall_score, roc_auc_score
 
 from genderprep.tensors import LABELS
 
-Floats = NDArray[np.floating[Any]]
-Integers = NDArray[np.integer[Any]]
-Booleans = NDArray[np.bool_]
-# What `answers` says of who is neither of the labels to it.
+from ..arrays import BoolsN, FloatsN, IntsN
+
+# Metrics by name, as `summary` returns them.
+Summary = dict[str, Any]
+# The index of `unknown` after those of the labels.
 UNKNOWN: Final = len(LABELS)
+# Confidence bins of the expected calibration error.
+BINS: Final = 15
 
 
-class Bins(NamedTuple):
-    """Users by confidence, [bins] each: how many, and their mean confidence and accuracy, NaN where nobody is."""
+class ReliabilityBins(NamedTuple):
+    """Users by confidence, one entry per bin. Confidence and accuracy are means, NaN in an empty bin."""
 
-    counts: Integers
-    confidence: Floats
-    accuracy: Floats
-
-
-class Coverage(NamedTuple):
-    """Points, by falling threshold: the share of users as sure as that, and how many decided and right they are."""
-
-    thresholds: Floats
-    coverage: Floats
-    decided: Integers
-    correct: Integers
+    counts: IntsN
+    confidence: FloatsN
+    accuracy: FloatsN
 
 
-def wilson_interval(correct: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share (Wilson, 1927).
+class CoverageCurve(NamedTuple):
+    """One point per threshold, highest first: the share of users decided, their number, and how many are correct."""
+
+    thresholds: FloatsN
+    coverage: FloatsN
+    decided: IntsN
+    correct: IntsN
+
+
+def wilson_interval(correct: int, count: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval of a proportion.
 
     Raises:
-        ValueError: no samples.
+        ValueError: `count` is not positive.
     """
-    if count <= 0:
-        raise ValueError(f"count must be positive, got {count}")
-    share = correct / count
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return float(centre - half), float(centre + half)
+    interval = binomtest(correct, count).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def auc(labels: Floats, scores: Floats) -> float:
-    """Area under the ROC curve as Mann-Whitney's U: ties count half. NaN if one class is absent."""
-    positives, negatives = scores[labels == 1], scores[labels == 0]
-    if not len(positives) or not len(negatives):
-        return float("nan")
-    below = np.searchsorted(np.sort(negatives), positives, "left")
-    not_above = np.searchsorted(np.sort(negatives), positives, "right")
-    return float((below + not_above).mean() / 2 / len(negatives))
+def auc(labels: FloatsN, scores: FloatsN) -> float:
+    """Return the area under the ROC curve, NaN if a class is absent."""
+    return float(roc_auc_score(labels, scores)) if len(np.unique(labels)) == 2 else float("nan")
 
 
-def reliability(labels: Floats, probabilities: Floats, bins: int = 15) -> Bins:
-    """Equal bins of P(the likelier label) from 0 to 1 (Guo et al., 2017)."""
-    confidence, correct = _confidence(probabilities), _correct(labels, probabilities)
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    counts, of_bin = np.bincount(bin_of, minlength=bins), np.full((2, bins), np.nan)
-    sums = [np.bincount(bin_of, values, bins) for values in (confidence, correct)]
-    return Bins(counts, *np.divide(sums, counts, out=of_bin, where=counts > 0))
+def reliability(labels: FloatsN, p_female: FloatsN, bins: int = BINS) -> ReliabilityBins:
+    """Bin users by confidence, in equal bins from 0 to 1 (Guo et al., 2017, section 2)."""
+    confidence, correct = _confidence(p_female), _correct(labels, p_female).astype(float)
+    sums, _, _ = binned_statistic(confidence, [np.ones_like(confidence), confidence, correct], "sum", bins, (0, 1))
+    counts = sums[0].astype(int)
+    means = np.divide(sums[1:], counts, out=np.full((2, bins), np.nan), where=counts > 0)
+    return ReliabilityBins(counts, *means)
 
 
-def expected_calibration_error(labels: Floats, probabilities: Floats, bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over the bins of `reliability`, by users (Guo et al., 2017)."""
-    counts, confidence, accuracy = reliability(labels, probabilities, bins)
+def expected_calibration_error(labels: FloatsN, p_female: FloatsN, bins: int = BINS) -> float:
+    """Return the mean gap between confidence and accuracy, weighted by users (Guo et al., 2017, equation 3)."""
+    counts, confidence, accuracy = reliability(labels, p_female, bins)
     return float(np.nansum(counts * np.abs(confidence - accuracy)) / len(labels))
 
 
-def confusion(labels: Floats, probabilities: Floats, shown: Booleans, unknown_below: float) -> Integers:
-    """Users by truth (male, female) and by what the client says (male, female, unknown), int [2, 3].
+def decisions(p_female: FloatsN, has_input: BoolsN, unknown_below: float) -> IntsN:
+    """Return the client's answer for each user: 0 male, 1 female, 2 unknown.
 
-    It says `unknown` below that probability, and of users who show nothing: `shown`, bool [N], is False.
+    A user is unknown if the confidence is below `unknown_below` or no modality is present.
     """
-    said = answers(probabilities, shown, unknown_below)
-    return np.bincount(3 * labels.astype(int) + said, minlength=6).reshape(2, 3)
+    unknown = (_confidence(p_female) < unknown_below) | ~has_input
+    return np.where(unknown, UNKNOWN, (p_female >= 0.5).astype(int))
 
 
-def answers(probabilities: Floats, shown: Booleans, unknown_below: float) -> Integers:
-    """What the client says of each user, int [N]: 0 male, 1 female, 2 `UNKNOWN`."""
-    unknown = (_confidence(probabilities) < unknown_below) | ~shown
-    return np.where(unknown, UNKNOWN, (probabilities >= 0.5).astype(int))
+def confusion(labels: FloatsN, p_female: FloatsN, has_input: BoolsN, unknown_below: float) -> IntsN:
+    """Return counts `[2, 3]`: label (male, female) by decision (male, female, unknown)."""
+    matrix = confusion_matrix(labels, decisions(p_female, has_input, unknown_below), labels=range(UNKNOWN + 1))
+    return np.asarray(matrix[:UNKNOWN])
 
 
-def coverage_accuracy(labels: Floats, probabilities: Floats, shown: Booleans) -> Coverage:
-    """What `unknown` buys: one point for every distinct confidence taken as the threshold.
+def coverage_accuracy(labels: FloatsN, p_female: FloatsN, has_input: BoolsN) -> CoverageCurve:
+    """Return the coverage and accuracy at every distinct confidence (El-Yaniv and Wiener, 2010).
 
-    Users who show nothing, where `shown`, bool [N], is False, count among all but are never decided
-    (El-Yaniv and Wiener, 2010: the risk-coverage curve).
+    Users without input count as users, but no threshold decides them.
     """
-    falling, point = np.unique(-_confidence(probabilities)[shown], return_inverse=True)
+    falling, point = np.unique(-_confidence(p_female)[has_input], return_inverse=True)
     decided = np.cumsum(np.bincount(point))
-    correct = np.cumsum(np.bincount(point, _correct(labels, probabilities)[shown])).astype(int)
-    return Coverage(-falling, decided / len(labels), decided, correct)
+    correct = np.cumsum(np.bincount(point, _correct(labels, p_female)[has_input])).astype(int)
+    return CoverageCurve(-falling, decided / len(labels), decided, correct)
 
 
-def threshold_for(precision: float, labels: Floats, probabilities: Floats, shown: Booleans) -> float:
-    """The lowest threshold, in hundredths, at which at least this share of the decided users is right; 1 if none is.
-
-    Whoever is less sure than the threshold is `unknown`; arguments as in `coverage_accuracy`.
-    """
+def threshold_for(precision: float, labels: FloatsN, p_female: FloatsN, has_input: BoolsN) -> float:
+    """Return the lowest threshold, in hundredths, that reaches `precision` on the decided users; 1 if none does."""
     thresholds = (hundredths / 100 for hundredths in range(50, 100))
-    return next((t for t in thresholds if decided(labels, probabilities, shown, t)[1] >= precision), 1.0)
+    return next((t for t in thresholds if coverage_at(t, labels, p_female, has_input)[1] >= precision), 1.0)
 
 
-def decided(labels: Floats, probabilities: Floats, shown: Booleans, unknown_below: float) -> tuple[float, float]:
-    """The share of the users whom a threshold decides, and of these the share who are right, NaN if there are none."""
-    sure = shown & (_confidence(probabilities) >= unknown_below)
-    return float(sure.mean()), float(_correct(labels, probabilities)[sure].mean()) if sure.any() else float("nan")
+def coverage_at(threshold: float, labels: FloatsN, p_female: FloatsN, has_input: BoolsN) -> tuple[float, float]:
+    """Return the share of users that a threshold decides, and their accuracy (NaN if there are none)."""
+    decided = has_input & (_confidence(p_female) >= threshold)
+    accuracy = float(_correct(labels, p_female)[decided].mean()) if decided.any() else float("nan")
+    return float(decided.mean()), accuracy
 
 
-def log_loss(labels: Floats, probabilities: Floats) -> float:
-    """Mean negative log likelihood in nats."""
-    clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)
-    return float(-np.mean(labels * np.log(clipped) + (1 - labels) * np.log(1 - clipped)))
+def summary(labels: FloatsN, p_female: FloatsN) -> Summary:
+    """Return accuracy with its 95 % interval, AUC, recalls, calibration error and log loss in nats.
 
-
-# What `summary` reports, by name.
-Summary = dict[str, Any]
-
-
-def summary(labels: Floats, probabilities: Floats) -> Summary:
-    """Accuracy with its interval, AUC, recalls, calibration error and log loss of P(female).
-
-    None stands for the AUC, or the recall, where a class that it needs is absent.
+    A metric that needs an absent class is None.
     """
-    correct = int(_correct(labels, probabilities).sum())
+    correct = int(_correct(labels, p_female).sum())
     low, high = wilson_interval(correct, len(labels))
-    right, area = _correct(labels, probabilities), auc(labels, probabilities)
-    recalls = {label: right[labels == value] for value, label in enumerate(LABELS)}
+    area, predicted = auc(labels, p_female), p_female >= 0.5
+    recalls = recall_score(labels, predicted, labels=(0, 1), average=None, zero_division=np.nan)
+    clipped = np.clip(p_female, 1e-7, 1 - 1e-7)
     return {
         "users": len(labels),
         "accuracy": round(correct / len(labels), 4),
         "accuracy_low": round(low, 4),
         "accuracy_high": round(high, 4),
-        "auc": None if np.isnan(area) else round(area, 4),
-        **{f"recall_{name}": round(float(hits.mean()), 4) if len(hits) else None for name, hits in recalls.items()},
-        "ece": round(expected_calibration_error(labels, probabilities), 4),
-        "log_loss": round(log_loss(labels, probabilities), 4),
+        "auc": _rounded(area),
+        **{f"recall_{label}": _rounded(recall) for label, recall in zip(LABELS, recalls, strict=True)},
+        "ece": round(expected_calibration_error(labels, p_female), 4),
+        "log_loss": round(float(log_loss(labels, clipped, labels=(0, 1))), 4),
     }
 
 
-def _confidence(probabilities: Floats) -> Floats:
-    return np.maximum(probabilities, 1 - probabilities)
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)
 
 
-def _correct(labels: Floats, probabilities: Floats) -> Booleans:
-    right: Booleans = (probabilities >= 0.5) == (labels == 1)
-    return right
+def _confidence(p_female: FloatsN) -> FloatsN:
+    """Return the probability of the likelier label."""
+    return np.maximum(p_female, 1 - p_female)
+
+
+def _correct(labels: FloatsN, p_female: FloatsN) -> BoolsN:
+    correct: BoolsN = (p_female >= 0.5) == (labels == 1)
+    return correct

@@ -1,24 +1,27 @@
-"""From a logit to a probability to be believed: Platt scaling (Platt, 1999; Guo et al., 2017, arXiv 1706.04599)."""
+"""Platt scaling of logits (Platt, 1999; Guo et al., 2017, section 4.1, https://arxiv.org/abs/1706.04599).
+
+scikit-learn's `CalibratedClassifierCV` fits no prior around the identity, which keeps few users from an extreme fit.
+"""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, logit
 
-Floats = NDArray[np.floating[Any]]
+from ..arrays import BoolsN2, FloatsN, FloatsN1
 
-# Of the temperature; few users, all of them right or wrong, would drive it to 0 or beyond all bounds.
-_BOUNDS: Final = (0.2, 10.0)
-_STEPS: Final = 50
+# Few users, all correct or all wrong, would drive the temperature to 0 or to infinity.
+MIN_TEMPERATURE: Final = 0.2
+MAX_TEMPERATURE: Final = 10.0
 
 
 @dataclass(frozen=True)
-class Scaling:
-    """P(female) = sigmoid(logit / temperature + bias) of users who show anything; of others, the class prior.
+class PlattScaling:
+    """P(female) = σ(logit / temperature + bias), or the class prior if no modality is present.
 
-    The bias makes up for a gender of which training had fewer different people, and of which it therefore is less
-    sure with those it has not seen.
+    The bias corrects for a gender with fewer distinct people in training, on which the model is less confident.
     """
 
     temperature: float = 1.0
@@ -27,36 +30,36 @@ class Scaling:
 
     @property
     def prior_logit(self) -> float:
-        return float(np.log(self.prior_female / (1 - self.prior_female)))
+        return float(logit(self.prior_female))
 
-    def __call__(self, logits: Floats, present: NDArray[np.bool_]) -> Floats:
-        """P(female), [N], from logits, [N, 1], and what is there, bool [N, 2]."""
-        return sigmoid(np.where(present.any(axis=1), logits[:, 0] / self.temperature + self.bias, self.prior_logit))
+    def __call__(self, logits: FloatsN1, present: BoolsN2) -> FloatsN:
+        """Return P(female) `[N]` for logits `[N, 1]` and the present modalities `[N, 2]`."""
+        p_female: FloatsN = expit(
+            np.where(present.any(axis=1), logits[:, 0] / self.temperature + self.bias, self.prior_logit)
+        )
+        return p_female
 
 
-def fit_scaling(logits: Floats, labels: Floats, prior_female: float) -> Scaling:
-    """The scaling that minimises the log loss of logits and labels, [N, 1] each: Newton's method.
+def fit_platt(logits: FloatsN1, labels: FloatsN1, prior_female: float) -> PlattScaling:
+    """Minimize the log loss over temperature and bias.
 
-    One made-up user holds each factor near no scaling at all, so that few users cannot carry it away.
+    A unit Gaussian prior on 1 / temperature and on the bias, centered on no scaling, keeps few users from an
+    extreme fit.
 
     Raises:
-        ValueError: nothing to fit on.
+        ValueError: There are no users.
     """
     if not len(logits):
-        raise ValueError("no users to fit the scaling on")
-    features = np.concatenate([logits, np.ones_like(logits)], axis=1).astype(np.float64)
-    factors = np.zeros(2)
-    for _ in range(_STEPS):
-        p = sigmoid(features @ factors)
-        gradient = features.T @ (p - labels[:, 0]) + factors - (1, 0)
-        curvature = (features * (p * (1 - p))[:, None]).T @ features + np.eye(2)
-        factors = factors - np.linalg.solve(curvature, gradient)
-    slope, bias = factors
-    temperature = np.clip(1 / max(slope, 1 / _BOUNDS[1]), *_BOUNDS)
-    return Scaling(round(float(temperature), 4), round(float(bias), 4), round(prior_female, 4))
+        raise ValueError("expected at least one user to fit the scaling on, got none")
+    x, y = logits[:, 0].astype(np.float64), labels[:, 0].astype(np.float64)
 
+    def loss(parameters: FloatsN) -> tuple[float, FloatsN]:
+        slope, bias = parameters
+        z = slope * x + bias
+        error = expit(z) - y
+        value = np.sum(np.logaddexp(0, z) - y * z) + ((slope - 1) ** 2 + bias**2) / 2
+        return float(value), np.array([error @ x + slope - 1, error.sum() + bias])
 
-def sigmoid(logits: Floats) -> Floats:
-    """1 / (1 + exp(-x)), element by element."""
-    probabilities: Floats = 1 / (1 + np.exp(-logits))
-    return probabilities
+    slope, bias = minimize(loss, (1.0, 0.0), jac=True, method="BFGS").x
+    temperature = np.clip(1 / max(slope, 1 / MAX_TEMPERATURE), MIN_TEMPERATURE, MAX_TEMPERATURE)
+    return PlattScaling(round(float(temperature), 4), round(float(bias), 4), round(prior_female, 4))

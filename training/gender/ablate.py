@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from ..data.manifest import Manifest, ManifestError, read_manifest
 from ..engine.predict import predict_split
-from ..evaluation.benchmark import Users
-from ..evaluation.platt import Scaling
+from ..evaluation.benchmark import GroundTruth
+from ..evaluation.platt import PlattScaling
+from ..losses.late_mask import LateMask
 from ..report import read_run
 from . import ablation_report, fasttext
-from .config import Config, ConfigError, MaskLoss
+from .config import Config, ConfigError
 from .configs import seed as seed_preset
 from .model import load_model, main_logits
 from .train import Start, train
@@ -67,7 +68,7 @@ ROWS: Final = (
     Row("seed preset", SEED_PRESET, article="85 %", imagenet=True),
     Row("MobileNetV2", MOBILENET, article="84.2 %", imagenet=True, text=TEXT),
     Row("MobileNetV2, distilled", MOBILENET, imagenet=True, text=TEXT, teacher=FULL),
-    Row("+ mask loss", replace(DENSENET, mask_loss=MaskLoss()), imagenet=True, text=TEXT),
+    Row("+ mask loss", replace(DENSENET, mask_loss=LateMask()), imagenet=True, text=TEXT),
     Row("+ CBAM", replace(DENSENET, cbam=True), article="no gain", imagenet=True, text=TEXT),
     Row("+ hand features", replace(DENSENET, hand_features=True), article="no gain", imagenet=True, text=TEXT),
     Row("GCAdamW for AdamW", replace(DENSENET, gradient_centralization=True), imagenet=True, text=TEXT),
@@ -109,7 +110,7 @@ class Study:
         if not (folder / "report.json").is_file():
             train(replace(row.config, seed=seed), self.manifest, folder, start)
         model = load_model(folder / "model.keras")
-        scaling = Scaling(**read_run(folder)["scaling"])
+        scaling = PlattScaling(**read_run(folder)["scaling"])
         _, users, answers = predict_split(model, Manifest(self.manifest, 0), "test", row.config.image_size)
         return scaling(main_logits(answers), users.present)
 
@@ -121,7 +122,7 @@ class Study:
         table = read_manifest(self.manifest)
         return table[table["split"] == "test"]
 
-    def users(self) -> Users:
+    def users(self) -> GroundTruth:
         """The test users.
 
         Raises:
@@ -133,7 +134,7 @@ class Study:
             raise ManifestError(
                 f"{self.manifest}: no column {', '.join(missing)}; training.synthetic.synthesize writes them"
             )
-        return Users(
+        return GroundTruth(
             female=(table["gender"] == "female").to_numpy(),
             posterior=table["posterior"].to_numpy(float),
             determinable=(table["stratum"] != "neither").to_numpy(),

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..evaluation.benchmark import Users, mcnemar, measure
+from ..evaluation.benchmark import GroundTruth, mcnemar, measure
 from ..evaluation.metrics import wilson_interval
 from ..report import write_report
 
@@ -26,7 +26,7 @@ PAIRS: Final = (
 
 
 def write(
-    users: Users, predictions: Predictions, about: Mapping[str, Mapping[str, Any]], manifest: Path, results: Path
+    users: GroundTruth, predictions: Predictions, about: Mapping[str, Mapping[str, Any]], manifest: Path, results: Path
 ) -> dict[str, Any]:
     """Write `ablation.json`, `.md` and `.png` to the folder `results`; returns the rows and pairs.
 
@@ -130,7 +130,7 @@ def _mean(metric: str, row: Mapping[str, Any]) -> float:
     return float(np.mean([seed[metric] for seed in row["seeds"].values()]))
 
 
-def _pair(users: Users, predictions: Predictions, row: str, against: str) -> dict[str, Any]:
+def _pair(users: GroundTruth, predictions: Predictions, row: str, against: str) -> dict[str, Any]:
     seed = min(predictions[row].keys() & predictions[against].keys())
     one, other = ((predictions[name][seed] >= 0.5) == users.female for name in (row, against))
     difference = round(float(one.mean() - other.mean()), 4)

@@ -14,7 +14,7 @@ from genderprep import prep_digest
 from ..data.manifest import Manifest, ManifestError
 from ..engine.predict import predict_split
 from ..evaluation.metrics import summary, threshold_for
-from ..evaluation.platt import fit_scaling
+from ..evaluation.platt import fit_platt
 from ..report import read_run, write_report
 from .config import Config, config_from
 from .model import load_model, main_logits
@@ -27,10 +27,10 @@ def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
         ManifestError: the manifest cannot be used, or lacks train or validation rows.
         FileNotFoundError: no `model.keras` in `run`.
     """
-    manifest.need("train", "validation")
+    manifest.require_splits("train", "validation")
     _, users, answers = predict_split(load_model(run / "model.keras"), manifest, "validation", config.image_size)
     logits, shown = main_logits(answers), users.present.any(axis=1)
-    scaling = fit_scaling(logits[shown], users.female[shown], manifest.survey.prior_female)
+    scaling = fit_platt(logits[shown], users.female[shown], manifest.stats.prior_female)
     labels, female = users.female[:, 0], scaling(logits, users.present)
     write_report(
         run / "report.json",
@@ -40,8 +40,8 @@ def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
         scaling=scaling,
         unknown_below=threshold_for(config.precision, labels, female, shown),
         validation=summary(labels, female),
-        rows=manifest.survey.rows,
-        bad_rows=manifest.bad.report(),
+        rows=manifest.stats.rows,
+        bad_rows=manifest.bad_rows.report(),
     )
 
 

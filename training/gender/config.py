@@ -4,51 +4,14 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from genderprep.tensors import IMAGE_SIZE
 
+from ..data.augmentation import LIGHT, Augmentation
 from ..data.manifest import MAX_BAD_ROWS
-
-
-class ConfigError(ValueError):
-    """A config or a file of weights cannot be used; the message names the file and what it lacks."""
-
-
-@dataclass(frozen=True)
-class MaskLoss:
-    """For the last `share` of the epochs, users with P(female) in [`low`, `high`] do not teach.
-
-    Batches of which less than `min_coverage` would teach are not masked.
-    """
-
-    low: float = 0.4
-    high: float = 0.6
-    min_coverage: float = 0.3
-    share: float = 0.3
-
-    def first_epoch(self, epochs: int) -> int:
-        """The first masked of `epochs`, counted from 0; at least the last one is masked."""
-        return epochs - max(1, round(self.share * epochs))
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What training does to a batch. Shares of the users (or tokens) that it meets, or how far it goes at most."""
-
-    drop_modality: float = 0.15
-    drop_token: float = 0.05
-    flip: float = 0.5
-    shift_pixels: int = 8
-    zoom: float = 0.0
-    blur: float = 0.0
-    colour: float = 0.15
-    saturation: float = 0.0
-
-
-LIGHT: Final = Augmentation()
-# For photographs of which there are few: other crops, sharpness and colours at every sight.
-STRONG: Final = Augmentation(zoom=0.35, blur=0.3, colour=0.25, saturation=0.8)
+from ..engine.errors import ConfigError as ConfigError
+from ..losses.late_mask import LateMask
 
 
 @dataclass(frozen=True)
@@ -83,7 +46,7 @@ class Config:
     text: bool = True
     mean_over_padding: bool = False
     fusion: str = "attention"
-    mask_loss: MaskLoss | None = None
+    mask_loss: LateMask | None = None
     cbam: bool = False
     hand_features: bool = False
     gradient_centralization: bool = False
@@ -102,7 +65,7 @@ class Config:
 
 def config_from(values: Mapping[str, Any]) -> Config:
     """A config as `report.json` has it."""
-    nested = {"mask_loss": MaskLoss, "augmentation": Augmentation}
+    nested = {"mask_loss": LateMask, "augmentation": Augmentation}
     built = {name: kind(**values[name]) for name, kind in nested.items() if values.get(name)}
     return Config(**{**values, **built})
 

@@ -23,11 +23,12 @@ from ..data.batches import Users, prepare_users
 from ..data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from ..engine.predict import predict_split
 from ..evaluation import figures
-from ..evaluation.gradcam import explain, overlay
+from ..evaluation.gradcam import overlay
 from ..evaluation.metrics import Summary, confusion, coverage_accuracy, expected_calibration_error, reliability
-from ..evaluation.platt import Scaling
-from ..evaluation.slices import by_slice, shown
+from ..evaluation.platt import PlattScaling
+from ..evaluation.slices import by_slice, modalities
 from ..report import read_run, write_report
+from .explain import explain
 from .model import GENDER, image_size, load_model, main_logits
 
 EXPLAINED: Final = 8
@@ -46,11 +47,11 @@ def evaluate(run: Path, manifest: Path, split: str, out: Path | None = None) -> 
     rows = Manifest(manifest, report.get("config", {}).get("max_bad_rows", MAX_BAD_ROWS))
     model = load_model(run / "model.keras")
     table, users, found = predict_split(with_weights(model), rows, split, image_size(model))
-    female = Scaling(**report["scaling"])(main_logits(found), users.present)
+    female = PlattScaling(**report["scaling"])(main_logits(found), users.present)
     unknown_below = report["unknown_below"]
     slices, answers = by_slice(table, users, female), _answers(users, female, unknown_below)
     out = out or run / f"evaluation_{split}"
-    bad = rows.bad.report()
+    bad = rows.bad_rows.report()
     write_report(
         out / "evaluation.json",
         manifest=manifest.name,
@@ -97,7 +98,7 @@ def draw_fusion(
     if weights is None:
         return {"avatar_weights": None, "gradcam": None}
     avatar = weights[:, 0]
-    strata = table["stratum"].fillna("").astype(str).to_numpy() if "stratum" in table else shown(users)
+    strata = table["stratum"].fillna("").astype(str).to_numpy() if "stratum" in table else modalities(users)
     rows = explained(table, users)
     seen = prepare_users(manifest.take(table.index[rows]), image_size(model)) if rows.any() else None
     return {
@@ -131,7 +132,7 @@ def main() -> None:
 def _answers(users: Users, female: NDArray[Any], unknown_below: float) -> dict[str, dict[str, int]]:
     """Users by truth, then by what the client says of them."""
     counts = confusion(users.female[:, 0], female, users.present.any(axis=1), unknown_below).tolist()
-    return {label: dict(zip(figures.SAID, row, strict=True)) for label, row in zip(LABELS, counts, strict=True)}
+    return {label: dict(zip(figures.DECISIONS, row, strict=True)) for label, row in zip(LABELS, counts, strict=True)}
 
 
 def _coverage(labels: NDArray[Any], female: NDArray[Any], tells: NDArray[np.bool_], threshold: float) -> Figure | None:

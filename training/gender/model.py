@@ -23,7 +23,7 @@ from genderprep.tensors import (
 from genderprep.vocabulary import vocabulary
 
 from ..data.batches import Users
-from ..evaluation.platt import Scaling
+from ..evaluation.platt import PlattScaling
 from ..layers import (
     AttentionFusion,
     Calibration,
@@ -124,7 +124,7 @@ def build_fused_model(
     return keras.Model({IMAGE: image, TOKENS: tokens, PRESENT: present}, logits, name=backbone)
 
 
-def serving_model(trained: keras.Model, scaling: Scaling) -> keras.Model:
+def serving_model(trained: keras.Model, scaling: PlattScaling) -> keras.Model:
     """What goes to Triton: the inputs of `build_fused_model`, the outputs of the tensor contract."""
     fused, weights = trained.get_layer("fusion").output
     present = trained.input[PRESENT]

@@ -22,7 +22,7 @@ from typing import Any, Final
 from genderprep.tensors import TOKENS
 
 from ..data.manifest import Manifest, ManifestError, read_manifest
-from ..data.stream import Stream
+from ..data.stream import BatchStream
 from ..report import write_report
 from ..synthetic.nicknames import own_names
 from ..synthetic.users import write_nicknames
@@ -57,7 +57,7 @@ def rates(config: Config, file: Path, batches: int) -> dict[str, float]:
 def memory(manifest: Path, batch: int, seed: int) -> dict[str, float]:
     """One pass over the nicknames of a manifest, without a model: rows, seconds, and this process' peak memory."""
     before, start = _peak_mb(), perf_counter()
-    stream = Stream(Manifest(manifest), (TOKENS,), {NICKNAME_ONLY: 1}, batch, seed, size=0)
+    stream = BatchStream(Manifest(manifest), (TOKENS,), {NICKNAME_ONLY: 1}, batch, seed, size=0)
     rows = sum(len(inputs[TOKENS]) for inputs, _, _ in stream.batches(0, stream.steps))
     seconds = perf_counter() - start
     speed = {"seconds": round(seconds, 1), "rows_per_s": round(rows / seconds)}

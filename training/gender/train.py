@@ -10,7 +10,7 @@ Below `--out`: `model.keras` (best epoch on validation), `history.csv`, `report.
 import argparse
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 
-from ..data.batches import Heads, Users
-from ..data.batches import Teacher as Answers
+from ..data.batches import Heads, Predict, Users
 from ..data.manifest import Manifest, ManifestError
-from ..data.stream import Stream, sample
+from ..data.stream import BatchStream, sample
 from ..engine.devices import use_all_devices
-from ..engine.resume import Progress
-from ..losses import distillation
-from ..losses.distillation import Teacher, student
-from ..losses.late_mask import LateMask, MaskedCrossentropy, coverage
-from ..optimizers.adamw import GCAdamW, PacedAdamW, centralized_axes, paces_of
+from ..engine.resume import Checkpoint
+from ..losses.distillation import Distillation
+from ..optimizers.gc_adamw import GCAdamW, centralized_axes
+from ..optimizers.lr_multiplier_adamw import LRMultiplierAdamW, lr_multipliers
 from .backbones import follow_new_data, load_imagenet
 from .calibrate import calibrate
-from .config import Config, ConfigError, MaskLoss, load_config
+from .config import Config, ConfigError, load_config
 from .model import (
     AVATAR_ONLY,
     GENDER,
@@ -40,6 +38,7 @@ from .model import (
     build_nickname_model,
     load_model,
 )
+from .teacher import Teacher, student
 
 _FUSED_HEADS: Heads = {GENDER: None, AVATAR_ONLY: 0, NICKNAME_ONLY: 1}
 _AVATAR_HEADS: Heads = {AVATAR_ONLY: 0}
@@ -64,11 +63,11 @@ def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> 
         ConfigError: the config asks for what there is not, or the weights are of another network.
     """
     rows = Manifest(manifest, config.max_bad_rows)
-    rows.need("train", "validation")
+    rows.require_splits("train", "validation")
     use_all_devices(config.batch)
     model, stream = compiled(config, rows, start)
     out.mkdir(parents=True, exist_ok=True)
-    progress = Progress(out, config, _monitor(stream.heads), rows.bad)
+    progress = Checkpoint(out, asdict(config), _monitor(stream.heads), rows.bad_rows)
     progress.restore(model)
     _fit(model, config, stream, progress, keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
     calibrate(out, config, rows)
@@ -76,7 +75,7 @@ def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> 
     return out / "model.keras"
 
 
-def compiled(config: Config, manifest: Manifest, start: Start = Start()) -> tuple[keras.Model, Stream]:
+def compiled(config: Config, manifest: Manifest, start: Start = Start()) -> tuple[keras.Model, BatchStream]:
     """The model, ready to be trained, and the batches to train it on.
 
     Raises:
@@ -87,7 +86,7 @@ def compiled(config: Config, manifest: Manifest, start: Start = Start()) -> tupl
     model, pretrained = _build(config, start)
     heads = _heads(config)
     teacher = Teacher(start.teacher) if start.teacher else None
-    stream = Stream(
+    stream = BatchStream(
         manifest, model.input, heads, config.batch, config.seed, config.image_size, teacher, config.augmentation
     )
     optimizer = _optimizer(config, model, pretrained, steps=config.epochs * _steps(config, stream))
@@ -112,12 +111,12 @@ def main() -> None:
         raise SystemExit(f"train: {exc}") from exc
 
 
-def _steps(config: Config, stream: Stream) -> int:
+def _steps(config: Config, stream: BatchStream) -> int:
     return config.steps_per_epoch or stream.steps
 
 
 def _fit(
-    model: keras.Model, config: Config, stream: Stream, progress: Progress, logs: keras.callbacks.TensorBoard
+    model: keras.Model, config: Config, stream: BatchStream, progress: Checkpoint, logs: keras.callbacks.TensorBoard
 ) -> None:
     """Train for the epochs that `progress` does not have yet."""
     done, steps = len(progress.history), _steps(config, stream)
@@ -202,30 +201,23 @@ def _compile(
     plain = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
     metrics = [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
     if config.mask_loss:
-        metrics.append(_coverage(config.mask_loss))
+        metrics.append(config.mask_loss.metric())
+    distillation = Distillation()
     model.compile(
         optimizer=optimizer,
-        loss={main_head: _masked(config, config.mask_loss) if config.mask_loss else plain}
+        loss={main_head: config.mask_loss.build(config.label_smoothing) if config.mask_loss else plain}
         | dict.fromkeys(auxiliary, plain)
-        | (distillation.losses() if taught else {}),
+        | (distillation.build() if taught else {}),
         loss_weights={main_head: 1.0, **dict.fromkeys(auxiliary, config.auxiliary_loss)}
-        | (distillation.loss_weights() if taught else {}),
+        | (distillation.loss_weights(main_head) if taught else {}),
         weighted_metrics={main_head: metrics},
     )
-
-
-def _masked(config: Config, mask: MaskLoss) -> MaskedCrossentropy:
-    return MaskedCrossentropy(mask.low, mask.high, mask.min_coverage, config.label_smoothing)
-
-
-def _coverage(mask: MaskLoss) -> keras.metrics.Metric:
-    return keras.metrics.MeanMetricWrapper(coverage, name="coverage", low=mask.low, high=mask.high)
 
 
 def _late_mask(model: keras.Model, config: Config, heads: Heads) -> list[keras.callbacks.Callback]:
     if not config.mask_loss:
         return []
-    return [LateMask(model.loss[next(iter(heads))], config.mask_loss.first_epoch(config.epochs))]
+    return [config.mask_loss.schedule(model.loss[next(iter(heads))], config.epochs)]
 
 
 def _optimizer(
@@ -235,17 +227,17 @@ def _optimizer(
     schedule = keras.optimizers.schedules.CosineDecay(
         config.learning_rate / warmup, steps, warmup_target=config.learning_rate, warmup_steps=warmup
     )
-    paces = paces_of(model, pretrained, config.pretrained_pace)
+    multipliers = lr_multipliers(model, pretrained, config.pretrained_pace)
     optimizer = (
-        GCAdamW(schedule, weight_decay=config.weight_decay, paces=paces, axes=centralized_axes(model))
+        GCAdamW(schedule, weight_decay=config.weight_decay, lr_multipliers=multipliers, axes=centralized_axes(model))
         if config.gradient_centralization
-        else PacedAdamW(schedule, weight_decay=config.weight_decay, paces=paces)
+        else LRMultiplierAdamW(schedule, weight_decay=config.weight_decay, lr_multipliers=multipliers)
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "embedding", "positions", "null"])
     return optimizer
 
 
-def _validation(users: Users, names: Collection[str], heads: Heads, teacher: Answers | None) -> tuple[Any, Any, Any]:
+def _validation(users: Users, names: Collection[str], heads: Heads, teacher: Predict | None) -> tuple[Any, Any, Any]:
     inputs = users.inputs(names)
     return inputs, *users.targets(heads, teacher(inputs) if teacher else {})
 

@@ -1,1 +1,1 @@
-"""Losses, one idea a file."""
+"""Losses, one idea per file. Each is a config value that builds its Keras loss."""

@@ -1,1 +1,1 @@
-"""Optimizers, one idea a file."""
+"""Optimizers, one algorithm per file."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.training.stand_in import small_towers
-from training.engine.resume import Progress
+from training.engine.resume import Checkpoint
 from training.gender.config import Config
 from training.gender.train import train
 
@@ -19,12 +19,12 @@ def run(manifest: Path, out: Path) -> None:
         train(CONFIG, manifest, out)
 
 
-def tell(self: Progress, batch: int, logs: Any = None) -> None:
+def tell(self: Checkpoint, batch: int, logs: Any = None) -> None:
     """Which step is done; then wait, so that there is a middle of an epoch to be killed in."""
     print(f"epoch {len(self.history)} step {batch}", flush=True)
     time.sleep(0.1)
 
 
 if __name__ == "__main__":
-    Progress.on_train_batch_end = tell
+    Checkpoint.on_train_batch_end = tell
     run(Path(sys.argv[1]), Path(sys.argv[2]))

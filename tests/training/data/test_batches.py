@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.pictures import encode
+from training.data.augmentation import Augmentation, augment, augment_images, drop_tokens
 from training.data.bad_rows import BadRows
-from training.data.batches import Preparation, Users, augment_images, augmented, drop_tokens, prepare_users
+from training.data.batches import Preparation, Users, prepare_users
 from training.data.manifest import ManifestError
-from training.gender.config import Augmentation
 from training.synthetic.drawing import draw_default_avatar, draw_portrait
 
 PAD, UNK = 0, 1
@@ -32,7 +32,7 @@ def some_users(count: int) -> Users:
 
 
 def seen(users: Users, *names: str) -> dict[str, NDArray[Any]]:
-    return augmented(users, names, Augmentation(), np.random.default_rng(1))
+    return augment(users, names, Augmentation(), np.random.default_rng(1))
 
 
 def test_shapes_and_types_are_those_of_the_contract() -> None:
@@ -170,7 +170,7 @@ def test_a_row_that_cannot_be_prepared_is_named(
 
 def test_a_bad_row_is_left_without_anything(tmp_path: Path) -> None:
     bad = BadRows(tmp_path, 2, 0.5, str)
-    prepare = Preparation(bad, remember=True)
+    prepare = Preparation(bad, cache=True)
     rows = table(nickname=["小宝", "小宝"], avatar=["", b"not a picture"], weight=[2.0, 3.0])
     for _ in range(2):
         users, usable = prepare(rows)

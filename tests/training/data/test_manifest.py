@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from training.data.manifest import SPLITS, Manifest, ManifestError, _Piece, read_manifest, split_of, write_manifest
+from training.data.arrow import Piece
+from training.data.manifest import SPLITS, Manifest, ManifestError, read_manifest, split_of, write_manifest
 
 ROWS: list[dict[str, object]] = [
     {"nickname": "007", "avatar": "", "gender": "male", "split": "train", "weight": 2.5, "source": "a"},
@@ -67,13 +68,13 @@ def test_null_is_missing(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (without("gender"), "no column gender; needed are nickname, avatar, gender"),
-        (without("nickname", "avatar"), "no column nickname, avatar; needed are"),
-        ([ROWS[0], ROWS[1] | {"gender": "Female"}], "row 1: gender 'Female', allowed: male, female"),
-        ([ROWS[0] | {"split": "dev"}], "row 0: split 'dev', allowed: train, validation, test"),
-        ([ROWS[0], ROWS[1] | {"weight": "heavy"}], "row 1: weight 'heavy', needed is a number from 0 on"),
-        ([ROWS[0] | {"weight": -1.0}], "row 0: weight '-1.0', needed is a number from 0 on"),
-        ([ROWS[0] | {"weight": ""}], "needed is a number from 0 on"),
+        (without("gender"), "expected the columns nickname, avatar, gender, missing gender"),
+        (without("nickname", "avatar"), "missing nickname, avatar"),
+        ([ROWS[0], ROWS[1] | {"gender": "Female"}], "row 1: gender 'Female', expected one of male, female"),
+        ([ROWS[0] | {"split": "dev"}], "row 0: split 'dev', expected one of train, validation, test"),
+        ([ROWS[0], ROWS[1] | {"weight": "heavy"}], "row 1: weight 'heavy', expected a number >= 0"),
+        ([ROWS[0] | {"weight": -1.0}], "row 0: weight '-1.0', expected a number >= 0"),
+        ([ROWS[0] | {"weight": ""}], "expected a number >= 0"),
     ],
 )
 def test_wrong_content_is_named(tmp_path: Path, rows: list[dict[str, object]], message: str) -> None:
@@ -91,7 +92,7 @@ def test_wrong_content_is_named(tmp_path: Path, rows: list[dict[str, object]], m
         ("a.csv", 'nickname,avatar,gender\n"a,b,c\n', "cannot be read: .*Expected 3 columns, got 1"),
         ("a.jsonl", "{bad\n", "cannot be read"),
         ("a.parquet", "nothing", "cannot be read"),
-        ("a.xlsx", "", "a manifest is .csv, .jsonl, .parquet or a folder"),
+        ("a.xlsx", "", "expected .csv, .jsonl, .parquet or a folder"),
     ],
 )
 def test_unreadable_files_are_named(tmp_path: Path, name: str, content: str, message: str) -> None:
@@ -102,7 +103,7 @@ def test_unreadable_files_are_named(tmp_path: Path, name: str, content: str, mes
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_no_such_manifest(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no manifest .*synthesize` makes one"):
+    with pytest.raises(FileNotFoundError, match=r"no manifest .*synthesize` writes an example"):
         read_manifest(tmp_path / f"nothing.{kind}")
 
 
@@ -165,7 +166,7 @@ def test_a_row_group_of_another_split_is_not_read(tmp_path: Path, monkeypatch: p
     opened = Manifest(shards(tmp_path / "shards", ROWS))
     read: list[str] = []
 
-    def batches(piece: _Piece, columns: Collection[str] | None) -> Iterator[pa.RecordBatch]:
+    def batches(piece: Piece, columns: Collection[str] | None) -> Iterator[pa.RecordBatch]:
         read.append(piece.file)
         return Manifest._batches(opened, piece, columns)
 
@@ -179,16 +180,16 @@ def test_a_survey_counts_and_weighs(tmp_path: Path) -> None:
         {"nickname": "a", "avatar": "", "split": "train", "gender": g, "weight": w}
         for g, w in (("male", 3), ("female", 1))
     ]
-    survey = Manifest(write(tmp_path, "csv", [*rows, *ROWS[1:]])).survey
+    survey = Manifest(write(tmp_path, "csv", [*rows, *ROWS[1:]])).stats
     assert survey.rows == {"train": 2, "validation": 1, "test": 1}
     assert survey.prior_female == 0.25
 
 
 def test_an_empty_split_is_named(tmp_path: Path) -> None:
     opened = Manifest(write(tmp_path, "csv", ROWS[:2]))
-    opened.need("train", "test")
+    opened.require_splits("train", "test")
     with pytest.raises(ManifestError, match=r"manifest\.csv: no rows in the split 'validation'"):
-        opened.need("train", "validation")
+        opened.require_splits("train", "validation")
 
 
 def test_bad_rows_are_skipped_up_to_a_share(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -198,12 +199,12 @@ def test_bad_rows_are_skipped_up_to_a_share(tmp_path: Path, caplog: pytest.LogCa
     opened = Manifest(write(tmp_path, "csv", rows), max_bad_rows=0.02)
     for _ in range(2):
         assert sum(map(len, opened.tables())) == 98
-    assert opened.bad.report() == {
+    assert opened.bad_rows.report() == {
         "rows": 2,
         "allowed": 2,
         "reasons": {
-            "bad weight": {"rows": 1, "first": ["row 70: weight '-1.0', needed is a number from 0 on"]},
-            "unknown gender": {"rows": 1, "first": ["row 7: gender 'unknown', allowed: male, female"]},
+            "bad weight": {"rows": 1, "first": ["row 70: weight '-1.0', expected a number >= 0"]},
+            "unknown gender": {"rows": 1, "first": ["row 7: gender 'unknown', expected one of male, female"]},
         },
     }
     assert [record.message.split("skipped ")[1].split(",")[0] for record in caplog.records] == [

@@ -13,7 +13,7 @@ from tests.support.pictures import encode
 from training.data import stream as module
 from training.data.batches import Preparation
 from training.data.manifest import Manifest, ManifestError
-from training.data.stream import Batch, Stream, prepared, rebatched, sample, shuffled
+from training.data.stream import Batch, BatchStream, prepare_chunks, rebatch, sample, shuffled_blocks
 from training.synthetic.drawing import draw_portrait
 
 HEADS = {"nickname_only": 1}
@@ -35,9 +35,9 @@ def shards(folder: Path, count: int = 60, **columns: list[Any]) -> Path:
     return folder
 
 
-def stream(manifest: Path, batch: int = 7, seed: int = 1, **changes: Any) -> Stream:
+def stream(manifest: Path, batch: int = 7, seed: int = 1, **changes: Any) -> BatchStream:
     defaults: dict[str, Any] = {"inputs": (TOKENS,), "heads": HEADS, "batch": batch, "size": 32, "seed": seed}
-    return Stream(Manifest(manifest), **defaults | changes)
+    return BatchStream(Manifest(manifest), **defaults | changes)
 
 
 def weights(batches: list[Batch]) -> list[float]:
@@ -87,16 +87,16 @@ def test_tokens_are_dropped_anew_in_each_pass(tmp_path: Path) -> None:
 def test_a_block_is_no_larger_than_it_has_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = Manifest(shards(tmp_path))
     monkeypatch.setattr(module, "BLOCK_ROWS", 10)
-    sizes = [len(table) for table in shuffled(manifest, "train", np.random.default_rng(0), ("nickname",))]
+    sizes = [len(table) for table in shuffled_blocks(manifest, "train", ("nickname",), np.random.default_rng(0))]
     assert sum(sizes) == 60
     assert max(sizes) <= 10 + 8
     monkeypatch.setattr(module, "BLOCK_BYTES", 1)
-    assert max(map(len, shuffled(manifest, "train", np.random.default_rng(0), ("nickname",)))) <= 8
+    assert max(map(len, shuffled_blocks(manifest, "train", ("nickname",), np.random.default_rng(0)))) <= 8
 
 
 def test_tables_of_one_size() -> None:
     tables = [pd.DataFrame({"x": range(start, end)}) for start, end in ((0, 5), (5, 6), (6, 13))]
-    assert [table["x"].tolist() for table in rebatched(tables, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert [table["x"].tolist() for table in rebatch(tables, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
 
 
 def test_a_broken_avatar_takes_no_part_and_shifts_nothing(tmp_path: Path) -> None:
@@ -107,9 +107,9 @@ def test_a_broken_avatar_takes_no_part_and_shifts_nothing(tmp_path: Path) -> Non
     users = stream(shards(tmp_path / "broken", 300, avatar=avatars), batch=150, inputs=(IMAGE, TOKENS))
     found = list(users.batches(0, 2))
     assert sorted(weights(found)) == sorted({0.0, *range(1, 301)} - {float(broken + 1)})
-    (row,) = users.manifest.bad.report()["reasons"]["broken avatar"]["first"]
+    (row,) = users.manifest.bad_rows.report()["reasons"]["broken avatar"]["first"]
     assert row.startswith("row 41 of part-0.parquet: AVATAR: not an image")
-    assert users.manifest.bad.report()["rows"] == 1
+    assert users.manifest.bad_rows.report()["rows"] == 1
 
 
 def test_too_many_bad_rows_end_it_with_their_reasons(tmp_path: Path) -> None:
@@ -137,6 +137,6 @@ def test_a_sample_is_of_one_split_and_bounded(tmp_path: Path) -> None:
 def test_chunks_keep_the_order_and_leave_bad_rows_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK", 5)
     manifest = Manifest(shards(tmp_path, avatar=[None] * 59 + ["nowhere.jpg"]), max_bad_rows=0.1)
-    parts = list(prepared(manifest.tables(), Preparation(manifest.bad, 32)))
+    parts = list(prepare_chunks(manifest.tables(), Preparation(manifest.bad_rows, 32)))
     assert [int(weight) for table, _ in parts for weight in table["weight"]] == [*range(1, 60)]
     assert all(len(table) == len(users) <= 5 for table, users in parts)

@@ -85,5 +85,5 @@ def test_an_interrupted_run_of_another_config_is_not_gone_on_with(
     with small_towers():
         with pytest.raises(KeyboardInterrupt):
             train(Config(backbone="", epochs=1, batch=2), users, tmp_path)
-        with pytest.raises(ConfigError, match=r"resume\.npz: an interrupted run of another config"):
+        with pytest.raises(ConfigError, match=r"resume\.npz: an interrupted run has another config"):
             train(Config(backbone="", epochs=2, batch=2), users, tmp_path)

@@ -6,24 +6,24 @@ import numpy as np
 import pytest
 
 from genderprep.tensors import LABELS
-from training.evaluation.benchmark import Users, mcnemar, measure
+from training.evaluation.benchmark import GroundTruth, mcnemar, measure
 from training.synthetic.strata import certain, draw_stratum, posterior, spoken_of
 
-FOUR = Users(
+FOUR = GroundTruth(
     female=np.array([True, False, True, False]),
     posterior=np.array([1.0, 0.2, 0.5, 0.5]),
     determinable=np.array([True, True, False, False]),
 )
 
 
-def population(count: int) -> Users:
+def population(count: int) -> GroundTruth:
     rows = []
     for seed in range(count):
         dice = Random(seed)
         gender, stratum = dice.choice(LABELS), draw_stratum(dice)
         avatar, nickname = (certain(spoken_of(relation, gender)) for relation in (stratum.avatar, stratum.nickname))
         rows.append((gender == "female", posterior(avatar, nickname), stratum.name != "neither"))
-    return Users(*(np.array(column) for column in zip(*rows, strict=True)))
+    return GroundTruth(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def test_the_ceiling_is_what_the_posteriors_allow() -> None:

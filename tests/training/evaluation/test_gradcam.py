@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from genderprep.tensors import IMAGE_SIZE, MAX_TOKENS
 from tests.support.training.stand_in import small_towers
 from training.data.batches import Users
-from training.evaluation.gradcam import explain, grad_cam, gradient, overlay
+from training.evaluation.gradcam import grad_cam, gradient, overlay
+from training.gender.explain import explain
 from training.gender.model import GENDER, build_fused_model, predict_logits
 
 

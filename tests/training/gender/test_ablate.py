@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.training.stand_in import small_towers
 from training.data.manifest import ManifestError, read_manifest, write_manifest
-from training.evaluation.benchmark import Users, mcnemar
+from training.evaluation.benchmark import GroundTruth, mcnemar
 from training.gender import ablate, ablation_report
 from training.gender.ablate import FULL, ROWS, TEXT, Row, Study, with_needs
 from training.gender.config import Config, ConfigError
@@ -16,7 +16,7 @@ from training.synthetic.avatars import Gallery
 from training.synthetic.nicknames import own_names
 from training.synthetic.users import write_users
 
-USERS = Users(
+USERS = GroundTruth(
     female=np.array([True, False] * 50),
     posterior=np.array([0.9, 0.1] * 25 + [0.5] * 50),
     determinable=np.array([True] * 50 + [False] * 50),

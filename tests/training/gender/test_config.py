@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from training.gender.config import Config, ConfigError, MaskLoss, config_from, load_config
+from training.gender.config import Config, ConfigError, config_from, load_config
+from training.losses.late_mask import LateMask
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,11 +37,11 @@ def test_switches_without_their_towers_are_refused(values: dict[str, Any], messa
 
 @pytest.mark.parametrize(("epochs", "first"), [(1, 0), (2, 1), (4, 3), (6, 4), (10, 7), (100, 70)])
 def test_the_mask_takes_the_last_part_of_the_epochs(epochs: int, first: int) -> None:
-    assert MaskLoss().first_epoch(epochs) == first
+    assert LateMask().first_epoch(epochs) == first
 
 
-@pytest.mark.parametrize("mask_loss", [None, MaskLoss(low=0.2, share=0.5)])
-def test_a_report_gives_its_config_back(mask_loss: MaskLoss | None) -> None:
+@pytest.mark.parametrize("mask_loss", [None, LateMask(low=0.2, share=0.5)])
+def test_a_report_gives_its_config_back(mask_loss: LateMask | None) -> None:
     config = Config(backbone="mobilenetv2", epochs=3, mask_loss=mask_loss, fusion="concat")
     assert config_from(json.loads(json.dumps(asdict(config)))) == config
 

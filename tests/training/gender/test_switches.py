@@ -18,17 +18,18 @@ from genderprep.tensors import EMBEDDING, EMBEDDING_SIZE, IMAGE, MAX_TOKENS, TOK
 from tests.support.training.stand_in import small_towers
 from training.data.batches import Users, prepare_users
 from training.data.manifest import read_manifest, write_manifest
-from training.evaluation.platt import Scaling
+from training.evaluation.platt import PlattScaling
 from training.gender import model
 from training.gender.backbones import DENSE_BLOCKS
-from training.gender.config import Config, ConfigError, MaskLoss
+from training.gender.config import Config, ConfigError
 from training.gender.model import AVATAR_ONLY, build_fused_model, image_size, load_model, predict_logits, serving_model
 from training.gender.train import Start, train
-from training.optimizers.adamw import GCAdamW
+from training.losses.late_mask import LateMask
+from training.optimizers.gc_adamw import GCAdamW
 
 SWITCHES: dict[str, dict[str, Any]] = {
     "concat": {"fusion": "concat"},
-    "mask": {"mask_loss": MaskLoss()},
+    "mask": {"mask_loss": LateMask()},
     "cbam": {"backbone": "densenet121", "cbam": True},
     "hand": {"hand_features": True},
     "hand concat": {"hand_features": True, "fusion": "concat"},
@@ -86,7 +87,7 @@ def test_a_run_with(values: dict[str, Any], manifest: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["concat", "cbam", "hand", "hand concat"])
 def test_the_contract_holds_with(name: str, users: Users) -> None:
     values = {"backbone": "mobilenetv2"} | SWITCHES[name]
-    model = serving_model(build_fused_model(values.pop("backbone"), **values), Scaling(1.5, 0.1, 0.6))
+    model = serving_model(build_fused_model(values.pop("backbone"), **values), PlattScaling(1.5, 0.1, 0.6))
     rows = users.inputs(model.input)
     expected = model.predict(rows, verbose=0)
     found = answer(to_onnx(model).SerializeToString(), rows)
@@ -119,7 +120,7 @@ def test_the_image_tower_alone_reads_no_nickname(manifest: Path, tmp_path: Path)
 
 def test_a_mask_covers_the_last_epochs_and_shows_its_coverage(manifest: Path, tmp_path: Path) -> None:
     """Nothing is that sure, so with no guard the masked epoch has no loss: validation still has one."""
-    mask = MaskLoss(low=0.0, high=1.0, min_coverage=0.0, share=0.5)
+    mask = LateMask(low=0.0, high=1.0, min_coverage=0.0, share=0.5)
     train(config_with({"mask_loss": mask, "epochs": 2, "auxiliary_loss": 0.0}), manifest, tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["gender_loss"][0] > 0.1
@@ -132,7 +133,7 @@ def test_gradients_are_centralized_in_a_run(manifest: Path, tmp_path: Path) -> N
     file = train(config_with({"gradient_centralization": True}), manifest, tmp_path)
     optimizer = keras.saving.load_model(file).optimizer
     assert isinstance(optimizer, GCAdamW)
-    assert len(optimizer.axes) == len(optimizer.paces)
+    assert len(optimizer.axes) == len(optimizer.lr_multipliers)
     assert (0, 1, 2) in optimizer.axes
 
 

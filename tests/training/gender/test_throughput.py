@@ -35,7 +35,7 @@ def test_rows_are_written_in_shards_and_read_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(throughput, "SHARD", 100)
     shards = throughput.write_shards(250, tmp_path / "shards", seed=1)
     assert len(list(shards.iterdir())) == 3
-    assert Manifest(shards).survey.rows == {"train": 250, "validation": 0, "test": 0}
+    assert Manifest(shards).stats.rows == {"train": 250, "validation": 0, "test": 0}
     found = throughput.memory(shards, batch=50, seed=1)
     assert found["rows_per_s"] > 0
     assert found["mb_peak"] > 0.9 * found["mb_before"] > 0

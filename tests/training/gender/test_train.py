@@ -17,7 +17,7 @@ from tests.support.pictures import encode
 from tests.support.training.stand_in import small_towers
 from training.data.batches import prepare_users
 from training.data.manifest import ManifestError, read_manifest, write_manifest
-from training.engine.resume import Progress
+from training.engine.resume import Checkpoint
 from training.gender import calibrate
 from training.gender import train as command
 from training.gender.backbones import FINE_TUNING_MOMENTUM
@@ -62,11 +62,11 @@ def interrupt_before_epoch(number: int, monkeypatch: pytest.MonkeyPatch) -> None
         if epoch == number:
             raise Interrupted
 
-    monkeypatch.setattr(Progress, "on_epoch_begin", stop)
+    monkeypatch.setattr(Checkpoint, "on_epoch_begin", stop)
 
 
 def restored_with_a_better_epoch(restore: Callable[..., None]) -> Callable[..., None]:
-    def better(progress: Progress, model: keras.Model) -> None:
+    def better(progress: Checkpoint, model: keras.Model) -> None:
         restore(progress, model)
         progress.history[0]["val_loss"] = 0.0
 
@@ -141,7 +141,7 @@ def test_going_on_keeps_a_better_epoch_of_before(
         interrupt_before_epoch(1, patch)
         train(config, nicknames, tmp_path)
     before = (tmp_path / "model.keras").read_bytes()
-    monkeypatch.setattr(Progress, "restore", restored_with_a_better_epoch(Progress.restore))
+    monkeypatch.setattr(Checkpoint, "restore", restored_with_a_better_epoch(Checkpoint.restore))
     train(config, nicknames, tmp_path)
     assert (tmp_path / "model.keras").read_bytes() == before
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.training.stand_in import small_towers
 from training.gender.model import GENDER, build_fused_model
-from training.losses import distillation
-from training.losses.distillation import DISTILLED, GATE, DistillationLoss, Teacher, student
+from training.gender.teacher import Teacher, student
+from training.losses.distillation import DISTILLED, GATE, Distillation, DistillationLoss
 
 
 def loss_by_hand(teacher: float, logit: float, temperature: float) -> float:
@@ -72,6 +72,6 @@ def test_no_teacher(tmp_path: Path) -> None:
 
 
 def test_labels_and_teacher_share_the_loss() -> None:
-    weights = distillation.loss_weights()
+    weights = Distillation().loss_weights(GENDER)
     assert weights[GENDER] + weights[DISTILLED] == 1
-    assert distillation.losses().keys() == {DISTILLED, GATE}
+    assert Distillation().build().keys() == {DISTILLED, GATE}

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from training.losses.late_mask import LateMask, MaskedCrossentropy, coverage, outside_band
+from training.losses.late_mask import MaskedCrossentropy, MaskSchedule, coverage, outside_band
 
 Floats = NDArray[np.float32]
 
@@ -143,7 +143,7 @@ def losses_of_epochs(first_epoch: int, initial_epoch: int = 0) -> tuple[list[flo
         epochs=4,
         initial_epoch=initial_epoch,
         validation_data=data,
-        callbacks=[LateMask(loss, first_epoch)],
+        callbacks=[MaskSchedule(loss, first_epoch)],
         verbose=0,
     ).history
     return history["loss"], history["val_loss"]

@@ -1,4 +1,4 @@
-"""`PacedAdamW` is AdamW, slower where told; `GCAdamW` takes the mean off the gradients of kernels."""
+"""`LRMultiplierAdamW` is AdamW, slower where told; `GCAdamW` takes the mean off the gradients of kernels."""
 
 from typing import Any
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tests.support.training.stand_in import small_towers
 from training.gender.model import build_fused_model
 from training.layers import CBAM
-from training.optimizers.adamw import GCAdamW, PacedAdamW, centralize, centralized_axes, paces_of
+from training.optimizers.gc_adamw import GCAdamW, centralize, centralized_axes
+from training.optimizers.lr_multiplier_adamw import LRMultiplierAdamW, lr_multipliers
 
 START = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)
 GRADIENT = np.array([[3, -2, 1], [0.5, -0.1, 4]], np.float32)
@@ -34,13 +35,13 @@ def nested_model() -> tuple[keras.Model, keras.Model]:
 @pytest.mark.parametrize("steps", [1, 5])
 def test_at_full_pace_it_is_adamw(steps: int) -> None:
     (plain,) = updates(keras.optimizers.AdamW(0.01, weight_decay=0.1), 1, steps)
-    (paced,) = updates(PacedAdamW(0.01, weight_decay=0.1, paces=[1.0]), 1, steps)
+    (paced,) = updates(LRMultiplierAdamW(0.01, weight_decay=0.1, lr_multipliers=[1.0]), 1, steps)
     np.testing.assert_allclose(paced, plain, atol=1e-7)
 
 
 def test_each_variable_has_its_own_pace() -> None:
     (plain,) = updates(keras.optimizers.AdamW(0.01, weight_decay=0.0), 1)
-    slow, full, none = updates(PacedAdamW(0.01, weight_decay=0.0, paces=[0.1, 1.0, 0.0]), 3)
+    slow, full, none = updates(LRMultiplierAdamW(0.01, weight_decay=0.0, lr_multipliers=[0.1, 1.0, 0.0]), 3)
     np.testing.assert_allclose(slow, 0.1 * plain, atol=1e-7)
     np.testing.assert_allclose(full, plain, atol=1e-7)
     np.testing.assert_array_equal(none, 0)
@@ -48,30 +49,32 @@ def test_each_variable_has_its_own_pace() -> None:
 
 def test_paces_belong_to_parts_not_to_names() -> None:
     model, trunk = nested_model()
-    assert paces_of(model, [trunk], 0.1) == [0.1, 0.1, 1.0, 1.0]
-    assert paces_of(model, [], 0.1) == [1.0] * 4
+    assert lr_multipliers(model, [trunk], 0.1) == [0.1, 0.1, 1.0, 1.0]
+    assert lr_multipliers(model, [], 0.1) == [1.0] * 4
 
 
 def test_paces_hold_inside_a_compiled_training_step() -> None:
     keras.utils.set_random_seed(1)
     model, trunk = nested_model()
     before = [w.numpy() for w in model.trainable_variables]
-    model.compile(PacedAdamW(0.01, weight_decay=0.0, paces=paces_of(model, [trunk], 0.0)), loss="mse")
+    model.compile(
+        LRMultiplierAdamW(0.01, weight_decay=0.0, lr_multipliers=lr_multipliers(model, [trunk], 0.0)), loss="mse"
+    )
     model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
     moved = [np.abs(w.numpy() - old).max() > 0 for w, old in zip(model.trainable_variables, before, strict=True)]
     assert moved == [False, False, True, True]
 
 
 def test_as_many_paces_as_variables() -> None:
-    with pytest.raises(ValueError, match="got 1 paces, 2 variables"):
-        updates(PacedAdamW(0.01, paces=[1.0]), 2)
+    with pytest.raises(ValueError, match="got 1 for 2 variables"):
+        updates(LRMultiplierAdamW(0.01, lr_multipliers=[1.0]), 2)
 
 
 def test_paces_survive_saving() -> None:
-    optimizer = PacedAdamW(0.01, weight_decay=0.2, paces=[0.1, 1.0])
+    optimizer = LRMultiplierAdamW(0.01, weight_decay=0.2, lr_multipliers=[0.1, 1.0])
     config: dict[str, Any] = optimizer.get_config()
-    again = PacedAdamW.from_config(config)
-    assert (again.paces, again.weight_decay) == ([0.1, 1.0], 0.2)
+    again = LRMultiplierAdamW.from_config(config)
+    assert (again.lr_multipliers, again.weight_decay) == ([0.1, 1.0], 0.2)
     registered = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
     assert registered.get_config() == config
 
@@ -126,8 +129,8 @@ def test_every_kernel_of_the_whole_model_has_axes() -> None:
 
 def test_kernels_move_without_their_mean_and_others_as_before() -> None:
     """So large an epsilon leaves Adam's step all but proportional to the gradient."""
-    settings: dict[str, Any] = {"weight_decay": 0.0, "epsilon": 1e6, "paces": [1.0, 1.0]}
-    free, _ = updates(PacedAdamW(1e5, **settings), 2)
+    settings: dict[str, Any] = {"weight_decay": 0.0, "epsilon": 1e6, "lr_multipliers": [1.0, 1.0]}
+    free, _ = updates(LRMultiplierAdamW(1e5, **settings), 2)
     centred, untouched = updates(GCAdamW(1e5, axes=[(0,), ()], **settings), 2)
     np.testing.assert_array_equal(untouched, free)
     np.testing.assert_allclose(centred.mean(axis=0), 0, atol=1e-6)
@@ -145,18 +148,18 @@ def test_plain_gradient_descent_keeps_the_sum_of_each_output() -> None:
 
 
 def test_without_axes_it_is_paced_adamw() -> None:
-    (paced,) = updates(PacedAdamW(0.01, weight_decay=0.1, paces=[0.5]), 1, 3)
-    (same,) = updates(GCAdamW(0.01, weight_decay=0.1, paces=[0.5], axes=[()]), 1, 3)
+    (paced,) = updates(LRMultiplierAdamW(0.01, weight_decay=0.1, lr_multipliers=[0.5]), 1, 3)
+    (same,) = updates(GCAdamW(0.01, weight_decay=0.1, lr_multipliers=[0.5], axes=[()]), 1, 3)
     np.testing.assert_array_equal(same, paced)
 
 
 def test_as_many_axes_as_variables() -> None:
-    with pytest.raises(ValueError, match="got those of 1, 2 variables"):
-        updates(GCAdamW(0.01, paces=[1.0, 1.0], axes=[(0,)]), 2)
+    with pytest.raises(ValueError, match="one axes tuple per variable, got 1 for 2 variables"):
+        updates(GCAdamW(0.01, lr_multipliers=[1.0, 1.0], axes=[(0,)]), 2)
 
 
 def test_axes_survive_saving() -> None:
-    optimizer = GCAdamW(0.01, paces=[0.1, 1.0], axes=[(0, 1, 2), ()])
+    optimizer = GCAdamW(0.01, lr_multipliers=[0.1, 1.0], axes=[(0, 1, 2), ()])
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
-    assert (again.paces, again.axes) == ([0.1, 1.0], [(0, 1, 2), ()])
+    assert (again.lr_multipliers, again.axes) == ([0.1, 1.0], [(0, 1, 2), ()])
     assert again.get_config() == optimizer.get_config()

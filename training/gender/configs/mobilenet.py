@@ -8,7 +8,8 @@ batch as well. On 6,310 users, 79.7% of the test split where 84.5% is possible (
 the ablation, at 96 pixels, 84.3% without a teacher and 84.5% with one.
 """
 
-from training.gender.config import STRONG, Config
+from training.data.augmentation import STRONG
+from training.gender.config import Config
 
 
 def get_config() -> Config:

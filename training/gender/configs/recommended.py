@@ -8,7 +8,8 @@ those users, 80.1% of the test split where 84.5% is possible (`results/publish_d
 pixels and for 3 epochs, 84.9% where 85.4% is possible.
 """
 
-from training.gender.config import STRONG, Config
+from training.data.augmentation import STRONG
+from training.gender.config import Config
 
 
 def get_config() -> Config:

@@ -9,7 +9,8 @@ It is here for comparison: three times the pixels, so much slower than that (`re
 the ablation, at 96 pixels and for 3 epochs, 83.4% where 85.4% is possible.
 """
 
-from training.gender.config import Augmentation, Config
+from training.data.augmentation import Augmentation
+from training.gender.config import Config
 
 
 def get_config() -> Config:

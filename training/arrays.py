@@ -1,0 +1,33 @@
+"""Array types, named after their elements and their shape.
+
+N counts users, B the users of a batch, T tokens, D features, C channels, S the pixels of a side, HW the places of a
+feature map.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ImageSS3 = NDArray[np.uint8]
+ImagesNSS3 = NDArray[np.uint8]
+TokensNT = NDArray[np.int32]
+BoolsN = NDArray[np.bool_]
+BoolsN2 = NDArray[np.bool_]
+IntsN = NDArray[np.integer[Any]]
+FloatsN = NDArray[np.floating[Any]]
+FloatsN1 = NDArray[np.floating[Any]]
+FloatsNHW = NDArray[np.floating[Any]]
+FloatsNHWC = NDArray[np.floating[Any]]
+# A model's inputs or outputs by name.
+Arrays = dict[str, NDArray[Any]]
+
+# Keras tensors have no common type across backends.
+TensorBD = Any
+TensorB1 = Any
+TensorB2 = Any
+TensorBT = Any
+TensorBTD = Any
+TensorBHWC = Any
+# The shape of a tensor that is not built yet: a dimension may be unknown.
+Shape = tuple[int | None, ...]

@@ -1,0 +1,91 @@
+"""Open manifests with Arrow, as pieces that are read one at a time."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset as ds
+
+from .bad_rows import ManifestError
+
+SPLITS: Final = ("train", "validation", "test")
+_TEXT: Final = ("nickname", "avatar", "gender", "split", "source")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A unit of reading: a Parquet row group, or a whole CSV or JSONL file. `first` numbers its first row."""
+
+    fragment: ds.Fragment
+    file: str
+    first: int
+    rows: int
+
+    def has_only_another_split(self, split: str) -> bool:
+        """Whether the statistics of a row group show that `split` is not in it."""
+        groups = self.fragment.row_groups if isinstance(self.fragment, ds.ParquetFileFragment) else ()
+        bounds = [(group.statistics or {}).get("split", {}) for group in groups]
+        return any(bound.get("min") == bound.get("max") in {*SPLITS} - {split} for bound in bounds)
+
+
+def open_dataset(file: Path) -> ds.Dataset:
+    """Open a file, or the shards of a folder, with corrected types.
+
+    Raises:
+        ManifestError: The file type is unknown, or the file is damaged.
+        FileNotFoundError: The file does not exist.
+    """
+    formats = {
+        ".csv": ds.CsvFileFormat(pyarrow.csv.ParseOptions(newlines_in_values=True)),
+        ".jsonl": ds.JsonFileFormat(),
+        ".parquet": ds.ParquetFileFormat(),
+    }
+    files = sorted(file.glob("**/*.parquet")) if file.is_dir() else [file]
+    if not files or files[0].suffix not in formats:
+        raise ManifestError(f"{file}: expected .csv, .jsonl, .parquet or a folder of .parquet files")
+    if not file.exists():
+        raise FileNotFoundError(f"no manifest {file}; `python -m training.synthetic.synthesize` writes an example")
+    suffix = files[0].suffix
+    try:
+        inferred = ds.dataset(files, format=formats[suffix]).schema
+        return ds.dataset(files, schema=_schema(inferred, suffix), format=formats[suffix])
+    except pa.ArrowInvalid as exc:
+        raise ManifestError(f"{file}: cannot be read: {exc}") from exc
+
+
+def pieces_of(dataset: ds.Dataset) -> Iterator[Piece]:
+    """Yield the row groups or files of a dataset in order."""
+    first = 0
+    for file in dataset.get_fragments():
+        fragments = file.split_by_row_group() if isinstance(file, ds.ParquetFileFragment) else [file]
+        for each in fragments:
+            rows = each.row_groups[0].num_rows if isinstance(each, ds.ParquetFileFragment) else each.count_rows()
+            yield Piece(each, Path(file.path).name, first, rows)
+            first += rows
+
+
+def translate_errors(file: Path, items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the items; raise errors of Arrow as `ManifestError`."""
+    try:
+        yield from items
+    except (pa.ArrowException, OSError) as exc:
+        raise ManifestError(f"{file}: cannot be read: {exc}") from exc
+
+
+def _schema(inferred: pa.Schema, suffix: str) -> pa.Schema:
+    """Correct the types that Arrow infers from the first rows of CSV and JSONL."""
+
+    def corrected(field: pa.Field) -> pa.DataType:
+        is_text_file = suffix != ".parquet"
+        if field.name == "avatar" and (pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)):
+            return pa.binary()
+        if field.name in _TEXT or (is_text_file and pa.types.is_null(field.type)):
+            return pa.string()
+        if field.name == "weight" and suffix == ".csv":
+            return pa.string()  # A word among the numbers is a bad row, not a damaged file.
+        return pa.float64() if is_text_file and pa.types.is_integer(field.type) else field.type
+
+    return pa.schema([field.with_type(corrected(field)).with_nullable(True) for field in inferred])

@@ -1,0 +1,47 @@
+"""AdamW (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101) with one learning rate per variable."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable("gender")
+class LRMultiplierAdamW(keras.optimizers.AdamW):
+    """AdamW that multiplies the learning rate of each variable, for example to fine-tune pretrained layers slowly.
+
+    Weight decay keeps the full rate.
+
+    Args:
+        lr_multipliers: One factor per variable, in the order of the model's `trainable_variables`.
+
+    Raises:
+        ValueError: When built, if the numbers of variables and multipliers differ.
+    """
+
+    def __init__(self, *args: Any, lr_multipliers: Sequence[float], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lr_multipliers = list(lr_multipliers)
+
+    def build(self, variables: list[Any]) -> None:
+        if len(variables) != len(self.lr_multipliers):
+            raise ValueError(
+                f"expected one multiplier per variable, got {len(self.lr_multipliers)} for {len(variables)} variables"
+            )
+        super().build(variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        multiplier = self.lr_multipliers[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * multiplier)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "lr_multipliers": self.lr_multipliers}
+
+
+def lr_multipliers(model: keras.Model, pretrained: Collection[keras.layers.Layer], multiplier: float) -> list[float]:
+    """Return `multiplier` for each trainable variable of the pretrained layers and 1 for all others.
+
+    Variables are matched by identity: their paths do not name the models that contain their layers.
+    """
+    slow = {id(variable) for layer in pretrained for variable in layer.trainable_variables}
+    return [multiplier if id(variable) in slow else 1.0 for variable in model.trainable_variables]
