@@ -10,6 +10,7 @@ served models with stored ones.
 import argparse
 import re
 from pathlib import Path
+from typing import Final
 
 import onnx
 
@@ -19,7 +20,8 @@ from server.catalog import Catalog
 
 from .checksums import record
 from .export import stamp
-from .publish import ROOT
+
+ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 def rebind(repository: Path) -> None:

@@ -45,9 +45,15 @@ def female(version: int) -> float:
     return version / 10
 
 
-def publish(repository: Path, version: int, digest: str | None = None, image_size: int = IMAGE_SIZE) -> None:
-    """A version of mobilenet; its weights are which inputs were present."""
-    file = repository / "mobilenet" / str(version) / "model.onnx"
+def publish(
+    repository: Path,
+    version: int,
+    digest: str | None = None,
+    image_size: int = IMAGE_SIZE,
+    backbone: str = "mobilenet",
+) -> None:
+    """A version of a backbone; its WEIGHTS say which inputs were present."""
+    file = repository / backbone / str(version) / "model.onnx"
     file.parent.mkdir(exist_ok=True)
     constants: dict[str, NDArray[Any]] = {
         "zero": np.zeros((1, 1), np.float32),

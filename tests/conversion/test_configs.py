@@ -1,0 +1,52 @@
+"""`conversion.configs`: the configurations of the repository are those of the templates."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from conversion.configs import render, write_configs
+from server.catalog import CONFIG, Catalog, CatalogError
+from tests.support.tritonserver import ROOT
+
+REPOSITORY = ROOT / "model_repository"
+BACKBONES = Catalog(REPOSITORY).backbones()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A copy of the model repository without weights."""
+    copy = tmp_path / "model_repository"
+    shutil.copytree(REPOSITORY, copy, ignore=shutil.ignore_patterns("*.onnx", "__pycache__"))
+    return copy
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_repository_matches_templates(backbone: str) -> None:
+    steps = Catalog(REPOSITORY).ensemble(backbone).steps
+    texts = {name: (REPOSITORY / name / CONFIG).read_text() for name in (backbone, f"gender_{backbone}")}
+    assert texts == render(backbone, steps[backbone], steps["preprocess"])
+
+
+def test_rewriting_keeps_versions(repository: Path) -> None:
+    for folder, text in render("densenet", 7, 1).items():
+        (repository / folder / CONFIG).write_text(text)
+    write_configs(repository)
+    assert Catalog(repository).ensemble("densenet").steps == {"preprocess": 1, "densenet": 7}
+
+
+def test_added_backbone_is_in_catalog(repository: Path) -> None:
+    write_configs(repository, add="tiny")
+    catalog = Catalog(repository)
+    assert catalog.backbones() == sorted([*BACKBONES, "tiny"])
+    assert catalog.ensemble("tiny").steps == {"preprocess": 1, "tiny": 1}
+
+
+def test_rewriting_is_refused_during_rollout(repository: Path) -> None:
+    shutil.copytree(repository / "gender_densenet", repository / "gender_densenet_canary")
+    config = repository / "gender_densenet_canary" / CONFIG
+    config.write_text(config.read_text().replace('name: "gender_densenet"', 'name: "gender_densenet_canary"'))
+    with pytest.raises(
+        CatalogError, match="expected no canary while configurations are rewritten, got gender_densenet_c"
+    ):
+        write_configs(repository)
