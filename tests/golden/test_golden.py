@@ -61,7 +61,7 @@ def test_the_expectations_are_about_the_probes() -> None:
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda file: file.name)
 def test_pixels_here(picture: Path) -> None:
     pixels, present = prepare_image(picture.read_bytes())
-    # Lossy decoders differ by a grey level between processors.
+    # Lossy decoders differ by a gray level between processors.
     allowed = 0 if picture.suffix in LOSSLESS else 1
     assert np.abs(pixels.astype(int) - expected_pixels(picture)).max() <= allowed
     assert present

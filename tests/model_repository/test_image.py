@@ -1,4 +1,4 @@
-"""`genderprep.image`: every way through the decoder, every limit at its edge, and hostile bytes."""
+"""`genderprep.image`: every path through the decoder, every limit at its edge, malformed bytes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ Pixels = NDArray[np.uint8]
 
 SHAPE = (IMAGE_SIZE, IMAGE_SIZE, 3)
 ORIENTATION_TAG = 0x0112
-# What a viewer does to the stored picture for each value of the EXIF tag.
+# What a viewer does to the stored picture for each EXIF orientation.
 TURNS: dict[int, Callable[[Pixels], Any]] = {
     1: lambda stored: stored,
     2: np.fliplr,
@@ -38,7 +38,7 @@ ENCODED = {kind: encode(SMALL, kind) for kind in AVATAR_FORMATS} | {
     "JPEG, progressive": encode(SMALL, "JPEG", progressive=True),
     "JPEG, CMYK": encode(SMALL.convert("CMYK"), "JPEG"),
     "PNG, palette": encode(SMALL.quantize(16), "PNG"),
-    "PNG, interlaced grey": encode(SMALL.convert("L"), "PNG", interlace=1),
+    "PNG, interlaced gray": encode(SMALL.convert("L"), "PNG", interlace=1),
     "WEBP, lossless": encode(SMALL, "WEBP", lossless=True),
 }
 
@@ -65,12 +65,12 @@ def assert_refused_or_prepared(avatar: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP"])
-def test_pixels_survive_a_lossless_format(kind: str) -> None:
+def test_lossless_formats_keep_pixels(kind: str) -> None:
     np.testing.assert_array_equal(pixels_of(encode(noise(), kind)), np.asarray(noise()))
 
 
 @pytest.mark.parametrize("kind", AVATAR_FORMATS)
-def test_each_format_shows_its_colour(kind: str) -> None:
+def test_each_format_keeps_colors(kind: str) -> None:
     assert np.abs(pixels_of(encode(flat((200, 40, 90)), kind)).astype(int) - (200, 40, 90)).max() <= 8
 
 
@@ -81,7 +81,7 @@ def test_exif_orientation(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-def test_exif_orientation_of_a_jpeg(orientation: int) -> None:
+def test_exif_orientation_of_jpeg(orientation: int) -> None:
     plain = pixels_of(encode(draw_portrait("male", 3), "JPEG"))
     turned = pixels_of(encode(draw_portrait("male", 3), "JPEG", exif=exif(orientation)))
     assert np.abs(turned.astype(int) - TURNS[orientation](plain)).max() <= 1
@@ -89,9 +89,7 @@ def test_exif_orientation_of_a_jpeg(orientation: int) -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "I;16"])
 @pytest.mark.parametrize("orientation", TURNS)
-def test_large_pictures_are_converted_in_parts_to_the_bit(
-    mode: str, orientation: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bands_equal_whole_picture(mode: str, orientation: int, monkeypatch: pytest.MonkeyPatch) -> None:
     image = Image.fromarray(np.arange(300 * 401, dtype=np.uint16).reshape(300, 401) * 7)
     if mode != "I;16":
         image = noise(401).crop((0, 0, 401, 300)).convert(mode)
@@ -102,7 +100,7 @@ def test_large_pictures_are_converted_in_parts_to_the_bit(
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
-def test_first_frame_of_an_animation(kind: str) -> None:
+def test_first_frame_of_animation(kind: str) -> None:
     frames = [flat((0, 0, 255)), flat((0, 255, 0))]
     content = encode(flat((255, 0, 0)), kind, save_all=True, append_images=frames, lossless=True)
     np.testing.assert_array_equal(pixels_of(content), np.broadcast_to((255, 0, 0), SHAPE))
@@ -138,7 +136,7 @@ def test_half_transparent_palette_entries_over_white() -> None:
     np.testing.assert_array_equal(pixels, np.broadcast_to((244, 224, 204), SHAPE))
 
 
-def test_transparent_colour_over_white() -> None:
+def test_transparent_color_over_white() -> None:
     pixels = pixels_of(encode(flat((1, 2, 3)), "PNG", transparency=(1, 2, 3)))
     np.testing.assert_array_equal(pixels, np.full(SHAPE, 255))
 
@@ -154,9 +152,9 @@ def test_transparent_colour_over_white() -> None:
         (Image.fromarray(np.full((IMAGE_SIZE, IMAGE_SIZE), 0x4DFF, np.uint16)), 0x4D),
         (flat((0, 255, 255, 0), "CMYK").convert("L"), 76),
     ],
-    ids=["grey", "grey, opaque", "grey, transparent", "white bit", "black bit", "16 bits", "from CMYK"],
+    ids=["gray", "gray, opaque", "gray, transparent", "white bit", "black bit", "16 bits", "from CMYK"],
 )
-def test_colourless_modes(image: Image.Image, expected: int) -> None:
+def test_modes_without_color(image: Image.Image, expected: int) -> None:
     np.testing.assert_array_equal(pixels_of(encode(image, "PNG")), np.full(SHAPE, expected))
 
 
@@ -165,7 +163,7 @@ def test_cmyk() -> None:
     assert np.abs(pixels.astype(int) - (255, 0, 0)).max() <= 2
 
 
-def test_largest_centred_square_is_taken() -> None:
+def test_center_square_is_cropped() -> None:
     image = flat((255, 0, 0)).resize((3 * IMAGE_SIZE, IMAGE_SIZE))
     image.paste(noise(), (IMAGE_SIZE, 0))
     np.testing.assert_array_equal(pixels_of(encode(image, "PNG")), np.asarray(noise()))
@@ -177,7 +175,7 @@ def test_odd_sizes(size: tuple[int, int]) -> None:
     np.testing.assert_array_equal(pixels, np.broadcast_to((10, 200, 30), SHAPE))
 
 
-def test_empty_bytes_are_a_missing_avatar() -> None:
+def test_empty_avatar_is_missing() -> None:
     pixels, present = prepare_image(b"")
     np.testing.assert_array_equal(pixels, np.zeros(SHAPE, np.uint8))
     assert present is False
@@ -191,13 +189,13 @@ def test_default_avatar_is_missing(kind: str, side: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_pictures_are_present_in_colour_and_in_grey(seed: int) -> None:
+def test_pictures_are_present_in_color_and_gray(seed: int) -> None:
     for image in (draw_portrait(("male", "female")[seed % 2], seed), draw_scene(seed)):
         assert prepare_image(encode(image, "JPEG"))[1]
         assert prepare_image(encode(image.convert("L"), "JPEG"))[1]
 
 
-def test_bytes_up_to_the_limit() -> None:
+def test_byte_limit() -> None:
     avatar = encode(noise(), "PNG")
     padded = avatar + bytes(MAX_AVATAR_BYTES - len(avatar))
     np.testing.assert_array_equal(pixels_of(padded), np.asarray(noise()))
@@ -205,7 +203,7 @@ def test_bytes_up_to_the_limit() -> None:
         prepare_image(padded + b"\0")
 
 
-def test_pixels_up_to_the_limit() -> None:
+def test_pixel_limit() -> None:
     assert MAX_AVATAR_PIXELS == 8000 * 4000
     pixels_of(encode(Image.new("1", (8000, 4000)), "PNG"))
     with pytest.raises(InvalidAvatar, match=r"^AVATAR: 8000x4001 pixels, the limit is 32000000 in all$"):
@@ -220,19 +218,19 @@ def test_decompression_bomb(side: int) -> None:
 
 
 @pytest.mark.parametrize("avatar", [b"hello", b"\0", b"<svg/>", b"%PDF-1.4", b"\xff\xd8", encode(noise(), "TIFF")])
-def test_not_an_image(avatar: bytes) -> None:
+def test_foreign_bytes_are_refused(avatar: bytes) -> None:
     with pytest.raises(InvalidAvatar, match=r"^AVATAR: not an image; send the bytes of a JPEG, PNG, WEBP, GIF, BMP"):
         prepare_image(avatar)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ENCODED if kind != "GIF, animated"])
-def test_half_an_image(kind: str) -> None:
+def test_half_a_file_is_refused(kind: str) -> None:
     with pytest.raises(InvalidAvatar, match=r"^AVATAR: the image is damaged or truncated|^AVATAR: not an image"):
         prepare_image(ENCODED[kind][: len(ENCODED[kind]) // 2])
 
 
 @pytest.mark.parametrize("kind", ENCODED)
-def test_truncated_anywhere(kind: str) -> None:
+def test_truncation_is_refused_or_prepared(kind: str) -> None:
     content = ENCODED[kind]
     for length in {*range(1, min(len(content), 64)), *range(64, len(content), max(1, len(content) // 64))}:
         assert_refused_or_prepared(content[:length])
@@ -253,6 +251,6 @@ def test_damaged_images_are_refused_or_prepared(kind: str, changes: dict[int, in
     assert_refused_or_prepared(bytes(content))
 
 
-def test_damaged_exif_does_not_cost_the_picture() -> None:
+def test_damaged_exif_is_ignored() -> None:
     expected = pixels_of(encode(noise(), "PNG"))
     np.testing.assert_array_equal(pixels_of(encode(noise(), "PNG", exif=b"Exif\0\0no tags")), expected)

@@ -198,7 +198,7 @@ def test_invalid_utf8(nickname: bytes, start: int) -> None:
         prepare_text(nickname)
 
 
-def test_bytes_up_to_the_limit() -> None:
+def test_byte_limit() -> None:
     tokens, present = prepare_text(b"a" * MAX_NICKNAME_BYTES)
     assert present
     assert (tokens == vocabulary()["a"]).all()

@@ -17,17 +17,17 @@ def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def noise(side: int = 128, seed: int = 0) -> Image.Image:
-    """A colourful picture that compresses badly and is no avatar handed out to everybody."""
+    """A colorful picture that compresses badly and is not taken for a default avatar."""
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8))
 
 
-def flat(colour: tuple[int, ...], mode: str = "RGB") -> Image.Image:
-    """One colour everywhere."""
-    return Image.new(mode, (128, 128), colour)
+def flat(color: tuple[int, ...], mode: str = "RGB") -> Image.Image:
+    """A picture of one color."""
+    return Image.new(mode, (128, 128), color)
 
 
 def png_of_size(width: int, height: int) -> bytes:
-    """A black and white PNG that declares its size and brings only a first row of pixels."""
+    """A black and white PNG that declares a size but holds only one row of pixels."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     row = zlib.compress(bytes(1 + (width + 7) // 8))
     chunks = ((b"IHDR", header), (b"IDAT", row), (b"IEND", b""))

@@ -1,7 +1,7 @@
-"""What operators see of `preprocess` beside Triton's own metrics: refusals, missing modalities, and what is loaded.
+"""Metrics of `preprocess` beside Triton's own: refusals, missing modalities, and which digest is loaded.
 
-Triton keeps a metric by name and labels until the server ends. So all instances add to the same series, and go on with
-it after a reload or the death of a stub; and a gauge that no instance takes back has to say when it was true.
+Triton keeps a series by name and labels until the server ends. All instances therefore add to the same series, also
+after a reload or the death of a stub, and the gauge carries the time at which it was set.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DEFAULT: Final = "default"
 _REFUSALS: Final = [(kind.tensor, fault) for kind in (InvalidAvatar, InvalidNickname) for fault in kind.faults]
 _MISSES: Final = [(tensor, why) for tensor in (AVATAR, NICKNAME) for why in (ABSENT, DEFAULT)]
 
-# A metric's name, the tensor and the reason.
+# Metric name, tensor, reason.
 Event = tuple[str, str, str]
 
 
@@ -34,12 +34,12 @@ def refused(error: InvalidInput) -> Event:
 
 
 def missing(tensor: str, row: bytes) -> Event:
-    """A user without this modality: nothing was sent, or what a platform hands out to everybody."""
+    """A user lacks this modality: the row is empty, or a placeholder of the platform."""
     return MISSING, tensor, DEFAULT if row else ABSENT
 
 
 class Counters:
-    """Counts events; every series is there from the start, at 0."""
+    """Counts events. Every series exists from the start, at 0."""
 
     def __init__(self, digest: str, version: str) -> None:
         refusals = _family(REFUSED, "Requests refused for a bad input")
@@ -50,11 +50,11 @@ class Counters:
         }
         loaded = _family(LOADED, "When this preprocessing was last loaded, by digest and model version", "GAUGE")
         loaded.Metric(labels={"digest": digest, "version": version}).set(time.time())
-        # A metric is of no use any more once its family is gone.
+        # A metric stops working when its family is garbage collected.
         self._families = (refusals, missed, loaded)
 
     def add(self, events: Counter[Event]) -> None:
-        """Each different event is one message to Triton, so they are counted before."""
+        """Add counted events; each distinct event costs one message to Triton."""
         for event, times in events.items():
             self._metrics[event].increment(times)
 

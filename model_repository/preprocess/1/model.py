@@ -1,4 +1,4 @@
-"""Triton's Python backend around `genderprep`: one error for each bad request, none for its neighbours."""
+"""Triton's Python backend around `genderprep`. A bad request fails alone; the other requests of a batch succeed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from numpy.typing import NDArray
 
-# Relative on purpose: Triton appends to sys.path, so an absolute import could pick a stale installed copy.
+# Relative on purpose: Triton appends to sys.path, so an absolute import could find an installed copy first.
 from .counters import Counters, Event, missing, refused
 from .genderprep import InvalidInput, prep_digest, prepare_image, prepare_text
 from .genderprep.binding import check_binding
@@ -22,7 +22,7 @@ from .genderprep.tensors import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 
 class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
-        # Pillow warns of every damaged tag: one avatar could write megabytes into the log.
+        # Pillow warns about every damaged tag, so one avatar could write megabytes to the log.
         warnings.filterwarnings("ignore", module="PIL")
         config = json.loads(args["model_config"])
         check_binding(config["parameters"], Path(args["model_repository"]), int(args["model_version"]))
@@ -52,7 +52,7 @@ def _answer(request: Any, events: Counter[Event]) -> Any:
 def _prepare(
     request: Any, name: str, prepare: Callable[[bytes], tuple[NDArray[Any], bool]], misses: list[Event]
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """One input of a request, BYTES [batch, 1], prepared row by row; rows that say nothing go to `misses`."""
+    """Prepare one input of a request, BYTES [B, 1], row by row; append the missing rows to `misses`."""
     rows = pb_utils.get_input_tensor_by_name(request, name).as_numpy()[:, 0]
     prepared = []
     for index, row in enumerate(rows):
@@ -64,5 +64,5 @@ def _prepare(
             raise
     arrays, present = zip(*prepared, strict=True)
     misses += [missing(name, row) for row, is_there in zip(rows, present, strict=True) if not is_there]
-    # Nearly every request has one row: no copy then.
+    # Nearly every request has one row, which needs no copy.
     return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays), np.array(present)

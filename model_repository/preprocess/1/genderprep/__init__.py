@@ -1,4 +1,4 @@
-"""The only preprocessing there is: Triton loads this folder, and training imports this same folder."""
+"""The one preprocessing: Triton loads this folder, and training imports the same folder."""
 
 from .digest import PrepMismatch, check_probes, prep_digest
 from .errors import InvalidAvatar, InvalidInput, InvalidNickname

@@ -1,4 +1,7 @@
-"""Refuse to load where an ensemble wires weights to it that were trained with another preprocessing."""
+"""Checks, when `preprocess` loads, that all weights wired to it were trained with this preprocessing.
+
+It reads configurations and ONNX metadata by pattern: NVIDIA's container has neither protobuf nor onnx for Python.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,21 @@ _LATEST: Final = -1
 
 
 def check_binding(parameters: Mapping[str, Mapping[str, str]], model: Path, version: int) -> None:
-    """Compare this preprocessing, `version` of `model`, with its config and with all that ensembles wire to it.
+    """Compare the digest of this code with those declared for it and for the weights that ensembles wire to it.
+
+    Args:
+        parameters: The parameters of `preprocess/config.pbtxt`.
+        model: The folder of `preprocess`.
+        version: The version of `preprocess` that is being loaded.
 
     Raises:
-        PrepMismatch: names the file, the digest it carries and the digest of this code.
+        PrepMismatch: A digest differs; the message names the file and both digests.
     """
     expected = prep_digest()
-    for source, found in _digests(parameters, model, version):
-        if found != expected:
+    for source, actual in _digests(parameters, model, version):
+        if actual != expected:
             raise PrepMismatch(
-                f"{source} belongs to preprocessing {found[:12] or 'unknown'}, {model.name} {version} is "
+                f"{source} belongs to preprocessing {actual[:12] or 'unknown'}, {model.name} {version} is "
                 f"{expected[:12]}; export the model again with `python -m conversion.publish`"
             )
     check_probes()
@@ -36,24 +44,24 @@ def _digests(parameters: Mapping[str, Mapping[str, str]], model: Path, version: 
     key = f"{METADATA_KEY}_{version}"
     yield f"{key} of {model.name}/config.pbtxt", parameters.get(key, {}).get("string_value", "")
     for file in sorted(_wired(model, version)):
-        # The metadata is written behind the graph, so the last match is the file's own.
+        # Metadata follows the graph, so the last match is the metadata entry.
         if entries := _METADATA_ENTRY.findall(file.read_bytes()):
             yield str(file.relative_to(model.parent)), entries[-1].decode()
 
 
 def _wired(model: Path, version: int) -> set[Path]:
-    """The ONNX files that are in an ensemble with this preprocessing."""
-    found = set()
+    """The ONNX files that share an ensemble with this version of `preprocess`."""
+    files = set()
     for config in model.parent.glob("*/config.pbtxt"):
         text = _COMMENT.sub("", config.read_text(encoding="utf-8"))
         steps = [model.parent / name / _version(model.parent / name, wired) for name, wired in _STEP.findall(text)]
         if model / str(version) in steps:
-            found |= {step / "model.onnx" for step in steps}
-    return {file for file in found if file.is_file()}
+            files |= {step / "model.onnx" for step in steps}
+    return {file for file in files if file.is_file()}
 
 
 def _version(model: Path, wired: str) -> str:
-    """The version that an ensemble wires; it may say the latest, or nothing, which is the latest."""
+    """The version that a step names; -1, or none, is the latest on disk."""
     if int(wired or _LATEST) != _LATEST:
         return wired
     return str(max((int(folder.name) for folder in model.glob("*") if folder.name.isdigit()), default=0))

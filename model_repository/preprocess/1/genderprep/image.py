@@ -1,7 +1,7 @@
-"""From the bytes of an avatar to the pixels that the image tower sees.
+"""Decode avatars: encoded bytes in, the pixels that the image tower reads out.
 
-Whatever the bytes, that takes less than a second and 256 MB: the limits of `contract` bound what is sent, those here
-what decoders make of it. They say nothing about the pixels that come out, so no weights depend on them.
+Any input takes less than a second and 256 MB. `limits.py` bounds what a request may send; the constants here bound what
+a decoder may make of it. Neither changes a pixel, so no weights depend on them.
 """
 
 import re
@@ -17,28 +17,28 @@ from .errors import AvatarFault, InvalidAvatar
 from .limits import AVATAR_FORMATS, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
 from .tensors import IMAGE_SIZE, RESIZE_FILTER
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]  # [S, S, 3], RGB
 
-# A picture in colour is in memory twice, at four bytes a pixel; one of 16 bits is nearly as large.
-MAX_COLOUR_PIXELS: Final = 20 * 10**6
-_COLOURLESS: Final = ("1", "L", "P")
+# A color picture is held twice, at four bytes a pixel; a 16-bit one is nearly as large.
+MAX_COLOR_PIXELS: Final = 20 * 10**6
+_COLORLESS: Final = ("1", "L", "P")
 # Pillow's WebP decoder holds 16 bytes a pixel.
 MAX_WEBP_PIXELS: Final = 10 * 10**6
-# Decoded in Python.
+# Pillow decodes run-length encoded BMP in Python.
 MAX_RLE_PIXELS: Final = 4 * 10**6
-# Progressive or otherwise in several scans: libjpeg then holds up to 12 bytes a pixel and goes over all in every scan.
+# For a JPEG in several scans, libjpeg holds up to 12 bytes a pixel and visits every pixel in every scan.
 MAX_PROGRESSIVE_PIXELS: Final = 13 * 10**6
 MAX_SCANNED_PIXELS: Final = 400 * 10**6
-# Reads by a decoder, which are pieces of the file: chunks, segments, blocks, runs.
+# Reads by a decoder: one for each chunk, segment, block or run of the file.
 MAX_PIECES: Final = 2**18
-# A longer block of tags is not looked into: one of its values may have a million numbers.
+# A longer EXIF block is ignored: one tag may hold a million numbers.
 MAX_EXIF_BYTES: Final = 2**18
 
-# Larger pictures are turned and converted in parts: three copies of them would be too many.
+# Larger pictures are rotated and converted band by band, to avoid three full copies.
 _BAND_PIXELS: Final = 10**6
 _FILTER: Final = Image.Resampling[RESIZE_FILTER.upper()]
 _WHITE: Final = (255, 255, 255, 255)
-# How to undo each value of EXIF's orientation tag.
+# The transposition that undoes each value of EXIF's orientation tag.
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -48,23 +48,27 @@ _TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Whose first row is the stored picture's last one, or its last column.
+# Orientations whose first upright row is the last stored row or column.
 _FROM_THE_END: Final = (3, 4, 7, 8)
 _SIDEWAYS: Final = (5, 6, 7, 8)
-# A marker of a JPEG that is followed by a length; inside of a scan FF stands before 0 and restart markers only.
+# A JPEG marker that a length follows. Inside a scan, FF precedes only 0 and restart markers.
 _SEGMENT: Final = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")
 _JPEG, _SCAN, _END = b"\xff\xd8\xff", b"\xda", b"\xd9"
 
 
 def prepare_image(avatar: bytes, size: int = IMAGE_SIZE) -> tuple[Pixels, bool]:
-    """Decode an encoded avatar (JPEG, PNG, WebP, GIF or BMP; the first frame of an animation).
+    """Decode an encoded avatar to the largest centered square.
 
-    Returns the largest centred square as pixels, uint8 [S, S, 3] RGB, and whether there is an avatar at
-    all: empty bytes and the grey default avatar count as missing. `size` is S; experiments may train at
-    another than is served.
+    Args:
+        avatar: The bytes of a JPEG, PNG, WebP, GIF or BMP file; only the first frame of an animation is decoded.
+        size: The side S of the result. Experiments may train at a size other than the served one.
+
+    Returns:
+        Pixels, uint8 [S, S, 3] RGB, and whether an avatar is present. Empty bytes and the gray default avatar count as
+        missing.
 
     Raises:
-        InvalidAvatar: not an image, truncated, or over the limits of `contract` and of this file.
+        InvalidAvatar: `avatar` is not an image, is damaged, or exceeds a limit of `limits.py` or of this module.
     """
     if not avatar:
         return np.zeros((size, size, 3), np.uint8), False
@@ -73,12 +77,15 @@ def prepare_image(avatar: bytes, size: int = IMAGE_SIZE) -> tuple[Pixels, bool]:
 
 
 def is_default_avatar(pixels: Pixels) -> bool:
-    """Whether a picture is only a light grey silhouette on a light grey ground, as platforms hand out.
+    """Whether a picture is a platform's placeholder: a light gray silhouette on a light gray ground.
 
-    Such a picture has no colour and at most two flat levels, both light; a photograph has neither.
+    Such a picture has no color and at most two flat levels, both light; a photograph has more.
+
+    Args:
+        pixels: uint8 [S, S, 3].
     """
-    # Nearly every picture shows its colour in a few pixels already: this is half the time of a small avatar.
-    if _has_colour(pixels[::8, ::8]) or _has_colour(pixels):
+    # A few pixels already show the color of nearly every picture, which halves the time of a small avatar.
+    if _has_color(pixels[::8, ::8]) or _has_color(pixels):
         return False
     green = pixels[..., 1].ravel()
     levels = np.bincount(green, minlength=256)
@@ -91,7 +98,7 @@ def is_default_avatar(pixels: Pixels) -> bool:
     return light and bool(share_of_level[first] + rest[second] >= 0.9)
 
 
-def _has_colour(pixels: Pixels) -> bool:
+def _has_color(pixels: Pixels) -> bool:
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
     spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
     return bool((spread > 8).any())
@@ -105,7 +112,7 @@ def _decode(avatar: bytes, size: int) -> Image.Image:
         _check_pixels(image, avatar)
         # JPEG only: decode at the smallest eighth that still leaves twice the pixels to resize from.
         image.draft(None, (2 * size, 2 * size))
-        _check_colour(image)
+        _check_color(image)
         image.load()
         return ImageOps.fit(_converted(image, _orientation(image)), (size, size), method=_FILTER)
     except InvalidAvatar:
@@ -117,13 +124,13 @@ def _decode(avatar: bytes, size: int) -> Image.Image:
         message = f"too many pixels, the limit is {MAX_AVATAR_PIXELS}"
         raise InvalidAvatar(AvatarFault.TOO_MANY_PIXELS, message) from exc
     except Exception as exc:
-        # Decoders meet hostile bytes here and raise whatever they like: struct, zlib, OS and syntax errors.
+        # On malformed bytes, decoders raise errors of any type: struct, zlib, OS and syntax errors.
         message = f"the image is damaged or truncated ({type(exc).__name__})"
         raise InvalidAvatar(AvatarFault.DAMAGED, message) from exc
 
 
 class _File(BytesIO):
-    """An avatar that can be read only so often: Pillow would follow megabytes of empty pieces for seconds."""
+    """A file with a limit on reads: Pillow would follow megabytes of empty pieces for seconds."""
 
     _reads = 0
 
@@ -135,10 +142,10 @@ class _File(BytesIO):
 
 
 class _Jpeg(JpegImagePlugin.JpegImageFile):
-    """Pillow looks into the tags of a JPEG already while it opens it."""
+    """A JPEG whose oversized tags are ignored already on opening, when Pillow reads them."""
 
     def getexif(self) -> Image.Exif:
-        return super().getexif() if _has_modest_tags(self) else Image.Exif()
+        return super().getexif() if _has_small_exif(self) else Image.Exif()
 
 
 def _open(avatar: bytes) -> Image.Image:
@@ -163,9 +170,9 @@ def _check_pixels(image: Image.Image, avatar: bytes) -> None:
         raise InvalidAvatar(AvatarFault.TOO_MANY_PIXELS, message)
 
 
-def _check_colour(image: Image.Image) -> None:
-    if image.mode not in _COLOURLESS and image.width * image.height > MAX_COLOUR_PIXELS:
-        message = f"{image.width}x{image.height} pixels in colour or 16 bits, the limit is {MAX_COLOUR_PIXELS} in all"
+def _check_color(image: Image.Image) -> None:
+    if image.mode not in _COLORLESS and image.width * image.height > MAX_COLOR_PIXELS:
+        message = f"{image.width}x{image.height} pixels in color or 16 bits, the limit is {MAX_COLOR_PIXELS} in all"
         raise InvalidAvatar(AvatarFault.TOO_MANY_PIXELS, message)
 
 
@@ -174,9 +181,9 @@ def _too_many_pieces() -> InvalidAvatar:
 
 
 def _scans(avatar: bytes, image: _Jpeg) -> int:
-    """How often the decoder of a JPEG goes over all pixels."""
+    """The number of scans of a JPEG; the decoder visits every pixel in each."""
     assert image.fp is not None
-    # Pillow has read as far as the head of the first scan.
+    # Pillow has read up to the header of the first scan.
     scans, position = 1, image.fp.tell()
     for _ in range(MAX_PIECES):
         marker = _SEGMENT.search(avatar, position)
@@ -187,21 +194,21 @@ def _scans(avatar: bytes, image: _Jpeg) -> int:
     raise _too_many_pieces()
 
 
-def _has_modest_tags(image: Image.Image) -> bool:
+def _has_small_exif(image: Image.Image) -> bool:
     return all(len(image.info.get(name, b"")) <= MAX_EXIF_BYTES for name in ("exif", "Raw profile type exif"))
 
 
 def _orientation(image: Image.Image) -> int:
-    """How the stored picture is turned, 1 to 8 as EXIF has it; damaged tags say nothing."""
+    """EXIF's orientation, 1 to 8; 1 if the tags are damaged."""
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if _has_modest_tags(image) else 1
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if _has_small_exif(image) else 1
         return int(orientation) if orientation in _TURNS else 1
     except Exception:
         return 1
 
 
 def _converted(image: Image.Image, orientation: int) -> Image.Image:
-    """The upright picture in RGB."""
+    """Rotate upright and convert to RGB."""
     if image.width * image.height <= _BAND_PIXELS:
         return _to_rgb(_upright(image, orientation))
     picture, row = Image.new("RGB", image.size[::-1] if orientation in _SIDEWAYS else image.size), 0
@@ -212,7 +219,7 @@ def _converted(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _bands(image: Image.Image, orientation: int) -> Iterator[Image.Image]:
-    """The upright picture in RGB from top to bottom, some rows at a time."""
+    """Yield the upright picture in RGB from top to bottom, some rows at a time."""
     sideways = orientation in _SIDEWAYS
     length, across = image.size if sideways else image.size[::-1]
     step = max(1, _BAND_PIXELS // across)
