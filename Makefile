@@ -1,4 +1,4 @@
-# make run     predictions by a real Triton, as a table and out/first_run.png; SAMPLES=folder takes your own pictures
+# make run     predictions by a real Triton, as a table and out/quickstart.png; SAMPLES=folder takes your own pictures
 # make serve   the same server, kept answering by server.supervisor
 # make test    every test
 # make wheel   the client's wheel, installed and tried in clean environments

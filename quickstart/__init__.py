@@ -1,1 +1,1 @@
-"""`make run` and `make serve`: a stranger's first predictions, and a server to go on with."""
+"""`make run` and `make serve`: the first predictions, and a server to keep."""

@@ -1,7 +1,7 @@
-"""Serve, predict, show, stop: `make run`. Serve until told to stop: `make serve`.
+"""Predict sample users on a real Triton, or serve until stopped.
 
-python -m quickstart [--samples FOLDER]
-python -m quickstart --serve
+python -m quickstart [--samples FOLDER]     # make run
+python -m quickstart --serve                # make serve
 """
 
 import argparse
@@ -14,21 +14,22 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from genderclient import Client, GenderClientError
+from server.catalog import GENDER, Catalog, CatalogError, Ensemble
 from server.errors import LaunchError
 from server.launch.process import ROOT, StartError, check_free, failure_in, port_flags, running_triton
 from server.supervisor.child import Command
 from server.supervisor.status import STATUS_PORT, SupervisorStatus, serve_status
 from server.supervisor.watch import GaveUp, Supervisor
+from training.synthetic.sample_users import SampleUser, sample_users
 
-from .answers import MODELS, ask
-from .samples import Sample, SamplesError, drawn_samples, read_samples
+from .inferences import predict_samples
+from .samples import SamplesError, read_samples
 
 REPOSITORY: Final = ROOT / "model_repository"
+PICTURE: Final = Path("out", "quickstart.png")
 SERVE_PORTS: Final = (8000, 8001, 8002)
-
 HTTP, GRPC, METRICS = (f"127.0.0.1:{port}" for port in SERVE_PORTS)
-HOW_TO_CALL: Final = f"""\
-Serving {" and ".join(MODELS)} on loopback; Ctrl-C stops.
+USAGE: Final = f"""\
 gRPC {GRPC}, HTTP {HTTP}, metrics {METRICS}/metrics, readiness 127.0.0.1:{STATUS_PORT}/ready
 
   Python:  .venv/bin/python -c 'from genderclient import predict; print(predict(nickname="X国强"))'
@@ -40,64 +41,67 @@ gRPC {GRPC}, HTTP {HTTP}, metrics {METRICS}/metrics, readiness 127.0.0.1:{STATUS
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=Path, help="folder with your own pictures and nicknames.csv (file,nickname)")
-    parser.add_argument("--picture", type=Path, default=Path("out", "first_run.png"), help="where to draw the answers")
-    parser.add_argument("--serve", action="store_true", help="keep serving on ports 8000 to 8002")
+    parser.add_argument("--samples", type=Path, help="folder with your own images and nicknames.csv (file,nickname)")
+    parser.add_argument("--picture", type=Path, default=PICTURE, help="PNG file to write (default: %(default)s)")
+    parser.add_argument("--serve", action="store_true", help="serve on ports 8000 to 8002 until stopped")
     args = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+        signal.signal(number, _exit)
     try:
         if args.serve:
             serve()
         else:
-            run(read_samples(args.samples) if args.samples else drawn_samples(), args.picture)
-    except (SamplesError, GenderClientError, LaunchError) as exc:
-        sys.exit(f"first_run: {exc}")
+            run(read_samples(args.samples) if args.samples else sample_users(), args.picture)
+    except (SamplesError, GenderClientError, LaunchError, CatalogError) as exc:
+        sys.exit(f"quickstart: {exc}")
     except StartError as exc:
-        lost = "; to have the published models back: git checkout -- model_repository"
-        sys.exit(f"first_run: {exc.reason}{lost if exc.reason.startswith('failed to load') else ''}")
+        hint = "; to restore the published models, run: git checkout -- model_repository"
+        sys.exit(f"quickstart: {exc.reason}{hint if exc.reason.startswith('failed to load') else ''}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def run(samples: list[Sample], picture: Path) -> None:
-    """Predict the samples with both backbones, print the table, write the picture."""
-    # Here, so that `make serve` starts without the drawing libraries.
+def run(users: list[SampleUser], picture: Path) -> None:
+    """Predict the users with every backbone, print a table and write a picture."""
+    # Imported here, so that `make serve` starts without the drawing libraries.
     from .picture import save_picture
     from .table import print_table
 
+    ensembles = gender_ensembles()
     print("Starting Triton …", flush=True)
     with running_triton(REPOSITORY) as server, Client(f"grpc://{server.grpc_url}") as client:
-        _wait_for_answers(client)
-        answers = ask(client, samples)
-    print_table(answers)
-    save_picture(answers, picture)
+        for ensemble in ensembles:
+            # Triton's health endpoint is green before a model can answer.
+            client.wait_until_ready(model=ensemble.name)
+        inferences = predict_samples(client, users, ensembles)
+    print_table(inferences)
+    save_picture(inferences, picture)
     print(f"The same as a picture: {picture}")
 
 
 def serve() -> None:
-    """Serve on the usual ports, watched by the supervisor, until stopped."""
+    """Serve on the default ports under the supervisor, until stopped."""
     check_free((*SERVE_PORTS, STATUS_PORT))
-    # Relative, so that a space in the path to this repository does not reach Triton.
+    names = " and ".join(ensemble.name for ensemble in gender_ensembles())
+    # A relative path, because Triton cannot load from a path with a space.
     os.chdir(ROOT)
     command = Command.parse([f"--model-repository={REPOSITORY.relative_to(ROOT)}", *port_flags(SERVE_PORTS)])
     status = SupervisorStatus()
     with serve_status(status, "127.0.0.1", STATUS_PORT), tempfile.TemporaryFile() as log:
         try:
-            Supervisor(command, status, lambda: print(HOW_TO_CALL, flush=True), log=log).run()
+            banner = f"Serving {names} on loopback; press Ctrl-C to stop.\n{USAGE}"
+            Supervisor(command, status, lambda: print(banner, flush=True), log=log).run()
         except GaveUp as exc:
             log.seek(0)
             text = log.read().decode(errors="replace")
             raise StartError(failure_in(text) or str(exc), text) from exc
 
 
-def _wait_for_answers(client: Client) -> None:
-    """A healthy endpoint does not mean that inferences work, so every model has to answer one."""
-    for model in MODELS:
-        client.wait_until_ready(model=model)
+def gender_ensembles() -> list[Ensemble]:
+    return [ensemble for ensemble in Catalog(REPOSITORY).ensembles(GENDER) if not ensemble.is_canary]
 
 
-def _end(number: int, _: FrameType | None) -> NoReturn:
+def _exit(number: int, _: FrameType | None) -> NoReturn:
     sys.exit(128 + number)
 
 

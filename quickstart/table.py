@@ -1,4 +1,4 @@
-"""The answers as a table on the terminal."""
+"""The predictions as a table on the terminal."""
 
 from collections.abc import Sequence
 
@@ -6,36 +6,37 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .answers import Answer
+from .inferences import Inference
+
+TEXT_COLUMNS = ("nickname", "avatar", "backbone", "label")
+COLORS = {"male": "blue", "female": "magenta"}
+PIPE_WIDTH = 110
 
 
-def print_table(answers: Sequence[Answer]) -> None:
-    """One line for each sample and backbone."""
-    table = Table(caption="weights: how much avatar and nickname counted; a missing one counts nothing")
+def print_table(inferences: Sequence[Sequence[Inference]]) -> None:
+    """Print one line for each user and backbone."""
+    table = Table(caption="w: the weights of avatar and nickname; the weight of a missing input is 0")
     for column in ("nickname", "avatar", "backbone", "p(female)", "label", "w avatar", "w nickname", "ms"):
-        table.add_column(column, justify="right" if column.startswith(("p(", "w ", "ms")) else "left")
-    for index, answer in enumerate(answers):
-        new_sample = index == 0 or answers[index - 1].sample is not answer.sample
-        table.add_row(*_who(answer, new_sample), answer.model.removeprefix("gender_"), *_what(answer))
-    Console(width=None if Console().is_terminal else 110).print(table)
+        table.add_column(column, justify="left" if column in TEXT_COLUMNS else "right")
+    for of_user in inferences:
+        for index, inference in enumerate(of_user):
+            inputs = ("", "") if index else _inputs(inference)
+            table.add_row(*inputs, inference.backbone, *_outputs(inference), f"{inference.latency_ms:.1f}")
+    Console(width=None if Console().is_terminal else PIPE_WIDTH).print(table)
 
 
-def _who(answer: Answer, new_sample: bool) -> tuple[str, str]:
-    if not new_sample:
-        return "", ""
-    nickname, avatar = answer.sample.nickname, answer.sample.avatar
+def _inputs(inference: Inference) -> tuple[str, str]:
+    nickname, avatar = inference.user.nickname, inference.user.avatar
     return escape(nickname) if nickname else "[dim]none[/]", "[dim]none[/]" if avatar is None else f"{len(avatar):,} B"
 
 
-def _what(answer: Answer) -> tuple[str, ...]:
-    prediction = answer.prediction
+def _outputs(inference: Inference) -> tuple[str, str, str, str]:
+    prediction = inference.prediction
     if prediction is None:
-        return "", f"[red]{escape(answer.refusal)}[/]", "", "", f"{answer.milliseconds:.1f}"
-    colour = {"male": "blue", "female": "magenta"}.get(prediction.gender, "dim")
+        return "", f"[red]{escape(inference.error)}[/]", "", ""
     return (
         f"{prediction.probabilities.female:.3f}",
-        f"[{colour}]{prediction.gender}[/]",
+        f"[{COLORS.get(prediction.gender, 'dim')}]{prediction.gender}[/]",
         f"{prediction.weights.avatar:.2f}",
         f"{prediction.weights.nickname:.2f}",
-        f"{answer.milliseconds:.1f}",
     )

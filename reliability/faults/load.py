@@ -12,11 +12,13 @@ from random import Random
 from typing import Final, Self
 
 from genderclient import Client, GenderClientError, Prediction, Retry, Scored, User
-from quickstart.answers import MODELS
-from quickstart.samples import drawn_samples
+from server.catalog import GENDER, Catalog
+from server.launch.process import ROOT
+from training.synthetic.sample_users import sample_users
 
 # Far more than are ever under way, so that the load goes on while some of them wait.
 CONCURRENCY: Final = 128
+MODELS: Final = [each.name for each in Catalog(ROOT / "model_repository").ensembles(GENDER) if not each.is_canary]
 # What batches of another size may change in the last bits.
 TOLERANCE: Final = 1e-4
 PROBE_S: Final = 0.1
@@ -27,7 +29,7 @@ Answers = dict[tuple[str, int], tuple[float, ...]]
 
 def crowd() -> list[User]:
     """Users of every kind."""
-    return [User(avatar=sample.avatar, nickname=sample.nickname) for sample in drawn_samples()]
+    return [User(avatar=sample.avatar, nickname=sample.nickname) for sample in sample_users()]
 
 
 def answers(url: str, users: Sequence[User]) -> Answers:

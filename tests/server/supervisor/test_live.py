@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genderclient import Client, GenderClientError, Retry
-from quickstart.answers import MODELS
-from quickstart.samples import drawn_samples
 from reliability.faults.replica import Replica, replica
+from server.catalog import GENDER, Catalog
+from server.launch.process import ROOT
 from server.supervisor.__main__ import GAVE_UP
+from training.synthetic.sample_users import sample_users
 
 CONCURRENCY = 48
+MODELS = [each.name for each in Catalog(ROOT / "model_repository").ensembles(GENDER) if not each.is_canary]
 LOCKED = "--grpc-restricted-protocol=model-repository:admin-key=secret"
 REFUSED = re.compile("failed to connect|refused|Server is stopping")
 
@@ -99,7 +101,7 @@ def shared_memory(server: Replica) -> set[str]:
 @contextmanager
 def burst(server: Replica) -> Iterator[list[tuple[float, Exception | None]]]:
     """Concurrent requests, of which some are answered on entering and all on leaving; yields end times and errors."""
-    user, results = drawn_samples()[0], list[tuple[float, Exception | None]]()
+    user, results = sample_users()[0], list[tuple[float, Exception | None]]()
 
     def send() -> None:
         error: Exception | None = None

@@ -1,0 +1,92 @@
+"""`make run` as a process of its own, with a real Triton."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from PIL import Image
+
+from tests.support.tritonserver import ROOT
+from training.synthetic.sample_users import sample_users
+
+COMMAND = (sys.executable, "-m", "quickstart")
+# What a Python with requirements/serve.txt alone cannot import.
+WITHOUT_TRAINING = """
+import sys
+for name in ("tensorflow", "keras", "scipy", "sklearn", "pandas", "pyarrow", "emoji"):
+    sys.modules[name] = None
+import quickstart.__main__, quickstart.picture, quickstart.table
+"""
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *args], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_run_prints_table_and_writes_picture(tmp_path: Path) -> None:
+    picture = tmp_path / "out" / "samples.png"
+    done = run("--picture", str(picture))
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if " densenet " in line or " mobilenet " in line]
+    assert len(lines) == 2 * len(sample_users())
+    assert any("X国强" in line for line in lines)
+    assert sum(" male " in line or " female " in line for line in lines) >= len(sample_users())
+    with Image.open(picture) as image:
+        assert image.width > 1000
+        assert len(image.convert("RGB").getcolors(maxcolors=2**24) or ()) > 1000
+
+
+def test_broken_image_is_one_rejected_row(tmp_path: Path) -> None:
+    (tmp_path / "nicknames.csv").write_text("file,nickname\nbroken.jpg,小美\n,Kevin\n", encoding="utf-8")
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    done = run("--samples", str(tmp_path), "--picture", str(tmp_path / "samples.png"))
+    assert done.returncode == 0, done.stderr
+    assert "not an image" in " ".join(done.stdout.split())
+    assert "Kevin" in done.stdout
+    assert (tmp_path / "samples.png").stat().st_size > 1000
+
+
+def test_error_is_one_line() -> None:
+    done = run("--samples", "nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("quickstart: nowhere is not a folder")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_quickstart_needs_serving_packages_only() -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT_TRAINING], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.1, 1.0])
+def test_signal_while_starting_leaves_no_process(number: signal.Signals, after_s: float) -> None:
+    variable = {"QUICKSTART_TEST": uuid4().hex}
+    with subprocess.Popen(
+        COMMAND, cwd=ROOT, env=os.environ | variable, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert processes_with(variable) >= {process.pid}
+        time.sleep(after_s)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in errors
+    assert processes_with(variable) == set()
+
+
+def processes_with(variable: dict[str, str]) -> set[int]:
+    """The processes with this environment variable, which children inherit."""
+    ((name, value),) = variable.items()
+    pids = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"{name}={value}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                pids.add(int(folder.name))
+    return pids
