@@ -1,1 +1,1 @@
-"""What breaks the product: malformed input, faults, overload, time."""
+"""Experiments on what breaks the product: malformed input, faults, overload and time."""

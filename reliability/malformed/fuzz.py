@@ -1,10 +1,10 @@
-"""Coverage-guided fuzzing of the preprocessing, with atheris; ends at the first input that breaks it.
+"""Fuzz the preprocessing with atheris, guided by the coverage of `genderprep` and of Pillow's parsers.
 
-    python -m reliability.malformed.fuzz                  # a minute on each of avatar and nickname
+    python -m reliability.malformed.fuzz                  # one minute each for avatar and nickname
     python -m reliability.malformed.fuzz --seconds 3600
 
-An input breaks it by any error but InvalidAvatar and InvalidNickname, by more than a gigabyte, or by ten seconds; it is
-kept in `out/fuzz`, and what it was then belongs into the corpus beside this file.
+A run stops at the first input that raises anything but InvalidAvatar or InvalidNickname, needs more than a gigabyte, or
+takes more than ten seconds. The input is kept in `out/fuzz`; add it to `cases/`, and its name to the regression tests.
 """
 
 import argparse
@@ -17,22 +17,30 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from perf.report.command import positive
+from perf.report.runner import positive
 from server.launch.process import ROOT
 
-from .cases import nicknames
-from .cases.sample_per_kind import valid
+from .cases.valid_files import valid_files
+from .corpus import nicknames
 
-FOUND: Final = ROOT / "out" / "fuzz"
-MODALITIES: Final = ("avatar", "nickname")
+ARTIFACTS: Final = ROOT / "out" / "fuzz"
+MAX_BYTES: Final = {"avatar": 2**16, "nickname": 5000}
+# libFuzzer's log: the final statistics, and each increase of coverage with the size of its corpus.
 _EXECUTED: Final = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
-# libFuzzer's words where coverage grew: edges, and how many inputs it keeps.
 _COVERAGE: Final = re.compile(r"cov: (\d+) .*corp: (\d+)")
 
 
 @dataclass(frozen=True)
-class Run:
-    """What fuzzing one modality came to; `crash` is the end of its log, empty where nothing broke."""
+class FuzzRun:
+    """The result of fuzzing one modality.
+
+    Attributes:
+        modality: `avatar` or `nickname`.
+        executions: Inputs tried.
+        coverage: Edges covered.
+        kept: Inputs in the corpus.
+        crash: The end of the log, empty if nothing broke.
+    """
 
     modality: str
     executions: int
@@ -41,46 +49,34 @@ class Run:
     crash: str
 
 
-def fuzz(modality: str, seconds: int, seed: int, found: Path = FOUND) -> Run:
-    """Fuzz `avatar` or `nickname` for so long, in a process of its own: libFuzzer ends the one it runs in."""
-    found.mkdir(parents=True, exist_ok=True)
+def fuzz(modality: str, seconds: int, seed: int, artifacts: Path = ARTIFACTS) -> FuzzRun:
+    """Fuzz `avatar` or `nickname` in a child process, since libFuzzer exits the process it runs in."""
+    artifacts.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
-        for number, content in enumerate(_seeds(modality)):
+        for number, content in enumerate(_initial_corpus(modality)):
             (Path(folder) / str(number)).write_bytes(content)
         flags = {
             "max_total_time": seconds,
             "seed": seed,
-            "max_len": 2**16 if modality == "avatar" else 5000,
+            "max_len": MAX_BYTES[modality],
             "timeout": 10,
             "rss_limit_mb": 1024,
             "print_final_stats": 1,
-            "artifact_prefix": f"{found}/{modality}-",
+            "artifact_prefix": f"{artifacts}/{modality}-",
         }
-        # By a shell, for Linux counts as a child's memory what its parent had when it was started.
-        command = [
-            "sh",
-            "-c",
-            '"$@"; exit $?',
-            "sh",
-            sys.executable,
-            "-m",
-            "reliability.malformed.fuzz_target",
-            modality,
-            folder,
-        ]
-        command += [f"-{name}={value}" for name, value in flags.items()]
+        target = [sys.executable, "-m", "reliability.malformed.fuzz_target", modality, folder]
+        # A shell in between, since Linux counts the memory of the parent at the fork as memory of the child.
+        command = ["sh", "-c", '"$@"; exit $?', "sh", *target, *(f"-{name}={value}" for name, value in flags.items())]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace")
     executed, covered = _EXECUTED.findall(done.stderr), _COVERAGE.findall(done.stderr)
     coverage, kept = map(int, covered[-1]) if covered else (0, 0)
     crash = "" if done.returncode == 0 else done.stderr[-3000:]
-    return Run(modality, int(executed[-1]) if executed else 0, coverage, kept, crash)
+    return FuzzRun(modality, int(executed[-1]) if executed else 0, coverage, kept, crash)
 
 
-def _seeds(modality: str) -> Iterator[bytes]:
-    if modality == "avatar":
-        yield from valid().values()
-    else:
-        yield from (content for case in nicknames() if len(content := case.make()) <= 5000)
+def _initial_corpus(modality: str) -> Iterator[bytes]:
+    contents = valid_files().values() if modality == "avatar" else (case.make() for case in nicknames())
+    return (content for content in contents if len(content) <= MAX_BYTES[modality])
 
 
 def main() -> None:
@@ -88,11 +84,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=positive, default=60, help="for each of avatar and nickname")
     parser.add_argument("--seed", type=positive, default=1)
     args = parser.parse_args()
-    runs = [fuzz(modality, args.seconds, args.seed) for modality in MODALITIES]
+    runs = [fuzz(modality, args.seconds, args.seed) for modality in MAX_BYTES]
     for run in runs:
         print(f"{run.modality}: {run.executions} executions, {run.coverage} edges, {run.kept} inputs kept")
-    if broken := [run for run in runs if run.crash]:
-        sys.exit("\n".join(f"{run.modality} broke, see {FOUND}:\n{run.crash}" for run in broken))
+    if crashed := [run for run in runs if run.crash]:
+        sys.exit("\n".join(f"{run.modality} crashed, input in {ARTIFACTS}:\n{run.crash}" for run in crashed))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What libFuzzer runs: `python -m reliability.malformed.fuzz_target avatar|nickname FOLDER...`; `fuzz.py` starts it."""
+"""The target of libFuzzer: `python -m reliability.malformed.fuzz_target avatar|nickname FOLDER...`; see `fuzz.py`."""
 
 import sys
 import warnings
 
 import atheris
 
-# Instrumented as they are imported: our own code, and Pillow's parsers.
+# Only what is imported here is instrumented: our code and Pillow's parsers.
 with atheris.instrument_imports(include=["genderprep", "PIL"]):
     from PIL import Image
 
@@ -13,7 +13,7 @@ with atheris.instrument_imports(include=["genderprep", "PIL"]):
 
     from .isolated_worker import PREPARE, SHAPES
 
-    # Pillow's formats, which it would import later.
+    # Pillow imports its formats lazily.
     Image.init()
 
 

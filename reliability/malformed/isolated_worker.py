@@ -1,4 +1,4 @@
-"""The preprocessing in a process of its own: what each input comes to, how long it takes and how much memory."""
+"""The preprocessing in a process of its own, which measures the CPU time and memory of each input."""
 
 import multiprocessing
 from collections.abc import Callable, Iterator
@@ -12,17 +12,25 @@ from typing import Any, Final
 from genderprep import InvalidInput, prepare_image, prepare_text
 from genderprep.tensors import IMAGE_SIZE, MAX_TOKENS
 
-from .cases.sample_per_kind import valid
+from .cases.valid_files import valid_files
 
 PREPARE: Final[dict[str, Callable[[bytes], Any]]] = {"avatar": prepare_image, "nickname": prepare_text}
 SHAPES: Final = {"avatar": ((IMAGE_SIZE, IMAGE_SIZE, 3), "uint8"), "nickname": ((MAX_TOKENS,), "int32")}
-# Far over what is allowed: a slow machine is no finding, and a hang still ends.
-PATIENCE_S: Final = 60.0
+# Far above every goal, so that a slow machine is not reported as a hang.
+TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of an input. `memory_mb` is the most above what the process had before its first input."""
+class CaseResult:
+    """What an input led to.
+
+    Attributes:
+        result: `answered`, `refused`, or a word for another end; `runner.unexpected` says which are correct.
+        message: The error message, empty if there is none.
+        seconds: Wall time.
+        cpu_seconds: CPU time; 0 for a live server.
+        memory_mb: Peak memory above that of an idle worker; 0 for a live server.
+    """
 
     result: str
     message: str
@@ -32,22 +40,23 @@ class Outcome:
 
 
 class Worker:
-    """Prepares inputs one after the other; started anew after one that ended it or took too long."""
+    """A process that prepares one input at a time. It is replaced after an input that killed it or timed out."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._start()
 
-    def prepare(self, modality: str, content: bytes) -> Outcome:
-        """`avatar` or `nickname`. The result is answered, refused, another error's name, died or hangs."""
+    def prepare(self, modality: str, content: bytes) -> CaseResult:
+        """Prepare an `avatar` or `nickname`. Results: answered, refused, the name of an exception, died or hangs."""
         start = perf_counter()
         try:
             self._pipe.send((modality, content))
-            if self._pipe.poll(PATIENCE_S):
-                outcome: Outcome = self._pipe.recv()
-                return outcome
-            return self._lost("hangs", start)
+            if self._pipe.poll(self._timeout_s):
+                result: CaseResult = self._pipe.recv()
+                return result
+            return self._replace("hangs", start)
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            return self._lost("died", start)
+            return self._replace("died", start)
 
     def close(self) -> None:
         self._process.kill()
@@ -56,44 +65,44 @@ class Worker:
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self._pipe, child_pipe = context.Pipe()
+        self._process = context.Process(target=_work, args=(child_pipe,), daemon=True)
         self._process.start()
-        theirs.close()
+        child_pipe.close()
 
-    def _lost(self, result: str, start: float) -> Outcome:
+    def _replace(self, result: str, start: float) -> CaseResult:
         self.close()
         self._start()
-        return Outcome(result, "", perf_counter() - start)
+        return CaseResult(result, "", perf_counter() - start)
 
 
 @contextmanager
-def worker() -> Iterator[Worker]:
-    running = Worker()
+def running_worker(timeout_s: float = TIMEOUT_S) -> Iterator[Worker]:
+    worker = Worker(timeout_s)
     try:
-        yield running
+        yield worker
     finally:
-        running.close()
+        worker.close()
 
 
 def _work(pipe: Connection) -> None:
-    # As after some serving: Pillow imports its formats with the first of them.
-    for avatar in valid().values():
+    # Pillow imports a format with its first image; a server that has run for a while has imported all of them.
+    for avatar in valid_files().values():
         prepare_image(avatar)
     prepare_text(b"a")
-    baseline = _memory_mb("VmRSS")
+    idle_mb = _memory_mb("VmRSS")
     while True:
         modality, content = pipe.recv()
-        # Our own copy is no part of what the preparation needs.
-        baseline_now = baseline + len(content) / 1e6
+        # The copy of the input in this process is not part of the preparation.
+        baseline_mb = idle_mb + len(content) / 1e6
         Path("/proc/self/clear_refs").write_text("5")
         wall, cpu = perf_counter(), process_time()
-        result, message = _outcome(modality, content)
+        result, message = _prepare(modality, content)
         wall, cpu = perf_counter() - wall, process_time() - cpu
-        pipe.send(Outcome(result, message, wall, cpu, max(0.0, _memory_mb("VmHWM") - baseline_now)))
+        pipe.send(CaseResult(result, message, wall, cpu, max(0.0, _memory_mb("VmHWM") - baseline_mb)))
 
 
-def _outcome(modality: str, content: bytes) -> tuple[str, str]:
+def _prepare(modality: str, content: bytes) -> tuple[str, str]:
     try:
         array, present = PREPARE[modality](content)
     except InvalidInput as exc:
@@ -106,6 +115,6 @@ def _outcome(modality: str, content: bytes) -> tuple[str, str]:
 
 
 def _memory_mb(field: str) -> float:
-    """`VmRSS`, what is resident now, or `VmHWM`, the most since it was last reset."""
+    """Return `VmRSS` (resident now) or `VmHWM` (the peak since `clear_refs`)."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(field))

@@ -1,4 +1,4 @@
-"""Hostile input against a live server: what it answers, how long that takes, and whether it goes on answering."""
+"""A live server under malformed input, and the side effects on other clients and on its memory."""
 
 import http.client
 import socket
@@ -20,174 +20,187 @@ from perf.load.process_stats import resident_mb
 from server.edge.reverse_proxy import Front
 from server.launch.process import Server
 
-from .cases.sample_per_kind import valid
-from .isolated_worker import PATIENCE_S, Outcome
-from .requests import post_user, user
+from .cases.valid_files import valid_files
+from .isolated_worker import TIMEOUT_S, CaseResult
+from .requests.grpc_requests import grpc_request
+from .requests.http_requests import http_request, post
 
 METHOD: Final = "/inference.GRPCInferenceService/ModelInfer"
-WATCH_S: Final = 0.02
-HALF_GRPC: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-HALF_HTTP: Final = (
-    b"POST /v2/models/gender_mobilenet/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
-)
+SAMPLE_S: Final = 0.02
+GRPC_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+UNFINISHED_POST: Final = post(b"{", {"Content-Length": 1000})
+GRPC_RESULTS: Final = {
+    grpc.StatusCode.INVALID_ARGUMENT: "refused",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "no answer",
+    grpc.StatusCode.UNAVAILABLE: "no answer",
+}
+HTTP_RESULTS: Final = {200: "answered", 400: "refused"}
+Embedding = NDArray[np.float32]
 
 
-class Wire:
-    """A live server as an attacker sees it."""
+class LiveTarget:
+    """Sends arbitrary bytes to a server. Results: answered, refused, another error, no answer, or hung up (HTTP)."""
 
     def __init__(self, http_url: str, grpc_url: str) -> None:
         options = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
         self._channel = grpc.insecure_channel(grpc_url, options=options)
-        # Bytes go out as they are: they need not be protobuf.
+        # Without a serializer, the bytes need not be protobuf.
         self._infer = self._channel.unary_unary(METHOD)
-        self._http_url = http_url
+        self._http_address = address(http_url)
 
-    def grpc(self, content: bytes) -> Outcome:
-        """What becomes of the bytes of a ModelInferRequest."""
+    def grpc(self, content: bytes) -> CaseResult:
+        """Send the bytes of a ModelInferRequest."""
         start = perf_counter()
         try:
-            self._infer(content, timeout=PATIENCE_S)
+            self._infer(content, timeout=TIMEOUT_S)
         except grpc.RpcError as exc:
-            result = {
-                grpc.StatusCode.INVALID_ARGUMENT: "refused",
-                grpc.StatusCode.DEADLINE_EXCEEDED: "no answer",
-                grpc.StatusCode.UNAVAILABLE: "no answer",
-            }.get(exc.code(), "another error")
-            return Outcome(result, f"{exc.code().name}: {exc.details()}", perf_counter() - start)
-        return Outcome("answered", "", perf_counter() - start)
+            result = GRPC_RESULTS.get(exc.code(), "another error")
+            return CaseResult(result, f"{exc.code().name}: {exc.details()}", perf_counter() - start)
+        return CaseResult("answered", "", perf_counter() - start)
 
-    def http(self, content: bytes, whole: bool = False) -> Outcome:
-        """What becomes of the bytes of an HTTP request.
+    def http(self, content: bytes, half_close: bool = True) -> CaseResult:
+        """Send the bytes of an HTTP request.
 
-        Where they may not be `whole`, the client says that it has no more, lest the server waits for them; nginx takes
-        that for hanging up.
+        Args:
+            content: The request.
+            half_close: Shut down the sending side, so that the server does not wait for the rest of an unfinished
+                request. nginx takes that for a disconnect.
         """
         start = perf_counter()
-        host, port = self._http_url.rsplit(":", 1)
-        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as connection:
+        with socket.create_connection(self._http_address, timeout=TIMEOUT_S) as connection:
             try:
                 with suppress(ConnectionError):
                     connection.sendall(content)
-                    if not whole:
+                    if half_close:
                         connection.shutdown(socket.SHUT_WR)
                 response = http.client.HTTPResponse(connection, method="POST")
                 response.begin()
                 status, body = response.status, response.read()
             except TimeoutError:
-                return Outcome("no answer", "", perf_counter() - start)
+                return CaseResult("no answer", "", perf_counter() - start)
             except (ConnectionError, http.client.HTTPException) as exc:
-                return Outcome("hung up", type(exc).__name__, perf_counter() - start)
-        result = {200: "answered", 400: "refused"}.get(status, "another error")
+                return CaseResult("hung up", type(exc).__name__, perf_counter() - start)
         message = "" if status == 200 else f"{status}: {body.decode(errors='replace')}"
-        return Outcome(result, message, perf_counter() - start)
+        return CaseResult(HTTP_RESULTS.get(status, "another error"), message, perf_counter() - start)
 
-    def avatar_by_grpc(self, avatar: bytes) -> Outcome:
-        return self.grpc(user(avatar, b"a").SerializeToString())
+    def avatar_by_grpc(self, avatar: bytes) -> CaseResult:
+        return self.grpc(grpc_request(avatar, b"a"))
 
-    def avatar_by_http(self, avatar: bytes) -> Outcome:
-        return self.http(post_user(avatar, b"a"))
+    def avatar_by_http(self, avatar: bytes) -> CaseResult:
+        return self.http(http_request(avatar, b"a"))
 
-    def nickname_by_grpc(self, nickname: bytes) -> Outcome:
-        return self.grpc(user(b"", nickname).SerializeToString())
+    def nickname_by_grpc(self, nickname: bytes) -> CaseResult:
+        return self.grpc(grpc_request(b"", nickname))
 
-    def nickname_by_http(self, nickname: bytes) -> Outcome:
-        return self.http(post_user(b"", nickname))
+    def nickname_by_http(self, nickname: bytes) -> CaseResult:
+        return self.http(http_request(b"", nickname))
 
     def close(self) -> None:
         self._channel.close()
 
 
 @contextmanager
-def wire_to(server: Server | Front) -> Iterator[Wire]:
-    wire = Wire(server.http_url, server.grpc_url)
+def live_target(server: Server | Front) -> Iterator[LiveTarget]:
+    target = LiveTarget(server.http_url, server.grpc_url)
     try:
-        yield wire
+        yield target
     finally:
-        wire.close()
+        target.close()
 
 
 @dataclass
-class Watched:
-    """What somebody saw who asked for the same user all the time, and the server's memory meanwhile."""
+class SideEffects:
+    """What happened to a valid request that was sent repeatedly, and to the memory of the server.
 
-    baseline_mb: float
-    expected: NDArray[np.float32]
+    Attributes:
+        answers: Requests sent.
+        wrong: Requests without an answer, or with another answer than on an idle server.
+        worst_s: The longest request.
+        memory_mb: The peak above the memory before.
+        memory_after_mb: The memory afterwards above that before.
+        messages: Errors of the requests.
+    """
+
     answers: int = 0
-    # Not answered, or not as when nobody else was there.
     wrong: int = 0
     worst_s: float = 0.0
     memory_mb: float = 0.0
     memory_after_mb: float = 0.0
     messages: list[str] = field(default_factory=list)
 
-    def summary(self) -> dict[str, Any]:
-        names = ("answers", "wrong", "worst_s", "memory_mb", "memory_after_mb", "messages")
-        return {name: getattr(self, name) for name in names}
-
 
 @contextmanager
-def watching(server: Server, asking: bool = True) -> Iterator[Watched]:
-    """Ask for a good user on and on, while the body of `with` does what it wants to the server, and weigh that.
+def side_effects(server: Server, expected: Embedding | None = None, send: bool = True) -> Iterator[SideEffects]:
+    """Record the side effects of what the body does to the server.
 
-    Not `asking`: weigh only, since it may end.
+    Args:
+        server: The server under test.
+        expected: The embedding that counts as correct; by default the one that the server returns before the body.
+        send: Whether to send valid requests. Without, only memory is sampled, and the server may exit.
     """
-    expected = ask(server) if asking else np.empty(0, np.float32)
-    watched, end = Watched(memory_mb(server), expected), threading.Event()
-    jobs = (_ask_on, _weigh_on) if asking else (_weigh_on,)
-    threads = [threading.Thread(target=job, args=(server, watched, end)) for job in jobs]
+    effects, stop, before_mb = SideEffects(), threading.Event(), memory_mb(server)
+    threads = [threading.Thread(target=_sample_memory, args=(server, effects, before_mb, stop))]
+    if send:
+        expected = embedding(server) if expected is None else expected
+        threads.append(threading.Thread(target=_send_valid, args=(server, effects, expected, stop)))
     for thread in threads:
         thread.start()
     try:
-        yield watched
+        yield effects
     finally:
-        end.set()
+        stop.set()
         for thread in threads:
             thread.join()
         with suppress(psutil.Error):
-            watched.memory_after_mb = round(memory_mb(server) - watched.baseline_mb, 1)
+            effects.memory_after_mb = round(memory_mb(server) - before_mb, 1)
 
 
-def half_open(server: Server, count: int) -> list[socket.socket]:
-    """So many connections, half of them to each service, that begin a request and say no more."""
-    opened = []
+def half_open_connections(server: Server, count: int) -> list[socket.socket]:
+    """Open connections, half of them HTTP and half gRPC, and send the beginning of a request on each."""
+    connections = []
     for number in range(count):
-        url, start = ((server.http_url, HALF_HTTP), (server.grpc_url, HALF_GRPC))[number % 2]
-        host, port = url.rsplit(":", 1)
-        connection = socket.create_connection((host, int(port)), timeout=10)
+        url, start = ((server.http_url, UNFINISHED_POST), (server.grpc_url, GRPC_PREFACE))[number % 2]
+        connection = socket.create_connection(address(url), timeout=10)
         connection.sendall(start)
-        opened.append(connection)
-    return opened
+        connections.append(connection)
+    return connections
+
+
+def address(url: str) -> tuple[str, int]:
+    """Split `host:port`."""
+    host, port = url.rsplit(":", 1)
+    return host, int(port)
 
 
 def memory_mb(server: Server) -> float:
-    """Memory of the server and its stubs together."""
+    """Return the memory of the server and its stubs."""
     return sum(resident_mb(server.process.pid).values())
 
 
-def ask(server: Server) -> NDArray[np.float32]:
-    """The embedding of a good user, over a new connection, as somebody has it who comes for the first time."""
-    content = user(valid()["JPEG"], "小美".encode()).SerializeToString()
+def embedding(server: Server) -> Embedding:
+    """Return the embedding of a valid user, requested over a new connection as a new client would."""
+    content = grpc_request(valid_files()["JPEG"], "小美".encode())
     with grpc.insecure_channel(server.grpc_url, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
         infer = channel.unary_unary(METHOD, response_deserializer=service_pb2.ModelInferResponse.FromString)
-        answer: Any = infer(content, timeout=PATIENCE_S)
-    names = [output.name for output in answer.outputs]
-    return np.frombuffer(answer.raw_output_contents[names.index(EMBEDDING)], np.float32)
+        response: Any = infer(content, timeout=TIMEOUT_S)
+    names = [output.name for output in response.outputs]
+    return np.frombuffer(response.raw_output_contents[names.index(EMBEDDING)], np.float32)
 
 
-def _ask_on(server: Server, watched: Watched, end: threading.Event) -> None:
-    while not end.wait(WATCH_S):
+def _send_valid(server: Server, effects: SideEffects, expected: Embedding, stop: threading.Event) -> None:
+    while not stop.wait(SAMPLE_S):
         start = perf_counter()
         try:
-            right = np.allclose(ask(server), watched.expected, atol=1e-3)
+            correct = np.allclose(embedding(server), expected, atol=1e-3)
         except grpc.RpcError as exc:
-            right = False
-            watched.messages.append(f"{exc.code().name}: {exc.details()}")
-        watched.answers += 1
-        watched.wrong += not right
-        watched.worst_s = max(watched.worst_s, perf_counter() - start)
+            correct = False
+            effects.messages.append(f"{exc.code().name}: {exc.details()}")
+        effects.answers += 1
+        effects.wrong += not correct
+        effects.worst_s = max(effects.worst_s, perf_counter() - start)
 
 
-def _weigh_on(server: Server, watched: Watched, end: threading.Event) -> None:
-    while not end.wait(WATCH_S):
+def _sample_memory(server: Server, effects: SideEffects, before_mb: float, stop: threading.Event) -> None:
+    while not stop.wait(SAMPLE_S):
         with suppress(psutil.Error):
-            watched.memory_mb = round(max(watched.memory_mb, memory_mb(server) - watched.baseline_mb), 1)
+            effects.memory_mb = round(max(effects.memory_mb, memory_mb(server) - before_mb), 1)

@@ -1,4 +1,4 @@
-"""All hostile input on every route: the preprocessing alone, a live server over gRPC and HTTP, and what ends Triton."""
+"""Send every malformed input on every route: to the preprocessing alone, and to a live server over gRPC and HTTP."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -12,100 +12,107 @@ from genderprep.limits import MAX_AVATAR_BYTES
 from server.edge.reverse_proxy import find_nginx, running_front
 from server.launch.process import ROOT, Server, free_ports, running_triton
 
-from .cases import Case, avatars, nicknames
-from .cases.sample_per_kind import valid
-from .isolated_worker import Outcome, worker
-from .live_target import Wire, half_open, watching, wire_to
-from .requests import grpc_cases, http_cases
+from .cases.case import Case, sample_per_kind
+from .cases.valid_files import valid_files
+from .corpus import avatars, nicknames
+from .isolated_worker import CaseResult, running_worker
+from .live_target import LiveTarget, half_open_connections, live_target, side_effects
+from .requests import grpc_requests, http_requests
 
 Row = dict[str, Any]
+Cases = Callable[[int], Iterator[Case]]
 DIRECT: Final = "preprocessing"
-# Every one of them stays open while the good user is asked.
+# Results of an avatar or nickname; a whole request may also be another error, or no HTTP at all.
+INPUT_RESULTS: Final = ("answered", "refused")
+REQUEST_RESULTS: Final = (*INPUT_RESULTS, "another error", "hung up")
 HALF_OPEN: Final = 2000
 HALF_OPEN_S: Final = 3.0
 
 
-def prepare_all(choose: Callable[[Iterable[Case]], Iterable[Case]], seed: int) -> Iterator[Row]:
-    """Every avatar and nickname that is chosen, through `genderprep` in a process of its own."""
-    with worker() as running:
+def prepare_all(per_kind: int, seed: int) -> Iterator[Row]:
+    """Prepare at most `per_kind` inputs of each kind in a process of its own, and yield one row per input."""
+    with running_worker() as worker:
         for modality, cases in (("avatar", avatars(seed)), ("nickname", nicknames(seed))):
-            for case in choose(cases):
-                yield _row(DIRECT, modality, case, running.prepare(modality, case.make()))
+            for case in sample_per_kind(cases, per_kind):
+                yield _row(DIRECT, modality, case, worker.prepare(modality, case.make()))
 
 
-def send_all(
-    server: Server, choose: Callable[[Iterable[Case]], Iterable[Case]], seed: int, seen: list[Row]
-) -> Iterator[Row]:
-    """Every input that is chosen, to a live server on every route; `seen` gets what a good user saw meanwhile."""
-    with wire_to(server) as wire:
-        routes = (
-            ("gRPC", "avatar", avatars, wire.avatar_by_grpc),
-            ("HTTP", "avatar", avatars, wire.avatar_by_http),
-            ("gRPC", "nickname", nicknames, wire.nickname_by_grpc),
-            ("HTTP", "nickname", nicknames, wire.nickname_by_http),
-            ("gRPC", "request", grpc_cases, wire.grpc),
-            ("HTTP", "request", http_cases, wire.http),
-        )
-        _serve_largest(wire)
-        for route, what, cases, send in routes:
-            with watching(server) as watched:
-                for case in choose(cases(seed)):
-                    yield _row(route, what, case, send(case.make()))
-            seen.append({"route": route, "what": what, **watched.summary()})
+def send_all(server: Server, per_kind: int, seed: int) -> tuple[list[Row], list[Row]]:
+    """Send at most `per_kind` inputs of each kind to a live server; return a row per input and one per route.
+
+    The rows of routes hold `SideEffects`.
+    """
+    rows, effects = list[Row](), list[Row]()
+    with live_target(server) as target:
+        _send_largest(target)
+        for route, what, cases, send in _routes(target):
+            with side_effects(server) as observed:
+                for case in sample_per_kind(cases(seed), per_kind):
+                    rows.append(_row(route, what, case, send(case.make())))
+            effects.append({"route": route, "what": what, **asdict(observed)})
+    return rows, effects
 
 
-def _serve_largest(wire: Wire) -> None:
-    """Avatars as long as is allowed: buffers of that size are no fault of those who come after."""
-    avatar = valid()["JPEG"]
+def _routes(target: LiveTarget) -> Iterator[tuple[str, str, Cases, Callable[[bytes], CaseResult]]]:
+    yield "gRPC", "avatar", avatars, target.avatar_by_grpc
+    yield "HTTP", "avatar", avatars, target.avatar_by_http
+    yield "gRPC", "nickname", nicknames, target.nickname_by_grpc
+    yield "HTTP", "nickname", nicknames, target.nickname_by_http
+    yield "gRPC", "request", grpc_requests.cases, target.grpc
+    yield "HTTP", "request", http_requests.cases, target.http
+
+
+def _send_largest(target: LiveTarget) -> None:
+    """Send avatars of the largest size, so that the buffers they need are not attributed to malformed input."""
+    avatar = valid_files()["JPEG"]
     avatar += bytes(MAX_AVATAR_BYTES - len(avatar))
-    # At once, for every thread of the server has its own buffers.
+    # Concurrently, since every thread of the server has its own buffers.
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda send: send(avatar), [wire.avatar_by_grpc, wire.avatar_by_http] * 16))
+        list(pool.map(lambda send: send(avatar), [target.avatar_by_grpc, target.avatar_by_http] * 16))
 
 
 def hold_open(server: Server, count: int = HALF_OPEN, seconds: float = HALF_OPEN_S) -> Row:
-    """Connections that begin a request and say no more, and what a good user sees meanwhile."""
-    with watching(server) as watched:
-        connections = half_open(server, count)
+    """Hold connections with unfinished requests open, and return the side effects."""
+    with side_effects(server) as effects:
+        connections = half_open_connections(server, count)
         time.sleep(seconds)
         for connection in connections:
             connection.close()
-    return {"route": "both", "what": f"{count:,} half-open connections", **watched.summary()}
+    return {"route": "both", "what": f"{count:,} half-open connections", **asdict(effects)}
 
 
-def send_killers(cases: Iterable[Case], *flags: str) -> Iterator[Row]:
-    """What Triton does not bear, each to a new server: asked directly, and behind nginx where there is one."""
+def send_crashing(cases: Iterable[Case], *flags: str) -> Iterator[Row]:
+    """Send each request to a new server, directly and (if nginx is installed) through the reverse proxy."""
     for case in cases:
         content = case.make()
-        for behind in (False, True) if find_nginx() else (False,):
+        for proxied in (False, True) if find_nginx() else (False,):
             with running_triton(ROOT / "model_repository", *flags) as server:
-                yield {"kind": case.kind, "name": case.name, "front": behind, **_bear(server, content, behind)}
+                yield {"kind": case.kind, "name": case.name, "front": proxied, **_survival(server, content, proxied)}
 
 
-def _bear(server: Server, content: bytes, behind: bool) -> Row:
-    with watching(server, asking=False) as watched:
-        if behind:
+def _survival(server: Server, content: bytes, proxied: bool) -> Row:
+    with side_effects(server, send=False) as effects:
+        if proxied:
             http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
-            with running_front(server.http_url, server.grpc_url, http, grpc) as front, wire_to(front) as wire:
-                outcome = wire.http(content, whole=True)
+            with running_front(server.http_url, server.grpc_url, http, grpc) as proxy, live_target(proxy) as target:
+                result = target.http(content, half_close=False)
         else:
-            with wire_to(server) as wire:
-                outcome = wire.http(content, whole=True)
-        # It is gone a moment after it hung up.
+            with live_target(server) as target:
+                result = target.http(content, half_close=False)
+        # A crashing server closes its connections before the process ends.
         time.sleep(0.5)
         died = server.process.poll() is not None
-    return {**asdict(outcome), "memory_mb": watched.memory_mb, "died": died}
+    return {**asdict(result), "memory_mb": effects.memory_mb, "died": died}
 
 
-def _row(route: str, what: str, case: Case, outcome: Outcome) -> Row:
-    named = {"route": route, "what": what, "kind": case.kind, "name": case.name, "expected": str(case.expected)}
-    return {**named, **asdict(outcome)}
+def _row(route: str, what: str, case: Case, result: CaseResult) -> Row:
+    labels = {"route": route, "what": what, "kind": case.kind, "name": case.name, "expected": str(case.expected)}
+    return {**labels, **asdict(result)}
 
 
 def unexpected(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose result is none that is right for them."""
-    crashed = ~rows["result"].isin(["answered", "refused", "another error", "hung up"])
-    # Only a whole request can be wrong in a way that HTTP or gRPC have another word for.
-    crashed |= rows["what"].ne("request") & ~rows["result"].isin(["answered", "refused"])
-    strict = rows["expected"].isin(["answered", "refused"])
-    return rows[crashed | (strict & rows["result"].ne(rows["expected"]))]
+    """Return the rows whose result is not correct for their input."""
+    is_request = rows["what"].eq("request")
+    allowed = rows["result"].isin(INPUT_RESULTS) | (is_request & rows["result"].isin(REQUEST_RESULTS))
+    strict = rows["expected"].isin(INPUT_RESULTS)
+    return rows[~allowed | (strict & rows["result"].ne(rows["expected"]))]

@@ -33,7 +33,7 @@ def files(drills: list[dict[str, Any]], inputs: dict[str, Any], counted: int = 7
         "overload": {"goals": GOALS},
         "soak": {"goals": GOALS},
         "drill": {"drills": drills},
-        "bad_input": inputs,
+        "malformed": inputs,
         "observability": {"sent": {"refused": 7}, "counted": {"server": {"refused": counted}}},
     }
     return {name: {**ABOUT, **content} for name, content in contents.items()}

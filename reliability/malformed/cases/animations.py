@@ -1,52 +1,46 @@
-"""Animations of as many frames as ten megabytes hold, of which only the first matters."""
+"""Animations with as many frames as 10 MB can hold. Only the first frame is decoded."""
 
 import struct
 from collections.abc import Iterator
 from functools import partial
 
-from . import Case, Expected
-from . import encode as e
-from .sample_per_kind import valid
+from . import encode
+from .case import Case, Expected, cases_of
+from .valid_files import valid_files
 
 SIZE = 10_000_000
-SMALLEST = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\0"
+SMALLEST_GIF_FRAME = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\0"
+WEBP_FRAME_BYTES = 50
 
 
 def cases(seed: int) -> Iterator[Case]:
-    frame = e.gif_frame(8, 8, e.lzw_zeros(64))
-    count = SIZE // len(SMALLEST)
-    yield Case("animations", f"GIF, {count:,} frames", partial(e.gif, 8, 8, frame + SMALLEST * count), Expected.ANSWER)
-    broken = frame + b"," * SIZE
-    yield Case("animations", "GIF, broken from the second", partial(e.gif, 8, 8, broken), Expected.ANSWER)
+    frame = encode.gif_frame(8, 8, encode.lzw_zeros(64))
+    count = SIZE // len(SMALLEST_GIF_FRAME)
+    must_answer = {
+        f"GIF, {count:,} frames": partial(encode.gif, 8, 8, frame + SMALLEST_GIF_FRAME * count),
+        "GIF, broken from the second": partial(encode.gif, 8, 8, frame + b"," * SIZE),
+        "APNG, 190,000 frames": partial(_apng, 190_000, 190_000),
+    }
+    yield from cases_of("animations", must_answer, Expected.ANSWER)
     for declared in (0, 1, 2**31 - 1, 2**32 - 1):
-        yield Case("animations", f"APNG of {declared:,} frames that are not there", partial(_apng, declared, b""))
-    yield Case("animations", "APNG, 190,000 frames", partial(_apng, 190_000, _apng_frames(190_000)), Expected.ANSWER)
-    yield Case("animations", "WEBP, 200,000 frames", partial(_webp, 200_000), Expected.EITHER)
-    yield Case("animations", "WEBP, a frame outside", partial(_webp, 1, left=1000))
+        yield Case("animations", f"APNG, {declared:,} frames declared, none present", partial(_apng, declared, 0))
+    yield Case("animations", "WEBP, many frames", partial(encode.animated_webp, 8, 8, SIZE // WEBP_FRAME_BYTES))
+    yield Case("animations", "WEBP, frame outside the canvas", partial(encode.animated_webp, 8, 8, 1, left=1000))
     yield Case("animations", "MPO, 65,535 pictures declared", partial(_mpo, 65_535))
 
 
-def _apng(declared: int, frames: bytes) -> bytes:
-    png = e.png(8, 8)
-    control = e.chunk(b"acTL", struct.pack(">II", declared, 0))
-    return png[:33] + control + _control(0) + png[33:-12] + frames + png[-12:]
+def _apng(declared: int, frames: int) -> bytes:
+    animation = encode.chunk(b"acTL", struct.pack(">II", declared, 0)) + _frame_control(0)
+    more = b"".join(map(_frame_control, range(1, frames + 1)))
+    return encode.with_chunks(encode.with_chunks(encode.png(8, 8), animation), more, after_data=True)
 
 
-def _control(number: int) -> bytes:
-    return e.chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, 8, 8, 0, 0, 1, 1, 0, 0))
-
-
-def _apng_frames(count: int) -> bytes:
-    return b"".join(map(_control, range(1, count + 1)))
-
-
-def _webp(count: int, left: int = 0) -> bytes:
-    image = e.encoded(e.noise(1, 1), "WEBP", lossless=True)
-    frame = e.anmf(1, 1, e.webp_image(image), left)
-    return e.riff([e.vp8x(8, 8, 0x02), (b"ANIM", bytes(6)), *[frame] * min(count, SIZE // (len(frame[1]) + 8))])
+def _frame_control(number: int) -> bytes:
+    return encode.chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, 8, 8, 0, 0, 1, 1, 0, 0))
 
 
 def _mpo(count: int) -> bytes:
-    mpo = valid()["MPO"]
-    place = mpo.index(b"\xb0\x01") if b"\xb0\x01" in mpo else mpo.index(b"\x01\xb0")
-    return mpo[: place + 8] + struct.pack("<I", count) + mpo[place + 12 :]
+    """Overwrite the number of pictures in the MP index."""
+    mpo = valid_files()["MPO"]
+    tag = mpo.index(b"\xb0\x01") if b"\xb0\x01" in mpo else mpo.index(b"\x01\xb0")
+    return encode.patched(mpo, tag + 8, struct.pack("<I", count))

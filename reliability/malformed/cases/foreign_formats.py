@@ -1,18 +1,16 @@
-"""Other formats under a wrong name, which must be refused and never reach a decoder of their own; two in one."""
+"""Other formats, which must be refused without reaching their decoder, and files that are valid in two formats."""
 
 import struct
 import zlib
 from collections.abc import Iterator
-from functools import partial
-from io import BytesIO
 
 from PIL import Image
 
-from . import Case, Expected
-from . import encode as e
-from .sample_per_kind import valid
+from . import encode
+from .case import Case, Expected, cases_of
+from .valid_files import valid_files
 
-# What Pillow can write, and reads if it is not told which formats are wanted.
+# Formats that Pillow writes, and reads unless `formats` is given.
 WRITTEN = ("TIFF", "ICO", "ICNS", "PPM", "PCX", "TGA", "SGI", "MSP", "XBM", "DDS", "JPEG2000", "AVIF", "QOI")
 HEADS = {
     "EPS": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n(x) (w) file pop quit\n%%EOF\n",
@@ -44,47 +42,45 @@ HEADS = {
     "text": b"not an image",
     "zeros": bytes(1000),
     "FF": b"\xff" * 1000,
-    "a byte": b"\0",
+    "one byte": b"\0",
     "MNG": b"\x8aMNG\r\n\x1a\n" + bytes(200),
-    "RIFF, no WebP": b"RIFF" + struct.pack("<I", 1000) + b"AVI LIST" + bytes(1000),
-    "GIF of a later version": b"GIF90a" + bytes(200),
+    "RIFF, not WebP": b"RIFF" + struct.pack("<I", 1000) + b"AVI LIST" + bytes(1000),
+    "GIF, unknown version": b"GIF90a" + bytes(200),
 }
 
 
 def cases(seed: int) -> Iterator[Case]:
-    for kind in WRITTEN:
-        if (content := _written(kind)) is not None:
-            yield Case("other formats", kind, partial(bytes, content), Expected.REFUSAL)
-    for name, head in HEADS.items():
-        yield Case("other formats", name, partial(bytes, head), Expected.REFUSAL)
-    jpeg, png, gif = (valid()[name] for name in ("JPEG", "PNG", "GIF"))
-    archive = _archive()
-    yield Case("two in one", "JPEG and ZIP", partial(bytes, jpeg + archive), Expected.ANSWER)
-    yield Case("two in one", "PNG and JPEG", partial(bytes, png + jpeg), Expected.ANSWER)
-    yield Case("two in one", "GIF and script", partial(bytes, gif + b"/*<script>alert(1)</script>*/"), Expected.ANSWER)
-    yield Case("two in one", "PDF and JPEG", partial(bytes, b"%PDF-1.7\n" + jpeg), Expected.REFUSAL)
-    script = e.segment(0xFE, b"*/=alert(1);/*")
-    yield Case("two in one", "JPEG and script", partial(e.with_segments, jpeg, script), Expected.ANSWER)
-    hidden = e.segment(0xE1, b"Exif\0\0" + HEADS["EPS"])
-    yield Case("two in one", "JPEG with EPS for EXIF", partial(e.with_segments, jpeg, hidden), Expected.ANSWER)
+    jpeg, png, gif = (valid_files()[name] for name in ("JPEG", "PNG", "GIF"))
     icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 48, 48, 0, 0, 1, 32, len(png), 22) + png
-    yield Case("other formats", "ICO around PNG", partial(bytes, icon), Expected.REFUSAL)
-    # BMP may declare that it holds a JPEG or PNG.
-    for compression, inner in ((4, jpeg), (5, png)):
-        yield Case(
-            "two in one", f"BMP around {compression}", partial(e.bmp, 48, 48, 24, inner, compression), Expected.REFUSAL
-        )
+    yield from cases_of("other formats", _written_by_pillow() | HEADS | {"ICO around PNG": icon}, Expected.REFUSAL)
+    archive = _archive()
+    must_answer = {
+        "JPEG and ZIP": jpeg + archive,
+        "PNG and JPEG": png + jpeg,
+        "GIF and script": gif + b"/*<script>alert(1)</script>*/",
+        "JPEG and script": encode.with_segments(jpeg, encode.segment(0xFE, b"*/=alert(1);/*")),
+        "JPEG with EPS as EXIF": encode.with_segments(jpeg, encode.segment(0xE1, b"Exif\0\0" + HEADS["EPS"])),
+    }
+    yield from cases_of("two in one", must_answer, Expected.ANSWER)
+    # BMP compressions 4 and 5 declare an embedded JPEG or PNG.
+    must_refuse = {
+        "PDF and JPEG": b"%PDF-1.7\n" + jpeg,
+        "BMP around JPEG": encode.bmp(48, 48, 24, jpeg, compression=4),
+        "BMP around PNG": encode.bmp(48, 48, 24, png, compression=5),
+    }
+    yield from cases_of("two in one", must_refuse, Expected.REFUSAL)
 
 
-def _written(kind: str) -> bytes | None:
-    """None where this Pillow cannot write it."""
-    image = Image.new("1", (64, 64)) if kind in ("XBM", "MSP") else e.noise(64, 64)
-    buffer = BytesIO()
-    try:
-        image.save(buffer, kind)
-    except (KeyError, OSError):
-        return None
-    return buffer.getvalue()
+def _written_by_pillow() -> dict[str, bytes]:
+    """Return a file in each of `WRITTEN` that this build of Pillow supports."""
+    files = {}
+    for name in WRITTEN:
+        image = Image.new("1", (64, 64)) if name in ("XBM", "MSP") else encode.noise(64, 64)
+        try:
+            files[name] = encode.pillow(image, name)
+        except (KeyError, OSError):
+            continue
+    return files
 
 
 def _archive() -> bytes:
