@@ -1,4 +1,4 @@
-"""Layers of the article, one idea a file, written with `keras.ops` only."""
+"""Layers, one idea per file, written with `keras.ops` only."""
 
 from .calibration import Calibration
 from .cbam import CBAM

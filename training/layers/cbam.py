@@ -1,35 +1,37 @@
-"""Convolutional block attention (Woo et al., 2018, arXiv 1807.06521): what to look at, then where."""
+"""Convolutional block attention module (Woo et al., 2018, https://arxiv.org/abs/1807.06521)."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from ..arrays import Shape, TensorBHWC
+
 
 @keras.saving.register_keras_serializable("gender")
 class CBAM(keras.layers.Layer):
-    """Weigh the channels of a feature map, then its places: float [B, H, W, C] to the same.
+    """Weight the channels of a feature map `[B, H, W, C]`, then its places (section 3).
 
-    F' = 2 sigmoid(MLP(mean F) + MLP(max F)) F and F'' = 2 sigmoid(conv([max F'; mean F'])) F', where the MLP
-    narrows to C / `ratio` and mean and max are over places, then over channels.
+    F' = 2σ(MLP(mean F) + MLP(max F)) · F and F'' = 2σ(conv([max F'; mean F'])) · F'. The MLP narrows to C / `ratio`.
+    Mean and max are over places in the first gate and over channels in the second.
 
-    The paper's gates are without the factor 2. With it, and with zeros in the last layer of the MLP and in the
-    convolution, a new module passes its input on unchanged: four of them in a pretrained trunk, each at
-    sigmoid(0) squared, would leave 1/256 of the signal. The batch normalisation that the authors' code has
-    after the convolution is not in the paper and not here: it would blow up the first step away from zero.
+    The factor 2 is not in the paper. With it, and with zero-initialized last weights in both gates, a new module is
+    the identity; in the paper's form, four new modules in a pretrained trunk would leave σ(0)⁸ = 1/256 of the signal.
+    The authors' code adds batch normalization after the convolution; the paper does not, and it would amplify the
+    first step away from zero.
 
     Raises:
-        ValueError: when built, fewer channels than `ratio`.
+        ValueError: When built, if there are fewer channels than `ratio`.
     """
 
     def __init__(self, ratio: int = 16, kernel_size: int = 7, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ratio, self.kernel_size = ratio, kernel_size
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]
         if channels is None or channels < self.ratio:
-            raise ValueError(f"a ratio of {self.ratio} needs as many channels, got {channels}")
+            raise ValueError(f"expected at least as many channels as the ratio {self.ratio}, got {channels}")
         self.narrow = keras.layers.Dense(channels // self.ratio, activation="relu")
         self.narrow.build((None, channels))
         self.widen = keras.layers.Dense(channels, kernel_initializer="zeros")
@@ -39,22 +41,22 @@ class CBAM(keras.layers.Layer):
         )
         self.where.build((*input_shape[:-1], 2))
 
-    def call(self, inputs: Any) -> Any:
-        weighed = inputs * self.channel_gate(inputs)
-        return weighed * self.spatial_gate(weighed)
+    def call(self, inputs: TensorBHWC) -> TensorBHWC:
+        weighted = inputs * self.channel_gate(inputs)
+        return weighted * self.spatial_gate(weighted)
 
-    def channel_gate(self, features: Any) -> Any:
-        """Float [B, 1, 1, C] in (0, 2)."""
+    def channel_gate(self, features: TensorBHWC) -> TensorBHWC:
+        """Return the weights of the channels, `[B, 1, 1, C]` in (0, 2)."""
         pooled = (ops.mean(features, axis=(1, 2)), ops.max(features, axis=(1, 2)))
         average, largest = (self.widen(self.narrow(each)) for each in pooled)
         return 2 * ops.sigmoid(average + largest)[:, None, None, :]
 
-    def spatial_gate(self, features: Any) -> Any:
-        """Float [B, H, W, 1] in (0, 2)."""
+    def spatial_gate(self, features: TensorBHWC) -> TensorBHWC:
+        """Return the weights of the places, `[B, H, W, 1]` in (0, 2)."""
         pooled = [ops.max(features, axis=-1, keepdims=True), ops.mean(features, axis=-1, keepdims=True)]
         return 2 * ops.sigmoid(self.where(ops.concatenate(pooled, axis=-1)))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:

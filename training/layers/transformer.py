@@ -1,39 +1,49 @@
-"""The transformer encoder of the text tower (Vaswani et al., 2017, arXiv 1706.03762), post-norm."""
+"""The transformer encoder of the text tower (Vaswani et al., 2017, section 3, https://arxiv.org/abs/1706.03762)."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from ..arrays import Shape, TensorBD, TensorBTD
+
 
 @keras.saving.register_keras_serializable("gender")
 class PositionEmbedding(keras.layers.Layer):
-    """Add a learned vector for each of the steps: float [B, T, D] to the same."""
+    """Add a learned vector to each step of `[B, T, D]`."""
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Shape) -> None:
         _, steps, size = input_shape
         self.positions = self.add_weight(shape=(steps, size), initializer="random_normal", name="positions")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: TensorBTD) -> TensorBTD:
         return inputs + self.positions
 
 
 @keras.saving.register_keras_serializable("gender")
 class TransformerEncoderLayer(keras.layers.Layer):
-    """Self-attention and a feed-forward network, each with residual, dropout and layer normalisation.
+    """Self-attention and a feed-forward network, each with dropout, residual and layer normalization (post-norm).
 
-    Call with `[x, valid]`: float [B, T, D] and bool [B, T]; padding is attended by nobody.
+    Call it with `[x [B, T, D], valid [B, T]]`; it returns `[B, T, D]`. No step attends to padding.
+
+    Args:
+        heads: Number of attention heads; must divide D.
+        feed_forward: Hidden size of the feed-forward network.
+        dropout: Dropout rate.
+
+    Raises:
+        ValueError: When built, if `heads` does not divide D.
     """
 
     def __init__(self, heads: int = 4, feed_forward: int = 512, dropout: float = 0.1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.heads, self.feed_forward, self.dropout_rate = heads, feed_forward, dropout
 
-    def build(self, input_shape: list[tuple[int | None, ...]]) -> None:
+    def build(self, input_shape: list[Shape]) -> None:
         steps_shape = input_shape[0]
         size = steps_shape[-1]
         if size is None or size % self.heads:
-            raise ValueError(f"feature size must be divisible by {self.heads} heads, got {size}")
+            raise ValueError(f"expected a feature size divisible by {self.heads} heads, got {size}")
         self.attention = keras.layers.MultiHeadAttention(self.heads, size // self.heads)
         self.attention.build(steps_shape, steps_shape)
         self.widen = keras.layers.Dense(self.feed_forward, activation="relu")
@@ -45,13 +55,13 @@ class TransformerEncoderLayer(keras.layers.Layer):
             norm.build(steps_shape)
         self.dropout = keras.layers.Dropout(self.dropout_rate)
 
-    def call(self, inputs: list[Any], training: bool | None = None) -> Any:
+    def call(self, inputs: list[Any], training: bool | None = None) -> TensorBTD:
         x, valid = inputs
         attended = self.attention(x, x, attention_mask=valid[:, None, :], training=training)
         x = self.norms[0](x + self.dropout(attended, training=training))
         return self.norms[1](x + self.dropout(self.narrow(self.widen(x)), training=training))
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
         return input_shape[0]
 
     def get_config(self) -> dict[str, Any]:
@@ -61,16 +71,16 @@ class TransformerEncoderLayer(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("gender")
 class MaskedMean(keras.layers.Layer):
-    """Mean over the valid steps only, so that short nicknames do not shrink.
+    """Average the valid steps, so that padding does not shrink short nicknames.
 
-    Call with `[x, valid]`: float [B, T, D] and bool [B, T]; returns [B, D]. Every row has a valid step.
+    Call it with `[x [B, T, D], valid [B, T]]`; it returns `[B, D]`. Every row needs a valid step.
     """
 
-    def call(self, inputs: list[Any]) -> Any:
+    def call(self, inputs: list[Any]) -> TensorBD:
         x, valid = inputs
-        share = ops.cast(valid, x.dtype)[..., None]
-        return ops.sum(x * share, axis=1) / ops.sum(share, axis=1)
+        mask = ops.cast(valid, x.dtype)[..., None]
+        return ops.sum(x * mask, axis=1) / ops.sum(mask, axis=1)
 
-    def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
         steps_shape = input_shape[0]
         return (steps_shape[0], steps_shape[2])
