@@ -26,8 +26,8 @@ from genderprep.tensors import LABELS
 from server.launch.process import ROOT, StartError, running_triton
 from training.evaluation.benchmark import mcnemar
 from training.evaluation.metrics import auc, wilson_interval
-from training.synthetic.avatars import Gallery
-from training.synthetic.nicknames import own_names
+from training.synthetic.avatars import AvatarPool
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
 from ..report.command import positive
@@ -128,7 +128,7 @@ def main() -> None:
     try:
         with ExitStack() as stack:
             drawn = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            file = args.data or write_users(args.users, Gallery(), own_names(), drawn, UNSEEN + args.seed)
+            file = args.data or write_users(args.users, AvatarPool(), builtin_names(), drawn, UNSEEN + args.seed)
             users = read_users(file)
             url = args.url or f"grpc://{stack.enter_context(running_triton(ROOT / 'model_repository')).grpc_url}"
             client = stack.enter_context(Client(url))

@@ -12,8 +12,8 @@ from typing import Final
 from PIL import Image
 
 from genderprep.tensors import AVATAR, LABELS, NICKNAME
-from training.synthetic.avatars import Gallery
-from training.synthetic.nicknames import Names, compose, own_names
+from training.synthetic.avatars import AvatarPool
+from training.synthetic.nicknames import Names, builtin_names, compose
 
 # Sides of avatars in pixels: platforms hand out 132, some users' own are larger, a few smaller.
 SIDES: Final = {96: 1, 132: 6, 200: 1, 320: 1, 640: 1}
@@ -30,7 +30,7 @@ class User:
 
 def users(count: int, seed: int) -> list[User]:
     """So many users, of all sizes, formats and kinds of nickname."""
-    gallery, names = Gallery(), own_names()
+    gallery, names = AvatarPool(), builtin_names()
     return [_user(gallery, names, seed * 1_000_000 + index) for index in range(count)]
 
 
@@ -41,7 +41,7 @@ def write_perf_analyzer_data(load: Iterable[User], file: Path) -> Path:
     return file
 
 
-def _user(gallery: Gallery, names: Names, seed: int) -> User:
+def _user(gallery: AvatarPool, names: Names, seed: int) -> User:
     dice = Random(f"{seed}/load")
     avatar = gallery.pick("test", dice.choice((*LABELS, "")), seed, dice)
     nickname = compose(dice.choice((*LABELS, "")), names, dice)

@@ -8,8 +8,8 @@ from conversion.image_size import markdown, report, summarize
 from tests.support.training.stand_in import small_towers
 from training.gender.config import Config
 from training.gender.train import Start
-from training.synthetic.avatars import Gallery
-from training.synthetic.nicknames import own_names
+from training.synthetic.avatars import AvatarPool
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
 SLICES = {"all": {"accuracy": 0.9, "accuracy_low": 0.88, "accuracy_high": 0.92, "auc": 0.95}}
@@ -28,7 +28,7 @@ def test_times_are_compared_round_by_round() -> None:
 
 
 def test_each_size_is_trained_once_and_measured(tmp_path: Path) -> None:
-    manifest = write_users(60, Gallery(), own_names(), tmp_path, seed=3)
+    manifest = write_users(60, AvatarPool(), builtin_names(), tmp_path, seed=3)
     config = Config(backbone="mobilenetv2", epochs=1, batch=16)
     with small_towers():
         report(config, (32, 128), manifest, tmp_path / "runs", Start(), tmp_path)

@@ -20,14 +20,14 @@ from tests.support.training.stand_in import small_towers
 from tests.support.tritonserver import ROOT
 from training.gender.config import Config
 from training.gender.train import train
-from training.synthetic.avatars import Gallery
-from training.synthetic.nicknames import own_names
+from training.synthetic.avatars import AvatarPool
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_users(60, Gallery(), own_names(), tmp_path_factory.mktemp("users"), seed=1)
+    return write_users(60, AvatarPool(), builtin_names(), tmp_path_factory.mktemp("users"), seed=1)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from genderprep.tensors import TOKENS
 from ..data.manifest import Manifest, ManifestError, read_manifest
 from ..data.stream import BatchStream
 from ..report import write_report
-from ..synthetic.nicknames import own_names
+from ..synthetic.nicknames import builtin_names
 from ..synthetic.users import write_nicknames
 from .config import Config, ConfigError, load_config
 from .model import NICKNAME_ONLY
@@ -69,7 +69,7 @@ def write_shards(rows: int, folder: Path, seed: int) -> Path:
     folder.mkdir()
     with tempfile.TemporaryDirectory() as scratch:
         for index, first in enumerate(range(0, rows, SHARD)):
-            file = write_nicknames(min(SHARD, rows - first), own_names(), Path(scratch), seed=seed * 1000 + index)
+            file = write_nicknames(min(SHARD, rows - first), builtin_names(), Path(scratch), seed=seed * 1000 + index)
             table = read_manifest(file)[["nickname", "avatar", "gender"]].assign(split="train")
             table.to_parquet(folder / f"part-{index:03}.parquet", row_group_size=10_000)
     return folder

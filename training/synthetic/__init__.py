@@ -1,1 +1,1 @@
-"""Synthetic users: drawn avatars, composed nicknames, exact posteriors."""
+"""Synthetic users: drawn avatars and composed nicknames, with exact posteriors."""

@@ -1,4 +1,4 @@
-"""Which picture a user shows: drawn for the user alone, or one of the real ones of the user's split."""
+"""Choose a user's avatar: a new drawing, or a real image of the user's split."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -8,17 +8,25 @@ from typing import Final
 
 from ..data.manifest import split_of
 from .degrade import degrade
-from .drawing import draw_default_avatar, draw_scene, portrait_with_evidence
-from .strata import SAYS_NOTHING, Evidence
+from .drawing import draw_default_avatar, draw_portrait_with_evidence, draw_scene
+from .strata import NO_SIGNAL, Evidence
 
 DRAWN: Final = "drawn"
-# Faces are what most users show, and the hardest to learn.
-SHARES: Final = {"faker_portraits": 2, "us_congress": 2}
+# Sources that are chosen more often than others: most users show a face, and faces are the hardest to learn.
+SOURCE_WEIGHTS: Final = {"faker_portraits": 2, "us_congress": 2}
 
 
 @dataclass(frozen=True)
 class Avatar:
-    """One picture: who or what it shows, its gender (empty if neutral), and how to encode a copy of it."""
+    """One image.
+
+    Args:
+        identity: Who or what it shows; decides the split.
+        gender: The gender that it shows, empty for a neutral image.
+        encode: Returns a randomly degraded copy as bytes.
+        source: Name of the collection.
+        evidence: What the image says about the gender.
+    """
 
     identity: str
     gender: str
@@ -27,30 +35,31 @@ class Avatar:
     evidence: Evidence
 
 
-class Gallery:
-    """Real pictures by split, gender and source; every picture is in the split of its identity."""
+class AvatarPool:
+    """Real images by split, gender and source. Each image is in the split of its identity."""
 
-    def __init__(self, pictures: Sequence[Avatar] = ()) -> None:
-        self._shelves: dict[tuple[str, str], dict[str, list[Avatar]]] = defaultdict(lambda: defaultdict(list))
-        for picture in pictures:
-            self._shelves[split_of(picture.identity), picture.gender][picture.source].append(picture)
+    def __init__(self, avatars: Sequence[Avatar] = ()) -> None:
+        self._avatars: dict[tuple[str, str], dict[str, list[Avatar]]] = defaultdict(lambda: defaultdict(list))
+        for avatar in avatars:
+            self._avatars[split_of(avatar.identity), avatar.gender][avatar.source].append(avatar)
 
-    def pick(self, split: str, speaks_of: str, seed: int, dice: Random) -> Avatar | None:
-        """A picture that speaks of a gender, or of nobody if `speaks_of` is empty; a few show none at all then.
+    def pick(self, split: str, gender: str, seed: int, rng: Random) -> Avatar | None:
+        """Pick an avatar that shows `gender`, or a neutral one if `gender` is empty.
 
-        Every source is as likely as a new drawing, which `seed` decides, and portraits of people twice as likely.
+        All sources and new drawings are equally likely, except for `SOURCE_WEIGHTS`. `seed` determines a new
+        drawing. One neutral user in ten has no avatar: None.
         """
-        if not speaks_of and dice.random() < 0.1:
+        if not gender and rng.random() < 0.1:
             return None
-        shelf = self._shelves[split, speaks_of]
-        source = dice.choice([DRAWN, *(name for name in shelf for _ in range(SHARES.get(name, 1)))])
-        return _drawn(speaks_of, seed) if source == DRAWN else dice.choice(shelf[source])
+        by_source = self._avatars[split, gender]
+        source = rng.choice([DRAWN, *(name for name in by_source for _ in range(SOURCE_WEIGHTS.get(name, 1)))])
+        return _draw(gender, seed) if source == DRAWN else rng.choice(by_source[source])
 
 
-def _drawn(gender: str, seed: int) -> Avatar:
-    dice = Random(f"{seed}/kind")
+def _draw(gender: str, seed: int) -> Avatar:
+    rng = Random(f"{seed}/kind")
     if gender:
-        image, evidence = portrait_with_evidence(gender, seed)
+        image, evidence = draw_portrait_with_evidence(gender, seed)
     else:
-        image, evidence = draw_default_avatar() if dice.random() < 0.06 else draw_scene(seed), SAYS_NOTHING
-    return Avatar(f"drawn/{seed}", gender, lambda dice: degrade(image, dice), DRAWN, evidence)
+        image, evidence = draw_default_avatar() if rng.random() < 0.06 else draw_scene(seed), NO_SIGNAL
+    return Avatar(f"drawn/{seed}", gender, lambda rng: degrade(image, rng), DRAWN, evidence)

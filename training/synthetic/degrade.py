@@ -1,4 +1,4 @@
-"""What a platform does to an avatar: cropped, shrunk to about 132 pixels, blurred, compressed as JPEG."""
+"""Degrade an image like a platform degrades an avatar: crop, shrink to about 132 pixels, blur, compress as JPEG."""
 
 from io import BytesIO
 from random import Random
@@ -6,30 +6,32 @@ from random import Random
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 
-def degrade(image: Image.Image, dice: Random, recolour: bool = False) -> bytes:
-    """A profile picture as JPEG bytes, 64 to 200 pixels square.
+def degrade(image: Image.Image, rng: Random, turn_hue: bool = False) -> bytes:
+    """Return a square JPEG of 64 to 200 pixels.
 
-    Transparency goes over a random colour; `recolour` turns the hues, for drawings whose colours
-    would otherwise tell more than their subject.
+    Args:
+        image: Any image; transparency is composited over a random color.
+        rng: Source of all choices.
+        turn_hue: Rotate the hues. Use it for drawings whose colors reveal more than their subject.
     """
-    picture = _over_colour(image, dice)
-    if recolour:
-        picture = _turn_hue(picture, dice.randrange(256))
-    picture = _crop(picture, dice.uniform(0.75, 1.0), dice)
-    side = dice.choice((64, 96, 132, 132, 132, 200))
-    picture = picture.resize((side, side), Image.Resampling.LANCZOS)
-    if dice.random() < 0.4:
-        picture = picture.filter(ImageFilter.GaussianBlur(dice.uniform(0.3, 1.5)))
-    picture = ImageEnhance.Brightness(picture).enhance(dice.uniform(0.8, 1.2))
-    picture = ImageEnhance.Color(picture).enhance(dice.uniform(0.5, 1.3))
+    avatar = _over_random_color(image, rng)
+    if turn_hue:
+        avatar = _turn_hue(avatar, rng.randrange(256))
+    avatar = _crop(avatar, rng.uniform(0.75, 1.0), rng)
+    side = rng.choice((64, 96, 132, 132, 132, 200))
+    avatar = avatar.resize((side, side), Image.Resampling.LANCZOS)
+    if rng.random() < 0.4:
+        avatar = avatar.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
+    avatar = ImageEnhance.Brightness(avatar).enhance(rng.uniform(0.8, 1.2))
+    avatar = ImageEnhance.Color(avatar).enhance(rng.uniform(0.5, 1.3))
     buffer = BytesIO()
-    picture.save(buffer, "JPEG", quality=dice.randint(40, 92))
+    avatar.save(buffer, "JPEG", quality=rng.randint(40, 92))
     return buffer.getvalue()
 
 
-def _over_colour(image: Image.Image, dice: Random) -> Image.Image:
+def _over_random_color(image: Image.Image, rng: Random) -> Image.Image:
     rgba = image.convert("RGBA")
-    ground = Image.new("RGBA", rgba.size, (dice.randrange(256), dice.randrange(256), dice.randrange(256), 255))
+    ground = Image.new("RGBA", rgba.size, (rng.randrange(256), rng.randrange(256), rng.randrange(256), 255))
     return Image.alpha_composite(ground, rgba).convert("RGB")
 
 
@@ -38,8 +40,8 @@ def _turn_hue(image: Image.Image, shift: int) -> Image.Image:
     return Image.merge("HSV", (hue.point(lambda v: (v + shift) % 256), saturation, value)).convert("RGB")
 
 
-def _crop(image: Image.Image, share: float, dice: Random) -> Image.Image:
+def _crop(image: Image.Image, share: float, rng: Random) -> Image.Image:
     square = ImageOps.fit(image, (min(image.size),) * 2, centering=(0.5, 0.3))
     side = round(square.width * share)
-    x, y = (dice.randint(0, square.width - side) for _ in range(2))
+    x, y = (rng.randint(0, square.width - side) for _ in range(2))
     return square.crop((x, y, x + side, y + side))

@@ -1,8 +1,8 @@
-"""Avatars drawn from shapes: portraits with cues of gender, and neutral scenes without any.
+"""Draw avatars from shapes: portraits with gender cues, and neutral scenes.
 
-They stand in for pictures that nobody may hand out. Colours are chosen without regard to gender, so
-that only what is drawn (hair, beard, lips, jewellery) can tell; how likely each cue is for each gender is
-known, so how much a portrait tells is known exactly.
+They replace photographs that cannot be distributed. Colors do not depend on gender, so only the drawn cues (hair,
+beard, lips, jewelry) carry a signal. The frequency of each cue is known for both genders, so the evidence of a
+portrait is exact.
 """
 
 import math
@@ -17,66 +17,66 @@ from genderprep.tensors import LABELS
 
 from .strata import Evidence
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-# Drawn large and reduced, which smooths every edge.
+# Images are drawn large and reduced later, which smooths the edges.
 CANVAS: Final = 512
-SKINS: Final[tuple[Colour, ...]] = ((255, 224, 196), (241, 194, 155), (224, 172, 125), (172, 118, 79), (110, 72, 48))
-HAIRS: Final[tuple[Colour, ...]] = ((28, 24, 24), (58, 38, 26), (108, 66, 34), (176, 128, 62), (122, 122, 126))
+SKINS: Final[tuple[Color, ...]] = ((255, 224, 196), (241, 194, 155), (224, 172, 125), (172, 118, 79), (110, 72, 48))
+HAIRS: Final[tuple[Color, ...]] = ((28, 24, 24), (58, 38, 26), (108, 66, 34), (176, 128, 62), (122, 122, 126))
 
 
 @dataclass(frozen=True)
 class _Pen:
-    """A canvas addressed in fractions of its side, with the dice that decide what is drawn."""
+    """A canvas in fractions of its side, and the random choices that decide what is drawn."""
 
     draw: ImageDraw.ImageDraw
-    dice: Random
-    # For every cue that was drawn or left out, how likely that was for a man and for a woman.
+    rng: Random
+    # P(drawn or omitted) of each cue so far, for a man and for a woman.
     cues: list[tuple[float, float]] = field(default_factory=list)
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Colour) -> None:
+    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Color) -> None:
         box = [(v * CANVAS) for v in (x - rx, y - ry, x + rx, y + ry)]
         self.draw.ellipse(box, fill=fill)
 
-    def polygon(self, points: list[tuple[float, float]], fill: Colour) -> None:
+    def polygon(self, points: list[tuple[float, float]], fill: Color) -> None:
         self.draw.polygon([(x * CANVAS, y * CANVAS) for x, y in points], fill=fill)
 
-    def rectangle(self, x0: float, y0: float, x1: float, y1: float, fill: Colour, radius: float = 0.0) -> None:
+    def rectangle(self, x0: float, y0: float, x1: float, y1: float, fill: Color, radius: float = 0.0) -> None:
         box = [(v * CANVAS) for v in (x0, y0, x1, y1)]
         self.draw.rounded_rectangle(box, radius * CANVAS, fill=fill)
 
-    def arc(self, x: float, y: float, rx: float, ry: float, start: int, end: int, fill: Colour, width: float) -> None:
+    def arc(self, x: float, y: float, rx: float, ry: float, start: int, end: int, fill: Color, width: float) -> None:
         box = [(v * CANVAS) for v in (x - rx, y - ry, x + rx, y + ry)]
         self.draw.arc(box, start, end, fill=fill, width=round(width * CANVAS))
 
-    def colour(self, low: int = 40, high: int = 240) -> Colour:
-        return (self.dice.randint(low, high), self.dice.randint(low, high), self.dice.randint(low, high))
+    def color(self, low: int = 40, high: int = 240) -> Color:
+        return (self.rng.randint(low, high), self.rng.randint(low, high), self.rng.randint(low, high))
 
     def chance(self, probability: float) -> bool:
-        return self.dice.random() < probability
+        return self.rng.random() < probability
 
     def cue(self, gender: str, male: float, female: float) -> bool:
-        """Whether to draw a cue that this share of men and of women show."""
+        """Choose whether to draw a cue that these shares of men and women show; record its likelihoods."""
         shown = self.chance(female if gender == "female" else male)
         self.cues.append((male, female) if shown else (1 - male, 1 - female))
         return shown
 
 
 def draw_portrait(gender: str, seed: int) -> Image.Image:
-    """A face with shoulders, RGB [512, 512], with cues of `gender`.
+    """Draw head and shoulders with cues of `gender`, RGB, 512 × 512.
 
     Raises:
-        ValueError: `gender` is not one of the contract's.
+        ValueError: `gender` is not a label.
     """
-    return portrait_with_evidence(gender, seed)[0]
+    return draw_portrait_with_evidence(gender, seed)[0]
 
 
-def portrait_with_evidence(gender: str, seed: int) -> tuple[Image.Image, Evidence]:
-    """`draw_portrait`, and what its cues together are evidence of."""
+def draw_portrait_with_evidence(gender: str, seed: int) -> tuple[Image.Image, Evidence]:
+    """Draw a portrait; also return the evidence of all its cues."""
     if gender not in LABELS:
-        raise ValueError(f"gender is one of {LABELS}, got {gender!r}")
+        raise ValueError(f"expected gender to be one of {LABELS}, got {gender!r}")
     image, pen = _canvas(seed)
-    skin, hair = pen.dice.choice(SKINS), pen.dice.choice(HAIRS)
+    skin, hair = pen.rng.choice(SKINS), pen.rng.choice(HAIRS)
     long_hair = pen.cue(gender, 0.06, 0.85)
     if long_hair:
         _long_hair(pen, hair)
@@ -87,21 +87,21 @@ def portrait_with_evidence(gender: str, seed: int) -> tuple[Image.Image, Evidenc
     _face(pen, hair, gender)
     _fringe(pen, hair, long_hair)
     if pen.cue(gender, 0.03, 0.45):
-        _jewellery(pen)
+        _jewelry(pen)
     male, female = (math.prod(likelihoods) for likelihoods in zip(*pen.cues, strict=True))
     return _soften(image, pen), Evidence(0, male, female)
 
 
 def draw_scene(seed: int) -> Image.Image:
-    """A picture without a person, RGB [512, 512]: it says nothing about anybody's gender."""
+    """Draw a scene without a person, RGB, 512 × 512. It carries no gender signal."""
     image, pen = _canvas(seed)
-    scene: Callable[[_Pen], None] = pen.dice.choice((_mountains, _sea, _flower, _cat, _tiles))
+    scene: Callable[[_Pen], None] = pen.rng.choice((_mountains, _sea, _flower, _cat, _tiles))
     scene(pen)
     return _soften(image, pen)
 
 
 def draw_default_avatar() -> Image.Image:
-    """A grey silhouette on grey, RGB [512, 512], as platforms show for users without a picture."""
+    """Draw the gray silhouette that platforms show for users without an avatar, RGB, 512 × 512."""
     image = Image.new("RGB", (CANVAS, CANVAS), (222, 222, 222))
     pen = _Pen(ImageDraw.Draw(image), Random(0))
     pen.ellipse(0.5, 0.4, 0.17, 0.19, (246, 246, 246))
@@ -110,44 +110,44 @@ def draw_default_avatar() -> Image.Image:
 
 
 def _canvas(seed: int) -> tuple[Image.Image, _Pen]:
-    dice = Random(seed)
-    top, bottom = ((dice.randint(90, 250), dice.randint(90, 250), dice.randint(90, 250)) for _ in range(2))
+    rng = Random(seed)
+    top, bottom = ((rng.randint(90, 250), rng.randint(90, 250), rng.randint(90, 250)) for _ in range(2))
     ramp = Image.linear_gradient("L").resize((CANVAS, CANVAS))
     image = Image.composite(Image.new("RGB", ramp.size, bottom), Image.new("RGB", ramp.size, top), ramp)
-    return image, _Pen(ImageDraw.Draw(image), dice)
+    return image, _Pen(ImageDraw.Draw(image), rng)
 
 
 def _soften(image: Image.Image, pen: _Pen) -> Image.Image:
-    """A slight tilt, cropped so that no corner stays empty, and a slight blur."""
-    tilted = image.rotate(pen.dice.uniform(-5, 5), Image.Resampling.BICUBIC)
+    """Tilt the image slightly, crop the empty corners and blur it slightly."""
+    tilted = image.rotate(pen.rng.uniform(-5, 5), Image.Resampling.BICUBIC)
     margin = 0.045 * CANVAS
     inner = tilted.resize(tilted.size, Image.Resampling.BICUBIC, box=(margin, margin, CANVAS - margin, CANVAS - margin))
-    return inner.filter(ImageFilter.GaussianBlur(pen.dice.uniform(0.5, 2.5)))
+    return inner.filter(ImageFilter.GaussianBlur(pen.rng.uniform(0.5, 2.5)))
 
 
-def _long_hair(pen: _Pen, hair: Colour) -> None:
-    length = pen.dice.uniform(0.7, 0.95)
+def _long_hair(pen: _Pen, hair: Color) -> None:
+    length = pen.rng.uniform(0.7, 0.95)
     pen.ellipse(0.5, 0.42, 0.285, 0.3, hair)
     pen.rectangle(0.22, 0.42, 0.78, length, hair, radius=0.1)
 
 
-def _shoulders(pen: _Pen, skin: Colour, collar: bool) -> None:
-    cloth = pen.colour()
+def _shoulders(pen: _Pen, skin: Color, collar: bool) -> None:
+    cloth = pen.color()
     pen.rectangle(0.43, 0.6, 0.57, 0.85, skin)
     pen.ellipse(0.5, 1.02, 0.36, 0.25, cloth)
     pen.ellipse(0.5, 0.78, 0.08, 0.05, skin)
     if collar:
         pen.polygon([(0.4, 0.78), (0.5, 0.9), (0.36, 0.9)], (248, 248, 248))
         pen.polygon([(0.6, 0.78), (0.5, 0.9), (0.64, 0.9)], (248, 248, 248))
-        pen.polygon([(0.475, 0.86), (0.525, 0.86), (0.55, 1.0), (0.45, 1.0)], pen.colour(20, 160))
+        pen.polygon([(0.475, 0.86), (0.525, 0.86), (0.55, 1.0), (0.45, 1.0)], pen.color(20, 160))
 
 
-def _beard(pen: _Pen, hair: Colour, skin: Colour) -> None:
+def _beard(pen: _Pen, hair: Color, skin: Color) -> None:
     pen.ellipse(0.5, 0.59, 0.18, 0.14, hair)
     pen.ellipse(0.5, 0.5, 0.185, 0.11, skin)
 
 
-def _face(pen: _Pen, hair: Colour, gender: str) -> None:
+def _face(pen: _Pen, hair: Color, gender: str) -> None:
     lashes, thick = pen.cue(gender, 0.05, 0.75), pen.cue(gender, 0.75, 0.1)
     for x in (0.42, 0.58):
         pen.ellipse(x, 0.46, 0.032, 0.02, (250, 250, 250))
@@ -157,50 +157,50 @@ def _face(pen: _Pen, hair: Colour, gender: str) -> None:
         pen.arc(x, 0.43, 0.05, 0.025, 200, 340, hair, 0.02 if thick else 0.008)
     pen.arc(0.5, 0.53, 0.02, 0.014, 20, 160, (150, 96, 74), 0.007)
     if pen.cue(gender, 0.04, 0.7):
-        lips = (pen.dice.randint(180, 225), pen.dice.randint(20, 70), pen.dice.randint(50, 100))
+        lips = (pen.rng.randint(180, 225), pen.rng.randint(20, 70), pen.rng.randint(50, 100))
         pen.ellipse(0.5, 0.612, 0.052, 0.02, lips)
     else:
         pen.arc(0.5, 0.59, 0.06, 0.03, 20, 160, (150, 80, 70), 0.01)
 
 
-def _fringe(pen: _Pen, hair: Colour, long_hair: bool) -> None:
+def _fringe(pen: _Pen, hair: Color, long_hair: bool) -> None:
     if not long_hair and pen.chance(0.12):
         return
-    parting = pen.dice.uniform(0.36, 0.64)
+    parting = pen.rng.uniform(0.36, 0.64)
     top, side = (0.2, 0.24) if long_hair else (0.22, 0.225)
     pen.draw.chord([(0.5 - side) * CANVAS, 0.16 * CANVAS, (0.5 + side) * CANVAS, 0.62 * CANVAS], 185, 355, fill=hair)
     pen.polygon([(0.5 - side, 0.4), (parting, top + 0.02), (0.5 - side + 0.03, 0.5)], hair)
     pen.polygon([(0.5 + side, 0.4), (parting, top + 0.02), (0.5 + side - 0.03, 0.5)], hair)
 
 
-def _jewellery(pen: _Pen) -> None:
+def _jewelry(pen: _Pen) -> None:
     if pen.chance(0.5):
         for x in (0.295, 0.705):
             pen.ellipse(x, 0.56, 0.016, 0.024, (240, 205, 90))
     else:
-        bow = pen.colour(90, 250)
+        bow = pen.color(90, 250)
         pen.polygon([(0.62, 0.2), (0.74, 0.12), (0.74, 0.28)], bow)
         pen.polygon([(0.62, 0.2), (0.5, 0.12), (0.5, 0.28)], bow)
         pen.ellipse(0.62, 0.2, 0.03, 0.03, bow)
 
 
 def _mountains(pen: _Pen) -> None:
-    pen.ellipse(pen.dice.uniform(0.2, 0.8), 0.25, 0.08, 0.08, (255, 236, 150))
+    pen.ellipse(pen.rng.uniform(0.2, 0.8), 0.25, 0.08, 0.08, (255, 236, 150))
     for base in (0.55, 0.68, 0.8):
-        peaks = [(i / 6, base - pen.dice.uniform(0.02, 0.22)) for i in range(7)]
-        pen.polygon([(0.0, 1.0), *peaks, (1.0, 1.0)], pen.colour(30, 170))
+        peaks = [(i / 6, base - pen.rng.uniform(0.02, 0.22)) for i in range(7)]
+        pen.polygon([(0.0, 1.0), *peaks, (1.0, 1.0)], pen.color(30, 170))
 
 
 def _sea(pen: _Pen) -> None:
     pen.ellipse(0.5, 0.48, 0.13, 0.13, (255, 190, 110))
-    pen.rectangle(0, 0.5, 1, 1, (30, pen.dice.randint(90, 150), pen.dice.randint(130, 200)))
+    pen.rectangle(0, 0.5, 1, 1, (30, pen.rng.randint(90, 150), pen.rng.randint(130, 200)))
     for _ in range(14):
-        x, y = pen.dice.random(), pen.dice.uniform(0.53, 0.98)
-        pen.rectangle(x, y, x + pen.dice.uniform(0.05, 0.2), y + 0.008, (190, 220, 235))
+        x, y = pen.rng.random(), pen.rng.uniform(0.53, 0.98)
+        pen.rectangle(x, y, x + pen.rng.uniform(0.05, 0.2), y + 0.008, (190, 220, 235))
 
 
 def _flower(pen: _Pen) -> None:
-    petal = pen.colour(120, 255)
+    petal = pen.color(120, 255)
     pen.rectangle(0.49, 0.5, 0.51, 1.0, (60, 130, 60))
     for dx, dy in ((0, -0.15), (0.14, -0.05), (0.09, 0.12), (-0.09, 0.12), (-0.14, -0.05)):
         pen.ellipse(0.5 + dx, 0.42 + dy, 0.105, 0.105, petal)
@@ -208,7 +208,7 @@ def _flower(pen: _Pen) -> None:
 
 
 def _cat(pen: _Pen) -> None:
-    fur = pen.colour(60, 210)
+    fur = pen.color(60, 210)
     pen.polygon([(0.24, 0.42), (0.28, 0.14), (0.46, 0.3)], fur)
     pen.polygon([(0.76, 0.42), (0.72, 0.14), (0.54, 0.3)], fur)
     pen.ellipse(0.5, 0.53, 0.29, 0.26, fur)
@@ -219,9 +219,9 @@ def _cat(pen: _Pen) -> None:
 
 
 def _tiles(pen: _Pen) -> None:
-    side = pen.dice.choice((3, 4, 5))
-    palette = [pen.colour() for _ in range(4)]
+    side = pen.rng.choice((3, 4, 5))
+    palette = [pen.color() for _ in range(4)]
     for row in range(side):
         for column in range(side):
             x, y = column / side, row / side
-            pen.rectangle(x, y, x + 1 / side, y + 1 / side, pen.dice.choice(palette))
+            pen.rectangle(x, y, x + 1 / side, y + 1 / side, pen.rng.choice(palette))

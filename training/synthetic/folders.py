@@ -1,4 +1,4 @@
-"""Real pictures by path: folders of portraits, 3D emoji and landscapes with their label files."""
+"""Read real images: folders of portraits, 3D emoji and landscapes, with their label files."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -14,32 +14,31 @@ from genderprep.tensors import LABELS
 
 from .avatars import Avatar
 from .degrade import degrade
-from .strata import certain
+from .strata import certain_evidence
 
-_PICTURES: Final = (".jpg", ".jpeg", ".png", ".webp")
-# From a picture to the bytes of an avatar of it.
-Develop = Callable[[Image.Image, Random], bytes]
+_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
+# From an image to the bytes of a degraded copy.
+Degrade = Callable[[Image.Image, Random], bytes]
 
 _SKIN_TONE: Final = regex.compile("_1f3f[b-f]")
 
 
 def read_folders(images: Path) -> list[Avatar]:
-    """All avatars below `images`, the kinds that are there: `faker_portraits`, `us_congress`,
-    `fluent_emoji`, `landscapes`.
+    """Read the folders `faker_portraits`, `us_congress`, `fluent_emoji` and `landscapes` that exist below `images`.
 
     Raises:
-        FileNotFoundError: none of the kinds is there.
+        FileNotFoundError: None of the folders exists.
     """
     readers = {"faker_portraits": _faker, "us_congress": _congress, "fluent_emoji": _emoji, "landscapes": _landscapes}
     present = [name for name in readers if (images / name).is_dir()]
     if not present:
-        raise FileNotFoundError(f"{images}: none of the folders {', '.join(readers)} is there")
+        raise FileNotFoundError(f"{images}: expected at least one of the folders {', '.join(readers)}")
     return [avatar for name in present for avatar in readers[name](images / name)]
 
 
 def _faker(folder: Path) -> Iterator[Avatar]:
     for gender in LABELS:
-        for file in _pictures(folder / gender):
+        for file in _images(folder / gender):
             yield _avatar(file, f"faker/{gender}/{file.stem}", gender, "faker_portraits", _degrade_portrait)
 
 
@@ -53,35 +52,35 @@ def _emoji(folder: Path) -> Iterator[Avatar]:
     for row in _labels(folder):
         file = folder / row["file"]
         gender = row["label"] if row["label"] in LABELS else ""
-        # All skin tones and both genders of one design are in one split.
+        # Keep all skin tones and both genders of a design in one split.
         design = _SKIN_TONE.sub("", file.stem).split("_200d")[0]
-        yield _avatar(file, f"emoji/{design}", gender, "fluent_emoji", partial(degrade, recolour=True))
+        yield _avatar(file, f"emoji/{design}", gender, "fluent_emoji", partial(degrade, turn_hue=True))
 
 
 def _landscapes(folder: Path) -> Iterator[Avatar]:
-    for file in _pictures(folder):
+    for file in _images(folder):
         photo = file.stem.rsplit("_", 1)[0]
         yield _avatar(file, f"landscape/{photo}", "", "landscapes")
 
 
-def _avatar(file: Path, identity: str, gender: str, source: str, develop: Develop = degrade) -> Avatar:
-    def encode(dice: Random) -> bytes:
+def _avatar(file: Path, identity: str, gender: str, source: str, degrade_image: Degrade = degrade) -> Avatar:
+    def encode(rng: Random) -> bytes:
         with Image.open(file) as image:
-            return develop(image, dice)
+            return degrade_image(image, rng)
 
-    return Avatar(identity, gender, encode, source, certain(gender))
+    return Avatar(identity, gender, encode, source, certain_evidence(gender))
 
 
-def _degrade_portrait(portrait: Image.Image, dice: Random) -> bytes:
-    """From head and shoulders, as it is, to the face alone, which is a little above the middle."""
+def _degrade_portrait(portrait: Image.Image, rng: Random) -> bytes:
+    """Crop at random between head and shoulders and the face, which is slightly above the center."""
     square = ImageOps.fit(portrait, (min(portrait.size),) * 2, centering=(0.5, 0.3))
-    side = round(square.width * dice.uniform(0.45, 1.0))
-    x, y = (round((square.width - side) * dice.uniform(*where)) for where in ((0.35, 0.65), (0.2, 0.5)))
-    return degrade(square.crop((x, y, x + side, y + side)), dice)
+    side = round(square.width * rng.uniform(0.45, 1.0))
+    x, y = (round((square.width - side) * rng.uniform(*where)) for where in ((0.35, 0.65), (0.2, 0.5)))
+    return degrade(square.crop((x, y, x + side, y + side)), rng)
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in _PICTURES)
+def _images(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
 
 
 def _labels(folder: Path) -> list[dict[str, str]]:

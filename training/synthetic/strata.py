@@ -1,8 +1,8 @@
-"""The users of the article: who tells what, and what can be known of them.
+"""The article's groups of users, by which of avatar and nickname reveal the gender.
 
-220 of 300 people could be told by avatar, nickname or both; the other 80 by nobody, which caps every
-model at (220 + 80 / 2) / 300 = 86.7 %. Here some avatars and nicknames contradict each other as well,
-and some hints are weak, so the exact ceiling is the mean of max(p, 1 - p) over the users' posteriors.
+Of 300 people, 220 could be recognized by avatar, nickname or both. The other 80 could not, which limits every model
+to (220 + 80 / 2) / 300 = 86.7 %. Here some avatars and nicknames also contradict each other, and some cues are weak,
+so the exact ceiling is the mean of max(p, 1 − p) over the users' posteriors.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,17 @@ from typing import Final
 
 from genderprep.tensors import LABELS
 
+# What a modality signals: the user's own gender, the other one, or none.
 OWN: Final = "own"
 OTHER: Final = "other"
-NOTHING: Final = ""
+NONE: Final = ""
+
+_OPPOSITE: Final = dict(zip(LABELS, reversed(LABELS), strict=True))
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """A kind of user: its share, and whether avatar and nickname speak of the own gender, the other, or none."""
+    """A group of users: its share, and what avatar and nickname signal."""
 
     name: str
     share: float
@@ -28,57 +31,57 @@ class Stratum:
 
 STRATA: Final = (
     Stratum("both", 116 / 300, OWN, OWN),
-    Stratum("avatar only", 46 / 300, OWN, NOTHING),
-    Stratum("nickname only", 46 / 300, NOTHING, OWN),
+    Stratum("avatar only", 46 / 300, OWN, NONE),
+    Stratum("nickname only", 46 / 300, NONE, OWN),
     Stratum("conflict", 9 / 300, OTHER, OWN),
     Stratum("conflict", 3 / 300, OWN, OTHER),
-    Stratum("neither", 80 / 300, NOTHING, NOTHING),
+    Stratum("neither", 80 / 300, NONE, NONE),
 )
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """How likely what is shown would be if it said nothing, and if it spoke of a man or of a woman."""
+    """Likelihoods of an avatar or nickname if it signals no gender, male, or female."""
 
-    nothing: float
+    none: float
     male: float
     female: float
 
     def of(self, gender: str) -> float:
-        """The likelihood if it spoke of `gender` (empty: of nobody)."""
-        return {NOTHING: self.nothing, "male": self.male, "female": self.female}[gender]
+        """Return the likelihood if the signal is `gender` (empty: none)."""
+        return {NONE: self.none, "male": self.male, "female": self.female}[gender]
 
 
-SAYS_NOTHING: Final = Evidence(1, 0, 0)
-# Evidence that leaves the posterior to the other modality, for ceilings of one modality alone.
-NOT_SHOWN: Final = Evidence(1, 1, 1)
+NO_SIGNAL: Final = Evidence(1, 0, 0)
+# A modality that is not observed leaves the posterior to the other one.
+UNOBSERVED: Final = Evidence(1, 1, 1)
 
 
-def certain(gender: str) -> Evidence:
-    """Evidence of what speaks of `gender` beyond doubt, or of nobody if it is empty."""
-    return Evidence(*(float(gender == said) for said in (NOTHING, "male", "female")))
+def certain_evidence(gender: str) -> Evidence:
+    """Return the evidence of an unmistakable signal (empty: no signal)."""
+    return Evidence(*(float(gender == signal) for signal in (NONE, "male", "female")))
 
 
-def draw_stratum(dice: Random) -> Stratum:
-    """One kind of user, by share."""
-    return dice.choices(STRATA, [stratum.share for stratum in STRATA])[0]
+def draw_stratum(rng: Random) -> Stratum:
+    """Draw a stratum by share."""
+    return rng.choices(STRATA, [stratum.share for stratum in STRATA])[0]
 
 
-def spoken_of(relation: str, gender: str) -> str:
-    """Whose gender a modality in `relation` to a user of `gender` speaks of; empty for nobody's."""
-    male, female = LABELS
-    other = {male: female, female: male}
-    return {OWN: gender, OTHER: other[gender], NOTHING: NOTHING}[relation]
+def signaled_gender(signal: str, gender: str) -> str:
+    """Return the gender that a modality with `signal` shows for a user of `gender`; empty for `NONE`."""
+    return {OWN: gender, OTHER: _OPPOSITE[gender], NONE: NONE}[signal]
 
 
 def posterior(avatar: Evidence, nickname: Evidence) -> float:
-    """P(female | what is shown), exact by Bayes' rule over strata and genders; both genders equally likely."""
+    """Return the exact P(female | avatar, nickname) by Bayes' rule over strata and equally likely genders."""
     male, female = (_joint(gender, avatar, nickname) for gender in LABELS)
     return female / (male + female)
 
 
 def _joint(gender: str, avatar: Evidence, nickname: Evidence) -> float:
     return sum(
-        stratum.share * avatar.of(spoken_of(stratum.avatar, gender)) * nickname.of(spoken_of(stratum.nickname, gender))
+        stratum.share
+        * avatar.of(signaled_gender(stratum.avatar, gender))
+        * nickname.of(signaled_gender(stratum.nickname, gender))
         for stratum in STRATA
     )

@@ -1,17 +1,17 @@
-"""Compose users with avatar and nickname into manifests; nothing but this repository is needed.
+"""Write manifests of synthetic users. Needs nothing but this repository.
 
     python -m training.synthetic.synthesize --count 4000 --out runs/data
 
-Every row carries its stratum and the exact P(female | what is shown), so the best possible accuracy on any
-part of it is known. `--images` adds real pictures and `--names` replaces the short lists of names, both by path.
+Each row has its stratum and the exact P(female | avatar, nickname), so the best possible accuracy on any part of the
+manifest is known. `--images` adds real images and `--names` replaces the built-in names.
 """
 
 import argparse
 from pathlib import Path
 
-from .avatars import Gallery
+from .avatars import AvatarPool
 from .folders import read_folders
-from .nicknames import own_names, read_names
+from .nicknames import builtin_names, read_names
 from .users import write_nicknames, write_users
 
 
@@ -20,13 +20,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for manifest.csv, nicknames.csv and avatars/")
     parser.add_argument("--count", type=int, default=4000, help="users in manifest.csv")
     parser.add_argument("--nicknames", type=int, default=2000, help="users without avatar, in nicknames.csv")
-    parser.add_argument("--images", type=Path, help="folder with real pictures, see training/synthetic/folders.py")
-    parser.add_argument("--names", type=Path, help="folder with lists of names, see training/synthetic/nicknames.py")
+    parser.add_argument("--images", type=Path, help="folder of real images, see training/synthetic/folders.py")
+    parser.add_argument("--names", type=Path, help="folder of name lists, see training/synthetic/nicknames.py")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    names = read_names(args.names) if args.names else own_names()
-    gallery = Gallery(read_folders(args.images) if args.images else ())
-    print(write_users(args.count, gallery, names, args.out, args.seed))
+    names = read_names(args.names) if args.names else builtin_names()
+    avatars = AvatarPool(read_folders(args.images) if args.images else ())
+    print(write_users(args.count, avatars, names, args.out, args.seed))
     print(write_nicknames(args.nicknames, names, args.out, args.seed))
 
 

@@ -1,4 +1,4 @@
-"""Users as the strata have them, written with the exact P(female | what is shown)."""
+"""Write synthetic users with their stratum and exact posterior."""
 
 from pathlib import Path
 from random import Random
@@ -8,47 +8,47 @@ from tqdm import tqdm
 from genderprep.tensors import LABELS
 
 from ..data.manifest import SPLITS, write_manifest
-from .avatars import Gallery
+from .avatars import AvatarPool
 from .nicknames import Names, compose
-from .strata import NOT_SHOWN, SAYS_NOTHING, Stratum, draw_stratum, posterior, spoken_of
+from .strata import NO_SIGNAL, UNOBSERVED, Stratum, draw_stratum, posterior, signaled_gender
 
 
-def write_users(count: int, gallery: Gallery, names: Names, out: Path, seed: int) -> Path:
-    """Write `count` users to `manifest.csv` and their avatars to `avatars/` below `out`; returns the manifest."""
+def write_users(count: int, avatars: AvatarPool, names: Names, out: Path, seed: int) -> Path:
+    """Write `count` users to `manifest.csv` and their avatars to `avatars/` below `out`; return the manifest."""
     (out / "avatars").mkdir(parents=True, exist_ok=True)
     rows = []
     for index in tqdm(range(count), desc="users", unit="user"):
-        split, gender, stratum, dice = _person(f"{seed}/{index}")
-        nickname = compose(spoken_of(stratum.nickname, gender), names, dice)
-        avatar = gallery.pick(split, spoken_of(stratum.avatar, gender), seed * 10_000_000 + index, dice)
+        split, gender, stratum, rng = _draw_user(f"{seed}/{index}")
+        nickname = compose(signaled_gender(stratum.nickname, gender), names, rng)
+        avatar = avatars.pick(split, signaled_gender(stratum.avatar, gender), seed * 10_000_000 + index, rng)
         file = f"avatars/{index:06}.jpg" if avatar else ""
         if avatar:
-            (out / file).write_bytes(avatar.encode(dice))
-        known = posterior(avatar.evidence if avatar else SAYS_NOTHING, nickname.evidence)
+            (out / file).write_bytes(avatar.encode(rng))
+        p_female = posterior(avatar.evidence if avatar else NO_SIGNAL, nickname.evidence)
         source = avatar.source if avatar else "no avatar"
-        rows.append(_row(nickname.text, file, gender, split, source, stratum, known))
+        rows.append(_row(nickname.text, file, gender, split, source, stratum, p_female))
     return write_manifest(rows, out / "manifest.csv")
 
 
 def write_nicknames(count: int, names: Names, out: Path, seed: int) -> Path:
-    """Write `count` users, of whom only the nickname is known, to `nicknames.csv` below `out`."""
+    """Write `count` users without avatars to `nicknames.csv` below `out`; return the manifest."""
     rows = []
     for index in range(count):
-        split, gender, stratum, dice = _person(f"{seed}/nickname/{index}")
-        nickname = compose(spoken_of(stratum.nickname, gender), names, dice)
-        known = posterior(NOT_SHOWN, nickname.evidence)
-        rows.append(_row(nickname.text, "", gender, split, "nicknames", stratum, known))
+        split, gender, stratum, rng = _draw_user(f"{seed}/nickname/{index}")
+        nickname = compose(signaled_gender(stratum.nickname, gender), names, rng)
+        p_female = posterior(UNOBSERVED, nickname.evidence)
+        rows.append(_row(nickname.text, "", gender, split, "nicknames", stratum, p_female))
     return write_manifest(rows, out / "nicknames.csv")
 
 
-def _person(key: str) -> tuple[str, str, Stratum, Random]:
-    dice = Random(key)
-    (split,) = dice.choices(SPLITS, weights=(7, 1, 2))
-    return split, dice.choice(LABELS), draw_stratum(dice), dice
+def _draw_user(seed: str) -> tuple[str, str, Stratum, Random]:
+    rng = Random(seed)
+    (split,) = rng.choices(SPLITS, weights=(7, 1, 2))
+    return split, rng.choice(LABELS), draw_stratum(rng), rng
 
 
 def _row(
-    nickname: str, avatar: str, gender: str, split: str, source: str, stratum: Stratum, known: float
+    nickname: str, avatar: str, gender: str, split: str, source: str, stratum: Stratum, p_female: float
 ) -> dict[str, object]:
     return {
         "nickname": nickname,
@@ -57,5 +57,5 @@ def _row(
         "split": split,
         "source": source,
         "stratum": stratum.name,
-        "posterior": round(known, 6),
+        "posterior": round(p_female, 6),
     }

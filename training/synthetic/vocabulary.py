@@ -1,9 +1,9 @@
-"""Write `genderprep/vocab.json`: head characters of the names, plus every emoji there is.
+"""Write `genderprep/vocab.json`: frequent characters of names, and every emoji.
 
     python -m training.synthetic.vocabulary --names FOLDER
 
-Emoji are the gendered characters of a nickname, so none may be out of vocabulary (article, section 2);
-of the others, those that occur at least `--min-count` times.
+Emoji are the most gendered characters of a nickname, so none may be out of vocabulary (article, section 2). Other
+characters must occur at least `--min-count` times.
 """
 
 import argparse
@@ -26,19 +26,19 @@ from .nicknames import Names, compose, read_names
 
 
 def emoji_keys() -> list[str]:
-    """The keys of all fully-qualified emoji, skin tones folded together."""
+    """Return the keys of all fully-qualified emoji. Skin tones share one key."""
     qualified = (e for e, data in emoji.EMOJI_DATA.items() if data["status"] == emoji.STATUS["fully_qualified"])
     return sorted({emoji_key(e) for e in qualified})
 
 
 def characters(nicknames: Iterable[str], min_count: int) -> list[str]:
-    """Single characters, case folded, that occur at least `min_count` times, in code point order."""
+    """Return the case-folded single characters that occur at least `min_count` times, in code point order."""
     counts = Counter(c for name in nicknames for c in segment(unicodedata.normalize("NFC", name).casefold()))
     return sorted(c for c, count in counts.items() if count >= min_count and len(c) == 1)
 
 
 def build_tokens(nicknames: Iterable[str], min_count: int) -> list[str]:
-    """All tokens; the position is the id."""
+    """Return all tokens; the position is the id."""
     plain = {*characters(nicknames, min_count), *string.ascii_lowercase, *string.digits, *string.punctuation, " "}
     emojis = emoji_keys()
     return [*SPECIAL_TOKENS, *sorted(plain - set(emojis)), *emojis]
@@ -46,8 +46,8 @@ def build_tokens(nicknames: Iterable[str], min_count: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--names", type=Path, required=True, help="folder with the lists of names")
-    parser.add_argument("--min-count", type=int, default=5)
+    parser.add_argument("--names", type=Path, required=True, help="folder of name lists")
+    parser.add_argument("--min-count", type=int, default=5, help="occurrences that a character needs")
     args = parser.parse_args()
     tokens = build_tokens(_corpus(read_names(args.names)), args.min_count)
     content = {"emoji": f"emoji {version('emoji')}", "tokens": tokens}
@@ -56,13 +56,13 @@ def main() -> None:
 
 
 def _corpus(names: Names) -> Iterable[str]:
-    """Every name once, and composed nicknames for what surrounds names."""
-    dice = Random(0)
+    """Yield every name once, and composed nicknames for the characters around names."""
+    rng = Random(0)
     for gender in LABELS:
         yield from names.han[gender]
         yield from names.latin[gender]
-    for speaks_of in (*LABELS, ""):
-        yield from (compose(speaks_of, names, dice).text for _ in range(5000))
+    for gender in (*LABELS, ""):
+        yield from (compose(gender, names, rng).text for _ in range(5000))
 
 
 if __name__ == "__main__":

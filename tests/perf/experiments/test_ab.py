@@ -14,8 +14,8 @@ from perf.experiments import ab_report
 from perf.experiments.ab import ARMS, UsersError, analyse, read_users, shadow
 from perf.experiments.ab_report import verdict
 from tests.support.tritonserver import ROOT, running_triton
-from training.synthetic.avatars import Gallery
-from training.synthetic.nicknames import own_names
+from training.synthetic.avatars import AvatarPool
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
 HEADER = ["nickname", "avatar", "gender"]
@@ -34,7 +34,7 @@ def write_csv(file: Path, *rows: list[str]) -> Path:
 
 
 def test_every_user_is_shown_to_both(client: Client, tmp_path: Path) -> None:
-    users = read_users(write_users(40, Gallery(), own_names(), tmp_path, seed=1))
+    users = read_users(write_users(40, AvatarPool(), builtin_names(), tmp_path, seed=1))
     rows = shadow(client, users, tmp_path, ARMS, seed=1, threads=2)
     assert rows["gender"].tolist() == users["gender"].tolist()
     assert (rows["first"] == shadow(client, users, tmp_path, ARMS, seed=1, threads=1)["first"]).all()

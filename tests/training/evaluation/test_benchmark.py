@@ -7,7 +7,7 @@ import pytest
 
 from genderprep.tensors import LABELS
 from training.evaluation.benchmark import GroundTruth, mcnemar, measure
-from training.synthetic.strata import certain, draw_stratum, posterior, spoken_of
+from training.synthetic.strata import certain_evidence, draw_stratum, posterior, signaled_gender
 
 FOUR = GroundTruth(
     female=np.array([True, False, True, False]),
@@ -21,7 +21,9 @@ def population(count: int) -> GroundTruth:
     for seed in range(count):
         dice = Random(seed)
         gender, stratum = dice.choice(LABELS), draw_stratum(dice)
-        avatar, nickname = (certain(spoken_of(relation, gender)) for relation in (stratum.avatar, stratum.nickname))
+        avatar, nickname = (
+            certain_evidence(signaled_gender(relation, gender)) for relation in (stratum.avatar, stratum.nickname)
+        )
         rows.append((gender == "female", posterior(avatar, nickname), stratum.name != "neither"))
     return GroundTruth(*(np.array(column) for column in zip(*rows, strict=True)))
 

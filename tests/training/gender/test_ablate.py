@@ -12,8 +12,8 @@ from training.evaluation.benchmark import GroundTruth, mcnemar
 from training.gender import ablate, ablation_report
 from training.gender.ablate import FULL, ROWS, TEXT, Row, Study, with_needs
 from training.gender.config import Config, ConfigError
-from training.synthetic.avatars import Gallery
-from training.synthetic.nicknames import own_names
+from training.synthetic.avatars import AvatarPool
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
 USERS = GroundTruth(
@@ -27,7 +27,7 @@ GUESSING = np.full(100, 0.6)
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_users(60, Gallery(), own_names(), tmp_path_factory.mktemp("users"), seed=2)
+    return write_users(60, AvatarPool(), builtin_names(), tmp_path_factory.mktemp("users"), seed=2)
 
 
 def test_a_row_comes_after_what_it_starts_from() -> None:

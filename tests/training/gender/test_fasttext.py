@@ -33,7 +33,7 @@ from training.gender.fasttext import (
     mean_embedding,
     run,
 )
-from training.synthetic.nicknames import own_names
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_nicknames
 
 SMALL = FastTextConfig(buckets=2**12, batch=4, learning_rate=0.5)
@@ -45,7 +45,7 @@ FEMALE = np.array([0, 1, 0, 1, 0, 1, 0, 1] * 8)
 
 @pytest.fixture(scope="module")
 def nicknames(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_nicknames(400, own_names(), tmp_path_factory.mktemp("nicknames"), seed=1)
+    return write_nicknames(400, builtin_names(), tmp_path_factory.mktemp("nicknames"), seed=1)
 
 
 def few_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,7 +284,7 @@ def test_an_npz_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_grams_of_new_nicknames_beat_whole_nicknames(tmp_path: Path) -> None:
-    table = read_manifest(write_nicknames(4000, own_names(), tmp_path, seed=1))
+    table = read_manifest(write_nicknames(4000, builtin_names(), tmp_path, seed=1))
     train, held_out = table[table["split"] == "train"], table[table["split"] != "train"]
     by_grams, by_whole = (
         FastText(replace(config, learning_rate=0.25)).fit(train["nickname"], (train["gender"] == "female").to_numpy())

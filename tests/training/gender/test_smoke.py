@@ -14,8 +14,8 @@ from tests.support.training.stand_in import small_towers
 from training.evaluation.benchmark import measure
 from training.gender.ablate import Row, Study
 from training.gender.config import Config
-from training.synthetic.avatars import Gallery
-from training.synthetic.nicknames import own_names
+from training.synthetic.avatars import AvatarPool
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
 SMALL = Config(backbone="mobilenetv2", epochs=8, learning_rate=5e-3, image_size=32)
@@ -31,7 +31,7 @@ def towers() -> Iterator[None]:
 
 
 def test_together_they_beat_the_better_one_and_none_the_ceiling(tmp_path: Path) -> None:
-    study = Study(write_users(900, Gallery(), own_names(), tmp_path, seed=5), tmp_path / "runs", imagenet={})
+    study = Study(write_users(900, AvatarPool(), builtin_names(), tmp_path, seed=5), tmp_path / "runs", imagenet={})
     for row in (TEXT, IMAGE, BOTH):
         study.run(row, 1)
     users = study.users()

@@ -9,7 +9,7 @@ import pytest
 from tests.support.training.stand_in import small_towers
 from training.data.manifest import Manifest
 from training.gender import throughput
-from training.synthetic.nicknames import own_names
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_nicknames
 
 CONFIG = "from training.gender.config import Config\ndef get_config(): return Config(backbone='', epochs=1, batch=8)\n"
@@ -17,7 +17,7 @@ CONFIG = "from training.gender.config import Config\ndef get_config(): return Co
 
 def test_the_command_measures_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "small.py").write_text(CONFIG)
-    manifest = write_nicknames(150, own_names(), tmp_path, seed=1)
+    manifest = write_nicknames(150, builtin_names(), tmp_path, seed=1)
     monkeypatch.setattr(throughput, "measured_memory", lambda rows, batch, seed: {str(rows[0]): {"rows_per_s": 1}})
     run = ["--run", str(tmp_path / "small.py"), str(manifest)]
     monkeypatch.setattr(sys, "argv", ["throughput", *run, "--batches", "4", "--rows", "5", "--results", str(tmp_path)])

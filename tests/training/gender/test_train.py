@@ -25,9 +25,9 @@ from training.gender.config import Config, ConfigError, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, predict_logits
 from training.gender.train import Start, train
-from training.synthetic.avatars import Gallery
+from training.synthetic.avatars import AvatarPool
 from training.synthetic.drawing import draw_portrait
-from training.synthetic.nicknames import own_names
+from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_nicknames, write_users
 
 NICKNAME = Config(backbone="", epochs=1, batch=16)
@@ -45,12 +45,12 @@ def towers() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def nicknames(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_nicknames(64, own_names(), tmp_path_factory.mktemp("nicknames"), seed=1)
+    return write_nicknames(64, builtin_names(), tmp_path_factory.mktemp("nicknames"), seed=1)
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_users(64, Gallery(), own_names(), tmp_path_factory.mktemp("users"), seed=1)
+    return write_users(64, AvatarPool(), builtin_names(), tmp_path_factory.mktemp("users"), seed=1)
 
 
 def epochs_of(run: Path) -> list[int]:

@@ -11,21 +11,21 @@ import pytest
 from numpy.typing import NDArray
 
 from genderprep.tensors import LABELS
-from training.synthetic.drawing import portrait_with_evidence
-from training.synthetic.nicknames import Names, _han_likelihood, compose, own_names
+from training.synthetic.drawing import draw_portrait_with_evidence
+from training.synthetic.nicknames import Names, _han_likelihood, builtin_names, compose
 from training.synthetic.strata import (
-    NOT_SHOWN,
-    SAYS_NOTHING,
+    NO_SIGNAL,
     STRATA,
+    UNOBSERVED,
     Evidence,
-    certain,
+    certain_evidence,
     draw_stratum,
     posterior,
-    spoken_of,
+    signaled_gender,
 )
 
-MALE, FEMALE = (certain(gender) for gender in LABELS)
-UNISEX: Final = Names({"male": {"小明": 0.8, "明明": 0.2}, "female": {"小明": 0.1, "明": 0.9}}, own_names().latin)
+MALE, FEMALE = (certain_evidence(gender) for gender in LABELS)
+UNISEX: Final = Names({"male": {"小明": 0.8, "明明": 0.2}, "female": {"小明": 0.1, "明": 0.9}}, builtin_names().latin)
 
 
 def test_shares_are_those_of_the_article() -> None:
@@ -39,18 +39,18 @@ def test_shares_are_those_of_the_article() -> None:
     ("avatar", "nickname", "female"),
     [
         (FEMALE, FEMALE, 1),
-        (MALE, SAYS_NOTHING, 0),
-        (SAYS_NOTHING, FEMALE, 1),
-        (SAYS_NOTHING, SAYS_NOTHING, 0.5),
-        (NOT_SHOWN, NOT_SHOWN, 0.5),
+        (MALE, NO_SIGNAL, 0),
+        (NO_SIGNAL, FEMALE, 1),
+        (NO_SIGNAL, NO_SIGNAL, 0.5),
+        (UNOBSERVED, UNOBSERVED, 0.5),
         # 9 nicknames of 12 are right where the two contradict each other.
         (MALE, FEMALE, 9 / 12),
         (FEMALE, MALE, 3 / 12),
         # Avatars speak of 116 + 46 + 3 of 300 people rightly and of 9 wrongly; nicknames of 116 + 46 + 9 and of 3.
-        (FEMALE, NOT_SHOWN, 165 / 174),
-        (NOT_SHOWN, MALE, 3 / 174),
+        (FEMALE, UNOBSERVED, 165 / 174),
+        (UNOBSERVED, MALE, 3 / 174),
         # A hint of 3 to 1 in the nickname alone, which is right with 46 of 300.
-        (SAYS_NOTHING, Evidence(0, 0.1, 0.3), 0.75),
+        (NO_SIGNAL, Evidence(0, 0.1, 0.3), 0.75),
     ],
 )
 def test_posterior(avatar: Evidence, nickname: Evidence, female: float) -> None:
@@ -58,7 +58,7 @@ def test_posterior(avatar: Evidence, nickname: Evidence, female: float) -> None:
 
 
 def test_no_user_is_impossible() -> None:
-    for avatar, nickname in product((MALE, FEMALE, SAYS_NOTHING), repeat=2):
+    for avatar, nickname in product((MALE, FEMALE, NO_SIGNAL), repeat=2):
         assert 0 <= posterior(avatar, nickname) <= 1
 
 
@@ -76,7 +76,7 @@ def test_how_likely_a_name_is_over_every_form() -> None:
     assert male("国强") == 0
 
 
-@pytest.mark.parametrize("names", [own_names(), UNISEX], ids=["own", "unisex"])
+@pytest.mark.parametrize("names", [builtin_names(), UNISEX], ids=["own", "unisex"])
 def test_nicknames_are_as_gendered_as_they_say(names: Names) -> None:
     """Of all nicknames that claim to be a woman's with probability p, a share p is."""
     claims, women = [], []
@@ -100,19 +100,19 @@ def test_the_same_text_is_always_the_same_evidence_of_han_names() -> None:
 
 
 def test_nobody_nicknames_speak_of_nobody() -> None:
-    nicknames = [compose("", own_names(), Random(seed)) for seed in range(2000)]
-    assert {nickname.evidence for nickname in nicknames} == {SAYS_NOTHING}
+    nicknames = [compose("", builtin_names(), Random(seed)) for seed in range(2000)]
+    assert {nickname.evidence for nickname in nicknames} == {NO_SIGNAL}
     assert 130 < sum(nickname.text == "" for nickname in nicknames) < 270
-    gendered = {compose(gender, own_names(), Random(seed)).text for gender in LABELS for seed in range(2000)}
+    gendered = {compose(gender, builtin_names(), Random(seed)).text for gender in LABELS for seed in range(2000)}
     assert not gendered & {nickname.text for nickname in nicknames}
 
 
 def test_portraits_are_as_gendered_as_they_say() -> None:
-    evidence = [(gender, portrait_with_evidence(gender, seed)[1]) for seed in range(30) for gender in LABELS]
+    evidence = [(gender, draw_portrait_with_evidence(gender, seed)[1]) for seed in range(30) for gender in LABELS]
     claims = np.array([e.female / (e.male + e.female) for _, e in evidence])
     women = np.array([gender == "female" for gender, _ in evidence])
     assert ((claims > 0.5) == women).mean() > 0.95
-    assert all(e.nothing == 0 and 0 <= e.of(gender) <= 1 for gender, e in evidence)
+    assert all(e.none == 0 and 0 <= e.of(gender) <= 1 for gender, e in evidence)
     assert {e.female for _, e in evidence} >= {0.0}
 
 
@@ -121,8 +121,8 @@ def test_a_synthetic_population_is_calibrated() -> None:
     for seed in range(20_000):
         dice = Random(seed)
         gender, stratum = dice.choice(LABELS), draw_stratum(dice)
-        nickname = compose(spoken_of(stratum.nickname, gender), UNISEX, dice).evidence
-        known.append(posterior(certain(spoken_of(stratum.avatar, gender)), nickname))
+        nickname = compose(signaled_gender(stratum.nickname, gender), UNISEX, dice).evidence
+        known.append(posterior(certain_evidence(signaled_gender(stratum.avatar, gender)), nickname))
         women.append(gender == "female")
     assert_calibrated(np.array(known), np.array(women))
 

@@ -11,11 +11,11 @@ from genderprep import prepare_image
 from genderprep.tensors import LABELS
 from training.data.manifest import SPLITS, read_manifest, split_of
 from training.synthetic import synthesize
-from training.synthetic.avatars import Avatar, Gallery
+from training.synthetic.avatars import Avatar, AvatarPool
 from training.synthetic.drawing import draw_default_avatar, draw_portrait, draw_scene
 from training.synthetic.folders import read_folders
-from training.synthetic.nicknames import own_names, read_names
-from training.synthetic.strata import SAYS_NOTHING, STRATA, certain
+from training.synthetic.nicknames import builtin_names, read_names
+from training.synthetic.strata import NO_SIGNAL, STRATA, certain_evidence
 from training.synthetic.users import write_nicknames, write_users
 
 
@@ -24,8 +24,8 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def synthesize_into(folder: Path, seed: int) -> dict[str, bytes]:
-    write_users(12, Gallery(), own_names(), folder, seed)
-    write_nicknames(40, own_names(), folder, seed)
+    write_users(12, AvatarPool(), builtin_names(), folder, seed)
+    write_nicknames(40, builtin_names(), folder, seed)
     return content(folder)
 
 
@@ -55,11 +55,11 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 
 
 def picture(index: int, gender: str = "male", source: str = "people") -> Avatar:
-    return Avatar(f"{source}/{index}", gender, lambda _: f"{index}".encode(), source, certain(gender))
+    return Avatar(f"{source}/{index}", gender, lambda _: f"{index}".encode(), source, certain_evidence(gender))
 
 
 def test_nobody_is_in_two_splits() -> None:
-    gallery = Gallery([picture(index) for index in range(20)])
+    gallery = AvatarPool([picture(index) for index in range(20)])
     seen = {
         split: {found.identity for seed in range(150) if (found := gallery.pick(split, "male", seed, Random(seed)))}
         for split in SPLITS
@@ -72,16 +72,16 @@ def test_nobody_is_in_two_splits() -> None:
 
 
 def test_a_gender_without_pictures_is_drawn() -> None:
-    gallery = Gallery([picture(index) for index in range(20)])
+    gallery = AvatarPool([picture(index) for index in range(20)])
     found = gallery.pick("train", "female", 7, Random(1))
     assert found
-    assert (found.identity, found.gender, found.evidence.nothing) == ("drawn/7", "female", 0)
+    assert (found.identity, found.gender, found.evidence.none) == ("drawn/7", "female", 0)
 
 
 def test_who_speaks_of_nobody_may_show_nothing() -> None:
-    found = [Gallery().pick("train", "", seed, Random(seed)) for seed in range(200)]
+    found = [AvatarPool().pick("train", "", seed, Random(seed)) for seed in range(200)]
     assert 8 < found.count(None) < 40
-    assert {avatar.evidence for avatar in found if avatar} == {SAYS_NOTHING}
+    assert {avatar.evidence for avatar in found if avatar} == {NO_SIGNAL}
 
 
 def test_lists_of_names_are_read(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_drawings_are_colourful_squares() -> None:
 
 
 def test_portrait_of_nobody() -> None:
-    with pytest.raises(ValueError, match=r"gender is one of \('male', 'female'\), got 'unknown'"):
+    with pytest.raises(ValueError, match=r"expected gender to be one of \('male', 'female'\), got 'unknown'"):
         draw_portrait("unknown", 1)
 
 
@@ -139,5 +139,5 @@ def test_folders_of_pictures_are_read(tmp_path: Path) -> None:
 
 
 def test_no_folder_of_pictures(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="none of the folders faker_portraits, us_congress"):
+    with pytest.raises(FileNotFoundError, match="expected at least one of the folders faker_portraits, us_congress"):
         read_folders(tmp_path)
