@@ -136,10 +136,18 @@ def parse_config(text: str, source: object) -> Any:
         raise CatalogError(f"{source} is not a model configuration: {exc}") from exc
 
 
-def _read(file: Path) -> Model:
+def read_config(file: Path) -> str:
+    """The text of a `config.pbtxt`.
+
+    Raises:
+        CatalogError: The file cannot be read.
+    """
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise CatalogError(f"{file} cannot be read: {exc}") from exc
-    config = parse_config(text, file)
+
+
+def _read(file: Path) -> Model:
+    config = parse_config(read_config(file), file)
     return Model(config.name or file.parent.name, file.parent, config)

@@ -7,3 +7,7 @@ class LaunchError(Exception):
 
 class ControlError(Exception):
     """A running Triton refused a command, or did not answer in time."""
+
+
+class RolloutError(Exception):
+    """A rollout command cannot be carried out; nothing is changed unless the message says so."""

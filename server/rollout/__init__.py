@@ -1,1 +1,1 @@
-"""Which versions a model repository serves, and to whom: canary, promote, roll back."""
+"""Changes which version of a backbone is served: canary, promote, roll back."""

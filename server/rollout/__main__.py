@@ -1,14 +1,14 @@
-"""Which version of a backbone is served, and to whom; each command is safe under load.
+"""Change which version of a backbone is served; every command is safe under load.
 
     python -m server.rollout list
     python -m server.rollout canary mobilenet 3    # gender_mobilenet_canary serves version 3 beside gender_mobilenet
-    python -m server.rollout promote mobilenet     # gender_mobilenet serves what its canary does
-    python -m server.rollout rollback mobilenet    # gender_mobilenet serves what it served before
-    python -m server.rollout end mobilenet         # no canary any more, once no client asks for it
+    python -m server.rollout promote mobilenet     # gender_mobilenet serves the canary's version
+    python -m server.rollout rollback mobilenet    # gender_mobilenet serves its previous version
+    python -m server.rollout end mobilenet         # remove the canary, once no client uses it
 
-The files of the model repository are changed, and the servers given by --url (gRPC, host:port; once for each) follow
-them without a failed request; without --url a server that starts will. Servers run in Triton's explicit mode; what
-opens their model control where it is locked is read from TRITON_ADMIN_KEY.
+The commands change the files of the model repository. The servers given by --url (gRPC, host:port; repeat the flag for
+more) follow without a failed request; without --url, a server follows when it starts. Servers run in Triton's explicit
+mode; if their model control is locked, TRITON_ADMIN_KEY holds the key.
 """
 
 import argparse
@@ -17,77 +17,78 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from server.catalog import CatalogError
 from server.edge.admin_lock import KEY_VARIABLE
+from server.errors import ControlError, RolloutError
 from server.launch.process import ROOT
+from server.triton_control import TritonControl
 
-from .apply import carry_out
-from .config import Versions
-from .errors import LifecycleError
-from .files import Changes
+from .apply import apply
+from .files import FileChanges
+from .follow import served_steps
 from .operations import canary, end, promote, rollback
 from .repository import Repository
-from .servers import Server
 
 COMMANDS: Final = {
-    "list": "what is served, and what could be",
-    "canary": "gender_<backbone>_canary serves a version beside gender_<backbone>",
-    "promote": "gender_<backbone> serves what its canary does",
-    "rollback": "gender_<backbone> serves what it served before it was last promoted",
-    "end": "no canary any more, once no client asks for it; versions that nothing needs are unloaded",
+    "list": "show the versions that are served and those on disk",
+    "canary": "serve a version in gender_<backbone>_canary, beside gender_<backbone>",
+    "promote": "serve the canary's version in gender_<backbone>",
+    "rollback": "serve in gender_<backbone> what it served before the last promotion",
+    "end": "remove the canary, and unload versions that no ensemble uses",
 }
 
 
 def main() -> None:
     args = _parser().parse_args()
-    repository = Repository(args.repository)
-    servers = [Server(url.removeprefix("grpc://"), os.environ.get(KEY_VARIABLE, "")) for url in args.url]
+    key = os.environ.get(KEY_VARIABLE, "")
+    servers = [TritonControl.with_admin_key(url.removeprefix("grpc://"), key) for url in args.url]
     try:
         if args.command != "list":
-            carry_out(_changes(repository, args), servers)
-        for line in _served(repository, servers):
+            apply(_changes(args), servers)
+        for line in _summary(Repository(args.repository), servers):
             print(line)
-    except LifecycleError as exc:
-        raise SystemExit(f"lifecycle: {exc}") from exc
+    except (RolloutError, ControlError, CatalogError) as exc:
+        raise SystemExit(f"rollout: {exc}") from exc
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "lifecycle", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "rollout", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, what in COMMANDS.items():
-        command = commands.add_parser(name, help=what, description=what)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
         if name != "list":
-            command.add_argument("backbone", help="such as mobilenet")
+            command.add_argument("backbone", help="for example mobilenet")
         if name == "canary":
-            command.add_argument("version", type=int, help="one that conversion.publish put on disk")
+            command.add_argument("version", type=int, help="a version that conversion.publish wrote")
         command.add_argument("--repository", type=Path, default=ROOT / "model_repository")
         command.add_argument("--url", action="append", default=[], metavar="HOST:PORT", help="gRPC of a running server")
     return parser
 
 
-def _changes(repository: Repository, args: argparse.Namespace) -> Changes:
+def _changes(args: argparse.Namespace) -> FileChanges:
+    repository = Repository(args.repository)
     if args.command == "canary":
         return canary(repository, args.backbone, args.version)
     return {"promote": promote, "rollback": rollback, "end": end}[args.command](repository, args.backbone)
 
 
-def _served(repository: Repository, servers: Sequence[Server]) -> Iterator[str]:
+def _summary(repository: Repository, servers: Sequence[TritonControl]) -> Iterator[str]:
     """What the files say, and where a server differs."""
-    for backbone in repository.backbones():
-        ensemble, canary = repository.ensemble(backbone), repository.canary(backbone)
-        for config in filter(None, (ensemble, canary)):
-            yield f"{config.message.name}: {_versions(config.wiring)}"
+    for backbone in repository.catalog.backbones():
+        for config in filter(None, (repository.stable(backbone), repository.canary(backbone))):
+            yield f"{config.name}: {_listed(config.steps)}"
             for server in servers:
-                if (found := server.wiring(config.message.name)) != config.wiring:
-                    yield f"  but {server.url} serves {_versions(found)}"
-        if before := repository.before(backbone):
-            yield f"  rollback: {_versions(before.wiring)}"
-        yield f"  on disk: {backbone} {', '.join(map(str, repository.versions(backbone)))}"
+                if (steps := served_steps(server, config.name)) != config.steps:
+                    yield f"  but {server.url} serves {_listed(steps)}"
+        if previous := repository.previous(backbone):
+            yield f"  rollback: {_listed(previous.steps)}"
+        yield f"  on disk: {backbone} {', '.join(map(str, repository.model(backbone).versions))}"
 
 
-def _versions(wiring: Versions) -> str:
-    return ", ".join(f"{model} {version}" for model, version in wiring.items()) or "nothing"
+def _listed(steps: dict[str, int]) -> str:
+    return ", ".join(f"{model} {version}" for model, version in steps.items()) or "nothing"
 
 
 if __name__ == "__main__":

@@ -1,37 +1,40 @@
-"""Files and running servers changed together: where one fails, all are as they were."""
+"""Changes files and running servers together; if one fails, all are restored."""
 
 from collections.abc import Sequence
 
-from .errors import LifecycleError, ServerError
-from .files import Changes, write
-from .servers import Server
+from server.errors import ControlError, RolloutError
+from server.triton_control import TritonControl
+
+from .files import FileChanges, write_changes
+from .follow import check_controllable, follow
 
 
-def carry_out(changes: Changes, servers: Sequence[Server]) -> None:
-    """Write the files, and let every server follow them.
+def apply(changes: FileChanges, servers: Sequence[TritonControl]) -> None:
+    """Write the files and make every server follow them.
 
     Raises:
-        LifecycleError: something failed; it says what is served now, and what to do.
+        ControlError: A server cannot be controlled; nothing is changed.
+        RolloutError: A change failed; the message says what is served now.
     """
     for server in servers:
-        server.check()
-    undo = write(changes)
+        check_controllable(server)
+    undo = write_changes(changes)
     for number, server in enumerate(servers, start=1):
         try:
-            server.follow(changes)
-        except ServerError as exc:
-            write(undo)
-            raise LifecycleError(_taken_back(exc, undo, servers[:number])) from exc
+            follow(server, changes)
+        except ControlError as exc:
+            write_changes(undo)
+            raise RolloutError(f"{exc}; {_restore(undo, servers[:number])}") from exc
 
 
-def _taken_back(error: ServerError, undo: Changes, servers: Sequence[Server]) -> str:
-    """Why it failed, and how far it could be taken back on these servers."""
-    stuck = []
+def _restore(undo: FileChanges, servers: Sequence[TritonControl]) -> str:
+    """Make the servers follow the restored files; returns a summary."""
+    failed = []
     for server in servers:
         try:
-            server.follow(undo)
-        except ServerError:
-            stuck.append(server.url)
-    if stuck:
-        return f"{error}; the files are as before, but {', '.join(stuck)} could not be brought back: start it anew"
-    return f"{error}; all is served as before"
+            follow(server, undo)
+        except ControlError:
+            failed.append(server.url)
+    if failed:
+        return f"the files are restored, but {', '.join(failed)} could not be restored: restart it"
+    return "everything is served as before"

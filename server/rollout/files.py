@@ -1,32 +1,31 @@
-"""Files changed together: all of them, or none."""
+"""Changes several files together: all of them, or none."""
 
 from contextlib import suppress
 from pathlib import Path
 
-from .errors import LifecycleError
+from server.errors import RolloutError
 
-Changes = dict[
-    Path, str | None
-]  # what each file will hold; None: it goes, and its folder with it if that is empty then
+# The new text of each file. None removes the file, and its folder if that is empty then.
+FileChanges = dict[Path, str | None]
 
 
-def write(changes: Changes) -> Changes:
-    """Change the files in this order, each at once; returns what takes it back.
+def write_changes(changes: FileChanges) -> FileChanges:
+    """Change the files in this order, each one atomically; returns the changes that undo it.
 
     Raises:
-        LifecycleError: not possible; nothing is changed then.
+        RolloutError: A file cannot be written. Those before it are restored.
     """
-    undo: Changes = {}
+    undo: FileChanges = {}
     try:
         for file, text in changes.items():
-            # The last comes first when it is taken back.
+            # Undone in reverse order.
             undo = {file: file.read_text(encoding="utf-8") if file.is_file() else None, **undo}
             _write(file, text)
     except OSError as exc:
         for file, text in undo.items():
             with suppress(OSError):
                 _write(file, text)
-        raise LifecycleError(f"{exc}; nothing is changed") from exc
+        raise RolloutError(f"{exc}; nothing is changed") from exc
     return undo
 
 
@@ -42,7 +41,7 @@ def _write(file: Path, text: str | None) -> None:
 
 
 def _remove_empty(folder: Path) -> None:
-    """The folder, and those it is in, as far as nothing is in them."""
+    """Remove the folder and its parents as long as they are empty."""
     while not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

@@ -1,131 +1,120 @@
-"""Each command as changes of files.
+"""Each rollout command as changes of files.
 
-A canary adds versions to those that are loaded, and its end takes away those that nothing needs; to promote and to roll
-back rewires one ensemble, to versions that are loaded already. An ensemble has the version of its backbone: answers say
-which weights they are of, and none comes from the cache of another's.
+A canary adds versions to those that are loaded; its end removes those that no ensemble uses. Promotion and rollback
+switch one ensemble to versions that are loaded already. An ensemble has the version of its backbone, so that answers
+name their weights and the response cache never mixes the answers of two versions.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from server.errors import LaunchError
+from server.errors import LaunchError, RolloutError
 from server.launch.checksums import check_files
 
-from .config import Config, Versions
-from .errors import LifecycleError
-from .files import Changes
-from .repository import BEFORE, CONFIG, PREPROCESS, Repository, versions_of
+from .config_file import ConfigFile
+from .files import FileChanges
+from .repository import PREPROCESS, PREVIOUS, Repository, versions_in
 
-KEPT: Final = ".gitkeep"
+PLACEHOLDER: Final = ".gitkeep"
 
 
-def canary(repository: Repository, backbone: str, version: int) -> Changes:
-    """`gender_<backbone>_canary` serves this version; what it served before if there was one stays loaded.
+def canary(repository: Repository, backbone: str, version: int) -> FileChanges:
+    """Serve this version beside the stable ensemble, as its canary.
 
     Raises:
-        LifecycleError: there is no such version, its preprocessing is missing, or a model file is not as published.
+        RolloutError: The version or its preprocessing is missing, or a model file differs from the published one.
     """
-    _check_files(repository)
-    stable = repository.ensemble(backbone)
-    wiring = repository.wiring(backbone, version)
-    folder = repository.folder / f"gender_{backbone}_canary"
-    config = _rewired(stable, wiring, backbone).named(folder.name, folder / CONFIG)
-    labels = repository.folder / f"gender_{backbone}" / "labels.txt"
-    return {
-        **_loaded(repository, wiring),
-        folder / "labels.txt": labels.read_text(encoding="utf-8"),
-        **_folders(folder, keep=[version]),
-        config.file: config.text,
-    }
-
-
-def _check_files(repository: Repository) -> None:
-    """As the launcher does, which sees only what is there when it starts."""
     try:
-        check_files(repository.folder)
+        check_files(repository.folder)  # the launcher checks only files that exist when it starts
     except LaunchError as exc:
-        raise LifecycleError(str(exc)) from exc
+        raise RolloutError(str(exc)) from exc
+    stable, file = repository.stable(backbone), repository.canary_file(backbone)
+    steps = repository.steps_of(backbone, version)
+    labels = stable.folder / "labels.txt"
+    return {
+        **_load(repository, steps),
+        file.with_name(labels.name): labels.read_text(encoding="utf-8"),
+        **_version_folders(file.parent, keep=[version]),
+        file: _switched(stable, steps, backbone).renamed(file.parent.name, file).text,
+    }
 
 
-def promote(repository: Repository, backbone: str) -> Changes:
-    """`gender_<backbone>` serves what its canary serves, which stays: there are clients that ask for it.
+def promote(repository: Repository, backbone: str) -> FileChanges:
+    """Serve the canary's version in the stable ensemble; the canary stays, because clients still use it.
 
     Raises:
-        LifecycleError: there is no canary, it is promoted already, or what it serves does not belong together.
+        RolloutError: There is no canary, it is promoted already, or its models do not fit together.
     """
-    stable, canary = repository.ensemble(backbone), repository.canary(backbone)
+    stable, canary = repository.stable(backbone), repository.canary(backbone)
     if canary is None:
-        raise LifecycleError(f"gender_{backbone} has no canary to promote; start one: canary {backbone} <version>")
-    if canary.wiring == stable.wiring:
-        raise LifecycleError(
-            f"gender_{backbone} serves what its canary does already: {backbone} {stable.wiring[backbone]}"
-        )
-    repository.check(canary.wiring)
-    config = _rewired(stable, canary.wiring, backbone)
+        raise RolloutError(f"{stable.name} has no canary to promote; start one: canary {backbone} <version>")
+    if canary.steps == stable.steps:
+        raise RolloutError(f"{stable.name} already serves its canary's version: {backbone} {stable.steps[backbone]}")
+    repository.check(canary.steps)
     return {
-        **_loaded(repository, canary.wiring),
-        stable.file.with_name(BEFORE): stable.text,
-        **_folders(stable.file.parent, keep=[config.wiring[backbone], stable.wiring[backbone]]),
-        config.file: config.text,
+        **_load(repository, canary.steps),
+        stable.file.with_name(PREVIOUS): stable.text,
+        **_version_folders(stable.folder, keep=[canary.steps[backbone], stable.steps[backbone]]),
+        stable.file: _switched(stable, canary.steps, backbone).text,
     }
 
 
-def rollback(repository: Repository, backbone: str) -> Changes:
-    """`gender_<backbone>` serves what it served before the last promotion.
+def rollback(repository: Repository, backbone: str) -> FileChanges:
+    """Serve in the stable ensemble what it served before the last promotion.
 
     Raises:
-        LifecycleError: nothing was promoted since, or what was served is gone.
+        RolloutError: There was no promotion since the last rollback, or the previous version is gone.
     """
-    stable, before = repository.ensemble(backbone), repository.before(backbone)
-    if before is None:
-        raise LifecycleError(
-            f"gender_{backbone} has nothing to go back to: no promotion since the last rollback; "
-            f"any version on disk can be served by canary and promote"
+    stable, previous = repository.stable(backbone), repository.previous(backbone)
+    if previous is None:
+        raise RolloutError(
+            f"{stable.name} has no previous version: it was not promoted since the last rollback; "
+            f"to serve another version on disk, use canary and promote"
         )
-    repository.check(before.wiring)
+    repository.check(previous.steps)
     return {
-        **_loaded(repository, before.wiring),
-        **_folders(stable.file.parent, keep=[before.wiring[backbone], stable.wiring[backbone]]),
-        stable.file: before.text,
-        before.file: None,
+        **_load(repository, previous.steps),
+        **_version_folders(stable.folder, keep=[previous.steps[backbone], stable.steps[backbone]]),
+        stable.file: previous.text,
+        previous.file: None,
     }
 
 
-def end(repository: Repository, backbone: str) -> Changes:
-    """The canary goes, and with it all versions that no ensemble needs, now or to roll back.
+def end(repository: Repository, backbone: str) -> FileChanges:
+    """Remove the canary, and unload every version that no ensemble uses or would use after a rollback.
 
     Raises:
-        LifecycleError: no such backbone, or another ensemble leaves a version open.
+        RolloutError: An ensemble uses the latest version of a model.
     """
-    stable, before = repository.ensemble(backbone), repository.before(backbone)
-    folder = repository.folder / f"gender_{backbone}_canary"
-    needed = versions_of(each for each in repository.ensembles() if each.file.parent != folder)
-    models = {model: repository.model(model).serving(needed[model]) for model in (PREPROCESS, backbone)}
+    stable, previous = repository.stable(backbone), repository.previous(backbone)
+    folder = repository.canary_file(backbone).parent
+    needed = versions_in(each for each in repository.ensembles() if each.folder != folder)
+    models = [repository.model(name).with_served(needed[name]) for name in (PREPROCESS, backbone)]
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return {
         **dict.fromkeys(files, None),
-        **_folders(stable.file.parent, keep=[each.wiring[backbone] for each in (stable, before) if each]),
-        **{config.file: config.text for config in models.values()},
+        **_version_folders(stable.folder, keep=[each.steps[backbone] for each in (stable, previous) if each]),
+        **{model.file: model.text for model in models},
     }
 
 
-def _rewired(ensemble: Config, wiring: Versions, backbone: str) -> Config:
-    return ensemble.wired(wiring).serving([wiring[backbone]])
+def _switched(ensemble: ConfigFile, steps: dict[str, int], backbone: str) -> ConfigFile:
+    return ensemble.with_steps(steps).with_served([steps[backbone]])
 
 
-def _loaded(repository: Repository, wiring: Versions) -> Changes:
-    """Whatever else is loaded, these versions are."""
-    configs = ((repository.model(model), version) for model, version in wiring.items())
+def _load(repository: Repository, steps: dict[str, int]) -> FileChanges:
+    """Load these versions in addition to those that are loaded."""
+    models = ((repository.model(name), version) for name, version in steps.items())
     return {
-        config.file: config.serving(config.served | {version}).text
-        for config, version in configs
-        if version not in config.served
+        model.file: model.with_served(model.served | {version}).text
+        for model, version in models
+        if version not in model.served
     }
 
 
-def _folders(ensemble: Path, keep: Iterable[int]) -> Changes:
-    """An ensemble's versions are folders with nothing in them, which git would forget."""
-    wanted = dict.fromkeys((ensemble / str(version) / KEPT for version in keep), "")
-    stale = (file for file in ensemble.glob(f"[0-9]*/{KEPT}") if file not in wanted)
+def _version_folders(ensemble: Path, keep: Iterable[int]) -> FileChanges:
+    """The version folders of an ensemble are empty; a placeholder keeps them in git."""
+    wanted = dict.fromkeys((ensemble / str(version) / PLACEHOLDER for version in keep), "")
+    stale = (file for file in ensemble.glob(f"[0-9]*/{PLACEHOLDER}") if file not in wanted)
     return {**wanted, **dict.fromkeys(stale, None)}

@@ -5,14 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Final, NoReturn
 
+from server.catalog import GENDER, Catalog, CatalogError, Ensemble
 from server.errors import ControlError, LaunchError
 
 from .canary import CanaryClient
 from .child import Child, Command
 from .policy import DEFAULTS, CanaryResult, GiveUp, Limits, Policy, Reload, Restart, Snapshot, Verdict, Wait
-from .repository import ensembles as read_ensembles
 from .status import SupervisorStatus
 from .stubs import StubWatch, living_stubs
 
@@ -29,6 +30,25 @@ def log_action(action: str) -> None:
     """Print one line; a full disk is no reason to stop."""
     with suppress(OSError):
         print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} supervisor: {action}", flush=True)
+
+
+def read_ensembles(repositories: Iterable[Path]) -> dict[str, Ensemble]:
+    """The ensembles on disk by name; they have to be known before any server answers.
+
+    Raises:
+        LaunchError: A configuration cannot be read, or no ensemble takes canary requests.
+    """
+    try:
+        ensembles = Catalog(*repositories).ensembles()
+    except CatalogError as exc:
+        raise LaunchError(str(exc)) from exc
+    if not any(each.role == GENDER for each in ensembles):
+        folders = ", ".join(map(str, repositories)) or "no folder"
+        raise LaunchError(
+            f"expected an ensemble of role {GENDER!r} in {folders}, found none; "
+            f"pass --model-repository=<folder> with one, or set the parameter `role` in its config.pbtxt"
+        )
+    return {each.name: each for each in ensembles}
 
 
 class Supervisor:
@@ -116,7 +136,7 @@ class Supervisor:
 
     def _canary_steps(self) -> dict[str, Iterable[str]]:
         """The models of each ensemble that takes canary requests."""
-        return dict(self._ensembles)
+        return {name: each.steps for name, each in self._ensembles.items() if each.role == GENDER}
 
     def _reread_ensembles(self) -> None:
         """Follow `server.rollout`, which adds and removes ensembles; a new one counts once it is loaded."""

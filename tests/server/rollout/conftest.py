@@ -1,4 +1,4 @@
-"""The command, for each module's own `repository`."""
+"""Runs the command on each module's own `repository`."""
 
 import sys
 from collections.abc import Callable
@@ -8,15 +8,15 @@ import pytest
 
 from server.rollout import __main__ as command
 
-Lifecycle = Callable[..., str]
+Rollout = Callable[..., str]
 
 
 @pytest.fixture
-def lifecycle(repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lifecycle:
-    """Run it with these arguments; returns what it prints. Raises SystemExit with what it says of an error."""
+def rollout(repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rollout:
+    """Run the command with these arguments; returns its output. Raises SystemExit with the error message."""
 
     def run(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["lifecycle", *arguments, "--repository", str(repository)])
+        monkeypatch.setattr(sys, "argv", ["rollout", *arguments, "--repository", str(repository)])
         command.main()
         return capsys.readouterr().out
 

@@ -15,9 +15,8 @@ from server.launch.process import ROOT, free_ports
 from server.supervisor.__main__ import GAVE_UP, INVALID_FLAGS
 from server.supervisor.child import Command
 from server.supervisor.policy import CanaryResult, Verdict
-from server.supervisor.repository import ensembles as read_ensembles
 from server.supervisor.status import SupervisorStatus, serve_status
-from server.supervisor.watch import log_action
+from server.supervisor.watch import log_action, read_ensembles
 
 REPOSITORY = ROOT / "model_repository"
 KEY = "triton-grpc-protocol-admin-key"
@@ -70,8 +69,8 @@ def test_invalid_flags(flag: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ('name: "net" platform: "ensemble"', r"no ensemble with the inputs .*; pass --model-repository="),
-        ("names:", r"net/config\.pbtxt cannot be read: 1:1 .*\"names\""),
+        ('name: "net" platform: "ensemble"', r"expected an ensemble of role 'gender' in .*; pass --model-repository="),
+        ("names:", r"net/config\.pbtxt is not a model configuration: 1:1 .*\"names\""),
     ],
 )
 def test_invalid_repository(tmp_path: Path, config: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""A model repository with the project's own preprocessing and wiring, and a backbone whose answers tell its version."""
+"""A model repository with the product's preprocessing and ensemble, and a backbone whose answers reveal its version."""
 
 import os
 import re
@@ -18,8 +18,9 @@ from genderprep.tensors import EMBEDDING_SIZE, IMAGE_SIZE, MAX_TOKENS
 from tests.support.tritonserver import ROOT
 
 MODELS = ("preprocess", "mobilenet", "gender_mobilenet")
-# Says nothing about a user to preprocessing 2 alone.
+# Preprocessing 2 treats this nickname as missing; preprocessing 1 does not.
 NEW_SENTINEL = "新用户"
+UNKNOWN_DIGEST = "0123456789ab" + "0" * 52
 WAITING = """
         import time
         while Path("{folder}/hold").exists():
@@ -29,7 +30,7 @@ WAITING = """
 
 
 def write_repository(folder: Path) -> Path:
-    """gender_mobilenet serves version 2; 3 and 4 are on disk."""
+    """Write a repository in which gender_mobilenet serves version 2, and versions 3 and 4 are on disk."""
     for model in MODELS:
         source = ROOT / "model_repository" / model
         shutil.copytree(source, folder / model, ignore=shutil.ignore_patterns("model.onnx", "__pycache__"))
@@ -40,8 +41,8 @@ def write_repository(folder: Path) -> Path:
     return folder
 
 
-def female(version: int) -> float:
-    """The probability that this version gives to everybody."""
+def p_female(version: int) -> float:
+    """The probability that this version predicts for every user."""
     return version / 10
 
 
@@ -52,12 +53,12 @@ def publish(
     image_size: int = IMAGE_SIZE,
     backbone: str = "mobilenet",
 ) -> None:
-    """A version of a backbone; its WEIGHTS say which inputs were present."""
+    """Write a version of a backbone whose WEIGHTS are the presence of its inputs."""
     file = repository / backbone / str(version) / "model.onnx"
     file.parent.mkdir(exist_ok=True)
     constants: dict[str, NDArray[Any]] = {
         "zero": np.zeros((1, 1), np.float32),
-        "answer": np.array([[1 - female(version), female(version)]], np.float32),
+        "answer": np.array([[1 - p_female(version), p_female(version)]], np.float32),
         "embedding": np.zeros((1, EMBEDDING_SIZE), np.float32),
         "columns": np.array([1], np.int64),
     }
@@ -70,7 +71,7 @@ def publish(
     ]
     graph = helper.make_graph(
         nodes,
-        "constant",
+        "backbone",
         [
             helper.make_tensor_value_info("IMAGE", TensorProto.UINT8, ["users", image_size, image_size, 3]),
             helper.make_tensor_value_info("TOKENS", TensorProto.INT32, ["users", MAX_TOKENS]),
@@ -89,9 +90,9 @@ def publish(
 
 
 def add_preprocessing(repository: Path) -> str:
-    """preprocess 2, a copy of 1 that knows one more nickname that everybody has; returns its digest.
+    """Write preprocess 2, a copy of 1 with one more sentinel nickname; returns its digest.
 
-    While there is a file `hold` beside the repository, its requests wait, and `held` says that one does.
+    While a file `hold` exists beside the repository, its requests wait; the first one that waits writes `held`.
     """
     model = repository / "preprocess"
     shutil.copytree(model / "1", model / "2", ignore=shutil.ignore_patterns("__pycache__"))
@@ -116,13 +117,13 @@ def add_preprocessing(repository: Path) -> str:
 
 
 def served(repository: Path, model: str) -> list[int]:
-    """The versions that its configuration has Triton load."""
-    found = re.search(r"versions: \[ ([\d, ]+) ]", (repository / model / "config.pbtxt").read_text())
-    assert found
-    return [int(version) for version in found[1].split(",")]
+    """The versions that a model's configuration tells Triton to load."""
+    versions = re.search(r"versions: \[ ([\d, ]+) ]", (repository / model / "config.pbtxt").read_text())
+    assert versions
+    return [int(version) for version in versions[1].split(",")]
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder, but what Python compiled."""
+    """The content of every file in a folder, except compiled Python."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file() and "__pycache__" not in file.parts)
     return {str(file.relative_to(folder)): file.read_bytes() for file in files}
