@@ -11,7 +11,7 @@ from conversion.configs import write_configs
 from genderclient import Client
 from server.catalog import Catalog
 from tests.support.pictures import encode, noise
-from tests.support.server.gender_models import female, publish
+from tests.support.server.gender_models import p_female, publish
 from tests.support.tritonserver import ROOT, Server, running_triton
 
 BACKBONE = "tiny"
@@ -47,7 +47,7 @@ def test_new_backbone_answers(server: Server, scheme: str) -> None:
     url = server.grpc_url if scheme == "grpc" else server.http_url
     with Client(f"{scheme}://{url}", model=f"gender_{BACKBONE}") as client:
         prediction = client.predict(avatar=encode(noise(132), "JPEG"), nickname="小美")
-    assert prediction.probabilities.female == pytest.approx(female(VERSION))
+    assert prediction.probabilities.female == pytest.approx(p_female(VERSION))
 
 
 def test_other_backbones_still_answer(server: Server) -> None:
