@@ -32,9 +32,9 @@ from genderclient._transports.base import BytesTensor, InferenceRequest
 from genderprep.tensors import AVATAR, NICKNAME, PROBABILITIES
 from perf.load.http_client_load import HttpLoadError, Request, ask, triton_request
 from perf.load.workload import User
-from server.edge.reverse_proxy import Front, find_nginx, running_front
-from tests.support.server.guarded import SHOP, Files, grpc_status, write_files
-from tests.support.tritonserver import ROOT, Server, free_ports, running_triton
+from server.edge.reverse_proxy import ReverseProxy, find_nginx, running_reverse_proxy
+from tests.support.server.edge import SHOP, EdgeFiles, grpc_status, write_edge_files
+from tests.support.tritonserver import ROOT, Server, running_triton
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 
@@ -81,8 +81,8 @@ class Stack:
     """Everything between a caller and the models, and the folder for what is written."""
 
     server: Server
-    front: Front
-    files: Files
+    front: ReverseProxy
+    files: EdgeFiles
     folder: Path
 
     @property
@@ -98,14 +98,13 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("written")
-    files = write_files(tmp_path_factory.mktemp("edge"))
+    files = write_edge_files(tmp_path_factory.mktemp("edge"))
     trace = f"triton,file={folder / 'trace'}"
     tracing = (trace, "triton,log-frequency=1", "rate=1", "level=TIMESTAMPS")
     flags = ("--log-verbose=1", *(f"--trace-config={setting}" for setting in tracing))
-    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
     with (
         running_triton(ROOT / "model_repository", *flags) as server,
-        running_front(server.http_url, server.grpc_url, http, grpc, files.rules()) as front,
+        running_reverse_proxy(server.http_url, server.grpc_url, files.policy()) as front,
     ):
         yield Stack(server, front, files, folder)
 

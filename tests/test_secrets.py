@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from server.edge.client_tokens import check_clients
+from server.edge.client_tokens import check_token_file
 
 ROOT = Path(__file__).resolve().parent.parent
 # What secrets look like: private keys, the tokens of well-known services, our own clients', and what is called one.
@@ -59,7 +59,7 @@ def test_a_secret_would_be_seen(tmp_path: Path) -> None:
     key = trustme.CA().issue_cert("localhost").private_key_pem.bytes().decode()
     line = f'"Bearer {"5e" * 32}" shop;'
     (tmp_path / "clients").write_text(line)
-    check_clients(tmp_path / "clients")
+    check_token_file(tmp_path / "clients")
     for secret in (key, line, "AKIA" + "Z" * 16, "ghp_" + "a" * 36, f"password = '{'x1' * 12}'"):
         assert lines_with_secrets(f"first\n{secret}\nlast") == [2], secret[:8]
 

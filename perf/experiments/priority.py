@@ -15,10 +15,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from server.edge.access_policy import BULK, IN_FLIGHT, Rules
-from server.edge.reverse_proxy import running_front
+from server.edge.access_policy import BULK, IN_FLIGHT, AccessPolicy
+from server.edge.reverse_proxy import running_reverse_proxy
 from server.errors import LaunchError
-from server.launch.process import ROOT, Server, StartError, free_ports, running_triton
+from server.launch.process import ROOT, Server, StartError, running_triton
 
 from ..load.baselines import MODELS
 from ..load.http_client_load import HttpLoadError, Request, flood, job, triton_request
@@ -44,17 +44,16 @@ def compare(server: Server, load: Sequence[User], rounds: int, seconds: float) -
         HttpLoadError: a request failed otherwise than by being refused.
     """
     tokens = {name: secrets.token_hex(32) for name in (USER, *filter(None, ARMS.values()))}
-    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         clients = Path(folder) / "clients"
         clients.write_text("".join(f'"Bearer {token}" {name};\n' for name, token in tokens.items()))
-        with running_front(server.http_url, server.grpc_url, http, grpc, Rules(clients=clients)):
+        with running_reverse_proxy(server.http_url, server.grpc_url, AccessPolicy(clients=clients)) as proxy:
             for number in range(rounds):
                 for model in MODELS:
                     requests = _requests(model, load, tokens)
                     for arm, name in ARMS.items():
-                        found = _measure(int(http.split(":")[1]), requests, name, seconds)
+                        found = _measure(int(proxy.http_url.split(":")[1]), requests, name, seconds)
                         rows.append({"round": number, "model": model, "arm": arm, **found})
     return pd.DataFrame(rows)
 

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from server.edge.reverse_proxy import running_front
+from server.edge.reverse_proxy import running_reverse_proxy
 from server.errors import LaunchError
-from server.launch.process import ROOT, Server, StartError, free_ports, running_triton
+from server.launch.process import ROOT, Server, StartError, running_triton
 
 from ..load.baselines import MODELS
 from ..load.http_client_load import HttpLoadError, Request, ask, flood, steady, triton_request
@@ -113,9 +113,7 @@ def _instances(count: int) -> Variant:
 
 
 def _front(stack: ExitStack, server: Server) -> int:
-    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
-    stack.enter_context(running_front(server.http_url, server.grpc_url, http, grpc))
-    return _port(http)
+    return _port(stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url)).http_url)
 
 
 def _port(url: str) -> int:

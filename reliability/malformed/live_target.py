@@ -17,7 +17,7 @@ from tritonclient.grpc import service_pb2
 
 from genderprep.tensors import EMBEDDING
 from perf.load.process_stats import resident_mb
-from server.edge.reverse_proxy import Front
+from server.edge.reverse_proxy import ReverseProxy
 from server.launch.process import Server
 
 from .cases.valid_files import valid_files
@@ -100,7 +100,7 @@ class LiveTarget:
 
 
 @contextmanager
-def live_target(server: Server | Front) -> Iterator[LiveTarget]:
+def live_target(server: Server | ReverseProxy) -> Iterator[LiveTarget]:
     target = LiveTarget(server.http_url, server.grpc_url)
     try:
         yield target

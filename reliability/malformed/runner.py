@@ -9,8 +9,8 @@ from typing import Any, Final
 import pandas as pd
 
 from genderprep.limits import MAX_AVATAR_BYTES
-from server.edge.reverse_proxy import find_nginx, running_front
-from server.launch.process import ROOT, Server, free_ports, running_triton
+from server.edge.reverse_proxy import find_nginx, running_reverse_proxy
+from server.launch.process import ROOT, Server, running_triton
 
 from .cases.case import Case, sample_per_kind
 from .cases.valid_files import valid_files
@@ -93,8 +93,7 @@ def send_crashing(cases: Iterable[Case], *flags: str) -> Iterator[Row]:
 def _survival(server: Server, content: bytes, proxied: bool) -> Row:
     with side_effects(server, send=False) as effects:
         if proxied:
-            http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
-            with running_front(server.http_url, server.grpc_url, http, grpc) as proxy, live_target(proxy) as target:
+            with running_reverse_proxy(server.http_url, server.grpc_url) as proxy, live_target(proxy) as target:
                 result = target.http(content, half_close=False)
         else:
             with live_target(server) as target:

@@ -20,10 +20,10 @@ from perf.load.open_loop import Outcome, Phase, storm
 from perf.load.process_stats import cpu_seconds, sampled
 from perf.load.workload import User, users
 from perf.report.command import circumstances, parser_of, positive
-from server.edge.access_policy import IN_FLIGHT, Rules
-from server.edge.reverse_proxy import Front, running_front
+from server.edge.access_policy import IN_FLIGHT, AccessPolicy
+from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
-from server.launch.process import ROOT, Server, StartError, free_ports, running_triton
+from server.launch.process import ROOT, Server, StartError, running_triton
 
 from .report import Measured, report
 
@@ -46,13 +46,12 @@ def overload(
         HttpLoadError: a request failed otherwise than by being refused.
         OSError: more waited than this process may have connections.
     """
-    http, grpc = (f"127.0.0.1:{port}" for port in free_ports(2))
-    with running_front(server.http_url, server.grpc_url, http, grpc, Rules(in_flight=in_flight)) as front:
+    with running_reverse_proxy(server.http_url, server.grpc_url, AccessPolicy(in_flight=in_flight)) as front:
         return [_flood(model, server, front, load, seed, flood_s, around_s) for model in MODELS]
 
 
 def _flood(
-    model: str, server: Server, front: Front, load: Sequence[User], seed: int, flood_s: float, around_s: float
+    model: str, server: Server, front: ReverseProxy, load: Sequence[User], seed: int, flood_s: float, around_s: float
 ) -> Measured:
     requests = [triton_request(f"gender_{model}", user) for user in load]
     best = _best(server, requests, around_s)

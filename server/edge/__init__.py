@@ -1,1 +1,1 @@
-"""What stands between clients and Triton: the reverse proxy, client tokens, the admin lock."""
+"""The public edge of Triton: reverse proxy, access policy, client tokens and admin lock."""

@@ -1,31 +1,35 @@
-"""Who may come in at the front, and how much."""
+"""Which clients the reverse proxy admits, and how many requests each may send."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from server.edge.client_tokens import check_clients
+from server.edge.client_tokens import check_token_file
 from server.errors import LaunchError
-from server.launch.flags import Endpoint
+from server.launch.endpoints import Endpoint
 
-# Enough to keep two cores busy, half as long a wait as with twice as many.
+# Enough to keep two cores busy. Twice as many would double the wait.
 IN_FLIGHT: Final = 16
-# Of these, what clients who can wait may have: `perf.experiments.priority` measures what it does to the others.
+# For clients that can wait; `perf.experiments.priority` measures the effect on the other clients.
 BULK: Final = 4
-# More than nginx carries.
+# More than nginx can handle.
 UNLIMITED: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """Limits, and where they say so, tokens and TLS.
+class AccessPolicy:
+    """Limits, client tokens and TLS of the reverse proxy.
 
-    Without `clients` (the format: `server.edge.client_tokens`) everybody may come in, without `certificate` and `key` (files of
-    PEM) in the clear. `in_flight` requests at once, of which `bulk` by clients named `bulk-…`; of each client `rate` a
-    second.
+    Args:
+        in_flight: Concurrent requests of all clients.
+        bulk: Concurrent requests of all clients whose names start with `bulk-`.
+        rate: Requests per second of each client.
+        clients: Token file, see `server.edge.client_tokens`. Without it, no token is required.
+        certificate: TLS certificate (PEM). Without it, connections are not encrypted.
+        key: Private key of the certificate (PEM).
 
     Raises:
-        LaunchError: a limit is none, a file is missing, or says what it cannot.
+        LaunchError: A limit is below 1, a file is missing or malformed, or `certificate` or `key` is given alone.
     """
 
     in_flight: int = IN_FLIGHT
@@ -40,28 +44,28 @@ class Rules:
             if (value := getattr(self, limit)) < 1:
                 raise LaunchError(f"--{limit.replace('_', '-')}={value}: expected 1 or more")
         if (self.certificate is None) != (self.key is None):
-            raise LaunchError("TLS needs both: pass --certificate=<PEM file> and --key=<PEM file>")
+            raise LaunchError("TLS needs a certificate and its key: pass --certificate=<PEM file> and --key=<PEM file>")
         for flag, file in (("--certificate", self.certificate), ("--key", self.key)):
             if file is not None and not file.is_file():
-                raise LaunchError(f"{flag}: there is no file {file}; expected one of PEM")
+                raise LaunchError(f"{flag}: expected a PEM file, {file} does not exist")
         if self.clients is not None:
-            check_clients(self.clients)
+            check_token_file(self.clients)
 
     def check(self, endpoint: Endpoint) -> None:
-        """Refuse to be open to other machines without tokens or in the clear.
+        """Require tokens and TLS if other machines can reach the endpoint.
 
         Raises:
-            LaunchError: it would be.
+            LaunchError: They can, and this policy lacks tokens or TLS.
         """
-        guarded = self.certificate is not None and self.clients is not None
-        if not guarded and not endpoint.is_loopback:
+        has_tokens_and_tls = self.certificate is not None and self.clients is not None
+        if not has_tokens_and_tls and not endpoint.is_loopback:
             raise LaunchError(
-                f"{endpoint.address} is open to other machines, which takes tokens and TLS: "
+                f"other machines can reach {endpoint.address}, which requires tokens and TLS: "
                 f"pass --clients, --certificate and --key, or {endpoint.flag}=127.0.0.1:{endpoint.port}"
             )
 
     def variables(self) -> dict[str, str]:
-        """Of the template."""
+        """Return the variables of `nginx.conf.template` that this policy sets."""
         return {
             "IN_FLIGHT": str(self.in_flight),
             "BULK": str(self.bulk),

@@ -1,29 +1,28 @@
-"""Triton's doors for its operator: locked where other machines can knock.
+"""Locks Triton's administrative APIs with a key wherever other machines can reach them.
 
-Model control loads code, shared memory reads what lies there, logging and tracing write files. On loopback they are
-open, for whoever can reach them there can do all that without Triton.
+Model control loads code, shared memory exposes memory, and logging and tracing write files. On loopback the APIs stay
+open: local users can do all of this without Triton.
 """
 
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from server.launch.flags import Endpoint
+from server.launch.endpoints import Endpoint
 
 APIS: Final = "model-repository,shared-memory,logging,trace"
-LOCKS: Final = {"HTTP": "http-restricted-api", "gRPC": "grpc-restricted-protocol"}
+LOCK_FLAGS: Final = {"HTTP": "http-restricted-api", "gRPC": "grpc-restricted-protocol"}
 HEADER: Final = "admin-key"
 KEY_VARIABLE: Final = "TRITON_ADMIN_KEY"
 
 
-def locks(endpoints: Iterable[Endpoint], environment: Mapping[str, str]) -> dict[str, str]:
-    """Triton's flags that lock the doors, none where all of the endpoints are loopback.
+def lock_flags(endpoints: Iterable[Endpoint], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the Triton flags that lock the administrative APIs; empty if every endpoint is on loopback.
 
-    What opens them is the header `admin-key`, over gRPC `triton-grpc-protocol-admin-key`, with the value of
-    `TRITON_ADMIN_KEY`; where that is not set, nothing does.
+    Requests then need the header `admin-key` (gRPC: `triton-grpc-protocol-admin-key`) with the value of
+    `TRITON_ADMIN_KEY`. If this variable is not set, a random key is used and the APIs are inaccessible.
     """
-    exposed = [endpoint for endpoint in endpoints if not endpoint.is_loopback and endpoint.service in LOCKS]
-    if not exposed:
+    if all(endpoint.is_loopback for endpoint in endpoints if endpoint.service in LOCK_FLAGS):
         return {}
     key = environment.get(KEY_VARIABLE) or secrets.token_hex(32)
-    return dict.fromkeys(LOCKS.values(), f"{APIS}:{HEADER}={key}")
+    return dict.fromkeys(LOCK_FLAGS.values(), f"{APIS}:{HEADER}={key}")

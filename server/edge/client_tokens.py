@@ -1,9 +1,9 @@
-"""The file of those who may come in: one line for each, in the words of nginx.
+"""The token file of the reverse proxy: one client per line, in nginx's syntax.
 
     "Bearer <token>" shop;
     "Bearer <token>" bulk-scoring;
 
-A token is hexadecimal, as `openssl rand -hex 32` makes it: nginx does not tell upper from lower case.
+A token is hexadecimal, as `openssl rand -hex 32` prints it. nginx compares it without regard to case.
 """
 
 import re
@@ -14,24 +14,24 @@ from server.errors import LaunchError
 _LINE = re.compile(r'"Bearer (?P<token>[0-9a-f]{32,128})" [a-z0-9-]+;')
 
 
-def check_clients(file: Path) -> None:
-    """Refuse what nginx would misread, or would quote a token of when it complains.
+def check_token_file(file: Path) -> None:
+    """Reject a token file that nginx would misread, or whose tokens nginx would quote in an error message.
 
     Raises:
-        LaunchError: the file cannot be read, holds no client, or names the first line that is wrong; never a token.
+        LaunchError: The file is unreadable, empty or malformed. The message gives the line number, never a token.
     """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
-        raise LaunchError(f"{file} cannot be read ({type(exc).__name__}); write the clients into it") from None
+        raise LaunchError(f"cannot read the token file {file} ({type(exc).__name__}); expected UTF-8 text") from None
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        found = _LINE.fullmatch(line)
-        if found is None:
+        match = _LINE.fullmatch(line)
+        if match is None:
             raise LaunchError(f'{file}, line {number}: expected  "Bearer <32 to 128 hexadecimal digits>" name;')
-        if (first := seen.setdefault(found["token"], number)) != number:
-            raise LaunchError(f"{file}, line {number}: the token of line {first} again; give each client its own")
+        if (first := seen.setdefault(match["token"], number)) != number:
+            raise LaunchError(f"{file}, line {number}: same token as line {first}; give each client its own")
     if not seen:
-        raise LaunchError(f"{file} names no client; nobody could come in")
+        raise LaunchError(f"{file} lists no client, so every request would be rejected; add a line for each client")

@@ -1,1 +1,1 @@
-"""Starts the wheel's tritonserver: flags, ports, environment, model file checks."""
+"""Starts the Triton of the `nvidia-pytriton` wheel, as this process or as a child."""

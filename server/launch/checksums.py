@@ -1,7 +1,4 @@
-"""Model files are served as they were published: `SHA256SUMS` in the repository, as `sha256sum --check` reads it.
-
-`conversion.publish` writes it. A repository without one is served unchecked.
-"""
+"""Checks model files against `SHA256SUMS`, which `conversion.publish` writes in the format of `sha256sum`."""
 
 import hashlib
 from pathlib import Path
@@ -13,10 +10,12 @@ MANIFEST: Final = "SHA256SUMS"
 
 
 def check_files(repository: Path) -> None:
-    """Compare every `<model>/<version>/*.onnx` with the manifest; what it lists and is gone is no matter.
+    """Compare every `<model>/<version>/*.onnx` with the manifest. A repository without a manifest is not checked.
+
+    Manifest entries of missing files are ignored.
 
     Raises:
-        LaunchError: a file is another than published, or was never; it is named, with what to do.
+        LaunchError: A file has changed since it was published, or was never published.
     """
     manifest = repository / MANIFEST
     if not manifest.is_file():
@@ -26,20 +25,20 @@ def check_files(repository: Path) -> None:
         name = str(file.relative_to(repository))
         if name not in published:
             raise LaunchError(
-                f"{file} is not in {manifest}: nobody published it; use conversion.publish, remove the file, "
+                f"{file} is not in {manifest}: it was never published; publish it with conversion.publish, remove it, "
                 f"or trust it: cd {repository} && sha256sum {name} >> {MANIFEST}"
             )
         with file.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != published[name]:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        if digest != published[name]:
             raise LaunchError(
-                f"{file} was changed since it was published: its SHA-256 is {found}, {manifest} has {published[name]}; "
-                f"restore it (git checkout -- {file}) or publish the model again"
+                f"{file} has changed since it was published: expected SHA-256 {published[name]} ({manifest}), "
+                f"got {digest}; restore it (git checkout -- {file}) or publish the model again"
             )
 
 
 def _read(manifest: Path) -> dict[str, str]:
-    """Digests by path within the repository; the last line about a file counts."""
+    """Return digests by path. The last line of a file counts."""
     digests = {}
     for number, line in enumerate(manifest.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         digest, _, name = line.partition("  ")

@@ -1,4 +1,4 @@
-"""A tritonserver as a child process: ready when entered, gone when left."""
+"""Runs tritonserver as a child process."""
 
 import http.client
 import os
@@ -21,13 +21,13 @@ LAUNCHER = (sys.executable, "-m", "server.launch.launcher")
 ROOT = Path(__file__).resolve().parents[2]
 POLL_S = 0.1
 STOP_S = 10.0
-# Of the others Linux may give one to an outgoing connection before the server that was to have it listens.
-NOT_EPHEMERAL = range(10_000, 32_768)
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Below Linux's ephemeral ports: one of those may go to an outgoing connection before the new server listens on it.
+PORTS = range(10_000, 32_768)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StartError(RuntimeError):
-    """The server did not come up. `reason` is one line for a person; the message ends with the whole log."""
+    """The server did not start. `reason` is one line; the message also contains the whole log."""
 
     def __init__(self, reason: str, log: str) -> None:
         super().__init__(f"{reason}\n{log}")
@@ -36,7 +36,7 @@ class StartError(RuntimeError):
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; the URLs are `host:port`, as tritonclient takes them."""
+    """A running tritonserver. The URLs are `host:port`, as tritonclient expects them."""
 
     http_url: str
     grpc_url: str
@@ -45,7 +45,7 @@ class Server:
     log_file: Path
 
     def log(self) -> str:
-        """What it has written so far, stdout and stderr."""
+        """Return its output so far, stdout and stderr."""
         return self.log_file.read_text(errors="replace")
 
 
@@ -57,19 +57,24 @@ def running_triton(
     timeout_s: float = 60.0,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """Serve a model repository on loopback, with further flags of Triton's own.
+    """Serve a model repository on loopback until the context exits.
 
-    `ports` are those of HTTP, gRPC and metrics; free ones by default. `environment` comes on top of this process'
-    own. With `--exit-on-error=false --strict-readiness=false` the server counts as ready although models failed to
-    load.
+    With `--exit-on-error=false --strict-readiness=false`, the server is ready even if models fail to load.
+
+    Args:
+        model_repository: The folder to serve.
+        *args: Further flags of tritonserver.
+        ports: Ports of HTTP, gRPC and metrics; free ones by default.
+        timeout_s: How long to wait until the server is ready.
+        environment: Variables to add to this process's environment.
 
     Raises:
-        StartError: it ended or was not ready in time.
+        StartError: The server exited or was not ready in time, or a port is in use.
     """
     if ports:
         check_free(ports)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        with signals_held():
+        with signals_blocked():
             ports = ports or free_ports(3)
             server = _start(model_repository, args, ports, Path(folder) / "log", {**os.environ, **(environment or {})})
             stack.callback(end, server.process)
@@ -78,8 +83,8 @@ def running_triton(
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct TCP ports that nothing listened on a moment ago."""
-    return list(islice(filter(_is_free, SystemRandom().sample(NOT_EPHEMERAL, len(NOT_EPHEMERAL))), count))
+    """Return distinct TCP ports that are free now."""
+    return list(islice(filter(_is_free, SystemRandom().sample(PORTS, len(PORTS))), count))
 
 
 def _is_free(port: int) -> bool:
@@ -89,34 +94,34 @@ def _is_free(port: int) -> bool:
 
 
 @contextmanager
-def signals_held() -> Iterator[None]:
-    """Let nobody stop us between the start of a child and the promise to end it, nor while we keep it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+def signals_blocked() -> Iterator[None]:
+    """Delay stop signals, so that a child never outlives this process between its start and its cleanup."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def check_free(ports: Sequence[int]) -> None:
-    """Before starting: a server that is already there would be taken for the new one.
+    """Reject ports in use: the server that listens there would be mistaken for the new one.
 
     Raises:
-        StartError: something listens there.
+        StartError: A port is in use.
     """
-    if taken := [port for port in ports if not _is_free(port)]:
-        raise StartError(f"port {taken[0]} on 127.0.0.1 is in use; stop what listens there", "")
+    if busy := [port for port in ports if not _is_free(port)]:
+        raise StartError(f"port {busy[0]} on 127.0.0.1 is in use; stop the process that listens there", "")
 
 
 def port_flags(ports: Sequence[int]) -> list[str]:
-    """Those of Triton for the ports of HTTP, gRPC and metrics."""
+    """Return Triton's flags for the ports of HTTP, gRPC and metrics."""
     return [f"--{service}-port={port}" for service, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
 
 
 def _start(
     model_repository: Path, args: Sequence[str], ports: Sequence[int], log_file: Path, environment: Mapping[str, str]
 ) -> Server:
-    # Relative where it can be: a space in the path to this repository then does not reach Triton.
+    # Relative, so that Triton does not see a space in the path of this checkout.
     repository = os.path.relpath(model_repository.resolve(), ROOT)
     command = [*LAUNCHER, f"--model-repository={repository}", *port_flags(ports), *args]
     with log_file.open("wb") as log:
@@ -128,9 +133,9 @@ def _start(
 def spawn(
     command: Sequence[str], log: IO[bytes] | None, environment: Mapping[str, str], folder: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own: its stubs are ended with it even where Triton itself was killed.
+    """Start a child in its own session, so that its stubs can be killed even after Triton itself was.
 
-    It writes to `log`, or where this process does, and works in `folder`, or where this process does.
+    The child writes to `log` and runs in `folder`. Both default to those of this process.
     """
     return subprocess.Popen(
         command,
@@ -139,12 +144,12 @@ def spawn(
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=_take_signals,
+        preexec_fn=_unblock_signals,
     )
 
 
-def _take_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+def _unblock_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def _wait_ready(server: Server, timeout_s: float) -> None:
@@ -152,17 +157,17 @@ def _wait_ready(server: Server, timeout_s: float) -> None:
     while not _is_ready(server.http_url):
         if server.process.poll() is not None:
             log = server.log()
-            raise StartError(failure_in(log) or f"tritonserver ended with {server.process.returncode}", log)
+            raise StartError(failure_in(log) or f"tritonserver exited with {server.process.returncode}", log)
         if time.monotonic() > deadline:
             raise StartError(f"tritonserver was not ready after {timeout_s:g} s", server.log())
         time.sleep(POLL_S)
 
 
 def failure_in(log: str) -> str:
-    """What the launcher refused, else the first model that Triton failed to load, else nothing."""
+    """Return the launcher's error, else the first model that failed to load, else Triton's error, else ""."""
     patterns = (r"^tritonserver: (.+)", r'^E\d+ .*\] "?(failed to load .+?)"?$', r"^error: (.+)")
-    found = (re.search(pattern, log, re.MULTILINE) for pattern in patterns)
-    return next((match.group(1) for match in found if match), "")
+    matches = (re.search(pattern, log, re.MULTILINE) for pattern in patterns)
+    return next((match.group(1) for match in matches if match), "")
 
 
 def _is_ready(http_url: str) -> bool:
@@ -177,11 +182,13 @@ def _is_ready(http_url: str) -> bool:
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = STOP_S) -> None:
-    """End it kindly, then its whole process group for certain, also where Ctrl-C comes again meanwhile.
+    """Terminate a process, then kill its process group. Further stop signals do not interrupt this.
 
-    So many seconds it has for the requests in flight; 0 kills at once.
+    Args:
+        process: The leader of a session, as `spawn` starts it.
+        grace_s: Time to finish the requests in flight; 0 kills at once.
     """
-    with signals_held():
+    with signals_blocked():
         if grace_s:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""What the wheel's Triton needs around it: its libraries, a stub for this Python, and the backends."""
+"""Prepares what the wheel's Triton needs to run: libraries, the stub of this Python version, and backends."""
 
 import ctypes
 import hashlib
@@ -19,7 +19,7 @@ PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @dataclass(frozen=True)
 class Wheel:
-    """The installed `nvidia-pytriton` wheel."""
+    """The files of the installed `nvidia-pytriton` wheel."""
 
     triton: Path
     libraries: Path
@@ -43,7 +43,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Runtime:
-    """The folder prepared for one environment; it has no `libraries` where the system's libpython serves."""
+    """The folder prepared for this environment. It has no `libraries` if the system's libpython is used."""
 
     folder: Path
 
@@ -57,28 +57,28 @@ class Runtime:
 
 
 def find_wheel() -> Wheel:
-    """Locate Triton without importing `pytriton`: nothing but its files is needed."""
+    """Locate the wheel without importing `pytriton`: only its files are needed."""
     spec = importlib.util.find_spec("pytriton")
     for package in map(Path, (spec and spec.submodule_search_locations) or []):
         wheel = Wheel(package / "tritonserver", package.parent / "nvidia_pytriton.libs")
         if wheel.binary.is_file():
             return wheel
-    raise LaunchError("no Triton in this environment; install it with: pip install -r requirements/serve.txt")
+    raise LaunchError("Triton is not installed in this environment; run: pip install -r requirements/serve.txt")
 
 
 def prepare(wheel: Wheel) -> Runtime:
-    """Build the environment's runtime folder, or find it built; safe when servers start side by side."""
+    """Create the runtime folder in the user's cache, or reuse it. Servers may start concurrently."""
     links = _links(wheel)
     backend = wheel.python_backend / "libtriton_python.so"
     key = hashlib.sha256(repr((sorted(links.items()), backend, backend.stat().st_mtime_ns)).encode()).hexdigest()[:16]
     try:
-        return _publish(_cache_home() / "gender-triton" / key, links, backend)
-    except (OSError, RuntimeError):  # read-only, or a user without a home
-        return _publish(Path(tempfile.mkdtemp(prefix="tritonserver-")) / key, links, backend)
+        return _create(_cache_home() / "gender-triton" / key, links, backend)
+    except (OSError, RuntimeError):  # The cache is read-only, or the user has no home folder.
+        return _create(Path(tempfile.mkdtemp(prefix="tritonserver-")) / key, links, backend)
 
 
 def _links(wheel: Wheel) -> dict[str, Path]:
-    """The runtime folder: path inside it → what it links to."""
+    """Return the symbolic links of the runtime folder: path inside it → target."""
     links = {
         "backends/python/triton_python_backend_utils.py": wheel.python_backend / "triton_python_backend_utils.py",
         "backends/python/triton_python_backend_stub": wheel.stub,
@@ -88,8 +88,8 @@ def _links(wheel: Wheel) -> dict[str, Path]:
     return links if libpython is None else links | {f"lib/{libpython.name}": libpython}
 
 
-def _publish(folder: Path, links: dict[str, Path], backend: Path) -> Runtime:
-    """Fill a folder beside the wanted one and rename it there: others see all of it or nothing."""
+def _create(folder: Path, links: dict[str, Path], backend: Path) -> Runtime:
+    """Fill a temporary folder and rename it, so that other processes see a complete folder or none."""
     if folder.is_dir():
         return Runtime(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def _publish(folder: Path, links: dict[str, Path], backend: Path) -> Runtime:
         for name, target in links.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).symlink_to(target)
-        # A copy: Triton refuses a backend library whose real path lies outside the backend directory.
+        # A copy: Triton rejects a backend library whose resolved path lies outside the backend directory.
         shutil.copy2(backend, draft / "backends" / "python" / backend.name)
         draft.rename(folder)
     except OSError:
@@ -113,12 +113,13 @@ def _cache_home() -> Path:
 
 
 def find_libpython() -> Path | None:
-    """This Python's own shared library for the stub, or None where the system's loader finds one.
+    """Return the shared library of this Python, or None if only the system's loader finds one.
 
-    The own one comes first: with another patch release, extension modules of the standard library may not load.
+    This Python's own library is preferred: with that of another patch release, extension modules of the standard
+    library may not load.
 
     Raises:
-        LaunchError: there is none at all.
+        LaunchError: No library was found.
     """
     name = f"libpython{PYTHON_VERSION}.so.1.0"
     folders = [Path(sys.base_prefix) / "lib", Path(sysconfig.get_config_var("LIBDIR") or "")]

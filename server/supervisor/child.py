@@ -13,7 +13,7 @@ from typing import IO, Final
 from server.edge.admin_lock import HEADER, KEY_VARIABLE
 from server.errors import LaunchError
 from server.launch.flags import Flags, with_defaults
-from server.launch.process import LAUNCHER, STOP_S, end, signals_held, spawn
+from server.launch.process import LAUNCHER, STOP_S, end, signals_blocked, spawn
 from server.triton_control import METADATA_PREFIX, TritonControl
 
 from .stubs import living_stubs
@@ -96,7 +96,7 @@ class Child:
         # A prefix of its own tells this server's shared memory from that of others.
         self._shared_memory = f"triton_{os.getpid()}_{os.urandom(4).hex()}_"
         shared = f"--backend-config=python,shm-region-prefix-name={self._shared_memory}"
-        with signals_held():
+        with signals_blocked():
             self._process = spawn([*command.launcher, *command.arguments, shared], log, command.environment)
             self._ended = False
 

@@ -28,7 +28,7 @@ def test_versions_are_added(tmp_path: Path) -> None:
 def test_publishing_does_not_make_an_altered_file_right(tmp_path: Path) -> None:
     published(tmp_path, 1, b"one").write_bytes(b"onf")
     published(tmp_path, 2, b"two")
-    with pytest.raises(LaunchError, match=r"net/1/model\.onnx was changed since it was published"):
+    with pytest.raises(LaunchError, match=r"net/1/model\.onnx has changed since it was published"):
         check_files(tmp_path)
 
 

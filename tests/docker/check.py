@@ -1,9 +1,9 @@
-"""Whether the images would work, as far as that shows without a container engine.
+"""Checks the images without a container engine.
 
     python -m tests.docker.check [--python <python3.12>]
 
-Does each Dockerfile's install steps in clean virtual environments, then runs what the image runs. NVIDIA's Triton is
-not here: of its image, `preprocess` is served by the wheel's Triton with nothing installed but what the image installs.
+Executes each Dockerfile's install steps in clean virtual environments, then runs what the image runs. NVIDIA's Triton is
+not available here. The wheel's Triton serves `preprocess` instead, with only the packages that NVIDIA's image gets.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.support.docker.dockerfiles import FILES
 from tests.support.docker.replay import Built, ReplayError, build, find_python
 
 READY_S: Final = 90.0
-PREPARE_ONE: Final = """
+PREPROCESS_ONE_USER: Final = """
 import sys
 import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput
@@ -37,14 +37,14 @@ assert client.infer("preprocess", inputs).as_numpy("PRESENT").tolist() == [[True
 
 
 def check_wheel(wheel: Built, folder: Path) -> None:
-    """It serves, its health check says so, and says otherwise when it is gone."""
+    """Check that the image serves, and that its health check fails once the server has stopped."""
     url = _serve(wheel, wheel, folder)
     if wheel.run(wheel.stage.health, GENDERCLIENT_URL=url).returncode == 0:
-        raise ReplayError("the health check is content with a server that is gone")
+        raise ReplayError("the health check succeeds after the server has stopped")
 
 
 def check_triton(triton: Built, wheel: Built, folder: Path) -> None:
-    """Its entrypoint serves `preprocess` from what the image installs, and its health check asks every model."""
+    """Check that the entrypoint serves `preprocess` with the image's packages, and that the health check works."""
     ports, flags = _own_ports()
     programs = _stand_in(triton, wheel, folder)
     path = os.pathsep.join((str(programs), triton.all_variables()["PATH"]))
@@ -53,7 +53,7 @@ def check_triton(triton: Built, wheel: Built, folder: Path) -> None:
     only = ["--model-control-mode=explicit", "--load-model=preprocess"]
     command = [str(triton.path("/usr/local/bin") / entrypoint), *models, *flags, *only]
     picture = triton.path("/models/preprocess/1/genderprep/probes/portrait.jpg")
-    ask = ["python3", "-c", PREPARE_ONE, f"127.0.0.1:{ports[1]}", str(picture)]
+    ask = ["python3", "-c", PREPROCESS_ONE_USER, f"127.0.0.1:{ports[1]}", str(picture)]
     with triton.running(command, folder / "log", PATH=path) as server:
         _wait(triton, ask, folder / "log", server.poll)
         _check_packages(server.pid, triton.environment)
@@ -62,27 +62,29 @@ def check_triton(triton: Built, wheel: Built, folder: Path) -> None:
 
 
 def _serve(server: Built, asking: Built, folder: Path) -> str:
-    """Run what one image runs until the health check of another is content; returns where it was."""
+    """Run one image until the health check of another succeeds; return the URL."""
     ports, flags = _own_ports()
     url = f"grpc://127.0.0.1:{ports[1]}"
     with server.running([*server.stage.command, *flags, f"--status-port={ports[3]}"], folder / "log") as process:
         _wait(asking, asking.stage.health, folder / "log", process.poll, GENDERCLIENT_URL=url)
     print(f"  {' '.join(server.stage.command)}: answers; {' '.join(asking.stage.health)}: 0")
     if process.returncode != 128 + signal.SIGTERM:
-        raise ReplayError(f"SIGTERM ended it with {process.returncode}\n{(folder / 'log').read_text()}")
+        raise ReplayError(
+            f"expected SIGTERM to end the server, its exit code is {process.returncode}\n{(folder / 'log').read_text()}"
+        )
     return url
 
 
 def _check_packages(server: int, environment: Path) -> None:
-    """The stubs have Pillow from this environment and from no other."""
+    """Check that the stubs load Pillow from this environment."""
     stubs = psutil.Process(server).children(recursive=True)
-    found = {each.path for stub in stubs for each in stub.memory_maps() if "/PIL/_imaging." in each.path}
-    if not found or not all(path.startswith(f"{environment}/") for path in found):
-        raise ReplayError(f"Pillow should come from {environment}, and comes from {found or 'nowhere'}")
+    paths = {each.path for stub in stubs for each in stub.memory_maps() if "/PIL/_imaging." in each.path}
+    if not paths or not all(path.startswith(f"{environment}/") for path in paths):
+        raise ReplayError(f"expected Pillow from {environment}, got {paths or 'none'}")
 
 
 def check_training(training: Built, folder: Path) -> None:
-    """It draws users, and the commands that train and publish load."""
+    """Check that the image synthesizes users, and that the commands for training and publishing start."""
     for command in (
         ["training.synthetic.synthesize", "--out", str(folder / "data"), "--count", "200"],
         ["training.gender.train", "--help"],
@@ -95,14 +97,14 @@ def check_training(training: Built, folder: Path) -> None:
 
 
 def _own_ports() -> tuple[list[int], list[str]]:
-    """Free ports of loopback, and the flags that move Triton to the first three: what is given last counts."""
+    """Return four free ports, and the flags that move Triton to the first three. The last flags count."""
     ports = free_ports(4)
     named = zip(("http", "grpc", "metrics"), ports, strict=False)
     return ports, [flag for name, port in named for flag in (f"--{name}-address=127.0.0.1", f"--{name}-port={port}")]
 
 
 def _wait(built: Built, command: list[str], log: Path, ended: Callable[[], int | None], **variables: str) -> None:
-    """Until the command succeeds."""
+    """Wait until the command succeeds."""
     deadline = time.monotonic() + READY_S
     while (done := built.run(command, **variables)).returncode:
         if ended() is not None or time.monotonic() > deadline:
@@ -110,7 +112,7 @@ def _wait(built: Built, command: list[str], log: Path, ended: Callable[[], int |
 
 
 def _stand_in(triton: Built, wheel: Built, folder: Path) -> Path:
-    """A folder with a `tritonserver`: the wheel's, run by the other image's Python, whose packages its stubs see."""
+    """Create a folder with the wheel's `tritonserver`, run by the Python of the Triton image with its packages."""
     packages, programs = folder / "packages", folder / "programs"
     packages.mkdir()
     programs.mkdir()
@@ -121,18 +123,18 @@ def _stand_in(triton: Built, wheel: Built, folder: Path) -> Path:
     variables = f"PYTHONPATH={wheel.path('')}:{packages} XDG_CACHE_HOME={folder}/cache"
     program.write_text(f'#!/bin/sh\n{variables} exec {triton.environment}/bin/python -m server.launch.launcher "$@"\n')
     program.chmod(0o755)
-    # Prepares what cannot be written later.
+    # Creates the runtime folder while it is writable.
     triton.run([str(program), "--help"])
     return programs
 
 
 def check(python: str) -> None:
-    """Build and run all of them.
+    """Build and run all images.
 
     Raises:
-        ReplayError: a step failed; the message ends with what it wrote.
+        ReplayError: A step failed. The message ends with its output.
     """
-    # Outside /tmp, which is another one for what is run hardened.
+    # Not in /tmp: hardened commands get their own /tmp.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         built = {image: _build(image, python, Path(name)) for image in ("wheel", "triton", "training")}
         check_wheel(built["wheel"], _folder(name, "wheel"))
@@ -146,7 +148,7 @@ def _build(image: str, python: str, folder: Path) -> Built:
 
 
 def _folder(name: str, image: str) -> Path:
-    """Where a check may write."""
+    """Return a writable folder for a check."""
     folder = Path(name) / f"{image}-check"
     folder.mkdir()
     return folder
@@ -154,7 +156,7 @@ def _folder(name: str, image: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--python", help="a Python 3.12, if there is none on PATH")
+    parser.add_argument("--python", help="path of a Python 3.12, if none is on PATH")
     try:
         check(parser.parse_args().python or find_python())
     except ReplayError as error:

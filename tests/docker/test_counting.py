@@ -1,4 +1,4 @@
-"""How Triton counts what is refused: what the alert rules rely on."""
+"""How Triton counts rejected inputs, on which the alert rules rely."""
 
 import pytest
 
@@ -11,12 +11,12 @@ FAILURE = "nv_inference_request_failure"
 STEPS = ("preprocess", "mobilenet", "densenet")
 
 
-def test_a_refused_input_fails_twice_at_the_ensemble_and_at_no_step(triton: Server) -> None:
+def test_rejected_input_counts_twice_at_the_ensemble_and_never_at_a_step(triton: Server) -> None:
     ensemble = total(triton, FAILURE, model="gender_mobilenet")
-    prepared = total(triton, SUCCESS, model="preprocess")
+    preprocessed = total(triton, SUCCESS, model="preprocess")
     failed = sum(total(triton, FAILURE, model=step) for step in STEPS)
     with calling(triton, "grpc") as caller, pytest.raises(Refused, match="not an image"):
         caller.infer("gender_mobilenet", users((b"hello", b"")))
     assert total_once(triton, ensemble + 2, FAILURE, model="gender_mobilenet") == ensemble + 2
-    assert total_once(triton, prepared + 1, SUCCESS, model="preprocess") == prepared + 1
+    assert total_once(triton, preprocessed + 1, SUCCESS, model="preprocess") == preprocessed + 1
     assert sum(total(triton, FAILURE, model=step) for step in STEPS) == failed

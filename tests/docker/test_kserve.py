@@ -1,4 +1,4 @@
-"""The manifests for KServe hold nothing that KServe's own models do not know, and agree with the image."""
+"""The manifests for KServe are valid by KServe's own models and agree with the image."""
 
 import jsonschema
 import pytest
@@ -9,12 +9,12 @@ from tests.support.docker.rendered import kustomized, of_kind
 
 FOLDERS = ("kserve/base", "kserve/canary")
 KINDS = {"InferenceService": "V1beta1InferenceService", "ServingRuntime": "V1alpha1ServingRuntime"}
-needs_kserve = pytest.mark.skipif(models_folder() is None, reason=f"there is no KServe in {MODELS}")
+needs_kserve = pytest.mark.skipif(models_folder() is None, reason=f"KServe is not installed in {MODELS}")
 
 
 @needs_kserve
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_kserves_models_know_every_field(folder: str) -> None:
+def test_manifests_are_valid(folder: str) -> None:
     models = models_folder()
     assert models is not None
     assert {manifest["kind"] for manifest in kustomized(folder)} == set(KINDS)
@@ -23,19 +23,19 @@ def test_kserves_models_know_every_field(folder: str) -> None:
 
 
 @needs_kserve
-@pytest.mark.parametrize(("kind", "place"), [("InferenceService", "predictor"), ("ServingRuntime", "containers")])
-def test_a_slip_is_seen(kind: str, place: str) -> None:
+@pytest.mark.parametrize(("kind", "key"), [("InferenceService", "predictor"), ("ServingRuntime", "containers")])
+def test_misspelled_field_is_invalid(kind: str, key: str) -> None:
     models = models_folder()
     assert models is not None
     manifest = of_kind(kind, FOLDERS[0])
-    part = manifest["spec"][place]
+    part = manifest["spec"][key]
     wrong = [each | {"readinesProbe": {}} for each in part] if isinstance(part, list) else part | {"minReplica": 1}
     with pytest.raises(jsonschema.ValidationError, match=r"readinesProbe|minReplica"):
-        validate(manifest | {"spec": manifest["spec"] | {place: wrong}}, KINDS[kind], models)
+        validate(manifest | {"spec": manifest["spec"] | {key: wrong}}, KINDS[kind], models)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_the_service_runs_on_our_runtime(folder: str) -> None:
+def test_inference_service_uses_our_runtime(folder: str) -> None:
     runtime, service = of_kind("ServingRuntime", folder), of_kind("InferenceService", folder)
     model = service["spec"]["predictor"]["model"]
     assert model["runtime"] == runtime["metadata"]["name"]
@@ -43,7 +43,7 @@ def test_the_service_runs_on_our_runtime(folder: str) -> None:
     assert model["protocolVersion"] in runtime["spec"]["protocolVersions"]
 
 
-def test_its_container_is_that_of_the_deployment() -> None:
+def test_container_is_that_of_the_deployment() -> None:
     (container,) = of_kind("ServingRuntime", FOLDERS[0])["spec"]["containers"]
     (triton,) = (
         each
@@ -55,10 +55,10 @@ def test_its_container_is_that_of_the_deployment() -> None:
     assert container["resources"] == triton["resources"]
     for probe in ("readinessProbe", "livenessProbe"):
         assert container[probe]["exec"]["command"] == image("triton").health
-    assert "--model-repository=/mnt/models" in container["args"], "where KServe puts a model"
+    assert "--model-repository=/mnt/models" in container["args"], "the folder of KServe's storage initializer"
 
 
-def test_a_canary_is_a_share_of_another_release() -> None:
+def test_canary_gets_a_minority_of_the_traffic_and_another_release() -> None:
     stable, canary = (of_kind("InferenceService", folder)["spec"]["predictor"] for folder in FOLDERS)
     assert "canaryTrafficPercent" not in stable
     assert 0 < canary["canaryTrafficPercent"] < 50

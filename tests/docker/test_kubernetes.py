@@ -1,10 +1,7 @@
-"""The manifests, rendered by kubectl, are what Kubernetes' own schemas allow, and agree with the images."""
+"""The Kubernetes manifests are valid by Kubernetes's own schemas and agree with the images."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -13,17 +10,18 @@ import yaml
 from quickstart.__main__ import SERVE_PORTS
 from server.edge.access_policy import IN_FLIGHT
 from tests.support.docker.dockerfiles import image
-from tests.support.docker.rendered import DOCKER, Manifest, kustomized, of_kind
+from tests.support.docker.rendered import DOCKER, Manifest, kustomized, needs_promtool, of_kind, promtool_test
 
 FOLDERS = ("base", "overlays/volume", "overlays/object-store", "overlays/wheel")
-# From the oldest that is still maintained to the newest that the schemas have.
+# The oldest maintained release and the newest with a schema.
 VERSIONS = ("1.35", kubernetes_validate.latest_version())
 METRICS_PORT = SERVE_PORTS[2]
+KINDS = {"Namespace", "Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy"}
 
 
 def pod(folder: str) -> Manifest:
-    found: Manifest = of_kind("Deployment", folder)["spec"]["template"]["spec"]
-    return found
+    spec: Manifest = of_kind("Deployment", folder)["spec"]["template"]["spec"]
+    return spec
 
 
 def container(name: str, folder: str = "base") -> Manifest:
@@ -32,42 +30,33 @@ def container(name: str, folder: str = "base") -> Manifest:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_kubernetes_would_accept_them(folder: str, version: str) -> None:
+def test_manifests_are_valid(folder: str, version: str) -> None:
     manifests = kustomized(folder)
-    assert {
-        "Namespace",
-        "Deployment",
-        "Service",
-        "HorizontalPodAutoscaler",
-        "PodDisruptionBudget",
-        "NetworkPolicy",
-    } <= {manifest["kind"] for manifest in manifests}
+    assert {manifest["kind"] for manifest in manifests} >= KINDS
     for manifest in manifests:
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
-def test_the_schemas_refuse_a_slip() -> None:
-    (manifest,) = (each for each in kustomized("base") if each["kind"] == "PodDisruptionBudget")
+def test_misspelled_field_is_invalid() -> None:
+    manifest = of_kind("PodDisruptionBudget", "base")
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(manifest | {"spec": {"maxUnavailabel": 1}}, VERSIONS[0], strict=True)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-@pytest.mark.parametrize("name", ["triton", "front"])
-def test_containers_are_restricted(name: str, folder: str) -> None:
+@pytest.mark.parametrize("name", ["triton", "reverse-proxy"])
+def test_containers_are_hardened(name: str, folder: str) -> None:
     context = container(name, folder)["securityContext"]
     assert context["readOnlyRootFilesystem"] is True
     assert context["allowPrivilegeEscalation"] is False
     assert context["capabilities"] == {"drop": ["ALL"]}
-    built = image("triton" if name == "triton" else "front")
-    assert f"{context['runAsUser']}:{context['runAsGroup']}" == built.last("USER")[0]
-    whole = pod(folder)["securityContext"]
-    assert whole == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert f"{context['runAsUser']}:{context['runAsGroup']}" == image(name).last("USER")[0]
+    assert pod(folder)["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     assert pod(folder)["automountServiceAccountToken"] is False
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_what_is_mounted_is_a_volume_and_what_is_written_is_mounted(folder: str) -> None:
+def test_writable_paths_are_mounted_volumes(folder: str) -> None:
     volumes = {volume["name"]: volume for volume in pod(folder)["volumes"]}
     mounts = {mount["mountPath"]: mount for each in pod(folder)["containers"] for mount in each["volumeMounts"]}
     assert {mount["name"] for mount in mounts.values()} <= set(volumes)
@@ -76,25 +65,25 @@ def test_what_is_mounted_is_a_volume_and_what_is_written_is_mounted(folder: str)
 
 
 @pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])
-def test_tritons_probes_are_inferences(probe: str) -> None:
+def test_probes_of_triton_are_inferences(probe: str) -> None:
     assert container("triton")[probe]["exec"]["command"] == image("triton").health
     port = container("triton", "overlays/wheel")[probe]["httpGet"]["port"]
     assert port in {each["name"] for each in container("triton", "overlays/wheel")["ports"]}
 
 
-def test_triton_is_reached_through_the_front_alone() -> None:
+def test_triton_listens_on_loopback_behind_the_reverse_proxy() -> None:
     arguments = container("triton")["args"]
     assert {"--http-address=127.0.0.1", "--grpc-address=127.0.0.1"} <= set(arguments)
     assert [port["containerPort"] for port in container("triton")["ports"]] == [METRICS_PORT]
-    settings = image("front").environment
+    settings = image("reverse-proxy").environment
     assert settings["HTTP"] == f"127.0.0.1:{SERVE_PORTS[0]}"
     assert settings["GRPC"] == f"127.0.0.1:{SERVE_PORTS[1]}"
     assert int(settings["IN_FLIGHT"]) == IN_FLIGHT
 
 
-def test_ports_have_one_name_everywhere() -> None:
-    listening = {f"{port['containerPort']}" for port in container("front")["ports"]}
-    settings = image("front").environment
+def test_ports_agree_between_images_service_and_network_policy() -> None:
+    listening = {f"{port['containerPort']}" for port in container("reverse-proxy")["ports"]}
+    settings = image("reverse-proxy").environment
     assert listening == {settings[name].split()[0].split(":")[1] for name in ("LISTEN_HTTP", "LISTEN_GRPC")}
     named = {port["name"] for each in pod("base")["containers"] for port in each["ports"]}
     assert {port["targetPort"] for port in of_kind("Service", "base")["spec"]["ports"]} <= named
@@ -104,16 +93,16 @@ def test_ports_have_one_name_everywhere() -> None:
     assert annotations["prometheus.io/port"] == str(METRICS_PORT)
 
 
-def test_the_front_gets_the_secrets_that_it_reads() -> None:
-    (mount,) = (each for each in container("front")["volumeMounts"] if each["name"] == "secrets")
-    assert mount["mountPath"] in image("front").environment["TLS"]
+def test_reverse_proxy_mounts_the_documented_secrets() -> None:
+    (mount,) = (each for each in container("reverse-proxy")["volumeMounts"] if each["name"] == "secrets")
+    assert mount["mountPath"] in image("reverse-proxy").environment["TLS"]
     (volume,) = (each for each in pod("base")["volumes"] if each["name"] == "secrets")
     secrets = {source["secret"]["name"] for source in volume["projected"]["sources"]}
     readme = (DOCKER / "README.md").read_text(encoding="utf-8")
     assert all("kubectl create secret" in readme and secret in readme for secret in secrets)
 
 
-def test_selectors_find_the_pods() -> None:
+def test_selectors_match_the_pod_labels() -> None:
     labels = of_kind("Deployment", "base")["spec"]["template"]["metadata"]["labels"]
     selectors = [
         of_kind("Deployment", "base")["spec"]["selector"]["matchLabels"],
@@ -125,53 +114,50 @@ def test_selectors_find_the_pods() -> None:
     assert all(selector and selector.items() <= labels.items() for selector in selectors)
 
 
-def test_clients_need_no_more_than_their_label() -> None:
+def test_pods_with_the_client_label_reach_the_service() -> None:
     (client,) = of_kind("NetworkPolicy", "base")["spec"]["ingress"][0]["from"]
     assert client == {"namespaceSelector": {}, "podSelector": {"matchLabels": {"gender-client": "true"}}}
 
 
-def test_whoever_is_told_to_leave_answers_first() -> None:
-    spec = pod("base")
-    front, triton = (int(container(name)["lifecycle"]["preStop"]["exec"]["command"][1]) for name in ("front", "triton"))
+def test_reverse_proxy_stops_before_triton_within_the_grace_period() -> None:
+    names = ("reverse-proxy", "triton")
+    proxy, triton = (int(container(name)["lifecycle"]["preStop"]["exec"]["command"][1]) for name in names)
     drain = int(re.search(r"--exit-timeout-secs=(\d+)", (DOCKER / "triton.sh").read_text())[1])  # type: ignore[index]
-    assert front < triton
-    assert triton + drain < spec["terminationGracePeriodSeconds"]
+    assert proxy < triton
+    assert triton + drain < pod("base")["terminationGracePeriodSeconds"]
 
 
-def test_the_overlays_move_the_models_and_nothing_else() -> None:
-    assert (
-        container("triton", "overlays/volume")["args"]
-        == container("triton")["args"]
-        == [
-            *image("triton").last("CMD"),
-            *container("triton")["args"][1:],
-        ]
-    )
-    (mount,) = (each for each in container("triton", "overlays/volume")["volumeMounts"] if each["name"] == "models")
+def test_overlays_change_only_the_source_of_the_models() -> None:
+    arguments = container("triton")["args"]
+    assert arguments[:1] == image("triton").last("CMD")
+    volume = container("triton", "overlays/volume")
+    assert volume["args"] == arguments
+    (mount,) = (each for each in volume["volumeMounts"] if each["name"] == "models")
     assert mount["readOnly"]
-    assert f"--model-repository={mount['mountPath']}" in container("triton", "overlays/volume")["args"]
+    assert f"--model-repository={mount['mountPath']}" in volume["args"]
     repository, *others = container("triton", "overlays/object-store")["args"]
     assert repository.startswith("--model-repository=s3://")
-    assert others == container("triton")["args"][1:]
+    assert others == arguments[1:]
     assert of_kind("NetworkPolicy", "base")["spec"]["egress"] == []
     assert of_kind("NetworkPolicy", "overlays/object-store")["spec"]["egress"]
 
 
-def rules() -> list[dict[str, Any]]:
+def adapter_rule() -> Manifest:
     values = yaml.safe_load((DOCKER / "kubernetes" / "prometheus-adapter" / "values.yaml").read_text())
-    found: list[dict[str, Any]] = values["rules"]["custom"]
-    return found
+    rule: Manifest
+    (rule,) = values["rules"]["custom"]
+    return rule
 
 
-def test_the_autoscaler_counts_by_a_metric_that_the_adapter_makes() -> None:
+def test_autoscaler_uses_the_metric_of_the_adapter() -> None:
     spec = of_kind("HorizontalPodAutoscaler", "base")["spec"]
-    assert [metric["pods"]["metric"]["name"] for metric in spec["metrics"]] == [rule["name"]["as"] for rule in rules()]
+    assert [metric["pods"]["metric"]["name"] for metric in spec["metrics"]] == [adapter_rule()["name"]["as"]]
     assert spec["scaleTargetRef"]["name"] == of_kind("Deployment", "base")["metadata"]["name"]
     assert "replicas" not in of_kind("Deployment", "base")["spec"]
     assert spec["minReplicas"] >= 2
 
 
-# Cumulative, every 15 s: (metric, pod, model) → values in promtool's notation.
+# (metric, pod, model) → cumulative samples every 15 s, in promtool's notation
 SERIES = {
     ("nv_inference_queue_duration_us", "busy", "preprocess"): "0+150000x20",
     ("nv_inference_queue_duration_us", "busy", "densenet"): "0+450000x20",
@@ -182,32 +168,20 @@ SERIES = {
 }
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="there is no promtool on this machine")
-def test_prometheus_reckons_what_the_autoscaler_wants(tmp_path: Path) -> None:
-    """Two queues, 10 and 30 ms a request: 40 ms; nobody asking: 0."""
-    (rule,) = rules()
-    query = (
-        rule["metricsQuery"]
-        .replace("<<.LabelMatchers>>", 'namespace="gender"')
-        .replace("<<.GroupBy>>", "namespace, pod")
-    )
+@needs_promtool
+def test_adapter_query_gives_the_mean_queue_time_of_a_request(tmp_path: Path) -> None:
+    """Two queues of 10 and 30 ms per request make 40 ms. An idle pod has 0."""
+    query = adapter_rule()["metricsQuery"]
+    query = query.replace("<<.LabelMatchers>>", 'namespace="gender"').replace("<<.GroupBy>>", "namespace, pod")
+    rules = {"groups": [{"name": "adapter", "rules": [{"record": "waited", "expr": query}]}]}
     series = [
         {"series": f'{name}{{namespace="gender", pod="{pod}", model="{model}"}}', "values": values}
         for (name, pod, model), values in SERIES.items()
     ]
-    waited = [
+    expected = [
         {"labels": f'waited{{namespace="gender", pod="{pod}"}}', "value": value}
         for pod, value in (("busy", 40_000), ("idle", 0))
     ]
-    expected = {"expr": "waited", "eval_time": "4m", "exp_samples": waited}
-    files: dict[str, Any] = {
-        "rules.yaml": {"groups": [{"name": "adapter", "rules": [{"record": "waited", "expr": query}]}]},
-        "test.yaml": {
-            "rule_files": ["rules.yaml"],
-            "tests": [{"interval": "15s", "input_series": series, "promql_expr_test": [expected]}],
-        },
-    }
-    for name, content in files.items():
-        (tmp_path / name).write_text(yaml.safe_dump(content))
-    done = subprocess.run(["promtool", "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    test = {"expr": "waited", "eval_time": "4m", "exp_samples": expected}
+    tests = [{"interval": "15s", "input_series": series, "promql_expr_test": [test]}]
+    assert promtool_test(rules, tests, tmp_path) == ""

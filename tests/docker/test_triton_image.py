@@ -1,4 +1,4 @@
-"""What NVIDIA's image runs, here on the wheel's Triton: the same scripts, the same flags."""
+"""What the Triton image runs, with the wheel's Triton: same scripts, same flags."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ WAIT_S = 60.0
 
 @dataclass(frozen=True)
 class Container:
-    """A running entrypoint, and what is needed to look into it."""
+    """A running entrypoint."""
 
     process: subprocess.Popen[bytes]
     http_url: str
@@ -33,7 +33,7 @@ class Container:
     variables: dict[str, str]
 
     def health(self) -> int:
-        """What Docker would see."""
+        """Run the health check and return its exit code."""
         return subprocess.run([str(ROOT / "docker" / "health.sh")], env=self.variables, capture_output=True).returncode
 
 
@@ -46,7 +46,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="module")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """The image's ENTRYPOINT and CMD, its `tritonserver` being the wheel's."""
+    """The image's ENTRYPOINT and CMD, with the wheel's `tritonserver`."""
     folder = tmp_path_factory.mktemp("container")
     program = folder / "tritonserver"
     program.write_text(f'#!/bin/sh\ncd {ROOT} && exec {" ".join(LAUNCHER)} "$@"\n')
@@ -75,14 +75,14 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
         process.wait()
 
 
-def test_not_yet_answering_is_unhealthy_and_ends_nothing(container: Container) -> None:
+def test_starting_triton_is_unhealthy_but_keeps_running(container: Container) -> None:
     assert container.health() == 1
     until(lambda: container.health() == 0)
     assert container.process.poll() is None
 
 
 @pytest.mark.parametrize("path", ["logging", "trace/setting", "systemsharedmemory/status", "repository/index"])
-def test_nobody_controls_it_over_http(container: Container, path: str) -> None:
+def test_admin_apis_are_locked_over_http(container: Container, path: str) -> None:
     method = "POST" if path.startswith("repository") else "GET"
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(urllib.request.Request(f"{container.http_url}/v2/{path}", method=method), timeout=5)
@@ -92,7 +92,7 @@ def test_nobody_controls_it_over_http(container: Container, path: str) -> None:
     "call",
     ["get_log_settings", "get_trace_settings", "get_system_shared_memory_status", "get_model_repository_index"],
 )
-def test_nobody_controls_it_over_grpc(container: Container, call: str) -> None:
+def test_admin_apis_are_locked_over_grpc(container: Container, call: str) -> None:
     with (
         InferenceServerClient(container.grpc_url) as client,
         pytest.raises(InferenceServerException, match="restricted"),
@@ -100,7 +100,7 @@ def test_nobody_controls_it_over_grpc(container: Container, call: str) -> None:
         getattr(client, call)(client_timeout=5)
 
 
-def test_a_model_that_stopped_answering_ends_the_container(container: Container) -> None:
+def test_container_ends_when_a_model_stops_answering(container: Container) -> None:
     until(lambda: container.health() == 0)
     stubs = subprocess.run(
         ["pgrep", "--session", str(container.process.pid), "--full", "preprocess"], capture_output=True
@@ -113,7 +113,7 @@ def test_a_model_that_stopped_answering_ends_the_container(container: Container)
 
 
 @pytest.mark.parametrize(("served", "code"), [(b"as published", 0), (b"something else", 1)])
-def test_only_published_models_are_served(served: bytes, code: int, tmp_path: Path) -> None:
+def test_changed_model_file_stops_the_start(served: bytes, code: int, tmp_path: Path) -> None:
     program = tmp_path / "tritonserver"
     program.write_text("#!/bin/sh\nexit 0\n")
     program.chmod(0o755)

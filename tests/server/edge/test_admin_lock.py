@@ -1,4 +1,4 @@
-"""What belongs to Triton's operator is closed to others: at the front, and at a Triton that listens wider."""
+"""Triton's administrative APIs are closed: at the reverse proxy, and at a Triton that other machines can reach."""
 
 import http.client
 import json
@@ -8,11 +8,11 @@ from contextlib import closing
 import pytest
 from tritonclient.grpc import service_pb2 as pb
 
-from server.edge.admin_lock import APIS, LOCKS, locks
-from server.edge.reverse_proxy import find_nginx, running_front
-from server.launch.flags import Endpoint, endpoints
-from tests.support.server.guarded import grpc_status
-from tests.support.tritonserver import Server, free_ports, running_triton
+from server.edge.admin_lock import APIS, LOCK_FLAGS, lock_flags
+from server.edge.reverse_proxy import ReverseProxy
+from server.launch.endpoints import Endpoint, triton_endpoints
+from tests.support.server.edge import grpc_status
+from tests.support.tritonserver import Server, running_triton
 
 KEY = "k3y"
 OVER_HTTP = [
@@ -48,24 +48,14 @@ OVER_GRPC = [
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Triton with the flags of one that listens everywhere, on loopback all the same; it has no model to load."""
-    wide = [Endpoint("HTTP", "0.0.0.0", 8000, "--http-port")]
-    flags = [f"--{flag}={value}" for flag, value in locks(wide, {"TRITON_ADMIN_KEY": KEY}).items()]
+    """A Triton without models, on loopback, with the locks of one that listens on all addresses."""
+    exposed = [Endpoint("HTTP", "0.0.0.0", 8000, "--http-port")]
+    flags = [f"--{flag}={value}" for flag, value in lock_flags(exposed, {"TRITON_ADMIN_KEY": KEY}).items()]
     with running_triton(tmp_path_factory.mktemp("empty"), "--model-control-mode=explicit", *flags) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def front(triton: Server) -> Iterator[tuple[str, str]]:
-    """HTTP and gRPC address of a front before a Triton whose own doors are open."""
-    if find_nginx() is None:
-        pytest.skip("there is no nginx on this machine")
-    http_url, grpc_url = (f"127.0.0.1:{port}" for port in free_ports(2))
-    with running_front(triton.http_url, triton.grpc_url, http_url, grpc_url):
-        yield http_url, grpc_url
-
-
-def ask(url: str, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
+def request(url: str, method: str, path: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
     with closing(http.client.HTTPConnection(url, timeout=10)) as connection:
         connection.request(method, path, "{}" if method == "POST" else None, headers or {})
         response = connection.getresponse()
@@ -73,45 +63,40 @@ def ask(url: str, method: str, path: str, headers: dict[str, str] | None = None)
 
 
 @pytest.mark.parametrize(("method", "path"), OVER_HTTP)
-def test_over_http(front: tuple[str, str], locked: Server, method: str, path: str) -> None:
-    status, text = ask(front[0], method, path)
+def test_admin_api_is_closed_over_http(proxy: ReverseProxy, locked: Server, method: str, path: str) -> None:
+    status, text = request(proxy.http_url, method, path)
     assert (status, json.loads(text)["error"][:15]) == (404, "not served here")
-    status, text = ask(locked.http_url, method, path)
+    status, text = request(locked.http_url, method, path)
     assert (status, json.loads(text)["error"]) == (403, "This API is restricted, expecting header 'admin-key'")
-    assert ask(locked.http_url, method, path, {"admin-key": "another"})[0] == 403
+    assert request(locked.http_url, method, path, {"admin-key": "another"})[0] == 403
 
 
-@pytest.mark.parametrize(("method", "request_"), OVER_GRPC, ids=[method for method, _ in OVER_GRPC])
-def test_over_grpc(front: tuple[str, str], locked: Server, method: str, request_: object) -> None:
-    assert grpc_status(front[1], method, request_, {}, None).startswith("UNIMPLEMENTED: not served here")
+@pytest.mark.parametrize(("method", "message"), OVER_GRPC, ids=[method for method, _ in OVER_GRPC])
+def test_admin_api_is_closed_over_grpc(proxy: ReverseProxy, locked: Server, method: str, message: object) -> None:
+    assert grpc_status(proxy.grpc_url, method, message, {}, None).startswith("UNIMPLEMENTED: not served here")
     restricted = "UNAVAILABLE: This protocol is restricted, expecting header 'triton-grpc-protocol-admin-key'"
-    assert grpc_status(locked.grpc_url, method, request_, {}, None) == restricted
-    assert (
-        grpc_status(locked.grpc_url, method, request_, {"triton-grpc-protocol-admin-key": "another"}, None)
-        == restricted
-    )
+    for headers in ({}, {"triton-grpc-protocol-admin-key": "another"}):
+        assert grpc_status(locked.grpc_url, method, message, headers, None) == restricted
 
 
-def test_the_operator_has_a_key(locked: Server) -> None:
-    assert ask(locked.http_url, "POST", "/v2/repository/index", {"admin-key": KEY}) == (200, "[]")
-    key = {"triton-grpc-protocol-admin-key": KEY}
-    assert grpc_status(locked.grpc_url, "RepositoryIndex", pb.RepositoryIndexRequest(), key, None) == "OK"
+def test_admin_key_opens_the_lock(locked: Server) -> None:
+    assert request(locked.http_url, "POST", "/v2/repository/index", {"admin-key": KEY}) == (200, "[]")
+    headers = {"triton-grpc-protocol-admin-key": KEY}
+    assert grpc_status(locked.grpc_url, "RepositoryIndex", pb.RepositoryIndexRequest(), headers, None) == "OK"
     assert KEY not in locked.log()
 
 
-def test_doors_are_locked_where_others_can_knock() -> None:
-    assert (
-        locks(endpoints(["--http-address=127.0.0.1", "--grpc-address=localhost", "--metrics-address=0.0.0.0"]), {})
-        == {}
-    )
-    for address in ("--grpc-address=0.0.0.0", "--grpc-address=::", "--grpc-address=triton"):
-        found = locks(endpoints(["--http-address=127.0.0.1", address]), {})
-        assert found.keys() == set(LOCKS.values())
-        assert all(value.startswith(f"{APIS}:admin-key=") for value in found.values())
+def test_loopback_is_not_locked() -> None:
+    loopback = ["--http-address=127.0.0.1", "--grpc-address=localhost", "--metrics-address=0.0.0.0"]
+    assert lock_flags(triton_endpoints(loopback), {}) == {}
 
 
-def test_without_a_key_of_the_operators_nobody_knows_it() -> None:
-    wide = [Endpoint("gRPC", "10.0.0.1", 8001, "--grpc-port")]
-    first, second = (locks(wide, {})["grpc-restricted-protocol"].partition("admin-key=")[2] for _ in range(2))
-    assert first != second
-    assert len(first) == 64
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "triton"])
+def test_other_addresses_are_locked_with_a_random_key(address: str) -> None:
+    endpoints = triton_endpoints(["--http-address=127.0.0.1", f"--grpc-address={address}"])
+    first, second = lock_flags(endpoints, {}), lock_flags(endpoints, {})
+    assert first.keys() == set(LOCK_FLAGS.values())
+    assert {value.partition("=")[0] for value in first.values()} == {f"{APIS}:admin-key"}
+    keys = {value.partition("=")[2] for value in (*first.values(), *second.values())}
+    assert {len(key) for key in keys} == {64}
+    assert len(keys) == 2

@@ -1,4 +1,4 @@
-"""Triton as a child: what a person is told when it does not come up, and that nothing is left when it ends."""
+"""Triton as a child process: the reasons why it does not start, and the cleanup when it ends."""
 
 import socket
 from pathlib import Path
@@ -7,35 +7,35 @@ import pytest
 
 from server.launch.process import StartError, free_ports, running_triton
 
-CONFIG = 'name: "lost" platform: "onnxruntime_onnx" max_batch_size: 0'
+CONFIG = 'name: "incomplete" platform: "onnxruntime_onnx" max_batch_size: 0'
 
 
-def test_a_server_on_the_same_port_is_not_taken_for_ours(tmp_path: Path) -> None:
+def test_busy_port_is_rejected_before_the_start(tmp_path: Path) -> None:
     ports = free_ports(3)
-    there = socket.create_server(("127.0.0.1", ports[1]))
-    with there, pytest.raises(StartError) as error, running_triton(tmp_path, ports=ports):
+    listener = socket.create_server(("127.0.0.1", ports[1]))
+    with listener, pytest.raises(StartError) as error, running_triton(tmp_path, ports=ports):
         pass
-    assert error.value.reason == f"port {ports[1]} on 127.0.0.1 is in use; stop what listens there"
+    assert error.value.reason == f"port {ports[1]} on 127.0.0.1 is in use; stop the process that listens there"
 
 
-def test_the_reason_names_the_model_that_failed(tmp_path: Path) -> None:
-    (tmp_path / "lost" / "1").mkdir(parents=True)
-    (tmp_path / "lost" / "config.pbtxt").write_text(CONFIG)
+def test_start_error_names_the_model_that_failed_to_load(tmp_path: Path) -> None:
+    (tmp_path / "incomplete" / "1").mkdir(parents=True)
+    (tmp_path / "incomplete" / "config.pbtxt").write_text(CONFIG)
     with pytest.raises(StartError) as error, running_triton(tmp_path):
         pass
-    assert error.value.reason.startswith("failed to load 'lost' version 1: ")
+    assert error.value.reason.startswith("failed to load 'incomplete' version 1: ")
     assert "unable to find 'model.onnx'" in error.value.reason
     assert "\n" not in error.value.reason
-    assert str(error.value).count("\n") > 5
+    assert str(error.value).count("\n") > 5, "the log follows"
 
 
-def test_the_reason_is_the_launchers(tmp_path: Path) -> None:
+def test_start_error_gives_the_reason_of_the_launcher(tmp_path: Path) -> None:
     with pytest.raises(StartError) as error, running_triton(tmp_path / "nowhere"):
         pass
     assert "is not a folder" in error.value.reason
 
 
-def test_nothing_is_left(tmp_path: Path) -> None:
+def test_process_and_port_are_gone_after_exit(tmp_path: Path) -> None:
     with running_triton(tmp_path) as server:
         assert server.process.poll() is None
     assert server.process.poll() is not None

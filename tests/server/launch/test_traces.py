@@ -1,4 +1,4 @@
-"""Triton's OpenTelemetry traces, switched on as server/README.md says: who sends a `traceparent` finds the steps."""
+"""Triton's OpenTelemetry traces, enabled as server/README.md describes."""
 
 import json
 from uuid import uuid4
@@ -17,11 +17,11 @@ STEPS = {"gender_mobilenet", "preprocess", "mobilenet"}
 
 
 def traceparent(trace_id: str, sampled: bool = True) -> dict[str, str]:
-    """The header of W3C's Trace Context."""
+    """Return the header of W3C Trace Context."""
     return {"traceparent": f"00-{trace_id}-{PARENT}-{sampled:02x}"}
 
 
-def ask(server: Server, trace_id: str, avatar: str = "") -> None:
+def infer(server: Server, trace_id: str, avatar: str = "") -> None:
     inputs = [json_input("AVATAR") | {"data": [avatar]}, json_input("NICKNAME") | {"data": [MARKER]}]
     post(server, "gender_mobilenet", json.dumps({"inputs": inputs}).encode(), traceparent(trace_id))
 
@@ -30,9 +30,9 @@ def by_name(spans: list[Span]) -> dict[str, Span]:
     return {span["name"]: span for span in spans}
 
 
-def test_a_request_over_http_has_a_span_for_each_step(observed: Server, traces: Receiver) -> None:
+def test_http_request_has_a_span_for_each_step(observed: Server, traces: Receiver) -> None:
     trace_id = uuid4().hex
-    ask(observed, trace_id)
+    infer(observed, trace_id)
     spans = by_name(traces.wait_for(trace_id, {*STEPS, "InferRequest"}))
     assert spans.keys() >= STEPS
     assert spans["InferRequest"]["parentSpanId"] == PARENT
@@ -42,7 +42,7 @@ def test_a_request_over_http_has_a_span_for_each_step(observed: Server, traces: 
         assert int(spans[step]["endTimeUnixNano"]) > int(spans[step]["startTimeUnixNano"])
 
 
-def test_a_request_over_grpc_has_them_too(observed: Server, traces: Receiver) -> None:
+def test_grpc_request_has_a_span_for_each_step(observed: Server, traces: Receiver) -> None:
     trace_id = uuid4().hex
     with calling(observed, "grpc") as caller:
         inputs = request_inputs("grpc", users((b"", MARKER.encode())))
@@ -51,9 +51,7 @@ def test_a_request_over_grpc_has_them_too(observed: Server, traces: Receiver) ->
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http"])
-def test_a_prediction_of_the_client_and_the_steps_are_one_trace(
-    observed: Server, traces: Receiver, protocol: str
-) -> None:
+def test_client_and_server_spans_form_one_trace(observed: Server, traces: Receiver, protocol: str) -> None:
     context = SpanContext(uuid4().int, int(PARENT, 16), is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
     url = observed.grpc_url if protocol == "grpc" else observed.http_url
     with use_span(NonRecordingSpan(context)), Client(f"{protocol}://{url}") as client:
@@ -61,17 +59,17 @@ def test_a_prediction_of_the_client_and_the_steps_are_one_trace(
     assert by_name(traces.wait_for(f"{context.trace_id:032x}", STEPS)).keys() >= STEPS
 
 
-def test_a_refused_request_shows_how_far_it_came(observed: Server, traces: Receiver) -> None:
+def test_trace_of_a_rejected_request_ends_at_the_failed_step(observed: Server, traces: Receiver) -> None:
     trace_id = uuid4().hex
     with pytest.raises(Refused):
-        ask(observed, trace_id, avatar=MARKER)
+        infer(observed, trace_id, avatar=MARKER)
     spans = by_name(traces.wait_for(trace_id, {"InferRequest"}))
     assert {"gender_mobilenet", "preprocess"} <= spans.keys()
     assert "mobilenet" not in spans
 
 
-def test_who_asks_not_to_be_sampled_is_traced_all_the_same(observed: Server, traces: Receiver) -> None:
-    """What the README warns of in 2.51: where this fails, the warning can go."""
+def test_triton_traces_unsampled_requests_too(observed: Server, traces: Receiver) -> None:
+    """A flaw of 2.51 that the README warns of. If this test fails, remove the warning."""
     trace_id = uuid4().hex
     with calling(observed, "grpc") as caller:
         inputs = request_inputs("grpc", users((b"", b"")))
@@ -79,9 +77,9 @@ def test_who_asks_not_to_be_sampled_is_traced_all_the_same(observed: Server, tra
     assert by_name(traces.wait_for(trace_id, STEPS)).keys() >= STEPS
 
 
-def test_no_trace_holds_anything_of_a_user(observed: Server, traces: Receiver) -> None:
+def test_traces_contain_no_user_data(observed: Server, traces: Receiver) -> None:
     trace_id = uuid4().hex
-    ask(observed, trace_id)
+    infer(observed, trace_id)
     assert traces.wait_for(trace_id, STEPS)
     assert trace_id.encode() in traces.raw()
     assert MARKER.encode() not in traces.raw()

@@ -1,4 +1,4 @@
-"""What a builder is sent: the files of the repository that `.dockerignore` lets through."""
+"""The build context: the files of the repository that `.dockerignore` does not exclude."""
 
 import re
 from pathlib import Path, PurePosixPath
@@ -10,7 +10,7 @@ IGNORE: Final = ROOT / ".dockerignore"
 
 
 def is_sent(path: str) -> bool:
-    """Whether this file, relative to the root, is in the context: the last pattern that matches it decides."""
+    """Whether a file, given relative to the root, is in the build context. The last matching pattern decides."""
     sent = True
     for line in IGNORE.read_text(encoding="utf-8").splitlines():
         pattern = line.strip()
@@ -20,14 +20,14 @@ def is_sent(path: str) -> bool:
 
 
 def files_of(source: str) -> list[Path]:
-    """The files that a COPY of `source` finds, relative to the root."""
+    """Return the files that COPY takes for `source`, relative to the root."""
     start = ROOT / source
-    found = [start] if start.is_file() else sorted(file for file in start.rglob("*") if file.is_file())
-    return [relative for file in found if is_sent(str(relative := file.relative_to(ROOT)))]
+    files = [start] if start.is_file() else sorted(file for file in start.rglob("*") if file.is_file())
+    return [relative for file in files if is_sent(str(relative := file.relative_to(ROOT)))]
 
 
 def _matches(pattern: str, path: str) -> bool:
-    """A pattern speaks for what it names, and for everything below."""
+    """Whether a pattern matches a path or one of its parents."""
     expression = "".join(
         {"**/": "(.*/)?", "*": "[^/]*"}.get(part, re.escape(part)) for part in re.split(r"(\*\*/|\*)", pattern)
     )

@@ -1,4 +1,4 @@
-"""The Dockerfiles as their builder reads them, up to what a test wants to know."""
+"""Parses Dockerfiles."""
 
 import json
 import shlex
@@ -11,12 +11,14 @@ from dockerfile_parse.util import WordSplitter
 
 from tests.support.tritonserver import ROOT
 
-FILES: Final = {file.stem: file for file in sorted((ROOT / "docker").glob("*.Dockerfile"))}
+FILES: Final = {
+    file.stem.replace("_", "-"): file for file in sorted((ROOT / "docker").glob("*.Dockerfile"))
+}  # image name without "gender-" → Dockerfile
 
 
 @dataclass
 class Stage:
-    """What stands between one FROM and the next: (instruction, value) in order."""
+    """A build stage: the (instruction, value) pairs that follow a FROM."""
 
     base: str
     name: str
@@ -26,7 +28,7 @@ class Stage:
         return [value for name, value in self.instructions if name == instruction]
 
     def last(self, instruction: str) -> list[str]:
-        """The words of the one that counts: of a shell form, what a shell makes of it; nothing where there is none."""
+        """Return the words of the last such instruction, the one that counts; [] if there is none."""
         return words(self.values(instruction)[-1]) if self.values(instruction) else []
 
     @property
@@ -35,36 +37,36 @@ class Stage:
 
     @property
     def command(self) -> list[str]:
-        """What a container of it runs."""
+        """What a container runs."""
         return self.last("ENTRYPOINT") + self.last("CMD")
 
     @property
     def health(self) -> list[str]:
-        """What its HEALTHCHECK runs."""
+        """The command of HEALTHCHECK."""
         (value,) = self.values("HEALTHCHECK")
         return words(value.split("CMD", maxsplit=1)[1])
 
 
 def stages(file: Path) -> list[Stage]:
-    """The stages of a Dockerfile; the last one is the image."""
-    found: list[Stage] = []
+    """Return the stages of a Dockerfile. The last one is the image."""
+    parsed: list[Stage] = []
     for instruction in DockerfileParser(str(file), cache_content=True).structure:
         name, value = instruction["instruction"].upper(), instruction["value"]
         if name == "FROM":
             base, *alias = value.split()
-            found.append(Stage(base, alias[1] if alias else ""))
+            parsed.append(Stage(base, alias[1] if alias else ""))
         elif name != "COMMENT":
-            found[-1].instructions.append((name, value))
-    return found
+            parsed[-1].instructions.append((name, value))
+    return parsed
 
 
 def image(name: str) -> Stage:
-    """The image that `docker/<name>.Dockerfile` makes."""
+    """Return the final stage of the image `gender-<name>`."""
     return stages(FILES[name])[-1]
 
 
 def words(value: str) -> list[str]:
-    """The words of a command, in its exec form (a JSON list) or its shell form."""
+    """Split a command in exec form (a JSON list) or shell form."""
     value = value.strip()
     if value.startswith("["):
         return [str(word) for word in json.loads(value)]
@@ -72,13 +74,13 @@ def words(value: str) -> list[str]:
 
 
 def pairs(value: str) -> list[tuple[str, str]]:
-    """The variables of an ENV."""
-    found = (word.partition("=") for word in WordSplitter(value).split())
-    return [(name, given) for name, _, given in found]
+    """Return the variables of an ENV instruction."""
+    parts = (word.partition("=") for word in WordSplitter(value).split())
+    return [(name, given) for name, _, given in parts]
 
 
 def copied(value: str) -> tuple[str, list[str], str]:
-    """Of a COPY: the stage it takes from (empty: the context), its sources and its destination."""
+    """Return the source stage (empty: the build context), the sources and the destination of a COPY instruction."""
     flags = [word for word in value.split() if word.startswith("--")]
     *sources, destination = [word for word in value.split() if not word.startswith("--")]
     stage = next((flag.removeprefix("--from=") for flag in flags if flag.startswith("--from=")), "")

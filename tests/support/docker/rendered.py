@@ -1,8 +1,9 @@
-"""The YAML of docker/ as its own tools render it."""
+"""The YAML files of docker/ as docker compose, kubectl and promtool read them."""
 
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,42 +13,58 @@ from tests.support.tritonserver import ROOT
 
 Manifest = dict[str, Any]
 DOCKER = ROOT / "docker"
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 
 
 @cache
 def composed() -> Manifest:
-    """compose.yaml with every profile, as Docker's compose reads it: variables, anchors and defaults resolved."""
+    """Return compose.yaml with all profiles, its variables, anchors and defaults resolved."""
     if shutil.which("docker-compose"):
-        command = ["docker-compose", "--profile=training"]
+        command = ["docker-compose"]
     elif (
         shutil.which("docker") and not subprocess.run(["docker", "compose", "version"], capture_output=True).returncode
     ):
-        command = ["docker", "compose", "--profile=training"]
+        command = ["docker", "compose"]
     else:
-        pytest.skip("there is no docker compose; on Debian: apt-get install docker-compose")
+        pytest.skip("docker compose is not installed; on Debian, run: apt-get install docker-compose")
     done = subprocess.run(
-        [*command, f"--file={DOCKER / 'compose.yaml'}", "config"],
+        [*command, "--profile=training", f"--file={DOCKER / 'compose.yaml'}", "config"],
         env={"PATH": "/usr/bin:/bin:/usr/local/bin"},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    found: Manifest = yaml.safe_load(done.stdout)
-    return found
+    config: Manifest = yaml.safe_load(done.stdout)
+    return config
 
 
 @cache
 def kustomized(folder: str) -> list[Manifest]:
-    """What `kubectl apply --kustomize` of this folder below docker/kubernetes would send."""
+    """Return the manifests that `kubectl apply --kustomize docker/kubernetes/<folder>` would send."""
     if shutil.which("kubectl") is None:
-        pytest.skip("there is no kubectl on this machine")
-    command = ["kubectl", "kustomize", str(DOCKER / "kubernetes" / folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
+        pytest.skip("kubectl is not installed")
+    done = subprocess.run(["kubectl", "kustomize", str(DOCKER / "kubernetes" / folder)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return list(yaml.safe_load_all(done.stdout))
 
 
 def of_kind(kind: str, folder: str) -> Manifest:
-    """The one of its kind."""
-    (found,) = (manifest for manifest in kustomized(folder) if manifest["kind"] == kind)
-    return found
+    """Return the only manifest of this kind."""
+    (manifest,) = (each for each in kustomized(folder) if each["kind"] == kind)
+    return manifest
+
+
+def promtool(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["promtool", *map(str, command)], capture_output=True, text=True, check=False)
+
+
+def promtool_test(rules: Manifest | Path, tests: list[Manifest], folder: Path, every: str = "15s") -> str:
+    """Run `promtool test rules` and return its failures, "" if there are none."""
+    if not isinstance(rules, Path):
+        file = folder / "rules.yml"
+        file.write_text(yaml.safe_dump(rules))
+        rules = file
+    content = {"rule_files": [str(rules)], "evaluation_interval": every, "tests": tests}
+    (folder / "tests.yml").write_text(yaml.safe_dump(content))
+    done = promtool("test", "rules", folder / "tests.yml")
+    return "" if done.returncode == 0 else done.stdout + done.stderr

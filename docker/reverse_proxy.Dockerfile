@@ -1,6 +1,6 @@
 # nginx before Triton: TLS, tokens, limits, and only the routes of inference.
 #
-#     docker build --file docker/front.Dockerfile --tag gender-front:0.1.0 .
+#     docker build --file docker/reverse_proxy.Dockerfile --tag gender-reverse-proxy:0.1.0 .
 FROM nginx:1.28-bookworm
 COPY server/edge/nginx.conf.template /etc/nginx/templates/
 # nginx' own entrypoint fills in the template from these, before a Triton in the same pod.

@@ -1,0 +1,60 @@
+"""Runs the reverse proxy before Triton until Ctrl-C.
+
+    python -m server.edge                # loopback, before a Triton on its default ports
+    python -m server.edge --listen-http 0.0.0.0:8443 --listen-grpc 0.0.0.0:8444 \\
+        --certificate proxy.pem --key proxy.key --clients clients --rate 50
+"""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from server.edge.access_policy import BULK, IN_FLIGHT, UNLIMITED, AccessPolicy
+from server.edge.reverse_proxy import running_reverse_proxy
+from server.errors import LaunchError
+
+
+def main() -> None:
+    """Parse the command line and run the reverse proxy."""
+    args = _parser().parse_args()
+    # The default action of SIGTERM would leave nginx running.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    options = ("in_flight", "bulk", "rate", "clients", "certificate", "key")
+    try:
+        policy = AccessPolicy(**{name: getattr(args, name) for name in options})
+        with running_reverse_proxy(args.http, args.grpc, policy, (args.listen_http, args.listen_grpc)) as proxy:
+            print(f"HTTP on {proxy.http_url}, gRPC on {proxy.grpc_url}; Ctrl-C to stop", flush=True)
+            sys.exit(proxy.process.wait())
+    except LaunchError as error:
+        sys.exit(f"reverse proxy: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m server.edge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for prefix, port, where in (("", 8000, "Triton's address"), ("listen-", 8080, "address for clients")):
+        for protocol, default in (("http", f"127.0.0.1:{port}"), ("grpc", f"127.0.0.1:{port + 1}")):
+            flag, about = f"--{prefix}{protocol}", f"{where}, default {default}"
+            parser.add_argument(flag, type=_address, default=default, metavar="HOST:PORT", help=about)
+    parser.add_argument("--in-flight", type=int, default=IN_FLIGHT, help="concurrent requests")
+    parser.add_argument("--bulk", type=int, default=BULK, help="concurrent requests of clients named bulk-…")
+    parser.add_argument("--rate", type=int, default=UNLIMITED, help="requests per second of each client")
+    parser.add_argument("--clients", type=Path, metavar="FILE", help="client tokens; without it, none is required")
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="TLS certificate (PEM)")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="private key of the certificate (PEM)")
+    return parser
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected host:port, such as 127.0.0.1:8080, got {text!r}")
+    return text
+
+
+if __name__ == "__main__":
+    main()

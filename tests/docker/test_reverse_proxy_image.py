@@ -1,0 +1,84 @@
+"""What the reverse proxy's image runs, with this machine's envsubst and nginx, before a real Triton."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from genderclient import Client, Tls
+from server.edge.access_policy import IN_FLIGHT
+from server.edge.reverse_proxy import TEMPLATE, find_nginx
+from server.launch.process import free_ports
+from tests.support.docker.dockerfiles import copied, image
+from tests.support.server.edge import SHOP, EdgeFiles, write_edge_files
+from tests.support.tritonserver import ROOT, Server
+
+pytestmark = [
+    pytest.mark.skipif(find_nginx() is None, reason="nginx is not installed"),
+    pytest.mark.skipif(shutil.which("envsubst") is None, reason="envsubst is not installed"),
+]
+IMAGE = image("reverse-proxy")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> EdgeFiles:
+    """The secrets, under the names that the image expects."""
+    written = write_edge_files(tmp_path_factory.mktemp("secrets"))
+    written.certificate.rename(written.certificate.with_name("tls.crt"))
+    written.key.rename(written.key.with_name("tls.key"))
+    return written
+
+
+@pytest.fixture(scope="module")
+def grpc_url(triton: Server, files: EdgeFiles) -> Iterator[str]:
+    """nginx as the image starts it, with its folders and ports on this machine."""
+    folder = files.clients.parent
+    http, grpc = free_ports(2)
+    replacements = {
+        "/run/secrets": str(folder),
+        "/tmp": str(folder),
+        "0.0.0.0:8080": f"127.0.0.1:{http}",
+        "0.0.0.0:8081": f"127.0.0.1:{grpc}",
+        # Two servers, in the syntax of compose.yaml.
+        "127.0.0.1:8000": f"{triton.http_url}; server {triton.http_url}",
+        "127.0.0.1:8001": f"{triton.grpc_url}; server {triton.grpc_url}",
+    }
+    pattern = re.compile("|".join(map(re.escape, replacements)))
+    variables = {
+        name: pattern.sub(lambda match: replacements[match[0]], value) for name, value in IMAGE.environment.items()
+    }
+    (folder / "nginx.conf").write_text(substituted(variables))
+    nginx, *options = [word.replace("/tmp", str(folder)) for word in IMAGE.command]
+    with subprocess.Popen([find_nginx() or nginx, *options], stderr=subprocess.DEVNULL) as process:
+        yield f"127.0.0.1:{grpc}"
+        process.terminate()
+
+
+def substituted(variables: dict[str, str]) -> str:
+    """Fill in the template as nginx's entrypoint does: only environment variables, not nginx's own."""
+    names = " ".join(f"${{{name}}}" for name in variables)
+    template, environment = TEMPLATE.read_text(encoding="utf-8"), {**os.environ, **variables}
+    done = subprocess.run(
+        ["envsubst", names], input=template, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_image_serves_clients_with_a_token(grpc_url: str, files: EdgeFiles) -> None:
+    with Client(f"grpcs://{grpc_url}", tls=Tls(ca_file=files.authority), token=SHOP) as client:
+        client.wait_until_ready(model="gender_mobilenet")
+        assert client.predict(nickname="小美").gender == "female"
+
+
+def test_entrypoint_finds_the_template_and_fills_in_all_variables() -> None:
+    (copy,) = IMAGE.values("COPY")
+    _, (source,), destination = copied(copy)
+    assert ROOT / source == TEMPLATE
+    assert destination == "/etc/nginx/templates/"
+    settings = IMAGE.environment
+    assert not re.search(r"\$\{[A-Z_]+\}", substituted(settings))
+    assert IMAGE.command[2] == f"{settings['NGINX_ENVSUBST_OUTPUT_DIR']}/{TEMPLATE.stem}"
+    assert int(settings["IN_FLIGHT"]) == IN_FLIGHT

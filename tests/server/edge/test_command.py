@@ -1,0 +1,68 @@
+"""`python -m server.edge`."""
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from genderclient import Client, Tls
+from server.launch.process import free_ports
+from tests.support.server.edge import SHOP, EdgeFiles
+from tests.support.tritonserver import ROOT, Server
+
+COMMAND = (sys.executable, "-m", "server.edge")
+
+
+@contextmanager
+def running_command(triton: Server, *flags: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command on free ports until it says that it listens; yield the process and its HTTP address."""
+    http_url, grpc_url = (f"127.0.0.1:{port}" for port in free_ports(2))
+    addresses = ("--http", triton.http_url, "--grpc", triton.grpc_url)
+    listen = ("--listen-http", http_url, "--listen-grpc", grpc_url)
+    command = [*COMMAND, *addresses, *listen, *map(str, flags)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"HTTP on {http_url}, gRPC on {grpc_url}; Ctrl-C to stop\n"
+        yield process, http_url
+        process.terminate()
+
+
+def refused(*flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *flags], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.usefixtures("nginx")
+def test_command_applies_all_options(triton: Server, files: EdgeFiles) -> None:
+    access: Sequence[object] = ("--clients", files.clients, "--certificate", files.certificate, "--key", files.key)
+    limits = ("--rate", "9", "--bulk", "2", "--in-flight", "4")
+    tls = Tls(ca_file=files.authority)
+    with (
+        running_command(triton, *access, *limits) as (_, http_url),
+        Client(f"https://{http_url}", tls=tls, token=SHOP) as client,
+    ):
+        assert client.predict(nickname="小美").gender == "female"
+
+
+@pytest.mark.usefixtures("nginx")
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signal_stops_nginx(triton: Server, stop: signal.Signals, code: int) -> None:
+    with running_command(triton) as (process, http_url):
+        process.send_signal(stop)
+        assert process.wait(20) == code
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(http_url.split(":")[1])), timeout=5)
+
+
+def test_malformed_address_is_a_usage_error() -> None:
+    done = refused("--listen-http", "8080")
+    assert done.returncode == 2
+    assert "--listen-http: expected host:port, such as 127.0.0.1:8080, got '8080'" in done.stderr
+
+
+def test_invalid_policy_ends_with_one_line() -> None:
+    done = refused("--rate", "0")
+    assert (done.returncode, done.stderr) == (1, "reverse proxy: --rate=0: expected 1 or more\n")
