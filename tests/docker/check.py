@@ -2,8 +2,8 @@
 
     python -m tests.docker.check [--python <python3.12>]
 
-Executes each Dockerfile's install steps in clean virtual environments, then runs what the image runs. NVIDIA's Triton is
-not available here. The wheel's Triton serves `preprocess` instead, with only the packages that NVIDIA's image gets.
+Executes each Dockerfile's install steps in clean virtual environments, then runs what the image runs. NVIDIA's Triton
+is not available here. The wheel's Triton serves `preprocess` instead, with only the packages that NVIDIA's image gets.
 """
 
 import argparse
