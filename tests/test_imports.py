@@ -1,15 +1,16 @@
-"""The arrows between the rooms: who may import whom, read from the sources of all packages."""
+"""Which room may import which, read from the sources of all packages."""
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 GENDERPREP = "model_repository/preprocess/1/genderprep"
-# The name under which a folder or file is imported.
+# Import name of each folder or file.
 ROOMS = {
     "genderprep": GENDERPREP,
     "counters": "model_repository/preprocess/1/counters.py",
@@ -23,7 +24,7 @@ ROOMS = {
     "quickstart": "quickstart",
     "tests": "tests",
 }
-# What each may import of the others.
+# What each room may import of the others. Nothing imports reliability or quickstart.
 ARROWS: dict[str, set[str]] = {
     "genderprep": set(),
     "counters": {"genderprep"},
@@ -36,13 +37,15 @@ ARROWS: dict[str, set[str]] = {
     "reliability": {"genderprep", "genderclient", "server", "training", "perf"},
     "quickstart": {"genderclient", "server", "training"},
 }
-# Triton puts the folder of a backend on the path.
+# Folders of training that every task shares.
+SHARED_TRAINING = ("data", "synthetic", "layers", "losses", "optimizers", "engine", "evaluation")
+# Triton puts the folder of a backend on sys.path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
-# What the client uses where it is installed.
+# Libraries that the client uses if they are installed.
 OPTIONAL_LIBRARIES = {"opentelemetry"}
-# What only the client's command needs.
+# Libraries that only the client's command needs.
 COMMAND_LIBRARIES = {"pyarrow", "ray", "tqdm", "typer"}
-# Everything outside the standard library that a folder or file may import.
+# Everything beyond the standard library that a folder or file may import.
 LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/tensors.py": set(),
     f"{GENDERPREP}/limits.py": set(),
@@ -75,14 +78,14 @@ def sources(path: str) -> list[Path]:
 
 
 def module_of(file: Path) -> str:
-    """The dotted name under which a file is imported."""
+    """The dotted import name of a file."""
     name, path = next((name, path) for name, path in ROOMS.items() if file.is_relative_to(ROOT / path))
     parts = file.with_suffix("").relative_to((ROOT / path).with_suffix("")).parts
     return ".".join([name, *parts]).removesuffix(".__init__")
 
 
 def imports(file: Path) -> Iterator[str]:
-    """The full names of everything that a file imports, wherever in it; `from a import b` gives `a.b`."""
+    """The full names of everything that a file imports, at any depth; `from a import b` gives `a.b`."""
     package = module_of(file).split(".")
     if file.name != "__init__.py":
         package.pop()
@@ -100,7 +103,7 @@ def is_below(name: str, prefixes: Iterable[str]) -> bool:
 
 
 def importers(name: str) -> set[str]:
-    """The files of all rooms but the tests that import `name`."""
+    """The files, tests excluded, that import `name`."""
     return {
         str(file.relative_to(ROOT))
         for room in ARROWS
@@ -114,6 +117,28 @@ def test_rooms_import_along_the_arrows(room: str) -> None:
     found = {name for file in sources(ROOMS[room]) for name in imports(file) if is_below(name, ROOMS)}
     assert {name for name in found if not is_below(name, {room, *ARROWS[room]})} == set()
     assert all(any(is_below(name, [used]) for name in found) for used in ARROWS[room])
+
+
+@pytest.mark.parametrize("folder", SHARED_TRAINING)
+def test_shared_training_folders_know_no_task(folder: str) -> None:
+    found = {name for file in sources(f"training/{folder}") for name in imports(file)}
+    assert {name for name in found if is_below(name, ["training.gender"])} == set()
+
+
+def test_no_import_cycles() -> None:
+    modules = {module_of(file): file for room in ARROWS for file in sources(ROOMS[room])}
+    graph = {
+        module: {known for name in imports(file) if (known := module_in(name, modules)) and known != module}
+        for module, file in modules.items()
+    }
+    # Raises CycleError, which names the cycle.
+    assert len(list(TopologicalSorter(graph).static_order())) == len(modules)
+
+
+def module_in(name: str, modules: Container[str]) -> str | None:
+    """The module that an imported name belongs to; a package's `__init__` only if the name is its own."""
+    parent = name.rpartition(".")[0]
+    return next((module for module in (name, parent) if module in modules), None)
 
 
 @pytest.mark.parametrize("path", LIBRARIES)
