@@ -1,4 +1,4 @@
-"""The foreign clients' environment, in which nothing of this project is installed."""
+"""The environment of the foreign clients. Nothing of this project is installed in it."""
 
 import json
 import subprocess
@@ -11,15 +11,15 @@ SCRIPTS = Path(__file__).parent
 
 
 def program(name: str) -> Path:
-    """A program of that environment, `python` among them."""
+    """A program of the environment, for example `python`."""
     path = FOLDER / "bin" / name
     assert path.exists(), f"{path} is missing; install it with: make {FOLDER.parent.name}/compat.stamp"
     return path
 
 
-def answer(script: str, question: dict[str, Any]) -> Any:
-    """What a script beside this file prints when it reads the question; both are JSON."""
+def run_script(script: str, arguments: dict[str, Any]) -> Any:
+    """Run a script beside this file. It reads its arguments as JSON from stdin, and prints JSON."""
     command = [program("python"), SCRIPTS / script]
-    run = subprocess.run(command, input=json.dumps(question), capture_output=True, text=True, timeout=60)
+    run = subprocess.run(command, input=json.dumps(arguments), capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)

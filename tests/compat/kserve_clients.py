@@ -1,4 +1,4 @@
-"""KServe's own clients: asks an ensemble for each user by REST and by gRPC, and prints the outputs as JSON."""
+"""Call an ensemble with KServe's REST and gRPC clients, and print the outputs as JSON."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ import numpy as np
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, InferResponse, RESTConfig
 
 
-def request(model: str, avatar: str, nickname: str) -> InferRequest:
-    """One user; the tensors travel as bytes, for a picture is no text."""
+def build_request(model: str, avatar: str, nickname: str) -> InferRequest:
+    """A request for one user. The tensors are binary, because an image is not text."""
     inputs = []
     for name, value in {"AVATAR": b64decode(avatar), "NICKNAME": nickname.encode()}.items():
         tensor = InferInput(name, [1, 1], "BYTES")
@@ -22,43 +22,45 @@ def request(model: str, avatar: str, nickname: str) -> InferRequest:
     return InferRequest(model_name=model, infer_inputs=inputs)
 
 
-def outputs(response: InferResponse) -> dict[str, list[float]]:
+def read_outputs(response: InferResponse) -> dict[str, list[float]]:
     return {output.name: output.as_numpy().ravel().tolist() for output in response.outputs}
 
 
-async def by_rest(url: str, model: str, users: list[list[str]], refused: list[str]) -> dict[str, Any]:
+async def call_rest(url: str, model: str, users: list[list[str]], invalid: list[str]) -> dict[str, Any]:
     async with InferenceRESTClient(RESTConfig(protocol="v2", retries=0)) as client:
         assert await client.is_model_ready(url, model)
-        for unreadable in (client.is_server_live, client.is_server_ready):
+        for check in (client.is_server_live, client.is_server_ready):
             try:
-                await unreadable(url)
+                await check(url)
             except ValueError:
-                """It reads a body, and Triton sends none."""
+                """The client expects a body, and Triton sends none."""
             else:
-                raise AssertionError("KServe's REST client reads Triton's health: say so in the README")
-        answers = [outputs(await client.infer(url, request(model, *user), model_name=model)) for user in users]
+                raise AssertionError("KServe's REST client can read Triton's health now; update the README")
+        requests = [build_request(model, *user) for user in users]
+        outputs = [read_outputs(await client.infer(url, request, model_name=model)) for request in requests]
         try:
-            await client.infer(url, request(model, *refused), model_name=model)
+            await client.infer(url, build_request(model, *invalid), model_name=model)
         except httpx.HTTPStatusError as exc:
-            return {"answers": answers, "refused": [exc.response.status_code, exc.response.json()["error"]]}
-        raise AssertionError("nothing was refused")
+            return {"outputs": outputs, "error": [exc.response.status_code, exc.response.json()["error"]]}
+        raise AssertionError("the invalid request was accepted")
 
 
-async def by_grpc(url: str, model: str, users: list[list[str]], refused: list[str]) -> dict[str, Any]:
+async def call_grpc(url: str, model: str, users: list[list[str]], invalid: list[str]) -> dict[str, Any]:
     async with InferenceGRPCClient(url, retries=0) as client:
         assert await client.is_server_live()
         assert await client.is_server_ready()
         assert await client.is_model_ready(model)
-        answers = [outputs(await client.infer(request(model, *user))) for user in users]
+        outputs = [read_outputs(await client.infer(build_request(model, *user))) for user in users]
         try:
-            await client.infer(request(model, *refused))
+            await client.infer(build_request(model, *invalid))
         except grpc.RpcError as exc:
-            return {"answers": answers, "refused": [exc.code().name, exc.details()]}
-        raise AssertionError("nothing was refused")
+            return {"outputs": outputs, "error": [exc.code().name, exc.details()]}
+        raise AssertionError("the invalid request was accepted")
 
 
-async def ask(http_url: str, grpc_url: str, **question: Any) -> dict[str, Any]:
-    return {"rest": await by_rest(f"http://{http_url}", **question), "grpc": await by_grpc(grpc_url, **question)}
+async def main(http_url: str, grpc_url: str, **arguments: Any) -> None:
+    rest = await call_rest(f"http://{http_url}", **arguments)
+    print(json.dumps({"rest": rest, "grpc": await call_grpc(grpc_url, **arguments)}))
 
 
-print(json.dumps(asyncio.run(ask(**json.load(sys.stdin)))))
+asyncio.run(main(**json.load(sys.stdin)))

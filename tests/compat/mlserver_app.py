@@ -1,4 +1,4 @@
-"""The contract of the ensembles behind MLServer: the same preprocessing and network, outputs by the names asked for."""
+"""The ensembles' contract on MLServer: the same preprocessing and the same network."""
 
 import os
 
@@ -13,13 +13,13 @@ from genderprep import prepare_image, prepare_text
 from genderprep.tensors import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 
 
-class Gender(MLModel):
+class GenderModel(MLModel):
     async def load(self) -> bool:
         self._session = onnxruntime.InferenceSession(os.environ["ONNX_FILE"], providers=["CPUExecutionProvider"])
         return True
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
-        inputs = {tensor.name: only(tensor) for tensor in payload.inputs}
+        inputs = {tensor.name: single_value(tensor) for tensor in payload.inputs}
         try:
             image, has_avatar = prepare_image(inputs[AVATAR])
             tokens, has_nickname = prepare_text(inputs[NICKNAME])
@@ -35,7 +35,7 @@ class Gender(MLModel):
         )
 
 
-def only(tensor: RequestInput) -> bytes:
-    """The one element of a BYTES tensor."""
+def single_value(tensor: RequestInput) -> bytes:
+    """The only element of a BYTES tensor."""
     (value,) = tensor.data.root
     return bytes(value)

@@ -1,6 +1,6 @@
-"""Stubs of the Open Inference Protocol's own proto: asks an ensemble for each user, and prints the outputs as JSON.
+"""Call an ensemble with stubs of the Open Inference Protocol's own proto, and print the outputs as JSON.
 
-The proto comes compiled, inside the client that its working group generated from it; protoc makes the stubs anew.
+The package `open-inference-grpc` contains the compiled proto; protoc generates the stubs from it.
 """
 
 import importlib
@@ -18,8 +18,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from open_inference.grpc.protocol import DESCRIPTOR
 
 
-def generate(folder: Path) -> tuple[Any, Any]:
-    """The modules of messages and of services, written to the folder."""
+def generate_stubs(folder: Path) -> tuple[Any, Any]:
+    """Write the modules of messages and services to the folder, and import them."""
     file, descriptors = FileDescriptorProto(), folder / "descriptors"
     DESCRIPTOR.CopyToProto(file)
     descriptors.write_bytes(FileDescriptorSet(file=[file]).SerializeToString())
@@ -30,7 +30,7 @@ def generate(folder: Path) -> tuple[Any, Any]:
     return importlib.import_module(f"{name}_pb2"), importlib.import_module(f"{name}_pb2_grpc")
 
 
-def request(messages: Any, model: str, avatar: str, nickname: str) -> Any:
+def build_request(messages: Any, model: str, avatar: str, nickname: str) -> Any:
     inputs = [
         {"name": name, "datatype": "BYTES", "shape": [1, 1], "contents": {"bytes_contents": [value]}}
         for name, value in {"AVATAR": b64decode(avatar), "NICKNAME": nickname.encode()}.items()
@@ -38,27 +38,26 @@ def request(messages: Any, model: str, avatar: str, nickname: str) -> Any:
     return messages.ModelInferRequest(model_name=model, inputs=inputs)
 
 
-def outputs(response: Any) -> dict[str, list[float]]:
+def read_outputs(response: Any) -> dict[str, list[float]]:
     pairs = zip(response.outputs, response.raw_output_contents, strict=True)
     return {output.name: list(struct.unpack(f"<{len(raw) // 4}f", raw)) for output, raw in pairs}
 
 
-def ask(messages: Any, service: Any, model: str, users: list[list[str]]) -> dict[str, Any]:
-    metadata = service.ModelMetadata(messages.ModelMetadataRequest(name=model))
-    return {
-        "live": service.ServerLive(messages.ServerLiveRequest()).live,
-        "ready": service.ServerReady(messages.ServerReadyRequest()).ready,
-        "model_ready": service.ModelReady(messages.ModelReadyRequest(name=model)).ready,
-        "server": service.ServerMetadata(messages.ServerMetadataRequest()).name,
-        "inputs": [[tensor.name, tensor.datatype, list(tensor.shape)] for tensor in metadata.inputs],
-        "answers": [outputs(service.ModelInfer(request(messages, model, *user))) for user in users],
-    }
-
-
-def main(grpc_url: str, **question: Any) -> None:
+def main(grpc_url: str, model: str, users: list[list[str]]) -> None:
     with tempfile.TemporaryDirectory() as folder, grpc.insecure_channel(grpc_url) as channel:
-        messages, services = generate(Path(folder))
-        print(json.dumps(ask(messages, services.GRPCInferenceServiceStub(channel), **question)))
+        messages, services = generate_stubs(Path(folder))
+        service = services.GRPCInferenceServiceStub(channel)
+        metadata = service.ModelMetadata(messages.ModelMetadataRequest(name=model))
+        requests = [build_request(messages, model, *user) for user in users]
+        report = {
+            "live": service.ServerLive(messages.ServerLiveRequest()).live,
+            "ready": service.ServerReady(messages.ServerReadyRequest()).ready,
+            "model_ready": service.ModelReady(messages.ModelReadyRequest(name=model)).ready,
+            "server": service.ServerMetadata(messages.ServerMetadataRequest()).name,
+            "inputs": [[tensor.name, tensor.datatype, list(tensor.shape)] for tensor in metadata.inputs],
+            "outputs": [read_outputs(service.ModelInfer(request)) for request in requests],
+        }
+    print(json.dumps(report))
 
 
 main(**json.load(sys.stdin))
