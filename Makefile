@@ -7,7 +7,7 @@
 # make soak    half an hour at 60 % load: whether what the server uses stays as it is
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make reliability   all of results/RELIABILITY.md anew: overload, soak, drill, malformed input, Prometheus; an hour
-# make drill   break one of two servers in every way under load, and write results/drill.md
+# make drill   break one of two servers in every way under load, and write results/faults.json
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
 # make docker-check  the images' install steps in clean environments, then what they run; needs Python 3.12
@@ -50,7 +50,7 @@ perf: .venv/perf_analyzer.stamp
 
 reliability: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability.overload
-	@$(IN_VENV)/python -m reliability.faults
+	@$(IN_VENV)/python -m reliability faults
 	@$(IN_VENV)/python -m reliability malformed
 	@$(IN_VENV)/python -m reliability.monitoring
 	@$(IN_VENV)/python -m reliability.soak
@@ -66,7 +66,7 @@ peers: .venv/dev.stamp $(PEERS)
 	@$(IN_VENV)/python -m perf.report.performance
 
 drill: .venv/dev.stamp
-	@$(IN_VENV)/python -m reliability.faults
+	@$(IN_VENV)/python -m reliability faults
 
 load: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.load

@@ -5,6 +5,7 @@ from typing import Final
 from perf.report.markdown import Document
 from perf.report.runner import main
 
+from .faults.experiment import Faults
 from .malformed.experiment import Malformed
 
 DOCUMENT: Final = Document(
@@ -12,7 +13,7 @@ DOCUMENT: Final = Document(
     title="Reliability",
     file="RELIABILITY.md",
     introduction="Load generators, servers and proxies share the cores of one machine.",
-    experiments=(Malformed(),),
+    experiments=(Faults(), Malformed()),
 )
 
 if __name__ == "__main__":

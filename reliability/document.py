@@ -78,7 +78,7 @@ def _observability(file: File) -> Iterator[Goal]:
 SECTIONS: Final[Mapping[str, tuple[str, str, Callable[[File], Iterator[Goal]]]]] = {
     "overload": ("Load held", "python -m reliability.overload", _own),
     "soak": ("Held for long", "python -m reliability.soak", _own),
-    "drill": ("Faults survived", "python -m reliability.faults", _drill),
+    "faults": ("Faults survived", "python -m reliability faults", _drill),
     "malformed": ("Bad input", "python -m reliability malformed", _bad_input),
     "observability": ("Seen by operators", "python -m reliability.monitoring", _observability),
 }

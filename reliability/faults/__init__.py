@@ -1,1 +1,1 @@
-"""Faults on purpose, under load: what users notice of them, and for how long."""
+"""Injects faults into one of two supervised replicas under load, and measures what clients notice."""

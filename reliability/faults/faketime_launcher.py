@@ -1,6 +1,6 @@
-"""The supervisor with another launcher: its tritonserver runs under libfaketime, itself it does not.
+"""The supervisor with a tritonserver that runs under libfaketime.
 
-Under libfaketime 0.9.10 Python's own `time.sleep` fails, so only the server can have the wrong clock.
+The supervisor itself does not: under libfaketime 0.9.10, Python's `time.sleep` fails.
 """
 
 import os
@@ -8,7 +8,7 @@ import os
 from server.launch.process import LAUNCHER
 from server.supervisor.__main__ import main
 
-LIBRARY = "DRILL_LIBFAKETIME"
+LIBRARY = "FAULTS_LIBFAKETIME"
 
 if __name__ == "__main__":
     main(("env", f"LD_PRELOAD={os.environ[LIBRARY]}", *LAUNCHER))

@@ -1,4 +1,4 @@
-"""What is done to a replica. Each fault is entered, may last, and is taken back when left."""
+"""The faults. Each is a context manager that injects the fault on entry and removes it on exit."""
 
 import os
 import signal
@@ -12,50 +12,64 @@ from typing import Final
 
 from server.errors import ControlError
 
+from ..models import served_models
 from .replica import Replica, ReplicaError
-from .sandboxes import DISK_MB, SHARED_MEMORY_MB, Place, own_clock, own_disks, plain
+from .sandboxes import DISK_MB, SHARED_MEMORY_MB, Sandbox, no_sandbox, private_clock, private_disks
 
 STUB_GOAL_S: Final = 5.0
 SERVER_GOAL_S: Final = 15.0
-BACKBONES: Final = ("mobilenet", "densenet")
-JUMP_S: Final = 3600
+BACKBONE: Final = "mobilenet"
+CLOCK_JUMP_S: Final = 3600
+PULSE_S: Final = 0.2
 MEGABYTE: Final = 2**20
 
-Harm = Callable[[Replica], AbstractContextManager[None]]
+Inject = Callable[[Replica], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`lasts_s`: how long it stays; recovery, which is to take at most `goal_s`, counts from its end."""
+    """A fault and its goal.
+
+    Attributes:
+        name: Unique.
+        inject: Injects the fault into a replica.
+        goal_s: Recovery may take so long, counted from the end of the fault.
+        sandbox: Where the replica has to run.
+        duration_s: How long the fault lasts; 0 for an instant.
+    """
 
     name: str
-    harm: Harm
+    inject: Inject
     goal_s: float
-    place: Callable[[Path], Place] = plain
-    lasts_s: float = 0.0
+    sandbox: Callable[[Path], Sandbox] = no_sandbox
+    duration_s: float = 0.0
 
 
-def stub_killed(model: str) -> Harm:
+def stub_killed(model: str) -> Inject:
+    """Return a fault that kills one of a model's stubs."""
+
     @contextmanager
-    def harm(replica: Replica) -> Iterator[None]:
+    def inject(replica: Replica) -> Iterator[None]:
         replica.kill_stub(model)
         yield
 
-    return harm
+    return inject
 
 
-def server_signalled(number: signal.Signals) -> Harm:
+def server_signalled(number: signal.Signals) -> Inject:
+    """Return a fault that sends a signal to tritonserver."""
+
     @contextmanager
-    def harm(replica: Replica) -> Iterator[None]:
+    def inject(replica: Replica) -> Iterator[None]:
         os.kill(replica.server_pid(), number)
         yield
 
-    return harm
+    return inject
 
 
 @contextmanager
 def replica_restarted(replica: Replica) -> Iterator[None]:
-    """As a new release or a new machine does it: the supervisor is told to end, and started anew."""
+    """Stop the supervisor and start it again, as a release does."""
     replica.stop()
     replica.start()
     yield
@@ -63,58 +77,55 @@ def replica_restarted(replica: Replica) -> Iterator[None]:
 
 @contextmanager
 def model_replaced(replica: Replica) -> Iterator[None]:
-    """The same network written again into the file in use, and loaded while the old one answers."""
-    file = _network(replica)
+    """Rewrite the ONNX file in use, and load it while the old network answers."""
+    file = _onnx_file(replica)
     file.write_bytes(file.read_bytes())
-    replica.control.load(BACKBONES[0])
+    replica.control.load(BACKBONE)
     yield
 
 
 @contextmanager
 def model_corrupted(replica: Replica) -> Iterator[None]:
-    """Garbage in the file in use, which Triton is told to load, and refuses."""
-    file = _network(replica)
-    good = file.read_bytes()
-    file.write_bytes(b"this is no network" * 1000)
-    try:
-        replica.control.load(BACKBONES[0])
-    except ControlError:
-        """As it should be."""
-    else:
-        raise ReplicaError("Triton loaded a corrupt network")
+    """Overwrite the ONNX file in use with garbage, which Triton must refuse to load."""
+    file = _onnx_file(replica)
+    content = file.read_bytes()
+    file.write_bytes(b"not a network" * 1000)
+    with suppress(ControlError):
+        replica.control.load(BACKBONE)
+        raise ReplicaError("expected Triton to refuse a corrupt network, but it loaded it")
     yield
-    file.write_bytes(good)
-    replica.control.load(BACKBONES[0])
+    file.write_bytes(content)
+    replica.control.load(BACKBONE)
 
 
 @contextmanager
 def disk_full(replica: Replica) -> Iterator[None]:
-    """No room for logs and temporary files; and a stub dies."""
-    with filled(_inside(replica, replica.folder / "disk"), DISK_MB):
-        replica.kill_stub(BACKBONES[0])
+    """Fill the disk of logs and temporary files, and kill a stub."""
+    with filled(_as_replica_sees(replica, replica.folder / "disk"), DISK_MB):
+        replica.kill_stub(BACKBONE)
         yield
 
 
 @contextmanager
 def shared_memory_full(replica: Replica) -> Iterator[None]:
-    """No room to pass tensors to a new stub; and an old one dies."""
-    with filled(_inside(replica, Path("/dev/shm")), SHARED_MEMORY_MB):
-        replica.kill_stub(BACKBONES[0])
+    """Fill /dev/shm, through which Triton passes tensors to stubs, and kill a stub."""
+    with filled(_as_replica_sees(replica, Path("/dev/shm")), SHARED_MEMORY_MB):
+        replica.kill_stub(BACKBONE)
         yield
 
 
 @contextmanager
 def instance_slow(replica: Replica) -> Iterator[None]:
-    """One stub of two is stopped half of the time, for a fifth of a second each."""
-    stub, stop = replica.stubs(BACKBONES[0])[0], threading.Event()
+    """Pause one stub of two for half of the time."""
+    stub, stop = replica.stubs(BACKBONE)[0], threading.Event()
 
     def pulse() -> None:
         with suppress(ProcessLookupError):
             while not stop.is_set():
                 os.kill(stub, signal.SIGSTOP)
-                stop.wait(0.2)
+                stop.wait(PULSE_S)
                 os.kill(stub, signal.SIGCONT)
-                stop.wait(0.2)
+                stop.wait(PULSE_S)
 
     thread = threading.Thread(target=pulse)
     thread.start()
@@ -127,36 +138,40 @@ def instance_slow(replica: Replica) -> Iterator[None]:
 
 @contextmanager
 def clock_jumped(replica: Replica) -> Iterator[None]:
-    """The time of day is an hour ahead at once, and then as suddenly right again."""
+    """Set the wall clock an hour ahead, and back on exit."""
     clock = replica.folder / "clock"
-    clock.write_text(f"+{JUMP_S}")
-    replica.wait(lambda: _last_inference_s(replica) > time.time() + JUMP_S / 2, "at another time", 10)
+    clock.write_text(f"+{CLOCK_JUMP_S}")
+    replica.wait(lambda: _last_inference_s(replica) > time.time() + CLOCK_JUMP_S / 2, "an hour ahead", 10)
     yield
     clock.write_text("+0")
 
 
 def _last_inference_s(replica: Replica) -> float:
-    """Unix time of the last inference by the server's own clock."""
+    """Return the Unix time of the last inference by the server's clock."""
     return max(float(each.last_inference) for each in replica.control.statistics()) / 1000
 
 
-def _network(replica: Replica) -> Path:
-    (file,) = (replica.repository / BACKBONES[0]).glob("*/model.onnx")
+def _onnx_file(replica: Replica) -> Path:
+    (file,) = (replica.repository / BACKBONE).glob("*/model.onnx")
     return file
 
 
-def _inside(replica: Replica, folder: Path) -> Path:
-    """A folder as the replica sees it."""
+def _as_replica_sees(replica: Replica, folder: Path) -> Path:
+    """Return the path of a folder in the mount namespace of the replica."""
     assert replica.process
     return Path(f"/proc/{replica.process.pid}/root", folder.relative_to("/"))
 
 
 @contextmanager
 def filled(folder: Path, megabytes: int) -> Iterator[None]:
-    """No byte is free in the folder's disk, which has to be as small as it was made."""
+    """Fill the file system of `folder`.
+
+    Raises:
+        ReplicaError: The file system is larger than `megabytes`, so it is not the sandbox's, or it cannot be filled.
+    """
     disk = os.statvfs(folder)
     if disk.f_blocks * disk.f_frsize > megabytes * MEGABYTE:
-        raise ReplicaError(f"{folder} is larger than the {megabytes} MB of the replica's own: it may be everybody's")
+        raise ReplicaError(f"expected a private file system of {megabytes} MB at {folder}, got a larger one")
     file = folder / "filled"
     try:
         with suppress(OSError), file.open("wb", buffering=0) as out:
@@ -169,16 +184,18 @@ def filled(folder: Path, megabytes: int) -> Iterator[None]:
         file.unlink(missing_ok=True)
 
 
-FAULTS: Final = (
-    *(Fault(f"a stub of {model} killed", stub_killed(model), STUB_GOAL_S) for model in ("preprocess", *BACKBONES)),
-    Fault("server killed", server_signalled(signal.SIGKILL), SERVER_GOAL_S),
-    Fault("server hung", server_signalled(signal.SIGSTOP), SERVER_GOAL_S),
-    Fault("server told to end", server_signalled(signal.SIGTERM), SERVER_GOAL_S),
-    Fault("replica restarted", replica_restarted, SERVER_GOAL_S),
-    Fault("model file replaced", model_replaced, STUB_GOAL_S),
-    Fault("model file corrupted", model_corrupted, STUB_GOAL_S, lasts_s=3),
-    Fault("slow instance", instance_slow, STUB_GOAL_S, lasts_s=6),
-    Fault("disk full", disk_full, STUB_GOAL_S, own_disks, lasts_s=8),
-    Fault("shared memory full", shared_memory_full, SERVER_GOAL_S, own_disks, lasts_s=8),
-    Fault("clock jumped", clock_jumped, STUB_GOAL_S, own_clock, lasts_s=5),
-)
+def all_faults() -> list[Fault]:
+    """Return every fault in the order in which they are injected."""
+    return [
+        *(Fault(f"a stub of {model} killed", stub_killed(model), STUB_GOAL_S) for model in served_models()),
+        Fault("server killed", server_signalled(signal.SIGKILL), SERVER_GOAL_S),
+        Fault("server hung", server_signalled(signal.SIGSTOP), SERVER_GOAL_S),
+        Fault("server told to end", server_signalled(signal.SIGTERM), SERVER_GOAL_S),
+        Fault("replica restarted", replica_restarted, SERVER_GOAL_S),
+        Fault("model file replaced", model_replaced, STUB_GOAL_S),
+        Fault("model file corrupted", model_corrupted, STUB_GOAL_S, duration_s=3),
+        Fault("slow instance", instance_slow, STUB_GOAL_S, duration_s=6),
+        Fault("disk full", disk_full, STUB_GOAL_S, private_disks, duration_s=8),
+        Fault("shared memory full", shared_memory_full, SERVER_GOAL_S, private_disks, duration_s=8),
+        Fault("clock jumped", clock_jumped, STUB_GOAL_S, private_clock, duration_s=5),
+    ]

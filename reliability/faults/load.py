@@ -1,4 +1,4 @@
-"""A steady load through the SDK, and what became of every request."""
+"""Constant load through the SDK, the result of every request, and a probe of one replica."""
 
 import math
 import threading
@@ -12,49 +12,56 @@ from random import Random
 from typing import Final, Self
 
 from genderclient import Client, GenderClientError, Prediction, Retry, Scored, User
-from server.catalog import GENDER, Catalog
-from server.launch.process import ROOT
 from training.synthetic.sample_users import sample_users
 
-# Far more than are ever under way, so that the load goes on while some of them wait.
+# More than are ever in flight, so that requests that wait do not reduce the load.
 CONCURRENCY: Final = 128
-MODELS: Final = [each.name for each in Catalog(ROOT / "model_repository").ensembles(GENDER) if not each.is_canary]
-# What batches of another size may change in the last bits.
+# Batches of another size change the last bits.
 TOLERANCE: Final = 1e-4
-PROBE_S: Final = 0.1
+PROBE_INTERVAL_S: Final = 0.1
 PROBE_TIMEOUT_S: Final = 2.0
 
-Answers = dict[tuple[str, int], tuple[float, ...]]
+# Probabilities of male and female, then weights of avatar and nickname, by model and index of the user.
+Values = tuple[float, ...]
+Reference = dict[tuple[str, int], Values]
 
 
-def crowd() -> list[User]:
-    """Users of every kind."""
-    return [User(avatar=sample.avatar, nickname=sample.nickname) for sample in sample_users()]
+def load_users() -> list[User]:
+    return [User(avatar=user.avatar, nickname=user.nickname) for user in sample_users()]
 
 
-def answers(url: str, users: Sequence[User]) -> Answers:
-    """What a server answers each user, by model and position: probabilities, then weights."""
+def reference_values(url: str, models: Sequence[str], users: Sequence[User]) -> Reference:
+    """Predict every user with every model of a server that is in order."""
     with Client(url) as client:
         return {
-            (model, index): _numbers(client.predict(avatar=user.avatar, nickname=user.nickname, model=model))
-            for model in MODELS
+            (model, index): _values(client.predict(avatar=user.avatar, nickname=user.nickname, model=model))
+            for model in models
             for index, user in enumerate(users)
         }
 
 
-def differ(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    """Whether two answers are not the same beyond float tolerance."""
-    return not all(math.isclose(a, b, abs_tol=TOLERANCE, rel_tol=0) for a, b in zip(one, other, strict=True))
+def differ(values: Values, expected: Values) -> bool:
+    """Return whether two predictions differ by more than the tolerance. NaN differs from everything."""
+    return not all(math.isclose(a, b, abs_tol=TOLERANCE, rel_tol=0) for a, b in zip(values, expected, strict=True))
 
 
-def _numbers(prediction: Prediction) -> tuple[float, ...]:
+def _values(prediction: Prediction) -> Values:
     probabilities, weights = prediction.probabilities, prediction.weights
     return probabilities.male, probabilities.female, weights.avatar, weights.nickname
 
 
 @dataclass
 class Tally:
-    """Requests sent and what came back: `lost` by the error's name, the others as counts."""
+    """Counts of requests.
+
+    Attributes:
+        sent: All requests.
+        lost: Requests that raised after the SDK's retries, by the name of the error.
+        doubled: Answers beyond the first of a request.
+        wrong: Answers that differ from the reference.
+        retried: Answers that took more than one attempt.
+        seconds: Latency of each answer.
+    """
 
     sent: int = 0
     lost: Counter[str] = field(default_factory=Counter)
@@ -73,32 +80,34 @@ class Tally:
 
 
 @dataclass
-class Stream:
-    """One model's users at so many a second, until told to stop."""
+class ModelTraffic:
+    """Requests to one model at a constant rate, until `stop` is set."""
 
     model: str
     users: Sequence[User]
-    expected: Answers
+    expected: Reference
     per_s: float
-    dice: Random
+    rng: Random
     stop: threading.Event
     order: list[int] = field(default_factory=list)
 
     def run(self, client: Client) -> Tally:
-        """Send them all, and compare every answer with the one expected."""
-        tally, seen = Tally(), Counter[int]()
-        for scored in client.predict_many(self._paced(), concurrency=CONCURRENCY, ordered=False, model=self.model):
-            seen[scored.index] += 1
+        """Send users in random order, and compare every answer with the reference."""
+        tally, received = Tally(), Counter[int]()
+        for scored in client.predict_many(
+            self._paced_users(), concurrency=CONCURRENCY, ordered=False, model=self.model
+        ):
+            received[scored.index] += 1
             self._count(scored, tally)
         tally.sent = len(self.order)
-        tally.doubled = sum(times - 1 for times in seen.values())
-        tally.lost["never came back"] = tally.sent - len(seen)
+        tally.doubled = sum(times - 1 for times in received.values())
+        tally.lost["never came back"] = tally.sent - len(received)
         return tally
 
-    def _paced(self) -> Iterator[User]:
+    def _paced_users(self) -> Iterator[User]:
         started_s = time.monotonic()
         while not self.stop.is_set():
-            self.order.append(self.dice.randrange(len(self.users)))
+            self.order.append(self.rng.randrange(len(self.users)))
             yield self.users[self.order[-1]]
             self.stop.wait(started_s + len(self.order) / self.per_s - time.monotonic())
 
@@ -107,42 +116,43 @@ class Stream:
         if prediction is None:
             tally.lost[type(scored.error).__name__] += 1
             return
-        tally.wrong += differ(_numbers(prediction), self.expected[self.model, self.order[scored.index]])
+        tally.wrong += differ(_values(prediction), self.expected[self.model, self.order[scored.index]])
         tally.retried += prediction.attempts > 1
         tally.seconds.append(prediction.latency_s)
 
 
 @contextmanager
-def steady_load(
-    urls: Sequence[str], users: Sequence[User], expected: Answers, per_s: float, seed: int
+def constant_load(
+    urls: Sequence[str], users: Sequence[User], expected: Reference, per_s: float, seed: int
 ) -> Iterator[Tally]:
-    """Load on all servers together while entered, `per_s` requests of each model; the tally is complete when left."""
+    """Send `per_s` requests a second to each model, spread over all servers. The tally is complete on exit."""
     stop, tally = threading.Event(), Tally()
-    streams = [Stream(model, users, expected, per_s, Random(f"{seed}/{model}"), stop) for model in MODELS]
-    with Client(urls) as client, ThreadPoolExecutor(len(streams)) as pool:
-        running = [pool.submit(stream.run, client) for stream in streams]
+    models = dict.fromkeys(model for model, _ in expected)
+    traffic = [ModelTraffic(model, users, expected, per_s, Random(f"{seed}/{model}"), stop) for model in models]
+    with Client(urls) as client, ThreadPoolExecutor(len(traffic)) as pool:
+        running = [pool.submit(each.run, client) for each in traffic]
         try:
             yield tally
         finally:
             stop.set()
-        for each in running:
-            tally.add(each.result())
+        for future in running:
+            tally.add(future.result())
 
 
-class Probe:
-    """Asks one server for every model again and again, and remembers when it could not answer."""
+class RecoveryProbe:
+    """Requests every model of one server repeatedly, without retries, and records the last failure."""
 
-    def __init__(self, http_url: str) -> None:
+    def __init__(self, http_url: str, models: Sequence[str]) -> None:
         self._client = Client(f"http://{http_url}", timeout_s=PROBE_TIMEOUT_S, retry=Retry(attempts=1))
         self._stop = threading.Event()
         self.last_failure_s = -math.inf
-        self._answered = dict.fromkeys(MODELS, -math.inf)
-        self._threads = [threading.Thread(target=self._run, args=(model,)) for model in MODELS]
+        self._answered_s = dict.fromkeys(models, -math.inf)
+        self._threads = [threading.Thread(target=self._run, args=(model,)) for model in models]
 
-    def calm_s(self, since_s: float) -> float:
-        """For how many seconds of those since a moment of the monotonic clock every model has answered."""
+    def healthy_s(self, since_s: float) -> float:
+        """Return for how many seconds every model has answered, since `since_s` on the monotonic clock at most."""
         since_s = max(since_s, self.last_failure_s)
-        return time.monotonic() - since_s if min(self._answered.values()) > since_s else 0.0
+        return time.monotonic() - since_s if min(self._answered_s.values()) > since_s else 0.0
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -156,9 +166,9 @@ class Probe:
         self._client.close()
 
     def _run(self, model: str) -> None:
-        while not self._stop.wait(PROBE_S):
+        while not self._stop.wait(PROBE_INTERVAL_S):
             try:
                 self._client.predict(nickname="小美", model=model)
-                self._answered[model] = time.monotonic()
+                self._answered_s[model] = time.monotonic()
             except GenderClientError:
                 self.last_failure_s = time.monotonic()

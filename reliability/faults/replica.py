@@ -1,4 +1,4 @@
-"""A supervised server with a model repository of its own, as a child process that can be harmed."""
+"""A supervised server with its own model repository, as a child process that faults can be injected into."""
 
 import http.client
 import os
@@ -13,35 +13,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from perf.report.experiment import MeasurementError
 from server.launch.process import ROOT, free_ports, port_flags
 from server.supervisor.stubs import living_stubs
 from server.triton_control import TritonControl
 
-from .sandboxes import Place, plain
+from .sandboxes import Sandbox, no_sandbox
 
 READY_S: Final = 120.0
 POLL_S: Final = 0.05
 
 
-class ReplicaError(RuntimeError):
-    """The replica does not do what a drill needs; one line."""
+class ReplicaError(MeasurementError):
+    """A replica is not in the state that an experiment needs; the message is one line."""
 
 
 @dataclass
 class Replica:
-    """Its addresses are `host:port`; `folder` holds its repository and whatever its place put there."""
+    """A supervisor and its server. `folder` holds its model repository and the files of its sandbox."""
 
     folder: Path
-    place: Place
+    sandbox: Sandbox
     ports: list[int] = field(default_factory=lambda: free_ports(4))
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def http_url(self) -> str:
+        """`host:port` of Triton's HTTP endpoint."""
         return f"127.0.0.1:{self.ports[0]}"
 
     @property
     def grpc_url(self) -> str:
+        """`host:port` of Triton's gRPC endpoint."""
         return f"127.0.0.1:{self.ports[1]}"
 
     @property
@@ -53,71 +56,73 @@ class Replica:
         return self.folder / "models"
 
     def start(self, *arguments: str) -> None:
-        """Start the supervisor, which starts the server; `arguments` are of either."""
+        """Start the supervisor, which starts the server; each picks its own options from `arguments`."""
         command = [
-            *(*self.place.prefix, sys.executable, "-m", self.place.module, f"--status-port={self.ports[3]}"),
+            *(*self.sandbox.prefix, sys.executable, "-m", self.sandbox.module, f"--status-port={self.ports[3]}"),
             *(f"--model-repository={self.repository}", *port_flags(self.ports[:3]), *arguments),
         ]
-        with (self.folder / "said").open("ab") as said:
-            environment = {**os.environ, **self.place.environment}
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=self._log())
+        environment = {**os.environ, **self.sandbox.environment}
+        with (self.folder / "supervisor.log").open("ab") as actions, (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=actions, stderr=log)
 
-    def _log(self) -> int:
-        return os.open(self.folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-
-    def said(self) -> list[str]:
-        """What the supervisor has said so far, without the time."""
-        lines = (line.partition(" supervisor: ") for line in (self.folder / "said").read_text().splitlines())
-        return [action for _, mark, action in lines if mark]
+    def actions(self) -> list[str]:
+        """Return the supervisor's messages so far, without their times."""
+        log = (self.folder / "supervisor.log").read_text()
+        lines = (line.partition(" supervisor: ") for line in log.splitlines())
+        return [message for _, separator, message in lines if separator]
 
     def is_ready(self) -> bool:
-        """What the supervisor says of it."""
+        """Return whether the supervisor reports the replica as ready."""
         return self.status("/ready")[0] == 200
 
     def status(self, path: str) -> tuple[int, str]:
-        """The supervisor's answer: HTTP code, 0 where there is none, and text."""
+        """GET a path of the supervisor; return the HTTP status, 0 if there is no answer, and the body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[3], timeout=2)
         try:
             connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+            response = connection.getresponse()
+            return response.status, response.read().decode()
         except OSError:
             return 0, ""
         finally:
             connection.close()
 
     def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = READY_S) -> float:
-        """Poll until the condition holds; returns the seconds. Raises ReplicaError when it does not in time."""
+        """Poll until the condition holds, and return the seconds that took.
+
+        Raises:
+            ReplicaError: It does not hold within `timeout_s`.
+        """
         started_s = time.monotonic()
         while not condition():
             if time.monotonic() - started_s > timeout_s:
-                raise ReplicaError(f"not {what} after {timeout_s:g} s; the supervisor said: {self.said()}")
+                raise ReplicaError(f"not {what} after {timeout_s:g} s; supervisor: {self.actions()}")
             time.sleep(POLL_S)
         return time.monotonic() - started_s
 
     def server_pid(self) -> int:
-        """tritonserver's process id."""
+        """Return tritonserver's process id."""
         assert self.process
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         if not children:
-            raise ReplicaError("there is no tritonserver")
+            raise ReplicaError("tritonserver is not running")
         return int(children[0])
 
     def stubs(self, model: str) -> list[int]:
-        """The process ids of a model's stubs."""
+        """Return the process ids of a model's stubs."""
         return [pid for pid, loaded in living_stubs(self.server_pid()).items() if loaded.model == model]
 
     def kill_stub(self, model: str) -> None:
         os.kill(self.stubs(model)[0], signal.SIGKILL)
 
     def stop(self) -> int:
-        """End it as whoever runs it would; returns the supervisor's exit code."""
+        """Stop the supervisor with SIGTERM, as an operator would, and return its exit code."""
         assert self.process
         self.process.terminate()
         return self.process.wait()
 
-    def end(self) -> None:
-        """End it without waiting for what a server is waiting for."""
+    def kill(self) -> None:
+        """Kill the server and stop the supervisor, without waiting for requests in flight."""
         if self.process is None or self.process.poll() is not None:
             return
         with suppress(ReplicaError, ProcessLookupError):
@@ -126,17 +131,19 @@ class Replica:
 
 
 @contextmanager
-def replica(folder: Path, *arguments: str, place: Callable[[Path], Place] = plain) -> Iterator[Replica]:
-    """A replica that was started, not yet ready; `arguments` are of the supervisor or of tritonserver.
+def running_replica(
+    folder: Path, *arguments: str, sandbox: Callable[[Path], Sandbox] = no_sandbox
+) -> Iterator[Replica]:
+    """Start a replica; it is not ready yet. `arguments` are options of the supervisor or of tritonserver.
 
     Raises:
-        Impossible: there is no such place here.
+        SandboxUnavailable: This machine cannot provide the sandbox.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    started = Replica(folder, place(folder))
-    shutil.copytree(ROOT / "model_repository", started.repository)
+    replica = Replica(folder, sandbox(folder))
+    shutil.copytree(ROOT / "model_repository", replica.repository)
     try:
-        started.start(*arguments)
-        yield started
+        replica.start(*arguments)
+        yield replica
     finally:
-        started.end()
+        replica.kill()

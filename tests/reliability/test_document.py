@@ -32,7 +32,7 @@ def files(drills: list[dict[str, Any]], inputs: dict[str, Any], counted: int = 7
     contents: dict[str, dict[str, Any]] = {
         "overload": {"goals": GOALS},
         "soak": {"goals": GOALS},
-        "drill": {"drills": drills},
+        "faults": {"drills": drills},
         "malformed": inputs,
         "observability": {"sent": {"refused": 7}, "counted": {"server": {"refused": counted}}},
     }
@@ -45,7 +45,7 @@ def test_all_is_well() -> None:
     figure = "of 1,000 requests 0 lost, 0 doubled, 0 wrong; back after 2.5 s"
     assert f"| stub killed: nothing lost, back within 5 s | {figure} | met |" in text
     assert "| every bad input is answered or refused by name | 1,700 tried, 0 otherwise | met |" in text
-    assert "| [drill.md](drill.md) | `python -m reliability.faults` | 2026-01-02 | 2 cores | 1 |" in text
+    assert "| [faults.md](faults.md) | `python -m reliability faults` | 2026-01-02 | 2 cores | 1 |" in text
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_what_is_not_well_is_said(contents: dict[str, Any], count: int) -> None:
 
 def test_a_missing_file_is_named_with_its_command(tmp_path: Path) -> None:
     for name in SECTIONS:
-        if name != "drill":
+        if name != "faults":
             (tmp_path / f"{name}.json").write_text(json.dumps({}))
-    with pytest.raises(FileNotFoundError, match=r"no .*drill\.json; write it with: python -m reliability\.faults"):
+    with pytest.raises(FileNotFoundError, match=r"no .*faults\.json; write it with: python -m reliability faults"):
         read(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What is counted: a stream of users over a server that is a function."""
+"""The tally of requests to a fake server."""
 
 import threading
 from collections.abc import Callable
@@ -6,68 +6,72 @@ from itertools import count
 from random import Random
 
 from genderclient import Client, FakeTransport, InferenceRequest, InferenceResponse, Status, TransportError, User
-from reliability.faults.load import Stream, Tally
+from reliability.faults.load import ModelTraffic, Tally, differ
 from tests.support.client.fakes import ANSWER, answer
 
 SENT = 40
 EXPECTED = (*ANSWER["PROBABILITIES"], *ANSWER["WEIGHTS"])
 
 
-def tally(respond: Callable[[InferenceRequest], InferenceResponse], expected: tuple[float, ...] = EXPECTED) -> Tally:
-    """Of so many requests to one model."""
+def tally_of(respond: Callable[[InferenceRequest], InferenceResponse], expected: tuple[float, ...] = EXPECTED) -> Tally:
+    """Send at least `SENT` requests; `expected` is the reference of the second of two users."""
     stop, numbers = threading.Event(), count(1)
 
-    def answer_and_stop(request: InferenceRequest) -> InferenceResponse:
+    def respond_and_stop(request: InferenceRequest) -> InferenceResponse:
         if next(numbers) == SENT:
             stop.set()
         return respond(request)
 
-    stream = Stream("one", [User(nickname="a"), User(nickname="b")], {}, 200, Random(1), stop)
-    stream.expected = {("one", 0): EXPECTED, ("one", 1): expected}
-    with Client(transport=FakeTransport(answer_and_stop)) as client:
-        return stream.run(client)
+    reference = {("one", 0): EXPECTED, ("one", 1): expected}
+    traffic = ModelTraffic("one", [User(nickname="a"), User(nickname="b")], reference, 200, Random(1), stop)
+    with Client(transport=FakeTransport(respond_and_stop)) as client:
+        return traffic.run(client)
 
 
-def test_all_is_well() -> None:
-    found = tally(answer)
-    assert found.sent == len(found.seconds) >= SENT
-    assert +found.lost == {}
-    assert (found.doubled, found.wrong, found.retried) == (0, 0, 0)
-
-
-def test_a_wrong_answer_is_seen() -> None:
-    found = tally(answer, expected=(0.7, 0.3, 0.5, 0.5))
-    assert 0 < found.wrong < found.sent
-
-
-def test_what_is_lost_is_named() -> None:
-    numbers = count()
+def failing(error: TransportError, numbers: Callable[[int], bool]) -> Callable[[InferenceRequest], InferenceResponse]:
+    """Raise for the requests whose number, from 1, `numbers` selects."""
+    counter = count(1)
 
     def respond(request: InferenceRequest) -> InferenceResponse:
-        if next(numbers) % 4 == 0:
-            raise TransportError(Status.FAILED, "no luck")
+        if numbers(next(counter)):
+            raise error
         return answer(request)
 
-    found = tally(respond)
-    assert found.lost["ServerError"] == found.sent - len(found.seconds) > 0
+    return respond
 
 
-def test_a_second_try_is_no_loss() -> None:
-    numbers = count(1)
+def test_correct_answers_are_not_lost_wrong_or_doubled() -> None:
+    tally = tally_of(answer)
+    assert tally.sent == len(tally.seconds) >= SENT
+    assert +tally.lost == {}
+    assert (tally.doubled, tally.wrong, tally.retried) == (0, 0, 0)
 
-    def respond(request: InferenceRequest) -> InferenceResponse:
-        if next(numbers) == 10:
-            raise TransportError(Status.UNAVAILABLE, "gone")
-        return answer(request)
 
-    found = tally(respond)
-    assert +found.lost == {}
-    assert found.retried == 1
+def test_wrong_answers_are_counted() -> None:
+    tally = tally_of(answer, expected=(0.7, 0.3, 0.5, 0.5))
+    assert 0 < tally.wrong < tally.sent
+
+
+def test_lost_requests_are_counted_by_error() -> None:
+    tally = tally_of(failing(TransportError(Status.FAILED, "failed"), lambda number: number % 4 == 0))
+    assert tally.lost["ServerError"] == tally.sent - len(tally.seconds) > 0
+
+
+def test_successful_retry_is_not_a_loss() -> None:
+    tally = tally_of(failing(TransportError(Status.UNAVAILABLE, "gone"), lambda number: number == 10))
+    assert +tally.lost == {}
+    assert tally.retried == 1
 
 
 def test_tallies_add_up() -> None:
-    together, one = Tally(), tally(answer)
-    together.add(one)
-    together.add(one)
-    assert together.sent == 2 * one.sent
-    assert together.seconds == one.seconds * 2
+    total, one = Tally(), tally_of(answer)
+    total.add(one)
+    total.add(one)
+    assert total.sent == 2 * one.sent
+    assert total.seconds == one.seconds * 2
+
+
+def test_predictions_differ_beyond_tolerance() -> None:
+    assert not differ((0.5, 0.5), (0.50005, 0.49995))
+    assert differ((0.5, 0.5), (0.51, 0.49))
+    assert differ((float("nan"), 0.5), (0.5, 0.5))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genderclient import Client, GenderClientError, Retry
-from reliability.faults.replica import Replica, replica
+from reliability.faults.replica import Replica, running_replica
 from server.catalog import GENDER, Catalog
 from server.launch.process import ROOT
 from server.supervisor.__main__ import GAVE_UP
@@ -23,7 +23,7 @@ REFUSED = re.compile("failed to connect|refused|Server is stopping")
 
 
 def test_dead_stub_is_reloaded_and_hung_server_is_replaced(tmp_path: Path) -> None:
-    with replica(tmp_path, "--restart-limit=1", LOCKED) as server:
+    with running_replica(tmp_path, "--restart-limit=1", LOCKED) as server:
         server.wait(server.is_ready, "ready")
         with same_process(server):
             server.kill_stub("mobilenet")
@@ -42,7 +42,7 @@ def test_dead_stub_is_reloaded_and_hung_server_is_replaced(tmp_path: Path) -> No
         os.kill(server.server_pid(), signal.SIGKILL)
         assert server.process
         assert server.process.wait(30) == GAVE_UP
-        ready, reloaded, replaced, gave_up = server.said()
+        ready, reloaded, replaced, gave_up = server.actions()
         assert ready == f"every ensemble answers; http://127.0.0.1:{server.ports[3]}/ready says so"
         assert reloaded == "mobilenet: cannot answer; reloading"
         assert re.fullmatch(r"tritonserver does not answer after \d+\.\d s; starting another one", replaced)
@@ -51,7 +51,7 @@ def test_dead_stub_is_reloaded_and_hung_server_is_replaced(tmp_path: Path) -> No
 
 
 def test_killed_server_leaves_nothing_and_shutdown_answers_requests_in_flight(tmp_path: Path) -> None:
-    with replica(tmp_path) as server:
+    with running_replica(tmp_path) as server:
         server.wait(server.is_ready, "ready")
         killed, regions = server.server_pid(), shared_memory(server)
         orphans = [pid for model in ("preprocess", "mobilenet", "densenet") for pid in server.stubs(model)]

@@ -1,0 +1,81 @@
+"""The drill as an experiment."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, Final
+
+import pandas as pd
+
+from perf.report.experiment import Experiment, Goal, Measurement
+from perf.report.markdown import table
+
+from .drill import run
+from .faults import all_faults
+
+
+class Faults(Experiment):
+    """Inject faults, one after the other, into one of two supervised replicas under constant load. Takes ten minutes.
+
+    Faults that need a mount namespace or libfaketime are skipped where these are not available.
+    """
+
+    name = "faults"
+    title = "Faults"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--only", nargs="+", choices=[fault.name for fault in all_faults()], metavar="FAULT")
+        parser.add_argument("--per-s", type=float, default=15.0, help="requests a second of each model")
+        parser.add_argument("--before-s", type=float, default=3.0, help="seconds of load before each fault")
+
+    def measure(self, args: Any) -> Measurement:
+        faults = [fault for fault in all_faults() if not args.only or fault.name in args.only]
+        drills = []
+        for drill in run(faults, args.per_s, args.seed, args.before_s):
+            print(f"{drill.fault}: {drill.not_run or ('met' if drill.met else 'not met')}", flush=True)
+            drills.append(asdict(drill))
+        return Measurement(pd.DataFrame(), {"drills": drills})
+
+    def goals(self, measurement: Measurement) -> Iterator[Goal]:
+        for drill in measurement.metadata["drills"]:
+            text = f"{drill['fault']}: nothing lost, doubled or wrong, recovery within {drill['goal_s']:g} s"
+            figure = "{sent:,} requests, {total_lost} lost, {doubled} doubled, {wrong} wrong; {recovery_s:.1f} s"
+            figure = figure.format(**drill, total_lost=sum(drill["lost"].values()))
+            yield Goal(text, f"not run: {drill['not_run']}" if drill["not_run"] else figure, drill["met"])
+
+    def table(self, measurement: Measurement) -> str:
+        drills = measurement.metadata["drills"]
+        actions = [f"- {each['fault']}: {_actions(each) or each['not_run'] or 'none'}" for each in drills]
+        return f"""Two replicas served {measurement.metadata["per_s"]:g} requests a second of each model through the SDK,
+with its retries; the faults hit one of them. Lost: the SDK raised an error. Wrong: another answer than before the
+fault. Recovery: from the fault, or the end of one that lasts, to the last failed inference on the harmed replica.
+
+{table([{**each, "lost_by_error": _lost(each)} for each in drills if not each["not_run"]], _COLUMNS)}
+
+Actions of the supervisor:
+
+{chr(10).join(actions)}"""
+
+
+_COLUMNS: Final = {
+    "fault": "{fault}",
+    "sent": "{sent}",
+    "lost": "{lost_by_error}",
+    "doubled": "{doubled}",
+    "wrong": "{wrong}",
+    "retried": "{retried}",
+    "p50 ms": "{p50_ms:.0f}",
+    "p99 ms": "{p99_ms:.0f}",
+    "slowest ms": "{slowest_ms:.0f}",
+    "recovery s": "{recovery_s:.1f}",
+    "goal s": "{goal_s:g}",
+}
+
+
+def _lost(drill: dict[str, Any]) -> str:
+    return ", ".join(f"{count} {error}" for error, count in drill["lost"].items()) or "0"
+
+
+def _actions(drill: dict[str, Any]) -> str:
+    # Files of before the rename have `said`.
+    return "; ".join(drill.get("actions", drill.get("said", [])))
