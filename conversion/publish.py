@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from genderprep import PrepMismatch, check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, PROBABILITIES, TOKENS
+from server.checksums import record
 from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from training.data.stream import sample
@@ -31,7 +32,6 @@ from training.evaluation.slices import by_slice
 from training.gender.model import load_model, serving_model
 from training.report import read_run, write_report
 
-from .checksums import record
 from .export import stamp, to_onnx
 from .parity import NotEqual, answer, check_parity
 from .quantize import to_int8

@@ -17,8 +17,8 @@ import onnx
 from genderprep import check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
 from server.catalog import Catalog
+from server.checksums import record
 
-from .checksums import record
 from .export import stamp
 
 ROOT: Final = Path(__file__).resolve().parents[1]

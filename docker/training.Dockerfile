@@ -7,6 +7,7 @@ COPY requirements/train.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --requirement requirements/train.txt
 COPY conversion conversion
 COPY model_repository model_repository
+COPY server server
 COPY training training
 
 # `genderprep` from where Triton has it. Keras and matplotlib keep files below a home.

@@ -32,7 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "genderclient": set(),
     "server": {"genderclient"},
     "training": {"genderprep"},
-    "conversion": {"genderprep", "training", "server.catalog"},
+    "conversion": {"genderprep", "training", "server.catalog", "server.checksums"},
     "perf": {"genderprep", "genderclient", "server", "training"},
     "reliability": {"genderprep", "genderclient", "server", "training", "perf"},
     "quickstart": {"genderclient", "server", "training"},

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from server.checksums import check_files
 from server.edge.admin_lock import lock_flags
 from server.errors import LaunchError
-from server.launch.checksums import check_files
 from server.launch.endpoints import triton_endpoints
 from server.launch.flags import Flags, with_defaults
 from server.launch.runtime import Runtime, Wheel, find_wheel, prepare

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from server.checksums import check_files
 from server.errors import LaunchError, RolloutError
-from server.launch.checksums import check_files
 
 from .config_file import ConfigFile
 from .files import FileChanges

@@ -15,7 +15,7 @@ from conversion.parity import NotEqual
 from conversion.publish import publish
 from genderprep import PrepMismatch, prep_digest
 from genderprep.tensors import EMBEDDING, PROBABILITIES, WEIGHTS
-from server.launch.checksums import check_files
+from server.checksums import check_files
 from tests.support.training.stand_in import small_towers
 from tests.support.tritonserver import ROOT
 from training.gender.config import Config

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from conversion.checksums import record
 from conversion.configs import write_configs
 from genderclient import Client
 from server.catalog import Catalog
+from server.checksums import record
 from tests.support.pictures import encode, noise
 from tests.support.server.gender_models import p_female, publish
 from tests.support.tritonserver import ROOT, Server, running_triton

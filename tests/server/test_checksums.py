@@ -1,4 +1,4 @@
-"""The launcher serves only the model files that were published."""
+"""`SHA256SUMS`: publishing records model files, and the launcher rejects all others."""
 
 import hashlib
 import shutil
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from server.checksums import check_files, record
 from server.errors import LaunchError
-from server.launch.checksums import check_files
 from tests.support.tritonserver import LAUNCHER, ROOT
 
 PUBLISHED = b"published"
@@ -19,11 +19,44 @@ PUBLISHED = b"published"
 def repository(tmp_path: Path) -> Path:
     """A repository with one published model file."""
     folder = tmp_path / "models"
-    (folder / "net" / "1").mkdir(parents=True)
-    (folder / "net" / "1" / "model.onnx").write_bytes(PUBLISHED)
+    publish(folder, 1, PUBLISHED)
     (folder / "net" / "config.pbtxt").write_text("not checked")
-    (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(PUBLISHED).hexdigest()}  net/1/model.onnx\n")
     return folder
+
+
+def publish(repository: Path, version: int, content: bytes) -> Path:
+    file = repository / "net" / str(version) / "model.onnx"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    record(file, file, repository)
+    return file
+
+
+def test_manifest_has_one_line_per_file_in_the_format_of_sha256sum(repository: Path) -> None:
+    publish(repository, 2, b"two")
+    digests = (hashlib.sha256(content).hexdigest() for content in (PUBLISHED, b"two"))
+    expected = "".join(f"{digest}  net/{version}/model.onnx\n" for version, digest in enumerate(digests, start=1))
+    assert (repository / "SHA256SUMS").read_text() == expected
+    check_files(repository)
+
+
+def test_publishing_another_version_does_not_accept_a_changed_file(repository: Path) -> None:
+    (repository / "net" / "1" / "model.onnx").write_bytes(b"changed")
+    publish(repository, 2, b"two")
+    with pytest.raises(LaunchError, match=r"net/1/model\.onnx has changed since it was published"):
+        check_files(repository)
+
+
+def test_publishing_a_version_again_replaces_its_digest(repository: Path) -> None:
+    shutil.rmtree(repository / "net" / "1")
+    publish(repository, 1, b"another")
+    check_files(repository)
+
+
+def test_first_manifest_trusts_existing_files(repository: Path) -> None:
+    (repository / "SHA256SUMS").unlink()
+    publish(repository, 2, b"two")
+    check_files(repository)
 
 
 def test_own_repository_passes_here_and_in_sha256sum() -> None:
