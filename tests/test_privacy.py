@@ -30,8 +30,8 @@ from genderclient import User as Asked
 from genderclient._cli.app import app
 from genderclient._transports.base import BytesTensor, InferenceRequest
 from genderprep.tensors import AVATAR, NICKNAME, PROBABILITIES
-from perf.load.http_client_load import HttpLoadError, Request, ask, triton_request
-from perf.load.workload import User
+from perf.load.http_client_load import HttpLoadError, Request, post_json, triton_request
+from perf.load.workload import SyntheticUser
 from server.edge.reverse_proxy import ReverseProxy, find_nginx, running_reverse_proxy
 from tests.support.server.edge import SHOP, EdgeFiles, grpc_status, write_edge_files
 from tests.support.tritonserver import ROOT, Server, running_triton
@@ -161,10 +161,9 @@ async def by_async_sdk(stack: Stack, errors: Errors) -> None:
 
 def by_hand(stack: Stack) -> Iterator[str]:
     """Requests that no client of ours would send."""
-    port = int(stack.server.http_url.split(":")[1])
     for request in (*well_formed(), *malformed()):
         try:
-            yield json.dumps(ask(port, request))
+            yield json.dumps(post_json(stack.server.http_url, request))
         except HttpLoadError as error:
             yield str(error)
     for content in (b"", NAME.encode() * 2, b"\xff" + NAME.encode()):
@@ -180,8 +179,8 @@ def by_hand(stack: Stack) -> Iterator[str]:
 
 
 def well_formed() -> Iterator[Request]:
-    yield from (triton_request(MODEL, User(avatar, NICKNAMES[2])) for avatar in AVATARS)
-    yield triton_request(MODEL, User(b"", NICKNAMES[1]))
+    yield from (triton_request(MODEL, SyntheticUser(avatar, NICKNAMES[2])) for avatar in AVATARS)
+    yield triton_request(MODEL, SyntheticUser(b"", NICKNAMES[1]))
 
 
 def malformed() -> Iterator[Request]:
@@ -191,7 +190,7 @@ def malformed() -> Iterator[Request]:
         content = json.dumps({"inputs": inputs}).encode()
         yield from (Request(f"/v2/models/{MODEL}/infer", {}, body) for body in (content, content[:-3]))
     yield Request(f"/v2/models/{MODEL}/infer", {}, NAME.encode())
-    whole = triton_request(MODEL, User(AVATARS[2], NAME))
+    whole = triton_request(MODEL, SyntheticUser(AVATARS[2], NAME))
     yield whole._replace(body=whole.body[:-9])
     yield whole._replace(headers={})
 

@@ -1,76 +1,101 @@
-"""Where the time of one answer goes: Triton's own statistics of every step beside what the step's work takes alone.
-
-    python -m perf.experiments.breakdown
-
-One client, all in turn. Writes `results/breakdown.{csv,json,md}`.
-"""
+"""How the time of one answer divides into steps."""
 
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from server.launch.process import ROOT, Server, StartError, running_triton
+from server.launch.process import Server, running_triton
 from server.triton_control import TritonControl
 
-from ..load import perf_analyzer
-from ..load.baselines import MODELS, Inputs, measure, onnx_runtime, prepare
-from ..load.perf_analyzer import Load, PerfAnalyzerError
-from ..load.workload import User, users, write_perf_analyzer_data
-from ..report.command import arguments, circumstances, write
+from ..load import baselines, perf_analyzer
+from ..load.baselines import Tensors, onnx_runtime, preprocess
+from ..load.perf_analyzer import InferenceLoad
+from ..load.served import REPOSITORY, gender_ensembles
+from ..load.workload import SyntheticUser, synthetic_users, write_perf_analyzer_data
+from ..report.experiment import Experiment, Measurement
+from ..report.markdown import table
+from ..report.runner import add_rounds
 
-# Triton's parts of a step: waiting, copying in, the stub's work and the way there and back, copying out.
+# Triton's parts of a step: waiting, copying in, the work of the stub and the way there and back, copying out.
 PARTS: Final = ("queue", "compute_input", "compute_infer", "compute_output")
 
-Times = Mapping[str, Mapping[str, float]]
+Statistics = Mapping[str, Mapping[str, float]]
 
 
-def break_down(server: Server, load: Sequence[User], rounds: int, seconds: float) -> pd.DataFrame:
-    """Mean milliseconds by round and model: each step alone in this process (`… alone`), in Triton by part, the rest.
+class Breakdown(Experiment):
+    """Compare Triton's statistics of every step with the time that the work of the step takes alone.
 
-    Raises:
-        PerfAnalyzerError: perf_analyzer is not installed, or a request failed.
+    One client at a time.
     """
+
+    name = "breakdown"
+    title = "Where the time goes"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_rounds(parser)
+
+    def measure(self, args: Any) -> Measurement:
+        with running_triton(REPOSITORY) as server:
+            users = synthetic_users(args.users, args.seed)
+            return Measurement(measure_parts(server, users, args.rounds, args.seconds), {})
+
+    def table(self, measurement: Measurement) -> str:
+        by_model = measurement.rows.drop(columns="round").groupby("model", sort=False).median()
+        columns = {"part": "{part}", **{model: f"{{{model}:.2f}}" for model in by_model.index}}
+        return f"""Mean milliseconds of an answer over gRPC to one client, medians of the rounds. `alone` is the same work in a process
+that does nothing else. `queue` to `compute_output` are Triton's statistics; `compute_infer` is the work in the stub, with
+caches that others have used meanwhile, and the way to the stub and back. `rest` is protocol, ensemble and client.
+
+{table(by_model.T.rename_axis("part").reset_index(), columns)}"""
+
+
+def measure_parts(server: Server, users: Sequence[SyntheticUser], rounds: int, seconds: float) -> pd.DataFrame:
+    """Measure the mean milliseconds of each part; returns one row per round and model."""
     rows: list[dict[str, Any]] = []
-    prepared = [prepare(user) for user in load]
-    alone = {model: _alone(onnx_runtime(ROOT / "model_repository", model), prepared) for model in MODELS}
+    prepared = [preprocess(user) for user in users]
+    ensembles = gender_ensembles()
+    alone = {model: _indexed(onnx_runtime(REPOSITORY, model), prepared) for model in ensembles}
     with tempfile.TemporaryDirectory() as folder:
-        data = write_perf_analyzer_data(load, Path(folder) / "users.json")
+        data = write_perf_analyzer_data(users, Path(folder) / "users.json")
         for number in range(rounds):
             for model, run in alone.items():
                 work = {
-                    "preprocess alone": measure(lambda index: prepare(load[index]), len(load), seconds)["cpu_ms"],
-                    "model alone": measure(run, len(load), seconds)["cpu_ms"],
+                    "preprocess alone": baselines.measure(lambda i: preprocess(users[i]), len(users), seconds)[
+                        "cpu_ms"
+                    ],
+                    "model alone": baselines.measure(run, len(users), seconds)["cpu_ms"],
                 }
                 before = _statistics(server)
-                whole = 1000 / perf_analyzer.measure(server, Load(f"gender_{model}", "grpc"), data, seconds)["per_s"]
-                inside = _spent(before, _statistics(server), model)
-                rest = whole - sum(inside.values())
-                rows.append({"round": number, "model": model, **work, **inside, "rest": rest, "whole": whole})
+                load = InferenceLoad(ensembles[model], "grpc")
+                whole = 1000 / perf_analyzer.measure(server, load, data, seconds)["per_s"]
+                steps = _step_ms(before, _statistics(server), model)
+                rest = whole - sum(steps.values())
+                rows.append({"round": number, "model": model, **work, **steps, "rest": rest, "whole": whole})
             print(f"round {number + 1} of {rounds}", flush=True)
     return pd.DataFrame(rows)
 
 
-def _alone(run: Callable[[Inputs], object], prepared: Sequence[Inputs]) -> Callable[[int], object]:
+def _indexed(run: Callable[[Tensors], object], prepared: Sequence[Tensors]) -> Callable[[int], object]:
     return lambda index: run(prepared[index])
 
 
-def _spent(before: Times, after: Times, model: str) -> dict[str, float]:
-    """Milliseconds an answer between two statistics, by step and part."""
-    steps = {"preprocess": "preprocess", "model": model}
+def _step_ms(before: Statistics, after: Statistics, model: str) -> dict[str, float]:
+    """Return the mean milliseconds of each step and part between two statistics."""
     return {
         f"{step} {part}": (after[name][part] - before[name][part])
         / (after[name]["count"] - before[name]["count"])
         / 1e6
-        for step, name in steps.items()
+        for step, name in {"preprocess": "preprocess", "model": model}.items()
         for part in PARTS
     }
 
 
-def _statistics(server: Server) -> Times:
-    """By model the successful requests so far, and the nanoseconds of each part."""
+def _statistics(server: Server) -> Statistics:
+    """Return by model the number of successful requests so far and the nanoseconds of each part."""
     return {
         model.name: {
             "count": model.inference_stats.success.count,
@@ -78,44 +103,3 @@ def _statistics(server: Server) -> Times:
         }
         for model in TritonControl(server.grpc_url).statistics()
     }
-
-
-def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """By model the median of the rounds, a row for each part, in the order in which an answer goes through them."""
-    found = rows.drop(columns="round").groupby("model", sort=False).median().T
-    return found.rename_axis("part").reset_index()
-
-
-def markdown(found: pd.DataFrame) -> str:
-    """The document, from what `summarize` returned."""
-    models = [name for name in found.columns if name != "part"]
-    lines = [f"| {row['part']} | {' | '.join(f'{row[m]:.2f}' for m in models)} |" for row in found.to_dict("records")]
-    return f"""# Where the time goes
-
-Written by `python -m perf.experiments.breakdown`, like `breakdown.json` beside it, which has machine, date and seed, and
-`breakdown.csv`, which has every round. Mean milliseconds of an answer over gRPC to one client, medians of the rounds.
-`alone` is the same work in one process that does nothing else; `queue` to `compute_output` are Triton's statistics;
-`compute_infer` is the work in the stub, on caches that others have used meanwhile, and the way to the stub and back;
-`rest` is protocol, ensemble and client.
-
-| part | {" | ".join(models)} |
-|---|{"---|" * len(models)}
-{chr(10).join(lines)}
-"""
-
-
-def main() -> None:
-    args = arguments(__doc__)
-    about = circumstances(args)
-    try:
-        with running_triton(ROOT / "model_repository") as server:
-            rows = break_down(server, users(args.users, args.seed), args.rounds, args.seconds)
-    except (PerfAnalyzerError, StartError) as exc:
-        raise SystemExit(f"breakdown: {exc}") from exc
-    found = summarize(rows)
-    write("breakdown", rows, markdown(found), args.results, **about, parts=found.round(4).to_dict("records"))
-    print((args.results / "breakdown.md").read_text())
-
-
-if __name__ == "__main__":
-    main()

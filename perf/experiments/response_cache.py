@@ -1,90 +1,87 @@
-"""What a repeat costs that Triton's response cache answers, beside the same from a server without a cache.
-
-    python -m perf.experiments.response_cache
-
-One client, all in turn. Writes `results/cached.{csv,json,md}`.
-"""
+"""The cost of a repeated request with and without Triton's response cache."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from server.launch.process import ROOT, Server, StartError, running_triton
+from server.launch.process import Server, running_triton
 
 from ..load import perf_analyzer
-from ..load.baselines import MODELS
-from ..load.perf_analyzer import PROTOCOLS, Load, PerfAnalyzerError
-from ..load.workload import User, users, write_perf_analyzer_data
-from ..report.command import arguments, circumstances, write
+from ..load.perf_analyzer import PROTOCOLS, InferenceLoad
+from ..load.served import REPOSITORY, gender_ensembles
+from ..load.workload import SyntheticUser, synthetic_users, write_perf_analyzer_data
+from ..report.experiment import Experiment, Goal, Measurement
+from ..report.markdown import table
+from ..report.rounds import medians
+from ..report.runner import add_rounds
 
 CACHE: Final = "--cache-config=local,size=268435456"
 CACHING: Final = "with a cache"
+REPEAT_MS: Final = 0.5
 
 
-def compare(servers: Mapping[str, Server], load: Sequence[User], rounds: int, seconds: float) -> pd.DataFrame:
-    """By round, model, protocol and server the latencies, ms; every user was asked for before, so that all repeat.
+class ResponseCache(Experiment):
+    """Measure repeated requests on a server with Triton's response cache and on one without.
 
-    Raises:
-        PerfAnalyzerError: perf_analyzer is not installed, or a request failed.
+    One client at a time.
     """
+
+    name = "response_cache"
+    title = "Response cache"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_rounds(parser)
+
+    def measure(self, args: Any) -> Measurement:
+        with running_triton(REPOSITORY) as plain, running_triton(REPOSITORY, CACHE) as caching:
+            servers = {"without a cache": plain, CACHING: caching}
+            rows = measure_servers(servers, synthetic_users(args.users, args.seed), args.rounds, args.seconds)
+        return Measurement(rows, {})
+
+    def goals(self, measurement: Measurement) -> Iterator[Goal]:
+        arms = summarize(measurement.rows)
+        for arm in arms[arms["server"] == CACHING].to_dict("records"):
+            text = f"{arm['model']}, {arm['protocol']}: a cached answer within {REPEAT_MS} ms"
+            yield Goal(text, f"{arm['p50_ms']:.2f} ms", arm["p50_ms"] <= REPEAT_MS)
+
+    def table(self, measurement: Measurement) -> str:
+        columns = {
+            "model": "{model}",
+            "protocol": "{protocol}",
+            "server": "{server}",
+            "p50 ms": "{p50_ms:.2f} ({p50_ms_low:.2f} to {p50_ms_high:.2f})",
+            "p99 ms": "{p99_ms:.2f}",
+            "CPU ms per request": "{cpu_ms:.2f}",
+        }
+        return f"""One client; the servers have seen every request before. Values are medians of the rounds; p50 has its range.
+`tritonserver {CACHE}` turns the cache on; it is off by default.
+
+{table(summarize(measurement.rows), columns)}"""
+
+
+def measure_servers(
+    servers: Mapping[str, Server], users: Sequence[SyntheticUser], rounds: int, seconds: float
+) -> pd.DataFrame:
+    """Measure repeated requests; returns one row per round, model, protocol and server."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
-        data = write_perf_analyzer_data(load, Path(folder) / "users.json")
+        data = write_perf_analyzer_data(users, Path(folder) / "users.json")
+        # The first round fills the cache and does not count.
         for number in range(-1, rounds):
-            for model in MODELS:
+            for model, ensemble in gender_ensembles().items():
                 for protocol in PROTOCOLS:
                     for name, server in servers.items():
-                        found = perf_analyzer.measure(server, Load(f"gender_{model}", protocol), data, seconds)
-                        rows.append({"round": number, "model": model, "protocol": protocol, "server": name, **found})
+                        load = InferenceLoad(ensemble, protocol)
+                        figures = perf_analyzer.measure(server, load, data, seconds)
+                        rows.append({"round": number, "model": model, "protocol": protocol, "server": name, **figures})
             print(f"round {number + 1} of {rounds}", flush=True)
-    # The first round fills the cache.
     return pd.DataFrame([row for row in rows if row["round"] >= 0])
 
 
 def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """By model, protocol and server the medians of the rounds, and the widest p50 of a round."""
-    arms = rows.groupby(["model", "protocol", "server"], sort=False)
-    found = arms[["p50_ms", "p99_ms", "per_s", "cpu_ms"]].median()
-    found["p50_min_ms"], found["p50_max_ms"] = arms["p50_ms"].min(), arms["p50_ms"].max()
-    return found.reset_index()
-
-
-def markdown(arms: pd.DataFrame) -> str:
-    """The document, from what `summarize` returned."""
-    lines = [
-        f"| {row['model']} | {row['protocol']} | {row['server']} | {row['p50_ms']:.2f} "
-        f"({row['p50_min_ms']:.2f} to {row['p50_max_ms']:.2f}) | {row['p99_ms']:.2f} | {row['cpu_ms']:.2f} |"
-        for row in arms.to_dict("records")
-    ]
-    return f"""# A repeat answered by the cache
-
-Written by `python -m perf.experiments.response_cache`, like `cached.json` beside it, which has machine, date and seed, and `cached.csv`,
-which has every round. One client; every user was asked for before. Milliseconds, medians of the rounds, p50 from the
-best to the worst of them. `tritonserver {CACHE}` turns the cache on; it is off by default.
-
-| backbone | protocol | server | p50 | p99 | CPU a request |
-|---|---|---|---|---|---|
-{chr(10).join(lines)}
-"""
-
-
-def main() -> None:
-    args = arguments(__doc__)
-    about = circumstances(args)
-    repository = ROOT / "model_repository"
-    try:
-        with running_triton(repository) as plain, running_triton(repository, CACHE) as caching:
-            servers = {"without a cache": plain, CACHING: caching}
-            rows = compare(servers, users(args.users, args.seed), args.rounds, args.seconds)
-    except (PerfAnalyzerError, StartError) as exc:
-        raise SystemExit(f"cached: {exc}") from exc
-    arms = summarize(rows)
-    write("cached", rows, markdown(arms), args.results, **about, arms=arms.round(4).to_dict("records"))
-    print((args.results / "cached.md").read_text())
-
-
-if __name__ == "__main__":
-    main()
+    """Return the medians of the rounds by model, protocol and server."""
+    return medians(rows, by=["model", "protocol", "server"], spread=["p50_ms"])

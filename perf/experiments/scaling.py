@@ -1,138 +1,203 @@
-"""What answers cost as work grows: more clients, more than can be answered, more users to score, more instances.
-
-    python -m perf.experiments.scaling
-
-Overload goes through nginx (`server.edge.reverse_proxy`), which refuses what cannot be answered soon, and to Triton alone, where
-everybody waits. Writes `results/cost.{csv,json,md,png}`.
-"""
+"""The cost of answers as work grows: more clients, more instances, more users."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from server.edge.reverse_proxy import running_reverse_proxy
-from server.errors import LaunchError
-from server.launch.process import ROOT, Server, StartError, running_triton
+from server.launch.process import Server, running_triton
 
-from ..load.baselines import MODELS
-from ..load.http_client_load import HttpLoadError, Request, ask, flood, steady, triton_request
-from ..load.process_stats import cpu_seconds, resident_mb
-from ..load.workload import User, users
-from ..report.command import arguments, circumstances
-from .scaling_report import report
+from ..load.http_client_load import Request, closed_loop, triton_request
+from ..load.process_stats import cpu_seconds, pss_mb
+from ..load.served import REPOSITORY, gender_ensembles
+from ..load.workload import SyntheticUser, synthetic_users
+from ..report.charts import plot_latency
+from ..report.experiment import Experiment, Goal, Measurement, records
+from ..report.markdown import table
+from ..report.rounds import medians
+from ..report.runner import add_rounds
 from .server_settings import COUNT, Edit, Variant, repository_of
 
-# Overload as shares of the most that was answered; without a front only as far as there is something left to measure.
-RATES: Final = {"behind nginx": (1, 2, 5, 10), "Triton alone": (1, 2)}
 INSTANCES: Final = (1, 2, 4)
+SHIPPED_INSTANCES: Final = 2
 SCORED: Final = (1_000, 10_000, 100_000)
-# So many at once keep every core busy, and nobody waits for long.
-AT_ONCE: Final = 16
+# Keeps every core busy without long queues.
+CONCURRENCY: Final = 16
+DAY_S: Final = 86_400
+USERS: Final = 10_000_000
+# Servers do not run at their limit, where answers wait as long as in a spike.
+BUSY: Final = 0.7
+# Buffers fill during the first requests. Later growth up to this factor counts as noise.
+FILLED: Final = 10_000
+FLAT: Final = 1.05
 
 Row = dict[str, Any]
 
 
-def grow(load: Sequence[User], clients: Sequence[int], rounds: int, seconds: float) -> pd.DataFrame:
-    """Measure more clients, more than can be answered, and more instances, all in turn; each round on new servers.
+class Scaling(Experiment):
+    """Measure throughput, latency, CPU and memory with more clients, more instances and more users.
 
-    Returns a row for each round, model, `kind` (clients, a key of `RATES`, instances) and `amount` of it.
+    The experiment for more requests than the server can answer is `python -m reliability overload`.
+    """
 
-    Raises:
-        StartError: a server cannot be started.
-        LaunchError: nginx cannot.
-        HttpLoadError: a request failed otherwise than by being refused.
+    name = "scaling"
+    title = "Cost as work grows"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_rounds(parser, clients=[1, 2, 4, 8, 16, 32, 64])
+
+    def measure(self, args: Any) -> Measurement:
+        users = synthetic_users(args.users, args.seed)
+        ensembles = gender_ensembles()
+        rows = measure_growth(ensembles, users, args.clients, args.rounds, args.seconds)
+        with running_triton(REPOSITORY) as server:
+            scored = [
+                {"model": model, **row}
+                for model, ensemble in ensembles.items()
+                for row in score_users(server, ensemble, users, SCORED)
+            ]
+        return Measurement(rows, {"scored": records(pd.DataFrame(scored).round(1))})
+
+    def goals(self, measurement: Measurement) -> Iterator[Goal]:
+        scored = pd.DataFrame(measurement.metadata["scored"])
+        for model, rows in scored.groupby("model", sort=False):
+            total = rows[_processes(scored)].sum(axis=1)
+            filled, end = float(total[rows["users"] >= FILLED].iloc[0]), float(total.iloc[-1])
+            users = rows["users"].iloc[-1]
+            figure = f"{filled:.0f} MB after {FILLED:,}, {end:.0f} MB after {users:,.0f}"
+            is_met = users >= max(SCORED) and end <= FLAT * filled
+            yield Goal(f"{model}: memory flat over {max(SCORED):,} requests", figure, bool(is_met))
+
+    def table(self, measurement: Measurement) -> str:
+        arms, scored = summarize(measurement.rows), pd.DataFrame(measurement.metadata["scored"])
+        processes = _processes(scored)
+        scored["together"] = scored[processes].sum(axis=1)
+        columns = {
+            "per second": "{per_s:.0f} ({per_s_low:.0f} to {per_s_high:.0f})",
+            "p50 ms": "{p50_ms:.1f}",
+            "p99 ms": "{p99_ms:.1f}",
+            "CPU ms per request": "{cpu_ms:.1f}",
+        }
+        capacity_columns = {
+            "model": "{model}",
+            "million users a day": "{users_a_day:.1f}",
+            "machine hours for ten million": "{machine_h:.1f}",
+            "core hours for ten million": "{core_h:.1f}",
+        }
+        return f"""Values are medians of the rounds; throughput has its range. The load generator runs on the cores of the server.
+
+{table(arms[arms["kind"] == "clients"], {"model": "{model}", "clients": "{amount}", **columns})}
+
+Instances of each model, {CONCURRENCY} clients:
+
+{table(arms[arms["kind"] == "instances"], {"model": "{model}", "instances": "{amount}", **columns})}
+
+Users scored without a pause, {CONCURRENCY} at once, and the memory of all of Triton's processes afterwards, MB:
+
+{table(scored, {"model": "{model}", **{name: f"{{{name}:.0f}}" for name in ("users", "seconds", *processes, "together")}})}
+
+What this machine does at {BUSY:.0%} of its highest throughput, and what ten million users cost:
+
+{table(capacities(measurement.rows), capacity_columns)}"""
+
+    def chart(self, measurement: Measurement) -> Figure:
+        arms, scored = summarize(measurement.rows), pd.DataFrame(measurement.metadata["scored"])
+        by_clients = arms[arms["kind"] == "clients"]
+        figure = Figure(figsize=(9, 7))
+        latency, cpu, seconds, memory = figure.subplots(2, 2).flat
+        plot_latency(latency, by_clients, x="amount", by=["model"])
+        for model, arm in by_clients.groupby("model", sort=False):
+            cpu.plot(arm["amount"], arm["cpu_ms"], "o-", label=model)
+        for model, rows in scored.groupby("model", sort=False):
+            seconds.plot(rows["users"], rows["seconds"], "o-", label=model)
+            memory.plot(rows["users"], rows[_processes(scored)].sum(axis=1), "o-", label=model)
+        latency.set(title="latency, ms", xlabel="clients", xscale="log")
+        cpu.set(title="CPU ms per request", xlabel="clients", xscale="log", ylim=(0, None))
+        seconds.set(title="seconds to score", xlabel="users", xscale="log", yscale="log")
+        memory.set(title="memory, MB", xlabel="users since the first of the model", xscale="log", ylim=(0, None))
+        for axes in (cpu, seconds, memory):
+            axes.legend()
+        return figure
+
+
+def measure_growth(
+    ensembles: Mapping[str, str], users: Sequence[SyntheticUser], clients: Sequence[int], rounds: int, seconds: float
+) -> pd.DataFrame:
+    """Measure more clients and more instances in turn, with new servers in each round.
+
+    Returns:
+        One row per round, model, `kind` (clients or instances) and `amount`.
     """
     rows: list[Row] = []
     for number in range(rounds):
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             servers = {
-                count: stack.enter_context(running_triton(repository_of(_instances(count), folder / str(count))))
+                count: stack.enter_context(
+                    running_triton(repository_of(_instances(count, *ensembles), folder / str(count)))
+                )
                 for count in INSTANCES
             }
-            shipped = servers[2]
-            doors = {"Triton alone": _port(shipped.http_url), "behind nginx": _front(stack, shipped)}
-            for model in MODELS:
-                requests = [triton_request(f"gender_{model}", user) for user in load]
-                found = list(_by_clients(shipped, requests, clients, seconds))
-                found += _by_instances(servers, requests, seconds)
-                found += _by_rate(doors, requests, max(row["per_s"] for row in found), seconds)
-                rows += [{"round": number, "model": model, **row} for row in found]
+            for model, ensemble in ensembles.items():
+                requests = [triton_request(ensemble, user) for user in users]
+                arms = [("clients", count, servers[SHIPPED_INSTANCES], count) for count in clients]
+                arms += [("instances", count, server, CONCURRENCY) for count, server in servers.items()]
+                for kind, amount, server, concurrency in arms:
+                    figures = _measure(server, requests, concurrency, seconds)
+                    rows.append({"round": number, "model": model, "kind": kind, "amount": amount, **figures})
         print(f"round {number + 1} of {rounds}", flush=True)
     return pd.DataFrame(rows)
 
 
-def score(server: Server, model: str, load: Sequence[User], counts: Sequence[int]) -> Iterator[Row]:
-    """Answer so many users, more and more: seconds since the first, and the memory of all processes, MB."""
-    requests = [triton_request(f"gender_{model}", user) for user in load]
-    port, start, done = _port(server.http_url), perf_counter(), 0.0
+def score_users(server: Server, ensemble: str, users: Sequence[SyntheticUser], counts: Sequence[int]) -> Iterator[Row]:
+    """Answer more and more users; yields the seconds since the first, and the memory of each process, MB."""
+    requests = [triton_request(ensemble, user) for user in users]
+    start, done = perf_counter(), 0.0
     for count in counts:
         while done < count:
-            done += steady(port, requests, AT_ONCE, min(2.0, (count - done) / 200))["answers"]
-        yield {
-            "model": model,
-            "users": done,
-            "seconds": perf_counter() - start,
-            **resident_mb(server.process.pid),
-        }
+            seconds = min(2.0, (count - done) / 200)
+            done += closed_loop(server.http_url, requests, CONCURRENCY, seconds)["answers"]
+        yield {"users": done, "seconds": perf_counter() - start, **pss_mb(server.process.pid)}
 
 
-def _by_clients(server: Server, requests: Sequence[Request], clients: Sequence[int], seconds: float) -> Iterator[Row]:
-    for at_once in clients:
-        yield {"kind": "clients", "amount": at_once, **_steady(server, requests, at_once, seconds)}
-
-
-def _by_instances(servers: dict[int, Server], requests: Sequence[Request], seconds: float) -> Iterator[Row]:
-    for count, server in servers.items():
-        yield {"kind": "instances", "amount": count, **_steady(server, requests, AT_ONCE, seconds)}
-
-
-def _by_rate(doors: dict[str, int], requests: Sequence[Request], most: float, seconds: float) -> Iterator[Row]:
-    for kind, rates in RATES.items():
-        for times in rates:
-            yield {"kind": kind, "amount": times, **flood(doors[kind], requests, times * most, seconds)}
-            # Who comes now waits for all that were left behind.
-            ask(doors["Triton alone"], requests[0])
-
-
-def _steady(server: Server, requests: Sequence[Request], at_once: int, seconds: float) -> Row:
-    port = _port(server.http_url)
-    steady(port, requests, at_once, seconds / 4)
+def _measure(server: Server, requests: Sequence[Request], clients: int, seconds: float) -> Row:
+    closed_loop(server.http_url, requests, clients, seconds / 4)
     cpu = cpu_seconds(server.process.pid)
-    found = steady(port, requests, at_once, seconds)
-    return {**found, "cpu_ms": 1000 * (cpu_seconds(server.process.pid) - cpu) / found["answers"]}
+    figures = closed_loop(server.http_url, requests, clients, seconds)
+    return {**figures, "cpu_ms": 1000 * (cpu_seconds(server.process.pid) - cpu) / figures["answers"]}
 
 
-def _instances(count: int) -> Variant:
-    return Variant(f"{count} instances", (Edit(("preprocess", *MODELS), COUNT, COUNT.replace("2", str(count))),))
+def _instances(count: int, *backbones: str) -> Variant:
+    edit = Edit(("preprocess", *backbones), COUNT, COUNT.replace(str(SHIPPED_INSTANCES), str(count)))
+    return Variant(f"{count} instances", (edit,))
 
 
-def _front(stack: ExitStack, server: Server) -> int:
-    return _port(stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url)).http_url)
+def summarize(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the medians of the rounds by model, kind and amount."""
+    return medians(rows, by=["model", "kind", "amount"], spread=["per_s"])
 
 
-def _port(url: str) -> int:
-    return int(url.rsplit(":", 1)[1])
+def capacities(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return by model the highest throughput of this machine, and what follows from it.
+
+    Columns: `per_s` and `cpu_ms` at the highest throughput (medians of the rounds), `users_a_day` (millions at `BUSY`),
+    `machine_h` and `core_h` (hours of this machine and of one core for `USERS` users).
+    """
+    steady = rows[rows["kind"] == "clients"]
+    best = steady.loc[steady.groupby(["round", "model"])["per_s"].idxmax()]
+    capacity = best.groupby("model", sort=False)[["per_s", "cpu_ms"]].median()
+    capacity["users_a_day"] = BUSY * capacity["per_s"] * DAY_S / 1e6
+    capacity["machine_h"] = USERS / (BUSY * capacity["per_s"]) / 3600
+    capacity["core_h"] = USERS * capacity["cpu_ms"] / 1000 / 3600
+    return capacity.reset_index()
 
 
-def main() -> None:
-    args = arguments(__doc__, clients=[1, 2, 4, 8, 16, 32, 64])
-    about = circumstances(args)
-    load = users(args.users, args.seed)
-    try:
-        rows = grow(load, args.clients, args.rounds, args.seconds)
-        with running_triton(ROOT / "model_repository") as server:
-            scored = pd.DataFrame([row for model in MODELS for row in score(server, model, load, SCORED)])
-    except (StartError, LaunchError, HttpLoadError, OSError) as exc:
-        raise SystemExit(f"cost: {exc}") from exc
-    report(rows, scored, about, args.results)
-    print((args.results / "cost.md").read_text())
-
-
-if __name__ == "__main__":
-    main()
+def _processes(scored: pd.DataFrame) -> list[str]:
+    """Return the columns with the memory of a process."""
+    return [name for name in scored.columns if name not in ("model", "users", "seconds", "together")]

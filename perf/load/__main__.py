@@ -1,7 +1,7 @@
-"""A day of the product in two minutes: a server of its own, locust's users on it, and locust's report.
+"""Simulate a day of the product in two minutes: a server, the users of locust, and locust's report.
 
     make load
-    python -m perf.load --web        # the same with locust's web page, until Ctrl-C
+    python -m perf.load --web        # locust's web page instead of a report, until Ctrl-C
 
 Writes `out/load.html`.
 """
@@ -15,39 +15,44 @@ from typing import Final
 
 from server.launch.process import ROOT, StartError, running_triton
 
-from ..report.command import positive
+from ..report.runner import positive
+from .served import REPOSITORY
 
 LOCUSTFILE: Final = Path(__file__).parent / "locustfile.py"
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=positive, default=50, help="at once, at the height of a spike")
-    parser.add_argument("--seconds", type=positive, default=120)
-    parser.add_argument("--web", action="store_true", help="locust's web page instead of a report")
-    parser.add_argument("--report", type=Path, default=ROOT / "out" / "load.html")
+    parser.add_argument("--users", type=positive, default=50, help="concurrent users at the highest spike")
+    parser.add_argument("--seconds", type=positive, default=120, help="length of the day")
+    parser.add_argument("--web", action="store_true", help="serve locust's web page instead of writing a report")
+    parser.add_argument("--report", type=Path, default=ROOT / "out" / "load.html", help="file to write")
     args = parser.parse_args()
     try:
-        raise SystemExit(load(args.users, args.seconds, None if args.web else args.report))
+        raise SystemExit(run_locust(args.users, args.seconds, None if args.web else args.report))
     except StartError as exc:
         raise SystemExit(f"load: {exc}") from exc
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
 
-def load(users: int, seconds: int, report: Path | None) -> int:
-    """Run locust on a server that lives as long; returns locust's exit code, 1 if a request failed.
+def run_locust(users: int, seconds: int, report: Path | None) -> int:
+    """Start a server, run locust on it, and return locust's exit code, which is 1 if a request failed.
 
-    Without `report` it serves its web page.
+    Args:
+        users: Concurrent users at the highest spike.
+        seconds: Length of the day.
+        report: The HTML file to write; None serves locust's web page instead.
 
     Raises:
-        StartError: the server did not come up.
+        StartError: The server did not start.
     """
     flags = [f"--users={users}", f"--run-time={seconds}s"]
     if report:
         report.parent.mkdir(parents=True, exist_ok=True)
         flags += ["--headless", f"--html={report}", "--only-summary", "--loglevel=WARNING"]
-    with running_triton(ROOT / "model_repository") as server:
+    with running_triton(REPOSITORY) as server:
         hosts = {"GRPC_HOST": f"grpc://{server.grpc_url}", "HTTP_HOST": f"http://{server.http_url}"}
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *flags]
         return subprocess.run(command, env={**os.environ, **hosts}, cwd=ROOT, check=False).returncode

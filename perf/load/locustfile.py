@@ -1,14 +1,14 @@
-"""Users of the product, for locust: quiet hours and two spikes, morning and night, mostly of users never seen before.
+"""Users of the product for locust: a morning spike and an evening spike, mostly of new users.
 
-    python -m perf.load              # a server of its own, headless, and a report
-    locust -f perf/load/locustfile.py     # the web page, against `make serve`
+    python -m perf.load                      # starts a server, runs headless, writes a report
+    locust -f perf/load/locustfile.py        # web page, against `make serve`
 
-Half of them come over gRPC, half over HTTP; `--host grpc://HOST:8001` sends all of them there.
+Half of the users use gRPC, half HTTP; with `--host grpc://HOST:8001` all use that address.
 """
 
 from grpc.experimental.gevent import init_gevent  # isort: skip
 
-# Before any channel is opened: gRPC's own threads would block all other users of this process.
+# gRPC's own threads would block all other users of this process, so this must run before the first channel opens.
 init_gevent()
 
 import os
@@ -18,16 +18,16 @@ from typing import Final
 from locust import LoadTestShape, User, between, task
 
 from genderclient import Client, GenderClientError
-from perf.load.daily_profile import Crowd, level
+from perf.load.daily_profile import Visitors, level
 
-# Where nothing else is said: users at once at the height of a spike, and how long a day takes.
+# Defaults of `--users`, the height of the higher spike, and of `--run-time`, the length of a day.
 PEAK: Final = 20
 SECONDS: Final = 120
-CROWD: Final = Crowd(seed=1)
+VISITORS: Final = Visitors(seed=1)
 
 
 class ProductUser(User):
-    """Greets somebody again and again; the URL decides the protocol."""
+    """Sends one visitor after the other; the scheme of `host` selects the protocol."""
 
     abstract = True
     wait_time = between(0.2, 1.0)
@@ -39,8 +39,8 @@ class ProductUser(User):
         self.client.close()
 
     @task
-    def greet(self) -> None:
-        avatar, nickname = CROWD.next()
+    def predict(self) -> None:
+        avatar, nickname = VISITORS.next()
         start, failure = perf_counter(), None
         try:
             self.client.predict(avatar=avatar or None, nickname=nickname)
@@ -65,7 +65,7 @@ class HttpUser(ProductUser):
 
 
 class TwoSpikes(LoadTestShape):
-    """A day in `--run-time`: at most `--users` at once."""
+    """One day within `--run-time`, with at most `--users` concurrent users."""
 
     use_common_options = True
 

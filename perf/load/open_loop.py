@@ -1,8 +1,8 @@
-"""Requests at a rate, answered or not, for little of the CPU that the server shares with whoever sends them.
+"""Open-loop load: requests arrive at a rate, whether earlier ones are answered or not.
 
-At ten times what two cores can answer a comfortable HTTP client takes most of what it is to measure. Here requests are
-encoded before, and one loop over plain sockets looks around once a millisecond. It knows of HTTP/1.1 what nginx and
-Triton answer: a status, and a body as long as its head says.
+At ten times the capacity of two cores, a full HTTP client would use most of the CPU under test. Here requests are encoded
+in advance, and one loop over plain sockets polls once a millisecond. It reads only the HTTP/1.1 that nginx and Triton
+write: a status, and a body with a content length.
 """
 
 import re
@@ -17,29 +17,34 @@ from random import Random
 from time import perf_counter
 from typing import Final, NamedTuple
 
-from .http_client_load import ANSWERED, PATIENCE_S, REFUSED, HttpLoadError, Request
+from .http_client_load import ANSWERED, REFUSED, HttpLoadError, Request, percentiles_ms
 
-TICK_S: Final = 0.001
-# What a request of most users fits into at once.
-BUFFER: Final = 2**18
+POLL_S: Final = 0.001
+# How long a user waits for a picture.
+GIVE_UP_S: Final = 5.0
+# Large enough for most requests, which are then sent with one call.
+BUFFER_BYTES: Final = 2**18
 LOST: Final = 0
 _HEAD: Final = re.compile(
     rb"HTTP/1\.1 (\d{3}) .*?\r\ncontent-length: *(\d+)(?=\r\n).*?\r\n\r\n", re.IGNORECASE | re.DOTALL
 )
 
 
-class Phase(NamedTuple):
-    """So many requests a second for so long."""
+class RateStep(NamedTuple):
+    """A constant mean rate of arrivals for a while."""
 
-    rate: float
+    per_s: float
     seconds: float
 
 
-class Outcome(NamedTuple):
-    """One request: when it was due, seconds since the start, how much later it was sent, and what came of it.
+class RequestResult(NamedTuple):
+    """What happened to one request.
 
-    `status` is 200, 503 or `LOST`: no answer within `PATIENCE_S`, or the server hung up. `took_ms` counts from when it
-    was sent.
+    Attributes:
+        due_s: When it was due, seconds since the start.
+        late_ms: How much later it was sent.
+        status: 200, 503, or `LOST` if there was no answer within `GIVE_UP_S` or the server closed the connection.
+        took_ms: Time from sending to the end of the answer.
     """
 
     due_s: float
@@ -48,39 +53,59 @@ class Outcome(NamedTuple):
     took_ms: float
 
 
-def storm(port: int, requests: Sequence[Request], phases: Sequence[Phase], seed: int) -> list[Outcome]:
-    """Send requests as independent users do (Poisson), one phase after the other without a pause.
+def open_loop(url: str, requests: Sequence[Request], steps: Sequence[RateStep], seed: int) -> list[RequestResult]:
+    """Send requests to `url` (host:port) with Poisson arrivals, one rate after the other without a pause.
 
     Raises:
-        HttpLoadError: a request was answered with neither 200 nor 503, or with what is no HTTP.
-        OSError: nothing listens there, or more are waiting than this process may have sockets.
+        HttpLoadError: A response is not HTTP or its status is neither 200 nor 503.
+        OSError: The server is unreachable, or this process has no sockets left.
     """
-    load = cycle([_encoded(request) for request in requests])
-    with closing(_Sockets(port)) as sockets:
-        looked = 0.0
-        for due in _arrivals(phases, Random(seed)):
-            while (now := sockets.now()) < due or now > looked + TICK_S:
-                time.sleep(max(0.0, min(due - now, TICK_S) if sockets.busy else due - now))
-                sockets.look()
-                looked = sockets.now()
-            sockets.send(next(load), due)
-        while sockets.busy:
-            time.sleep(TICK_S)
-            sockets.look()
-        return sockets.outcomes
+    encoded = cycle([_encode(request) for request in requests])
+    with closing(_Connections(url)) as connections:
+        polled = 0.0
+        for due in _arrivals(steps, Random(seed)):
+            while (now := connections.now()) < due or now > polled + POLL_S:
+                time.sleep(max(0.0, min(due - now, POLL_S) if connections.exchanges else due - now))
+                connections.poll()
+                polled = connections.now()
+            connections.send(next(encoded), due)
+        while connections.exchanges:
+            time.sleep(POLL_S)
+            connections.poll()
+        return connections.results
 
 
-def _arrivals(phases: Sequence[Phase], dice: Random) -> Iterator[float]:
+def summarize(results: Sequence[RequestResult], seconds: float) -> dict[str, float]:
+    """Return rates of sent, answered, refused and lost requests, and percentiles of the latency of answers and refusals.
+
+    Args:
+        results: What `open_loop` returned.
+        seconds: The duration of its steps.
+    """
+    times_ms = {
+        status: [each.took_ms for each in results if each.status == status] for status in (ANSWERED, REFUSED, LOST)
+    }
+    return {
+        "sent_per_s": len(results) / seconds,
+        "per_s": len(times_ms[ANSWERED]) / seconds,
+        "refused_per_s": len(times_ms[REFUSED]) / seconds,
+        "given_up_per_s": len(times_ms[LOST]) / seconds,
+        **percentiles_ms(times_ms[ANSWERED]),
+        "refused_p99_ms": percentiles_ms(times_ms[REFUSED])["p99_ms"],
+    }
+
+
+def _arrivals(steps: Sequence[RateStep], rng: Random) -> Iterator[float]:
     begin = 0.0
-    for phase in phases:
-        due = begin + dice.expovariate(phase.rate)
-        while due < begin + phase.seconds:
+    for step in steps:
+        due = begin + rng.expovariate(step.per_s)
+        while due < begin + step.seconds:
             yield due
-            due += dice.expovariate(phase.rate)
-        begin += phase.seconds
+            due += rng.expovariate(step.per_s)
+        begin += step.seconds
 
 
-def _encoded(request: Request) -> bytes:
+def _encode(request: Request) -> bytes:
     headers = {"Host": "triton", **request.headers, "Content-Length": str(len(request.body))}
     lines = [f"POST {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + request.body
@@ -88,112 +113,122 @@ def _encoded(request: Request) -> bytes:
 
 @dataclass(slots=True)
 class _Exchange:
+    """A request on its way."""
+
     due: float
     sent: float
     unsent: memoryview
     received: bytes = b""
 
 
-class _Sockets:
-    """Connections to one port: those that wait for an answer, oldest first, and those that do not."""
+class _Connections:
+    """Connections to one server, by file descriptor.
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    Attributes:
+        exchanges: The busy connections, oldest request first.
+        results: What happened to the finished requests.
+    """
+
+    def __init__(self, url: str) -> None:
+        host, port = url.split(":")
+        self._address = (host, int(port))
         self._epoll = select.epoll()
-        self._open: dict[int, socket.socket] = {}
+        self._sockets: dict[int, socket.socket] = {}
         self._idle: list[int] = []
-        self.busy: dict[int, _Exchange] = {}
-        self.outcomes: list[Outcome] = []
+        self.exchanges: dict[int, _Exchange] = {}
+        self.results: list[RequestResult] = []
         self._start = perf_counter()
 
     def now(self) -> float:
-        """Seconds since the start."""
+        """Return the seconds since the start."""
         return perf_counter() - self._start
 
     def send(self, request: bytes, due: float) -> None:
-        number = self._idle.pop() if self._idle else self._connect()
-        self.busy[number] = _Exchange(due, self.now(), memoryview(request))
-        self._write(number)
+        """Start a request on an idle connection or a new one."""
+        fd = self._idle.pop() if self._idle else self._connect()
+        self.exchanges[fd] = _Exchange(due, self.now(), memoryview(request))
+        self._write(fd)
 
-    def look(self) -> None:
-        """Take what has come, send what did not fit before, and give up on whom nobody answers."""
-        for number, event in self._epoll.poll(0):
+    def poll(self) -> None:
+        """Read what has arrived, continue partial writes, and give up on requests that are too old."""
+        for fd, event in self._epoll.poll(0):
             if event & select.EPOLLOUT:
-                self._write(number, again=True)
+                self._write(fd, is_partial=True)
             if event & ~select.EPOLLOUT:
-                self._read(number)
-        patient = self.now() - PATIENCE_S
-        while self.busy and (oldest := next(iter(self.busy)), self.busy[oldest].sent < patient)[1]:
-            self._end(oldest, LOST, keep=False)
+                self._read(fd)
+        limit = self.now() - GIVE_UP_S
+        while self.exchanges and (oldest := next(iter(self.exchanges)), self.exchanges[oldest].sent < limit)[1]:
+            self._finish(oldest, LOST, keep=False)
 
     def close(self) -> None:
-        for connection in self._open.values():
+        """Close all connections."""
+        for connection in self._sockets.values():
             connection.close()
         self._epoll.close()
 
     def _connect(self) -> int:
-        connection = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE_S)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+        connection = socket.create_connection(self._address, timeout=GIVE_UP_S)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         connection.setblocking(False)
-        number = connection.fileno()
-        self._open[number] = connection
-        self._epoll.register(number, select.EPOLLIN)
-        return number
+        fd = connection.fileno()
+        self._sockets[fd] = connection
+        self._epoll.register(fd, select.EPOLLIN)
+        return fd
 
-    def _write(self, number: int, again: bool = False) -> None:
-        exchange = self.busy.get(number)
+    def _write(self, fd: int, is_partial: bool = False) -> None:
+        exchange = self.exchanges.get(fd)
         if exchange is None:
             return
         try:
-            exchange.unsent = exchange.unsent[self._open[number].send(exchange.unsent) :]
+            exchange.unsent = exchange.unsent[self._sockets[fd].send(exchange.unsent) :]
         except BlockingIOError:
             pass
         except OSError:
-            self._end(number, LOST, keep=False)
+            self._finish(fd, LOST, keep=False)
             return
-        if exchange.unsent or again:
-            self._epoll.modify(number, select.EPOLLIN | (select.EPOLLOUT if exchange.unsent else 0))
+        if exchange.unsent or is_partial:
+            self._epoll.modify(fd, select.EPOLLIN | (select.EPOLLOUT if exchange.unsent else 0))
 
-    def _read(self, number: int) -> None:
-        if number not in self._open:
+    def _read(self, fd: int) -> None:
+        if fd not in self._sockets:
             return
         try:
-            received = self._open[number].recv(BUFFER)
+            received = self._sockets[fd].recv(BUFFER_BYTES)
         except OSError:
             received = b""
-        exchange = self.busy.get(number)
+        exchange = self.exchanges.get(fd)
         if exchange is None:
-            self._drop(number)
+            self._drop(fd)
         elif not received:
-            self._end(number, LOST, keep=False)
+            self._finish(fd, LOST, keep=False)
         else:
             exchange.received += received
-            self._understand(number, exchange)
+            self._parse(fd, exchange)
 
-    def _understand(self, number: int, exchange: _Exchange) -> None:
+    def _parse(self, fd: int, exchange: _Exchange) -> None:
         head = _HEAD.match(exchange.received)
         if head is None:
             if b"\r\n\r\n" in exchange.received:
-                raise HttpLoadError(f"not an answer of a status and a length: {exchange.received[:300]!r}")
+                raise HttpLoadError(f"expected a status and a content length, got {exchange.received[:300]!r}")
             return
         if len(exchange.received) < head.end() + int(head[2]):
             return
         if (status := int(head[1])) not in (ANSWERED, REFUSED):
-            raise HttpLoadError(f"{status} {exchange.received[head.end() :][:300]!r}")
-        # Who is refused before all of the request was sent has to hang up.
-        self._end(number, status, keep=not exchange.unsent)
+            raise HttpLoadError(f"expected 200 or 503, got {status} {exchange.received[head.end() :][:300]!r}")
+        # If the server answered before it had the whole request, the connection cannot be used again.
+        self._finish(fd, status, keep=not exchange.unsent)
 
-    def _end(self, number: int, status: int, keep: bool) -> None:
-        exchange = self.busy.pop(number)
+    def _finish(self, fd: int, status: int, keep: bool) -> None:
+        exchange = self.exchanges.pop(fd)
         late, took = exchange.sent - exchange.due, self.now() - exchange.sent
-        self.outcomes.append(Outcome(exchange.due, 1000 * late, status, 1000 * took))
+        self.results.append(RequestResult(exchange.due, 1000 * late, status, 1000 * took))
         if keep:
-            self._idle.append(number)
+            self._idle.append(fd)
         else:
-            self._drop(number)
+            self._drop(fd)
 
-    def _drop(self, number: int) -> None:
-        if number in self._idle:
-            self._idle.remove(number)
-        self._epoll.unregister(number)
-        self._open.pop(number).close()
+    def _drop(self, fd: int) -> None:
+        if fd in self._idle:
+            self._idle.remove(fd)
+        self._epoll.unregister(fd)
+        self._sockets.pop(fd).close()

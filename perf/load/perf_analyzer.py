@@ -1,7 +1,7 @@
-"""Triton's own load generator, perf_analyzer 2.51, on a server of ours; `make perf-tools` installs it.
+"""Triton's own load generator, perf_analyzer 2.51; `make perf-tools` installs it.
 
-It is the last one whose binary runs on Debian 12 and is found in a package registry: inside the wheel of
-tritonclient 2.51, which lies in a folder of its own, for its dependencies contradict those of this project.
+2.51 is the last release whose binary runs on Debian 12 and is in a package registry: in the wheel of tritonclient 2.51.
+The wheel has a folder of its own because its dependencies contradict those of this project.
 """
 
 import csv
@@ -18,64 +18,72 @@ from typing import Final
 from server.launch.process import Server
 from server.launch.runtime import find_wheel
 
+from ..report.experiment import MeasurementError
 from .process_stats import cpu_seconds
 
 FOLDER: Final = Path(sys.prefix) / "perf_analyzer"
-# What the binary is linked against, by the name it asks for, and as Triton's wheel has it.
+# The libraries that the binary links against, and their names in Triton's wheel.
 LIBRARIES: Final = {"libb64.so.0d": "libb64-*.so*", "libcudart.so.12": "libcudart-*.so*"}
-# It measures at least three windows, into which `seconds` are divided, and more only where one saw no request end.
+# perf_analyzer measures at least three windows, and more only if no request ended in one of them.
 WINDOWS: Final = 3
 MAX_WINDOWS: Final = 10
-# It asks windows to agree within so many percent; ours need not: medians over rounds tell how stable a figure is.
-ANY: Final = 100_000
+# Disables its stability check: the range over rounds shows how stable a figure is.
+STABILITY_PERCENT: Final = 100_000
 PERCENTILES: Final = (50, 90, 95, 99)
 PROTOCOLS: Final = ("grpc", "http")
 
 
-class PerfAnalyzerError(RuntimeError):
-    """There is no perf_analyzer, or it could not measure; the message says what to do or what it said."""
+class PerfAnalyzerError(MeasurementError):
+    """perf_analyzer is not installed or failed."""
 
 
 @dataclass(frozen=True)
-class Load:
-    """A model over one of `PROTOCOLS`, by so many clients at once or, if `rate` is set, so often a second."""
+class InferenceLoad:
+    """A load on one model: `concurrency` clients in a closed loop or, if `rate_per_s` is set, Poisson arrivals."""
 
     model: str
     protocol: str
     concurrency: int = 1
-    rate: float = 0
+    rate_per_s: float = 0
 
     @property
     def flags(self) -> list[str]:
-        """As perf_analyzer takes it; what comes at a rate comes as independent users do (Poisson)."""
-        if self.rate:
-            return [f"--request-rate-range={self.rate:g}", "--request-distribution=poisson"]
+        """The flags of perf_analyzer for this load."""
+        if self.rate_per_s:
+            return [f"--request-rate-range={self.rate_per_s:g}", "--request-distribution=poisson"]
         return [f"--concurrency-range={self.concurrency}"]
 
 
-def measure(server: Server, load: Load, data: Path, seconds: float) -> dict[str, float]:
-    """Put a load on a server: requests a second, percentiles of the latency, ms, and the server's CPU, ms a request.
+def measure(server: Server, load: InferenceLoad, data: Path, seconds: float) -> dict[str, float]:
+    """Put a load on a server.
 
-    `data` is a file of `workload.write_perf_analyzer_data`. CPU is that of the server and all its children.
+    Args:
+        server: The server, whose CPU time includes that of its children.
+        load: The load.
+        data: A file that `workload.write_perf_analyzer_data` wrote.
+        seconds: The duration.
+
+    Returns:
+        The rate `per_s`, percentiles of the latency such as `p99_ms`, and the server's CPU time per request `cpu_ms`.
 
     Raises:
-        PerfAnalyzerError: it is not installed, or a request failed.
+        PerfAnalyzerError: perf_analyzer is not installed, or a request failed.
     """
-    cpu, requests = cpu_seconds(server.process.pid), answered(server, load.model)
-    found = _run(server, load, data, seconds)
-    spent, done = cpu_seconds(server.process.pid) - cpu, answered(server, load.model) - requests
-    return {**found, "cpu_ms": 1000 * spent / done}
+    cpu, requests = cpu_seconds(server.process.pid), successes(server, load.model)
+    figures = _run(server, load, data, seconds)
+    spent, done = cpu_seconds(server.process.pid) - cpu, successes(server, load.model) - requests
+    return {**figures, "cpu_ms": 1000 * spent / done}
 
 
-def answered(server: Server, model: str) -> float:
-    """How many requests of a model a server has answered well so far, as its metrics say."""
+def successes(server: Server, model: str) -> float:
+    """Return how many requests for a model succeeded so far, from the metrics of the server."""
     with urllib.request.urlopen(f"http://{server.metrics_url}/metrics", timeout=10) as response:
         metrics = response.read().decode()
-    found = re.findall(rf'^nv_inference_request_success{{model="{model}",.*}} (\S+)$', metrics, re.MULTILINE)
-    return sum(map(float, found))
+    counts = re.findall(rf'^nv_inference_request_success{{model="{model}",.*}} (\S+)$', metrics, re.MULTILINE)
+    return sum(map(float, counts))
 
 
-def _run(server: Server, load: Load, data: Path, seconds: float) -> dict[str, float]:
+def _run(server: Server, load: InferenceLoad, data: Path, seconds: float) -> dict[str, float]:
     binary = FOLDER / "bin" / "perf_analyzer"
     if not binary.is_file():
         raise PerfAnalyzerError(f"no perf_analyzer in {FOLDER}; install it with: make perf-tools")
@@ -83,13 +91,13 @@ def _run(server: Server, load: Load, data: Path, seconds: float) -> dict[str, fl
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "measured.csv"
         command = [str(binary), "-m", load.model, "-u", url, "-i", load.protocol, f"--input-data={data}", *load.flags]
-        windows = ["-p", str(round(1000 * seconds / WINDOWS)), "-r", str(MAX_WINDOWS), "-s", str(ANY)]
+        windows = ["-p", str(round(1000 * seconds / WINDOWS)), "-r", str(MAX_WINDOWS), "-s", str(STABILITY_PERCENT)]
         done = subprocess.run(
             [*command, *windows, "-f", str(table)], env=_environment(), capture_output=True, text=True, check=False
         )
         if done.returncode or not table.is_file():
-            said = " ".join((done.stderr or done.stdout).split())
-            raise PerfAnalyzerError(f"perf_analyzer on {load}: {said or f'exit code {done.returncode}'}")
+            log = " ".join((done.stderr or done.stdout).split())
+            raise PerfAnalyzerError(f"perf_analyzer on {load}: {log or f'exit code {done.returncode}'}")
         return _read(table)
 
 
@@ -101,7 +109,7 @@ def _read(table: Path) -> dict[str, float]:
 
 
 def _environment() -> dict[str, str]:
-    """Where the binary finds its libraries: links beside it to those of Triton's wheel."""
+    """Link the libraries from Triton's wheel under the names that the binary asks for."""
     links, libraries = FOLDER / "lib", find_wheel().libraries
     links.mkdir(exist_ok=True)
     for name, pattern in LIBRARIES.items():

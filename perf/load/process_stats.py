@@ -1,4 +1,4 @@
-"""What a server and its children use: CPU time, memory by model, and what else may leak."""
+"""Resources that a server and its child processes use: CPU time, memory by model, descriptors, threads."""
 
 import os
 import re
@@ -18,33 +18,35 @@ _SHARED: Final = re.compile(r" (/dev/shm/\S+)$", re.MULTILINE)
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process and its living descendants have used so far, user and system."""
+    """Return the CPU time of a process and its living descendants so far, user and system."""
     times = [process.cpu_times() for process in _family(pid)]
     return sum(each.user + each.system for each in times)
 
 
-def resident_mb(pid: int) -> dict[str, float]:
-    """Memory of tritonserver and of each model's stubs together; what processes share counts in parts (PSS)."""
-    found: defaultdict[str, float] = defaultdict(float)
-    for process in _family(pid):
-        found[_model(process.cmdline())] += process.memory_full_info().pss / 1e6
-    return {name: round(size, 1) for name, size in sorted(found.items())}
+def pss_mb(pid: int) -> dict[str, float]:
+    """Return the memory of tritonserver and of each model's stubs; shared pages count proportionally (PSS)."""
+    sizes = _by_model(pid, lambda process: process.memory_full_info().pss / 1e6)
+    return {name: round(size, 1) for name, size in sizes.items()}
 
 
-def held_mb(pid: int) -> dict[str, float]:
-    """Memory of tritonserver and of each model's stubs together that is no file's: heaps and stacks.
+def anonymous_mb(pid: int) -> dict[str, float]:
+    """Return the heap and stack memory of tritonserver and of each model's stubs.
 
-    Unlike `resident_mb` it does not depend on what else runs here and shares libraries with them.
+    Unlike PSS it does not depend on other processes that map the same libraries.
     """
-    found: defaultdict[str, float] = defaultdict(float)
-    for process in _family(pid):
-        found[_model(process.cmdline())] += _anonymous_mb(process.pid)
-    return dict(sorted(found.items()))
+    return _by_model(pid, lambda process: _anonymous_mb(process.pid))
 
 
-def own_mb() -> float:
-    """The same of this process without its children."""
+def own_anonymous_mb() -> float:
+    """Return the heap and stack memory of this process without its children."""
     return _anonymous_mb(os.getpid())
+
+
+def _by_model(pid: int, size_mb: Callable[[psutil.Process], float]) -> dict[str, float]:
+    sizes: defaultdict[str, float] = defaultdict(float)
+    for process in _family(pid):
+        sizes[_model(process.cmdline())] += size_mb(process)
+    return dict(sorted(sizes.items()))
 
 
 def _anonymous_mb(pid: int) -> float:
@@ -53,7 +55,7 @@ def _anonymous_mb(pid: int) -> float:
 
 
 def handles(pid: int) -> dict[str, int]:
-    """Open file descriptors and threads of a process and its living descendants."""
+    """Return the open file descriptors and the threads of a process and its living descendants."""
     family = _family(pid)
     return {
         "descriptors": sum(process.num_fds() for process in family),
@@ -62,11 +64,11 @@ def handles(pid: int) -> dict[str, int]:
 
 
 def shared_mb(pid: int) -> float:
-    """What of /dev/shm a process and its living descendants have mapped: the pages in use, each file once."""
+    """Return the used pages of the files in /dev/shm that a process or its descendants map; each file counts once."""
     maps = (Path(f"/proc/{process.pid}/maps").read_text() for process in _family(pid))
     size = 0
     for file in {Path(name) for text in maps for name in _SHARED.findall(text)}:
-        # It may be gone meanwhile.
+        # Another process may have deleted it since.
         with suppress(FileNotFoundError):
             size += 512 * file.stat().st_blocks
     return size / 1e6
@@ -74,33 +76,34 @@ def shared_mb(pid: int) -> float:
 
 @contextmanager
 def sampled(read: Callable[[], T], every_s: float) -> Iterator[list[T]]:
-    """Read something again and again, in a thread of its own: when entered, every so often, and when left.
+    """Call `read` on entry, periodically in a thread, and on exit.
 
-    Yields what was read so far; it grows. What `read` raises is raised when it is left.
+    Yields:
+        The values so far; the list grows.
+
+    Raises:
+        Exception: On exit, what `read` raised in the thread.
     """
-    found, failures, leave = [read()], list[Exception](), threading.Event()
+    samples, failures, stopped = [read()], list[Exception](), threading.Event()
 
     def work() -> None:
         due = time.monotonic()
-        while not leave.wait(max(0.0, (due := due + every_s) - time.monotonic())):
-            found.append(read())
-
-    def work_safely() -> None:
         try:
-            work()
+            while not stopped.wait(max(0.0, (due := due + every_s) - time.monotonic())):
+                samples.append(read())
         except Exception as exc:
             failures.append(exc)
 
-    thread = threading.Thread(target=work_safely, daemon=True)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
-        yield found
+        yield samples
     finally:
-        leave.set()
+        stopped.set()
         thread.join()
     if failures:
         raise failures[0]
-    found.append(read())
+    samples.append(read())
 
 
 def _family(pid: int) -> list[psutil.Process]:
@@ -109,5 +112,5 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _model(command: list[str]) -> str:
-    """A stub's first argument is the file it serves, <model>/<version>/<file>."""
+    """Return the model of a stub, whose first argument is MODEL/VERSION/FILE, or the name of another program."""
     return Path(command[1]).parts[-3] if command[0].endswith("_stub") else Path(command[0]).name

@@ -1,4 +1,4 @@
-"""What the load is made of: users as the product sees them, drawn and composed here, the same for the same seed."""
+"""Synthetic users that look like those of the product; the same seed gives the same users."""
 
 import base64
 import json
@@ -15,48 +15,48 @@ from genderprep.tensors import AVATAR, LABELS, NICKNAME
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import Names, builtin_names, compose
 
-# Sides of avatars in pixels: platforms hand out 132, some users' own are larger, a few smaller.
+# Weights of avatar sides, px: platforms deliver 132; uploads are larger, a few are smaller.
 SIDES: Final = {96: 1, 132: 6, 200: 1, 320: 1, 640: 1}
 FORMATS: Final = {"JPEG": 8, "PNG": 1, "WEBP": 1}
 
 
 @dataclass(frozen=True)
-class User:
-    """One request: an encoded avatar, empty if there is none, and a nickname."""
+class SyntheticUser:
+    """The inputs of one request: an encoded avatar (empty if missing) and a nickname."""
 
     avatar: bytes
     nickname: str
 
 
-def users(count: int, seed: int) -> list[User]:
-    """So many users, of all sizes, formats and kinds of nickname."""
-    gallery, names = AvatarPool(), builtin_names()
-    return [_user(gallery, names, seed * 1_000_000 + index) for index in range(count)]
+def synthetic_users(count: int, seed: int) -> list[SyntheticUser]:
+    """Draw users with all sizes and formats of avatars and all kinds of nicknames."""
+    pool, names = AvatarPool(), builtin_names()
+    return [_user(pool, names, seed * 1_000_000 + index) for index in range(count)]
 
 
-def write_perf_analyzer_data(load: Iterable[User], file: Path) -> Path:
-    """The users as perf_analyzer's `--input-data`; returns the file."""
-    data = [{AVATAR: _bytes(user.avatar), NICKNAME: _bytes(user.nickname.encode())} for user in load]
+def write_perf_analyzer_data(users: Iterable[SyntheticUser], file: Path) -> Path:
+    """Write users as `--input-data` of perf_analyzer and return the file."""
+    data = [{AVATAR: _bytes(user.avatar), NICKNAME: _bytes(user.nickname.encode())} for user in users]
     file.write_text(json.dumps({"data": data}), encoding="utf-8")
     return file
 
 
-def _user(gallery: AvatarPool, names: Names, seed: int) -> User:
-    dice = Random(f"{seed}/load")
-    avatar = gallery.pick("test", dice.choice((*LABELS, "")), seed, dice)
-    nickname = compose(dice.choice((*LABELS, "")), names, dice)
-    return User(_encoded(avatar.encode(dice), dice) if avatar else b"", nickname.text)
+def _user(pool: AvatarPool, names: Names, seed: int) -> SyntheticUser:
+    rng = Random(f"{seed}/load")
+    avatar = pool.pick("test", rng.choice((*LABELS, "")), seed, rng)
+    nickname = compose(rng.choice((*LABELS, "")), names, rng)
+    return SyntheticUser(_reencoded(avatar.encode(rng), rng) if avatar else b"", nickname.text)
 
 
-def _encoded(avatar: bytes, dice: Random) -> bytes:
-    """A picture again, at a side and in a format that dice decide."""
-    (side,) = dice.choices(list(SIDES), [*SIDES.values()])
-    (form,) = dice.choices(list(FORMATS), [*FORMATS.values()])
+def _reencoded(avatar: bytes, rng: Random) -> bytes:
+    (side,) = rng.choices(list(SIDES), [*SIDES.values()])
+    (image_format,) = rng.choices(list(FORMATS), [*FORMATS.values()])
     file = BytesIO()
-    Image.open(BytesIO(avatar)).convert("RGB").resize((side, side)).save(file, form, quality=dice.randint(70, 92))
+    picture = Image.open(BytesIO(avatar)).convert("RGB").resize((side, side))
+    picture.save(file, image_format, quality=rng.randint(70, 92))
     return file.getvalue()
 
 
 def _bytes(value: bytes) -> dict[str, str]:
-    """BYTES as perf_analyzer reads them: with their length before them."""
+    """Encode a BYTES element as perf_analyzer reads it: a length prefix, then base64."""
     return {"b64": base64.b64encode(len(value).to_bytes(4, "little") + value).decode()}

@@ -1,10 +1,10 @@
-"""A peer as a child process: started, asked until it answers, and ended with everything that it started."""
+"""Run a peer as a child process: start it, wait for its first answer, and stop it with everything that it started."""
 
 import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,76 +14,96 @@ import psutil
 
 from server.launch.process import ROOT
 
-from ..load.http_client_load import HttpLoadError, ask
-from ..load.workload import User
+from ..load.http_client_load import HttpLoadError, post_json
+from ..load.workload import SyntheticUser
+from ..report.experiment import MeasurementError
 from .apps.predictor import MODEL
 from .catalogue import Peer
 
-# Ray starts half a dozen processes before it serves anything.
+# Ray starts half a dozen processes before it serves.
 READY_S: Final = 90.0
 POLL_S: Final = 0.05
 STOP_S: Final = 15.0
 
 
-class PeerError(RuntimeError):
-    """A peer is not installed, did not come up, or answers otherwise than the others."""
+class PeerError(MeasurementError):
+    """A peer is not installed, did not start, or answers differently from the network."""
 
 
 @dataclass(frozen=True)
-class Running:
-    """A peer that answers: its process, and the seconds from its launch to its first answer."""
+class PeerProcess:
+    """A peer that answers.
+
+    Attributes:
+        pid: Its process, the parent of all others.
+        url: Its address, host:port.
+        ready_s: Time from launch to the first answer.
+    """
 
     pid: int
+    url: str
     ready_s: float
 
 
 @contextmanager
-def running(peer: Peer, port: int, model: Path, user: User) -> Iterator[Running]:
-    """Start a peer on a model file, and end it.
+def running(peer: Peer, ports: Sequence[int], backbone: str, model: Path, user: SyntheticUser) -> Iterator[PeerProcess]:
+    """Start a peer, wait until it answers, and stop it on exit.
+
+    Args:
+        peer: The peer.
+        ports: Free ports for HTTP, gRPC and metrics.
+        backbone: The backbone to ask for.
+        model: The ONNX file to serve.
+        user: A user to ask about until there is an answer.
 
     Raises:
-        PeerError: it is not installed, or does not answer for this user in time; the message ends with its log.
+        PeerError: It is not installed or does not answer in time; the message ends with its log.
     """
     if not (peer.environment / "bin").is_dir():
         raise PeerError(f"{peer.name} is not installed in {peer.environment}; install it with: make peers")
-    with tempfile.TemporaryDirectory() as folder:
-        start, log = time.perf_counter(), Path(folder) / "log"
-        process = _start(peer, model, log)
+    with tempfile.TemporaryDirectory() as name:
+        folder, start = Path(name), time.perf_counter()
+        values = dict(zip(("http", "grpc", "metrics"), map(str, ports), strict=True))
+        process = _start(peer, {**values, "bin": str(peer.environment / "bin")}, model, folder)
+        url = f"127.0.0.1:{ports[0]}"
         try:
-            _wait(peer, port, user, process, log)
-            yield Running(process.pid, time.perf_counter() - start)
+            _wait(peer, url, backbone, user, process, folder / "log")
+            yield PeerProcess(process.pid, url, time.perf_counter() - start)
         finally:
             _stop(process)
 
 
-def _start(peer: Peer, model: Path, log: Path) -> subprocess.Popen[bytes]:
-    empty = log.with_name("empty")
+def _start(peer: Peer, values: Mapping[str, str], model: Path, folder: Path) -> subprocess.Popen[bytes]:
+    empty = folder / "empty"
     empty.mkdir()
-    command = [part.format(bin=peer.environment / "bin", folder=empty) for part in peer.command]
+    command = [part.format(**values, folder=empty) for part in peer.command]
+    variables = {name: value.format(**values) for name, value in peer.variables}
     modules = os.pathsep.join((str(ROOT), str(ROOT / "model_repository" / "preprocess" / "1")))
-    paths = {"PYTHONPATH": modules, "PATH": os.pathsep.join((str(peer.environment / "bin"), os.environ["PATH"]))}
-    variables = {**os.environ, **paths, MODEL: str(model), **peer.variables}
-    with log.open("wb") as output:
-        return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output, start_new_session=True)
+    paths = {"PYTHONPATH": modules, "PATH": os.pathsep.join((values["bin"], os.environ["PATH"]))}
+    environment = {**os.environ, **paths, MODEL: str(model), **variables}
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
-def _wait(peer: Peer, port: int, user: User, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(
+    peer: Peer, url: str, backbone: str, user: SyntheticUser, process: subprocess.Popen[bytes], log: Path
+) -> None:
     deadline = time.monotonic() + READY_S
     while True:
         try:
-            ask(port, peer.request(user))
+            post_json(url, peer.request(backbone, user))
             return
         except (HttpLoadError, OSError) as exc:
-            said = f"{exc}\n{log.read_text(errors='replace')}"
+            output = f"{exc}\n{log.read_text(errors='replace')}"
             if process.poll() is not None:
-                raise PeerError(f"{peer.name} ended with {process.returncode}: {said}") from exc
+                raise PeerError(f"{peer.name} exited with {process.returncode}: {output}") from exc
             if time.monotonic() > deadline:
-                raise PeerError(f"{peer.name} does not answer after {READY_S:g} s: {said}") from exc
+                raise PeerError(f"{peer.name} does not answer after {READY_S:g} s: {output}") from exc
         time.sleep(POLL_S)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End it kindly, then for certain what is left of it; what leaves its process group stays its descendant."""
+    """Terminate the process, then kill its remaining descendants, even those that left its process group."""
     try:
         family = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:

@@ -1,40 +1,48 @@
-"""What tells a difference between two arms from chance; plain numpy."""
+"""Statistics that separate a difference between two arms from chance."""
 
+import warnings
 from collections.abc import Callable
-from math import erfc, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-Indices = NDArray[np.int64]
+Samples = NDArray[Any]  # [N], one value per user
 
 
 def paired_bootstrap(
-    statistic: Callable[[Indices], float], count: int, seed: int, resamples: int = 2000
+    statistic: Callable[..., float], *samples: Samples, seed: int, resamples: int = 2000
 ) -> tuple[float, float]:
-    """95 % percentile interval of a statistic over users drawn again with replacement (Efron, 1979).
+    """Return the 95% percentile interval of a statistic over users drawn with replacement (Efron, 1979).
 
-    `statistic` gets the positions of the drawn users, int [count]; taking both arms at the same positions keeps
-    the pairs together. Draws for which it is NaN are left out.
+    Args:
+        statistic: A function of the samples. Draws for which it is NaN do not count.
+        samples: Values of the same users, [N] each; pairs stay together.
+        seed: Of the draws.
+        resamples: Number of draws.
     """
-    dice = np.random.default_rng(seed)
-    values = [statistic(dice.integers(0, count, count)) for _ in range(resamples)]
-    low, high = np.nanpercentile(values, (2.5, 97.5))
+    if len(samples[0]) < 2:
+        value = statistic(*samples)
+        return value, value
+    with warnings.catch_warnings():
+        # SciPy's own interval is NaN if one draw is; ours is not.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        result = stats.bootstrap(
+            samples, statistic, n_resamples=resamples, vectorized=False, paired=True, method="percentile", rng=seed
+        )
+    low, high = np.nanpercentile(result.bootstrap_distribution, (2.5, 97.5))
     return float(low), float(high)
 
 
-def sample_ratio(first: int, second: int) -> float:
-    """p-value that both arms were meant to get as many (chi-square, one degree of freedom); an alarm below 0.001.
+def sample_ratio_p(first: int, second: int) -> float:
+    """Return the p-value of the hypothesis that both arms should have equal counts (chi-square).
+
+    A value below 0.001 indicates a fault of the experiment.
 
     Raises:
-        ValueError: nobody was in either.
+        ValueError: Both counts are 0.
     """
     if first + second <= 0:
-        raise ValueError("nobody was in either arm")
-    return erfc(sqrt((first - second) ** 2 / (first + second) / 2))
-
-
-def percentile_difference(one: NDArray[Any], other: NDArray[Any], rank: float) -> Callable[[Indices], float]:
-    """For `paired_bootstrap`: a percentile of one arm minus that of the other, [N] each."""
-    return lambda rows: float(np.percentile(one[rows], rank) - np.percentile(other[rows], rank))
+        raise ValueError(f"expected users in at least one arm, got {first} and {second}")
+    return float(stats.chisquare([first, second]).pvalue)

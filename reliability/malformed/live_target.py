@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tritonclient.grpc import service_pb2
 
 from genderprep.tensors import EMBEDDING
-from perf.load.process_stats import resident_mb
+from perf.load.process_stats import pss_mb
 from server.edge.reverse_proxy import ReverseProxy
 from server.launch.process import Server
 
@@ -174,7 +174,7 @@ def address(url: str) -> tuple[str, int]:
 
 def memory_mb(server: Server) -> float:
     """Return the memory of the server and its stubs."""
-    return sum(resident_mb(server.process.pid).values())
+    return sum(pss_mb(server.process.pid).values())
 
 
 def embedding(server: Server) -> Embedding:

@@ -25,7 +25,7 @@ from prometheus_client import start_http_server
 from genderclient import Client, InvalidAvatar, InvalidNickname
 from genderprep.limits import MAX_NICKNAME_BYTES
 from genderprep.tensors import AVATAR, NICKNAME
-from perf.load.workload import User, users
+from perf.load.workload import SyntheticUser, synthetic_users
 from perf.report.command import positive
 
 MODEL: Final = "gender_mobilenet"
@@ -44,7 +44,7 @@ class Phase:
     seconds: float
 
 
-def ask(client: Client, load: Sequence[User], phase: Phase, seed: int) -> Counter[str]:
+def ask(client: Client, load: Sequence[SyntheticUser], phase: Phase, seed: int) -> Counter[str]:
     """How many were `answered`, `missing` and `refused`, the latter two by tensor.
 
     Raises:
@@ -75,11 +75,11 @@ def _outcome(client: Client, nickname: str, avatar: bytes) -> list[str]:
     return ["answered", *(f"missing {name}" for name, weight in weights.items() if weight == 0)]
 
 
-def _garbage(load: Sequence[User]) -> list[User]:
+def _garbage(load: Sequence[SyntheticUser]) -> list[SyntheticUser]:
     """Inputs that are refused, each for another reason."""
     jpeg = next(user.avatar for user in load if user.avatar.startswith(b"\xff\xd8"))
     cut, long = jpeg[: len(jpeg) // 2], "a" * (MAX_NICKNAME_BYTES + 1)
-    return [User(b"no picture", "小美"), User(cut, "小美"), User(jpeg, long)]
+    return [SyntheticUser(b"no picture", "小美"), SyntheticUser(cut, "小美"), SyntheticUser(jpeg, long)]
 
 
 def main() -> None:
@@ -91,7 +91,7 @@ def main() -> None:
     args = parser.parse_args()
     set_meter_provider(MeterProvider([PrometheusMetricReader()]))
     start_http_server(args.metrics_port, "127.0.0.1")
-    load = users(args.users, args.seed)
+    load = synthetic_users(args.users, args.seed)
     with Client(args.url, model=MODEL) as client:
         client.wait_until_ready()
         print("ready", flush=True)

@@ -14,16 +14,16 @@ from typing import Final
 import pandas as pd
 import psutil
 
-from perf.load.baselines import MODELS
-from perf.load.http_client_load import HttpLoadError, Request, steady, triton_request
-from perf.load.open_loop import Outcome, Phase, storm
+from perf.load.http_client_load import HttpLoadError, Request, closed_loop, triton_request
+from perf.load.open_loop import RateStep, RequestResult, open_loop
 from perf.load.process_stats import cpu_seconds, sampled
-from perf.load.workload import User, users
+from perf.load.served import REPOSITORY, gender_ensembles
+from perf.load.workload import SyntheticUser, synthetic_users
 from perf.report.command import circumstances, parser_of, positive
 from server.edge.access_policy import IN_FLIGHT, AccessPolicy
 from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
-from server.launch.process import ROOT, Server, StartError, running_triton
+from server.launch.process import Server, StartError, running_triton
 
 from .report import Measured, report
 
@@ -37,7 +37,7 @@ CLIENTS: Final = (16, 32)
 
 
 def overload(
-    server: Server, load: Sequence[User], seed: int, flood_s: float, around_s: float, in_flight: int
+    server: Server, load: Sequence[SyntheticUser], seed: int, flood_s: float, around_s: float, in_flight: int
 ) -> list[Measured]:
     """Flood all models in turn; `around_s` is how long few users come before and after, and what else is measured.
 
@@ -47,19 +47,25 @@ def overload(
         OSError: more waited than this process may have connections.
     """
     with running_reverse_proxy(server.http_url, server.grpc_url, AccessPolicy(in_flight=in_flight)) as front:
-        return [_flood(model, server, front, load, seed, flood_s, around_s) for model in MODELS]
+        return [_flood(model, server, front, load, seed, flood_s, around_s) for model in gender_ensembles()]
 
 
 def _flood(
-    model: str, server: Server, front: ReverseProxy, load: Sequence[User], seed: int, flood_s: float, around_s: float
+    model: str,
+    server: Server,
+    front: ReverseProxy,
+    load: Sequence[SyntheticUser],
+    seed: int,
+    flood_s: float,
+    around_s: float,
 ) -> Measured:
-    requests = [triton_request(f"gender_{model}", user) for user in load]
+    requests = [triton_request(gender_ensembles()[model], user) for user in load]
     best = _best(server, requests, around_s)
-    few = Phase(FEW * best, around_s)
+    few = RateStep(FEW * best, around_s)
     pids, start = {"triton": server.process.pid, "nginx": front.process.pid}, time.perf_counter()
     with sampled(lambda: _cpu(pids, start), every_s=1.0) as cpu:
-        outcomes = storm(_port(front.http_url), requests, (few, Phase(TIMES * best, flood_s), few), seed)
-    table = pd.DataFrame(outcomes, columns=list(Outcome._fields))
+        outcomes = open_loop(front.http_url, requests, (few, RateStep(TIMES * best, flood_s), few), seed)
+    table = pd.DataFrame(outcomes, columns=list(RequestResult._fields))
     # Once more: the machine may have been slower before.
     best = max(best, _best(server, requests, around_s))
     return Measured(model, best, around_s, flood_s, table, pd.DataFrame(cpu))
@@ -67,17 +73,13 @@ def _flood(
 
 def _best(server: Server, requests: Sequence[Request], seconds: float) -> float:
     """The most that is answered a second, by Triton alone."""
-    return max(steady(_port(server.http_url), requests, clients, seconds / 2)["per_s"] for clients in CLIENTS)
+    return max(closed_loop(server.http_url, requests, clients, seconds / 2)["per_s"] for clients in CLIENTS)
 
 
 def _cpu(pids: dict[str, int], start: float) -> dict[str, float]:
     """CPU time so far of each process with its children, and of this one, which sends: seconds."""
     spent = {f"{name}_s": cpu_seconds(pid) for name, pid in pids.items()}
     return {"seconds": time.perf_counter() - start, **spent, "generator_s": time.process_time()}
-
-
-def _port(url: str) -> int:
-    return int(url.rsplit(":", 1)[1])
 
 
 def main() -> None:
@@ -87,8 +89,8 @@ def main() -> None:
     args = parser.parse_args()
     about = {**circumstances(args), "in_flight": args.in_flight, "cores": os.cpu_count()}
     try:
-        with running_triton(ROOT / "model_repository") as server:
-            load, around_s = users(args.users, args.seed), max(AROUND_S, args.seconds / 4)
+        with running_triton(REPOSITORY) as server:
+            load, around_s = synthetic_users(args.users, args.seed), max(AROUND_S, args.seconds / 4)
             found = overload(server, load, args.seed, args.seconds, around_s, args.in_flight)
     except (StartError, LaunchError, HttpLoadError, OSError, psutil.Error) as exc:
         raise SystemExit(f"overload: {exc}") from exc

@@ -20,12 +20,12 @@ import pandas as pd
 import psutil
 
 from genderclient import AsyncClient, GenderClientError, InvalidAvatar
-from perf.load.baselines import MODELS
 from perf.load.perf_analyzer import PROTOCOLS
-from perf.load.process_stats import handles, held_mb, own_mb, sampled, shared_mb
-from perf.load.workload import User, users
+from perf.load.process_stats import anonymous_mb, handles, own_anonymous_mb, sampled, shared_mb
+from perf.load.served import REPOSITORY, gender_ensembles
+from perf.load.workload import SyntheticUser, synthetic_users
 from perf.report.command import circumstances, parser_of, positive
-from server.launch.process import ROOT, Server, StartError, running_triton
+from server.launch.process import Server, StartError, running_triton
 
 from .report import report
 
@@ -49,7 +49,7 @@ class SoakError(RuntimeError):
 class Asked(NamedTuple):
     """A user, whether the avatar is one, and who is asked about it."""
 
-    user: User
+    user: SyntheticUser
     broken: bool
     client: AsyncClient
     model: str
@@ -62,7 +62,9 @@ class Done(NamedTuple):
     took_ms: float
 
 
-def soak(server: Server, load: Sequence[User], seed: int, seconds: float, every_s: float) -> tuple[float, pd.DataFrame]:
+def soak(
+    server: Server, load: Sequence[SyntheticUser], seed: int, seconds: float, every_s: float
+) -> tuple[float, pd.DataFrame]:
     """Find out how much the server answers, then ask for `LOAD` of that for so long.
 
     Returns how many a second it answered at most, and a row for every `every_s`: time since the start, s; memory of
@@ -77,7 +79,7 @@ def soak(server: Server, load: Sequence[User], seed: int, seconds: float, every_
 
 
 async def _soak(
-    server: Server, load: Sequence[User], seed: int, seconds: float, every_s: float
+    server: Server, load: Sequence[SyntheticUser], seed: int, seconds: float, every_s: float
 ) -> tuple[float, pd.DataFrame]:
     async with _clients(server) as clients:
         ask = _crowd(load, clients, Random(seed))
@@ -97,21 +99,21 @@ async def _clients(server: Server) -> AsyncIterator[list[AsyncClient]]:
         yield [await stack.enter_async_context(client) for client in opened]
 
 
-def _crowd(load: Sequence[User], clients: Sequence[AsyncClient], dice: Random) -> Callable[[], Asked]:
+def _crowd(load: Sequence[SyntheticUser], clients: Sequence[AsyncClient], dice: Random) -> Callable[[], Asked]:
     """Whoever comes next: all users in turn, by all protocols to all backbones, some with a broken avatar."""
-    turns = zip(cycle(load), cycle(product(clients, MODELS)), strict=False)
+    turns = zip(cycle(load), cycle(product(clients, gender_ensembles().values())), strict=False)
 
     def ask() -> Asked:
         user, (client, model) = next(turns)
         broken = dice.random() < BROKEN
-        return Asked(_broken(user, dice) if broken else user, broken, client, f"gender_{model}")
+        return Asked(_broken(user, dice) if broken else user, broken, client, model)
 
     return ask
 
 
-def _broken(user: User, dice: Random) -> User:
+def _broken(user: SyntheticUser, dice: Random) -> SyntheticUser:
     """With an avatar that is cut off within its head, or was never one."""
-    return User(user.avatar[: dice.randint(4, 20)] or dice.randbytes(100), user.nickname)
+    return SyntheticUser(user.avatar[: dice.randint(4, 20)] or dice.randbytes(100), user.nickname)
 
 
 async def _answer(asked: Asked) -> Done:
@@ -161,8 +163,8 @@ def _sample(server: Server, done: deque[Done], seconds: float) -> Row:
     times = [each.took_ms for each in ended if each.end == ANSWERED]
     return {
         "seconds": seconds,
-        **{f"{name}_mb": size for name, size in held_mb(pid).items()},
-        "sdk_mb": own_mb(),
+        **{f"{name}_mb": size for name, size in anonymous_mb(pid).items()},
+        "sdk_mb": own_anonymous_mb(),
         **handles(pid),
         "shared_mb": shared_mb(pid),
         "answered": ends.count(ANSWERED),
@@ -179,8 +181,8 @@ def main() -> None:
     args = parser.parse_args()
     about = circumstances(args)
     try:
-        with running_triton(ROOT / "model_repository") as server:
-            most, rows = soak(server, users(args.users, args.seed), args.seed, 60.0 * args.minutes, EVERY_S)
+        with running_triton(REPOSITORY) as server:
+            most, rows = soak(server, synthetic_users(args.users, args.seed), args.seed, 60.0 * args.minutes, EVERY_S)
         report(most, rows, about, args.results)
     except (StartError, SoakError, OSError, psutil.Error, ValueError) as exc:
         raise SystemExit(f"soak: {exc}") from exc

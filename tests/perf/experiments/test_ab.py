@@ -1,29 +1,40 @@
-"""Both arms see the same users, on a real server; and the verdict follows from the numbers."""
+"""An A/B test on a real server, and the verdicts that follow from known figures."""
 
+import argparse
 import csv
-import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from genderclient import Client
-from perf.experiments import ab_report
-from perf.experiments.ab import ARMS, UsersError, analyse, read_users, shadow
+from perf.experiments.ab import AB, UsersError, read_users, shadow
+from perf.experiments.ab_analysis import analyze
 from perf.experiments.ab_report import verdict
+from perf.report.experiment import Measurement
+from tests.support.perf.tables import cells
 from tests.support.tritonserver import ROOT, running_triton
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
+ARMS = ("gender_densenet", "gender_mobilenet")
 HEADER = ["nickname", "avatar", "gender"]
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
-    with running_triton(ROOT / "model_repository") as server, Client(f"grpc://{server.grpc_url}") as client:
+def url() -> Iterator[str]:
+    with running_triton(ROOT / "model_repository") as server:
+        yield f"grpc://{server.grpc_url}"
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[Client]:
+    with Client(url) as client:
         yield client
 
 
@@ -33,68 +44,86 @@ def write_csv(file: Path, *rows: list[str]) -> Path:
     return file
 
 
-def test_every_user_is_shown_to_both(client: Client, tmp_path: Path) -> None:
+def test_every_user_is_sent_to_both_arms_in_random_order(client: Client, tmp_path: Path) -> None:
     users = read_users(write_users(40, AvatarPool(), builtin_names(), tmp_path, seed=1))
     rows = shadow(client, users, tmp_path, ARMS, seed=1, threads=2)
     assert rows["gender"].tolist() == users["gender"].tolist()
     assert (rows["first"] == shadow(client, users, tmp_path, ARMS, seed=1, threads=1)["first"]).all()
     assert {0, 1} == set(rows["first"])
-    for position, arm in enumerate(ARMS):
+    for index, arm in enumerate(ARMS):
         user = users.iloc[7]
         avatar = tmp_path / user["avatar"] if user["avatar"] else None
         alone = client.predict(nickname=user["nickname"], avatar=avatar, model=arm)
-        assert rows[f"female_{position}"][7] == pytest.approx(alone.probabilities.female, abs=1e-5)
-        assert (rows[f"ms_{position}"] > 0).all()
-    found = analyse(rows, ARMS, seed=1)
-    assert found["users"] == found["labelled"] == 40
-    ab_report.write(found, 0.01, tmp_path / "results", seed=1, data="drawn", threads=2)
-    stored = json.loads((tmp_path / "results" / "ab.json").read_text())
-    assert {"date", "machine", "seed"} <= stored.keys()
-    assert (tmp_path / "results" / "ab.md").read_text().splitlines()[0] == stored["verdict"]
+        assert rows[f"p_female_{index}"][7] == pytest.approx(alone.probabilities.female, abs=1e-5)
+        assert (rows[f"ms_{index}"] > 0).all()
+
+
+def test_report_of_a_given_table_and_server(url: str, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "users.csv", HEADER, ["小美", "", "female"], ["婷婷", "", "female"])
+    args = argparse.Namespace(data=file, url=url, arms=None, seed=1, threads=1)
+    measured = AB().measure(args)
+    assert (measured.metadata["labelled"], measured.metadata["data"]) == (2, "users.csv")
+    measurement = Measurement(measured.rows, {**measured.metadata, "margin": 0.01})
+    AB().write(measurement, tmp_path / "results")
+    stored = AB().read(tmp_path / "results")
+    # Labels of one gender have an accuracy but no AUC.
+    assert {"accuracy of 2", "unknown"} <= {row[0] for row in cells(AB().table(stored))}
+    assert "AUC" not in {row[0] for row in cells(AB().table(stored))}
     page = (tmp_path / "results" / "ab.html").read_text()
-    assert stored["verdict"].split(":")[0] in page
+    assert verdict(stored.metadata).split(":")[0] in page
     assert "data:image/png;base64,iVBOR" in page
 
 
-def test_who_fails_is_counted_and_compared_no_further(client: Client, tmp_path: Path) -> None:
+def test_failed_users_are_counted_but_not_compared(client: Client, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     users = read_users(write_csv(tmp_path / "users.csv", HEADER[:2], ["a", "broken.jpg"], ["小美", ""]))
-    found = analyse(shadow(client, users, tmp_path, ARMS, seed=1, threads=1), ARMS, seed=1)
+    found = analyze(shadow(client, users, tmp_path, ARMS, seed=1, threads=1), ARMS, seed=1)
     assert found["failed"] == {arm: {"InvalidAvatar": 1} for arm in ARMS}
     assert found["agreement"] in (0, 1)
     assert "accuracy" not in found
 
 
-def test_labels_of_one_gender_have_an_accuracy_but_no_auc(client: Client, tmp_path: Path) -> None:
-    users = read_users(write_csv(tmp_path / "users.csv", HEADER, ["小美", "", "female"], ["婷婷", "", "female"]))
-    found = analyse(shadow(client, users, tmp_path, ARMS, seed=1, threads=1), ARMS, seed=1)
-    assert found["labelled"] == 2
-    assert "auc" not in found
-    ab_report.write(found, 0.01, tmp_path / "results", seed=1, data="users.csv", threads=1)
-    assert "AUC" not in (tmp_path / "results" / "ab.md").read_text()
-
-
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([["name", "avatar"], ["a", ""]], r"no column nickname; expected nickname, avatar, perhaps gender"),
-        ([HEADER, ["a", "", "woman"]], r"row 0: gender 'woman'; expected male, female or nothing"),
-        ([HEADER, ["a", "", "male"], ["b", "lost.jpg", ""]], r"row 1: no avatar lost\.jpg; expected a path"),
-        ([HEADER], "no users"),
+        ([["name", "avatar"], ["a", ""]], r"users\.csv: expected the columns nickname, .*; nickname is missing"),
+        ([HEADER, ["a", "", "woman"]], r"row 0: expected the gender male, female or nothing, got 'woman'"),
+        ([HEADER, ["a", "", "male"], ["b", "lost.jpg", ""]], r"row 1: expected a path .*; no avatar lost\.jpg"),
+        ([HEADER], "expected at least one user, got none"),
     ],
 )
-def test_users_that_cannot_be_read(rows: list[list[str]], message: str, tmp_path: Path) -> None:
+def test_invalid_tables_of_users_are_errors(rows: list[list[str]], message: str, tmp_path: Path) -> None:
     with pytest.raises(UsersError, match=message):
         read_users(write_csv(tmp_path / "users.csv", *rows))
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UsersError, match=r"no file .*users\.csv; expected a CSV"):
+def test_missing_table_of_users_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsersError, match=r"expected a CSV .*; no file .*users\.csv"):
         read_users(tmp_path / "users.csv")
 
 
-def found(**changes: Any) -> dict[str, Any]:
-    """What a second arm, half as slow and a little less accurate, would give."""
+def test_analysis_of_known_users() -> None:
+    """Arm 0 is right for 70 of 100 users, arm 1 for 80: 5 only by arm 0, 15 only by arm 1."""
+    correct = [np.arange(100) < 70, (np.arange(100) >= 5) & (np.arange(100) < 85)]
+    genders = np.where(np.arange(100) % 2, "female", "male")
+    p_female = [np.where(each == (genders == "female"), 0.9, 0.1) for each in correct]
+    columns = {"gender": genders, "first": np.arange(100) % 2}
+    for index in (0, 1):
+        columns[f"p_female_{index}"], columns[f"ms_{index}"] = p_female[index], np.full(100, 10.0 - 5 * index)
+        columns[f"predicted_{index}"] = np.where(p_female[index] >= 0.5, "female", "male")
+        columns[f"error_{index}"] = np.full(100, "")
+    found = analyze(pd.DataFrame(columns), ARMS, seed=1)
+    accuracy = found["accuracy"]
+    assert accuracy["values"] == [0.7, 0.8]
+    assert accuracy["intervals"][0] == pytest.approx([0.6042, 0.7811], abs=1e-4)  # Wilson
+    assert accuracy["mcnemar_p"] == pytest.approx(0.0414, abs=1e-4)  # 5 of 20, exact and two-sided
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx((0.01, 0.19), abs=0.02)
+    assert found["auc"]["values"] == pytest.approx([0.7, 0.8])
+    assert found["latency_ms"]["p50"] == {"values": [10, 5], "difference": -5, "low": -5, "high": -5}
+
+
+def analysis(**changes: Any) -> dict[str, Any]:
+    """An analysis whose second arm is twice as fast and a little less accurate."""
     base = {
         "arms": ["big", "small"],
         "failed": {"big": {}, "small": {}},
@@ -102,6 +131,7 @@ def found(**changes: Any) -> dict[str, Any]:
         "sample_ratio_p": 1.0,
         "agreement": 0.95,
         "labelled": 1000,
+        "margin": 0.01,
         "latency_ms": {"p50": {"values": [20.0, 10.0], "difference": -10.0, "low": -11.0, "high": -9.0}},
         "accuracy": {"difference": -0.002, "low": -0.006, "high": 0.002},
     }
@@ -119,42 +149,38 @@ SLOWER = {"p50": {"values": [10.0, 20.0], "difference": 10.0, "low": 9.0, "high"
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, "Choose small: its median answer is 2.0 times as fast, and it is not too much less accurate (-0.2 points"),
-        ({"latency_ms": SLOWER}, "Choose big: its median answer is 2.0 times as fast"),
+        ({}, r"Choose small: its median answer is 2\.0 times as fast, and .* not too much lower \(-0\.2 points"),
+        ({"latency_ms": SLOWER}, r"Choose big: its median answer is 2\.0 times as fast"),
+        ({"accuracy": accuracy(-0.03, -0.04, -0.02)}, r"Choose big: small costs too much \(-3\.0 points of accuracy"),
         (
-            {"accuracy": accuracy(-0.03, -0.04, -0.02)},
-            "Choose big: small costs too much (-3.0 points of accuracy, -4.0",
+            {"latency_ms": SLOWER, "accuracy": accuracy(0.03, 0.02, 0.04)},
+            r"Choose small: big costs too much \(-3\.0 points",
         ),
-        ({"latency_ms": SLOWER, "accuracy": accuracy(0.03, 0.02, 0.04)}, "Choose small: big costs too much (-3.0"),
         # 0.5 points from the margin and an interval of 1.5: three times too wide, so nine times the users.
-        ({"accuracy": accuracy(-0.005, -0.02, 0.01)}, "Undecided: small may cost too much (-0.5 points of accuracy"),
-        ({"latency_ms": SAME_SPEED}, "Choose either: neither speed nor accuracy differs by more than chance."),
+        ({"accuracy": accuracy(-0.005, -0.02, 0.01)}, r"Undecided: .* \(-0\.5 points of .* about 9000 users\."),
+        ({"latency_ms": SAME_SPEED}, r"Choose either: neither speed nor accuracy differs by more than chance\."),
         (
             {"latency_ms": SAME_SPEED, "accuracy": accuracy(0.02, 0.01, 0.03)},
-            "Choose small: as fast, and right on 2.0% more of the users.",
+            r"Choose small: as fast, and right for 2\.0% more of the users\.",
         ),
-        ({"failed": {"big": {}, "small": {"Unavailable": 9}}}, "Choose big: small failed 9 times, it 0 times."),
+        ({"failed": {"big": {}, "small": {"Unavailable": 9}}}, r"Choose big: small failed 9 times, big 0 times\."),
         ({"failed": {"big": {"Unavailable": 1}, "small": {}}}, "Choose small: its median"),
         ({"sample_ratio_p": 1e-5, "asked_first": [700, 300]}, "Choose neither yet: big was asked first 700 times"),
     ],
 )
-def test_the_verdict(changes: dict[str, Any], expected: str) -> None:
-    assert verdict(found(**changes), margin=0.01).startswith(expected)
+def test_verdict(changes: dict[str, Any], expected: str) -> None:
+    assert re.match(expected, verdict(analysis(**changes)))
 
 
-def test_how_many_users_would_decide() -> None:
-    said = verdict(found(accuracy=accuracy(-0.005, -0.02, 0.01)), margin=0.01)
-    assert said.endswith("show both to about 9000 users.")
+def test_verdict_without_labels_goes_by_speed() -> None:
+    unlabelled = {key: value for key, value in analysis().items() if key != "accuracy"}
+    assert verdict(unlabelled).startswith("Choose small: its median answer is 2.0 times as fast")
+    assert verdict(unlabelled).endswith("they agree on 95.0%.")
 
 
-def test_without_labels_speed_decides() -> None:
-    unlabelled = {key: value for key, value in found().items() if key != "accuracy"}
-    assert verdict(unlabelled, 0.01).endswith("who is right is not known, they agree on 95.0%.")
-
-
-def test_nobody_answered() -> None:
+def test_verdict_without_answers_is_neither() -> None:
     failed = {
-        f"{name}_{i}": [value] for i in (0, 1) for name, value in (("error", "Unavailable"), ("female", float("nan")))
+        f"{name}_{i}": [value] for i in (0, 1) for name, value in (("error", "Unavailable"), ("p_female", float("nan")))
     }
     rows = pd.DataFrame({"gender": [""], "first": [0], **failed})
-    assert verdict(analyse(rows, ("big", "small"), seed=1), 0.01) == "Choose neither: nobody got an answer from both."
+    assert verdict(analyze(rows, ("big", "small"), seed=1)) == "Choose neither: no user got an answer from both."

@@ -1,26 +1,28 @@
-"""Each arm on real servers for a moment, and the document; tests/server shows that a job is held back."""
+"""Interactive users beside a bulk job; tests/server shows that the proxy holds the job back."""
 
 import pandas as pd
 import pytest
 
-from perf.experiments import priority
-from perf.experiments.priority import compare, markdown, summarize
-from perf.load.workload import users
+from perf.experiments.priority import ARMS, Priority, measure_arms
+from perf.load.workload import synthetic_users
+from perf.report.experiment import Measurement
 from server.edge.reverse_proxy import find_nginx
+from tests.support.perf.tables import cells
 from tests.support.tritonserver import Server
 
 
 @pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
-def test_each_arm_is_measured(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(priority, "MODELS", ("mobilenet",))
-    rows = compare(triton, users(8, seed=1), rounds=1, seconds=0.8).set_index("arm")
-    assert list(rows.index) == ["no job", "job held back", "job like everybody"]
+def test_every_arm_is_measured(triton: Server) -> None:
+    users = synthetic_users(8, seed=1)
+    rows = measure_arms(triton, {"mobilenet": "gender_mobilenet"}, users, rounds=1, seconds=0.8, seed=1)
+    rows = rows.set_index("arm")
+    assert list(rows.index) == list(ARMS)
     assert rows["per_s"]["no job"] > 0
     assert rows["job_per_s"]["no job"] == 0 < rows["job_per_s"]["job held back"]
 
 
-def test_the_document() -> None:
-    measured = {"model": "mobilenet", "arm": "job held back", "per_s": 50.0, "refused_per_s": 0.0, "job_per_s": 99.6}
-    rounds = [{**measured, "given_up_per_s": 0.0, "p50_ms": 8.0, "p99_ms": p99} for p99 in (20.0, 22.0, 30.0)]
-    text = markdown(summarize(pd.DataFrame(rounds)))
-    assert "| mobilenet | job held back | 50 | 0.0 | 8.0 | 22.0 | 30.0 | 100 |" in text
+def test_table_has_medians_and_the_worst_round() -> None:
+    figures = {"model": "mobilenet", "arm": "job held back", "per_s": 50.0, "refused_per_s": 0.0, "job_per_s": 99.6}
+    rows = pd.DataFrame([{**figures, "p50_ms": 8.0, "p99_ms": p99_ms} for p99_ms in (20.0, 22.0, 30.0)])
+    expected = ["mobilenet", "job held back", "50", "0.0", "8.0", "22.0", "30.0", "100"]
+    assert cells(Priority().table(Measurement(rows, {})))[1] == expected

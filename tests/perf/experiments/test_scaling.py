@@ -1,70 +1,67 @@
-"""The cost of more work on real servers for a moment, and what follows from measures that are known."""
-
-import json
-from pathlib import Path
+"""Growth on real servers for a moment, and the summary of known figures."""
 
 import pandas as pd
 import pytest
 
-from perf.experiments import scaling as cost
-from perf.experiments.scaling import grow, score
-from perf.experiments.scaling_report import FIGURES, capacities, markdown, report, summarize
-from perf.load.workload import users
-from server.edge.reverse_proxy import find_nginx
+from perf.experiments import scaling
+from perf.experiments.scaling import Scaling, capacities, measure_growth, score_users
+from perf.load.workload import synthetic_users
+from perf.report.experiment import Measurement
+from tests.support.perf.tables import cells
 from tests.support.tritonserver import Server
 
-# Three rounds of one model, whose best is with 8 clients, 2 and 2 again.
-MEASURED = pd.DataFrame(
-    {"round": number, "model": "mobilenet", "kind": "clients", "amount": clients, **dict.fromkeys(FIGURES, 1.0)}
-    | {"per_s": per_s, "cpu_ms": cpu}
+MOBILENET = {"mobilenet": "gender_mobilenet"}
+# Three rounds of one model; the best throughput is that of 8 clients, then twice that of 2.
+ROWS = pd.DataFrame(
+    {"round": number, "model": "mobilenet", "kind": "clients", "amount": clients, "p50_ms": 1.0, "p99_ms": 1.0}
+    | {"per_s": per_s, "cpu_ms": cpu_ms}
     for number, pair in enumerate([((90.0, 5.0), (100.0, 4.0)), ((80.0, 3.0), (70.0, 9.0)), ((60.0, 6.0), (50.0, 9.0))])
-    for clients, (per_s, cpu) in zip((2, 8), pair, strict=True)
+    for clients, (per_s, cpu_ms) in zip((2, 8), pair, strict=True)
 )
-SCORED = pd.DataFrame({"model": "mobilenet", "users": [1000.0], "seconds": [2.0], "preprocess": [70.0], "rest": [30.0]})
 
 
-def test_a_day_and_ten_million_users() -> None:
-    (found,) = capacities(MEASURED).to_dict("records")
-    assert (found["per_s"], found["cpu_ms"]) == (80, 4)  # of 100, 80, 60 and 4, 3, 6
-    assert found["day"] == pytest.approx(0.7 * 80 * 86_400)
-    assert found["crowd_h"] == pytest.approx(10_000_000 / (0.7 * 80) / 3600)
-    assert found["core_h"] == pytest.approx(10_000_000 * 0.004 / 3600)
+def scored(memory_mb: list[float]) -> dict[str, object]:
+    counts = (1_000, 10_100, 100_200)
+    return {
+        "scored": [
+            {"model": "mobilenet", "users": users, "seconds": users / 100, "preprocess": size, "tritonserver": 40.0}
+            for users, size in zip(counts, memory_mb, strict=True)
+        ]
+    }
 
 
-def test_the_document() -> None:
-    overload = {"round": 0, "model": "mobilenet", "kind": "behind nginx", "amount": 10, **dict.fromkeys(FIGURES, 5.0)}
-    text = markdown(summarize(pd.concat([MEASURED, pd.DataFrame([overload])])), SCORED, capacities(MEASURED))
-    assert "| mobilenet | 2 | 80 (60 to 90) | 1.0 | 1.0 | 5.0 |" in text
-    assert "| mobilenet | behind nginx | 10 | 5 | 5 | 5 | 5 | 5.0 | 5.0 | 5.0 |" in text
-    assert "| model | users | seconds | preprocess | rest | together |" in text
-    assert "| mobilenet | 1000 | 2 | 70 | 30 | 100 |" in text
-    assert "| mobilenet | 4.8 million | 49.6 | 11.1 |" in text
+def test_capacity_follows_from_the_highest_throughput_of_each_round() -> None:
+    (capacity,) = capacities(ROWS).to_dict("records")
+    assert (capacity["per_s"], capacity["cpu_ms"]) == (80, 4)  # of 100, 80, 60 and 4, 3, 6
+    assert capacity["users_a_day"] == pytest.approx(0.7 * 80 * 86_400 / 1e6)
+    assert capacity["machine_h"] == pytest.approx(10_000_000 / (0.7 * 80) / 3600)
+    assert capacity["core_h"] == pytest.approx(10_000_000 * 0.004 / 3600)
 
 
-def test_users_are_scored_and_memory_watched(triton: Server) -> None:
-    rows = list(score(triton, "mobilenet", users(8, seed=1), (40, 200)))
-    assert [row["users"] >= wanted for row, wanted in zip(rows, (40, 200), strict=True)] == [True, True]
+@pytest.mark.parametrize(("last_mb", "is_flat"), [(210, True), (260, False)])
+def test_goal_is_flat_memory_once_buffers_are_full(last_mb: float, is_flat: bool) -> None:
+    (goal,) = Scaling().goals(Measurement(ROWS, scored([100, 200, last_mb])))
+    assert goal.met == is_flat
+    assert goal.figure == f"240 MB after 10,000, {last_mb + 40} MB after 100,200"
+
+
+def test_tables_have_medians_memory_and_capacity() -> None:
+    rows = cells(Scaling().table(Measurement(ROWS, scored([70, 200, 210]))))
+    assert ["mobilenet", "2", "80 (60 to 90)", "1.0", "1.0", "5.0"] in rows
+    assert ["mobilenet", "1000", "10", "70", "40", "110"] in rows
+    assert ["mobilenet", "4.8", "49.6", "11.1"] in rows
+
+
+def test_scoring_users_reports_time_and_memory(triton: Server) -> None:
+    rows = list(score_users(triton, "gender_mobilenet", synthetic_users(8, seed=1), (40, 200)))
+    assert [row["users"] >= count for row, count in zip(rows, (40, 200), strict=True)] == [True, True]
     assert rows[1]["users"] > rows[0]["users"]
     assert rows[1]["seconds"] > rows[0]["seconds"] > 0
     assert rows[0]["mobilenet"] > 20
 
 
-@pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
-def test_everything_grows_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "INSTANCES", (1, 2))
-    monkeypatch.setattr(cost, "MODELS", ("mobilenet",))
-    rows = grow(users(8, seed=1), clients=[4], rounds=1, seconds=0.6)
-    assert list(zip(rows["kind"], rows["amount"], strict=True)) == [
-        ("clients", 4),
-        ("instances", 1),
-        ("instances", 2),
-        *(("behind nginx", times) for times in (1, 2, 5, 10)),
-        *(("Triton alone", times) for times in (1, 2)),
-    ]
-    assert (rows["per_s"] > 0).all()
-    crowded = rows[(rows["kind"] == "behind nginx") & (rows["amount"] == 10)].iloc[0]
-    assert crowded["refused_per_s"] > crowded["per_s"]
-    report(rows, SCORED, {"seed": 1}, tmp_path)
-    written = json.loads((tmp_path / "cost.json").read_text())
-    assert {"date", "machine", "seed", "arms", "capacity", "scored"} <= written.keys()
-    assert (tmp_path / "cost.png").read_bytes().startswith(b"\x89PNG")
+def test_clients_and_instances_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling, "INSTANCES", (1, 2))
+    rows = measure_growth(MOBILENET, synthetic_users(8, seed=1), clients=[4], rounds=1, seconds=0.6)
+    assert list(zip(rows["kind"], rows["amount"], strict=True)) == [("clients", 4), ("instances", 1), ("instances", 2)]
+    assert (rows[["per_s", "cpu_ms"]] > 0).all(axis=None)

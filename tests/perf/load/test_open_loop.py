@@ -1,78 +1,81 @@
-"""The cheap generator on a real Triton, and on servers that answer as they are told, or not at all."""
+"""The open-loop generator on a real server, on scripted ones, and on one that never answers."""
 
+import math
 import socketserver
 import threading
 from collections import Counter
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from perf.load.http_client_load import HttpLoadError, Request, triton_request
-from perf.load.open_loop import LOST, Phase, storm
-from perf.load.workload import users
-from tests.support.perf.scripted import WAIT_S, scripted_server
+from perf.load.open_loop import LOST, RateStep, RequestResult, open_loop, summarize
+from perf.load.workload import synthetic_users
+from tests.support.perf.scripted import WAIT_S
 from tests.support.tritonserver import Server
 
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    with scripted_server() as port:
-        yield port
+POST = Request("/", {}, b"")
 
 
-def test_triton_answers_all(triton: Server) -> None:
-    requests = [triton_request("gender_mobilenet", user) for user in users(8, seed=1)]
-    found = storm(int(triton.http_url.split(":")[1]), requests, [Phase(40, 0.5)], seed=1)
-    assert len(found) > 5
-    assert {outcome.status for outcome in found} == {200}
-    assert all(outcome.took_ms > 0.5 for outcome in found)
+def test_triton_answers_every_request(triton: Server) -> None:
+    requests = [triton_request("gender_mobilenet", user) for user in synthetic_users(8, seed=1)]
+    results = open_loop(triton.http_url, requests, [RateStep(40, 0.5)], seed=1)
+    assert len(results) > 5
+    assert {result.status for result in results} == {200}
+    assert all(result.took_ms > 0.5 for result in results)
 
 
-def test_phases_have_their_rates(port: int) -> None:
-    phases = [Phase(20, 0.5), Phase(400, 0.5), Phase(20, 0.5)]
-    found = storm(port, [Request("/", {}, b"")], phases, seed=1)
-    counts = np.histogram([outcome.due_s for outcome in found], [0, 0.5, 1, 1.5])[0]
-    assert counts.sum() == len(found)
+def test_requests_arrive_at_the_rate_of_each_step(url: str) -> None:
+    results = open_loop(url, [POST], [RateStep(20, 0.5), RateStep(400, 0.5), RateStep(20, 0.5)], seed=1)
+    counts = np.histogram([result.due_s for result in results], [0, 0.5, 1, 1.5])[0]
+    assert counts.sum() == len(results)
     assert 130 < counts[1] < 270
     assert counts[0] < 25 > counts[2]
-    assert {outcome.status for outcome in found} == {200}
-    assert min(outcome.took_ms for outcome in found) >= 1000 * WAIT_S
+    assert {result.status for result in results} == {200}
+    assert min(result.took_ms for result in results) >= 1000 * WAIT_S
 
 
-def test_the_same_seed_sends_at_the_same_times(port: int) -> None:
-    runs = [storm(port, [Request("/", {}, b"")], [Phase(40, 0.3)], seed) for seed in (1, 1, 2)]
-    first, again, other = (sorted(outcome.due_s for outcome in run) for run in runs)
+def test_seed_determines_the_arrivals(url: str) -> None:
+    runs = [open_loop(url, [POST], [RateStep(40, 0.3)], seed) for seed in (1, 1, 2)]
+    first, again, other = (sorted(result.due_s for result in run) for run in runs)
     assert first == again != other
 
 
-def test_refusals_are_told_from_answers(port: int) -> None:
-    found = storm(port, [Request("/half", {}, b"")], [Phase(100, 0.5)], seed=1)
-    counts = Counter(outcome.status for outcome in found)
+def test_refusals_are_counted_apart_from_answers(url: str) -> None:
+    results = open_loop(url, [Request("/half", {}, b"")], [RateStep(100, 0.5)], seed=1)
+    counts = Counter(result.status for result in results)
     assert counts.keys() == {200, 503}
     assert abs(counts[200] - counts[503]) <= 1
 
 
-def test_what_does_not_fit_at_once_is_sent_in_parts(port: int) -> None:
-    found = storm(port, [Request("/", {}, bytes(5_000_000))], [Phase(20, 0.3)], seed=1)
-    assert {outcome.status for outcome in found} == {200}
+def test_large_requests_are_sent_in_parts(url: str) -> None:
+    results = open_loop(url, [Request("/", {}, bytes(5_000_000))], [RateStep(20, 0.3)], seed=1)
+    assert {result.status for result in results} == {200}
 
 
-def test_who_is_not_answered_gives_up(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("perf.load.open_loop.PATIENCE_S", WAIT_S / 4)
-    found = storm(port, [Request("/", {}, b"")], [Phase(50, 0.3)], seed=1)
-    assert {outcome.status for outcome in found} == {LOST}
+def test_late_answers_are_lost(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("perf.load.open_loop.GIVE_UP_S", WAIT_S / 4)
+    results = open_loop(url, [POST], [RateStep(50, 0.3)], seed=1)
+    assert {result.status for result in results} == {LOST}
 
 
-def test_a_server_that_hangs_up_has_lost_the_request() -> None:
+def test_requests_on_closed_connections_are_lost() -> None:
     with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        found = storm(server.server_address[1], [Request("/", {}, b"")], [Phase(50, 0.3)], seed=1)
+        results = open_loop(f"127.0.0.1:{server.server_address[1]}", [POST], [RateStep(50, 0.3)], seed=1)
         server.shutdown()
-    assert len(found) > 3
-    assert {outcome.status for outcome in found} == {LOST}
+    assert len(results) > 3
+    assert {result.status for result in results} == {LOST}
 
 
-def test_other_answers_are_errors(port: int) -> None:
-    with pytest.raises(HttpLoadError, match=r"^400 "):
-        storm(port, [Request("/400", {}, b"")], [Phase(50, 0.2)], seed=1)
+def test_other_statuses_are_errors(url: str) -> None:
+    with pytest.raises(HttpLoadError, match=r"expected 200 or 503, got 400 "):
+        open_loop(url, [Request("/400", {}, b"")], [RateStep(50, 0.2)], seed=1)
+
+
+def test_summary_has_rates_and_percentiles_by_status() -> None:
+    results = [RequestResult(0, 0, 200, took_ms) for took_ms in (1, 2, 3)] + [RequestResult(0, 0, LOST, 5000)]
+    summary = summarize(results, seconds=2)
+    rates = [summary[name] for name in ("sent_per_s", "per_s", "refused_per_s", "given_up_per_s", "p50_ms")]
+    assert rates == [2, 1.5, 0, 0.5, 2]
+    assert math.isnan(summary["refused_p99_ms"])

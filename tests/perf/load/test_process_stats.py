@@ -1,4 +1,4 @@
-"""What a server uses, read from the real one."""
+"""The resources of a real server."""
 
 import mmap
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from perf.load.process_stats import cpu_seconds, handles, held_mb, own_mb, resident_mb, sampled, shared_mb
+from perf.load.process_stats import anonymous_mb, cpu_seconds, handles, own_anonymous_mb, pss_mb, sampled, shared_mb
 from tests.support.tritonserver import Server
 
 BUSY = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass\ninput()"
 PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
 
 
-def test_the_time_of_children_counts() -> None:
+def test_cpu_time_includes_children() -> None:
     command = [sys.executable, "-c", PARENT, BUSY]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as parent:
         spent = 0.0
@@ -29,18 +29,14 @@ def test_the_time_of_children_counts() -> None:
         parent.communicate(b"\n")
 
 
-def test_memory_is_told_by_model(triton: Server) -> None:
+def test_memory_is_split_by_model(triton: Server) -> None:
     pid = triton.process.pid
-    found, held, shared = resident_mb(pid), held_mb(pid), shared_mb(pid)
-    assert found.keys() == {"tritonserver", "preprocess", "densenet", "mobilenet"}
-    # What other servers on this machine share with it counts in parts.
-    assert all(5 < size < 1000 for size in found.values())
-    assert found["densenet"] > found["mobilenet"]
-    assert held.keys() == found.keys()
-    assert all(5 < size < 1000 for size in held.values())
-    assert held["densenet"] > held["mobilenet"]
+    for sizes in (pss_mb(pid), anonymous_mb(pid)):
+        assert sizes.keys() == {"tritonserver", "preprocess", "densenet", "mobilenet"}
+        assert all(5 < size < 1000 for size in sizes.values())
+        assert sizes["densenet"] > sizes["mobilenet"]
     # Three models of two stubs each share at least 1 MB with Triton.
-    assert 6 <= shared < 1000
+    assert 6 <= shared_mb(pid) < 1000
 
 
 HOLDER = """
@@ -69,7 +65,7 @@ def test_descriptors_and_threads_are_counted(tmp_path: Path) -> None:
     assert holding["threads"] - plain["threads"] == 5
 
 
-def test_shared_memory_counts_once_and_as_long_as_it_is_mapped() -> None:
+def test_shared_memory_counts_once_while_it_is_mapped() -> None:
     before = shared_mb(os.getpid())
     with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
         file.write(bytes(3_000_000))
@@ -79,25 +75,25 @@ def test_shared_memory_counts_once_and_as_long_as_it_is_mapped() -> None:
         assert shared_mb(os.getpid()) == before
 
 
-def test_this_process_grows_by_what_it_keeps() -> None:
-    before = own_mb()
+def test_own_memory_grows_with_allocations() -> None:
+    before = own_anonymous_mb()
     kept = bytearray(b"x" * 50_000_000)
-    assert own_mb() - before == pytest.approx(50, abs=30)
+    assert own_anonymous_mb() - before == pytest.approx(50, abs=30)
     del kept
 
 
-def test_samples_are_taken_until_it_is_left() -> None:
+def test_samples_are_taken_until_exit() -> None:
     numbers = count()
-    with sampled(lambda: next(numbers), every_s=0.01) as found:
+    with sampled(lambda: next(numbers), every_s=0.01) as samples:
         end = time.monotonic() + 10
-        while len(found) < 4:
+        while len(samples) < 4:
             assert time.monotonic() < end
             time.sleep(0.01)
-    assert found == list(range(len(found)))
-    assert len(found) >= 5
+    assert samples == list(range(len(samples)))
+    assert len(samples) >= 5
 
 
-def test_what_a_sample_raises_is_raised() -> None:
+def test_errors_of_sampling_are_raised_on_exit() -> None:
     answers = [1]
     with pytest.raises(IndexError), sampled(answers.pop, every_s=0.001):
         time.sleep(0.1)

@@ -1,7 +1,8 @@
-"""Triton and a real FastAPI by the same load, and how the others are asked."""
+"""Triton and a real FastAPI under the same load, and the requests to the other peers."""
 
 import json
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,116 +10,112 @@ import pandas as pd
 import psutil
 import pytest
 
-from perf.load.baselines import newest
-from perf.load.workload import User, users
-from perf.peers import compare, serving
+from perf.load.workload import SyntheticUser, synthetic_users
+from perf.peers import serving
 from perf.peers.apps.predictor import Predictor
 from perf.peers.catalogue import (
     ENVIRONMENTS,
     FASTAPI,
+    PEERS,
     TRITON,
-    as_body,
-    as_json,
-    as_protocol,
+    body_request,
     by_label,
+    json_request,
     of_tensor,
-    peers,
+    protocol_request,
 )
-from perf.peers.compare import markdown, summarize
+from perf.peers.compare import Peers, measure_peers
 from perf.peers.serving import PeerError, running
+from perf.report.experiment import Measurement
+from server.catalog import Catalog
 from server.launch.process import free_ports
+from tests.support.perf.tables import cells
 from tests.support.tritonserver import ROOT
 
-USER = User(b"\xff\xd8picture", "小美 & co")
-MODEL = newest(ROOT / "model_repository", "mobilenet")
+USER = SyntheticUser(b"\xff\xd8picture", "小美 & co")
+MODEL = Catalog(ROOT / "model_repository").served_onnx("mobilenet")
+FASTAPI_PEER = next(peer for peer in PEERS if peer.name == FASTAPI)
+FIGURES = ["p50_ms", "p99_ms", "per_s", "cpu_ms", "memory_mb", "ready_s"]
 
 
-def test_each_request_carries_the_user() -> None:
-    body = as_body("/predict", USER)
+def test_every_request_format_carries_avatar_and_nickname() -> None:
+    body = body_request("/predict", "mobilenet", USER)
     assert body.body == USER.avatar
     assert parse_qs(urlsplit(body.path).query) == {"nickname": [USER.nickname]}
-    content = json.loads(as_json("/predict", USER).body)
+    content = json.loads(json_request("mobilenet", USER).body)
     assert (b64decode(content["avatar"]), content["nickname"]) == (USER.avatar, USER.nickname)
-    avatar, nickname = json.loads(as_protocol("/infer", USER).body)["inputs"]
+    avatar, nickname = json.loads(protocol_request("mobilenet", USER).body)["inputs"]
     assert (avatar["name"], b64decode(avatar["data"][0])) == ("AVATAR", USER.avatar)
     assert (nickname["name"], nickname["data"]) == ("NICKNAME", [USER.nickname])
 
 
-def test_answers_are_read_in_the_order_of_the_labels() -> None:
+def test_probabilities_have_the_order_of_the_labels() -> None:
     assert by_label({"female": 0.75, "male": 0.25}) == [0.25, 0.75]
     assert of_tensor({"outputs": [{"name": "PROBABILITIES", "data": [0.25, 0.75]}]}) == [0.25, 0.75]
 
 
 def test_every_peer_has_its_own_environment_and_pins() -> None:
-    others = [peer for peer in peers("mobilenet", (1, 2, 3)) if peer.name != TRITON]
     pins = {file.stem for file in (ROOT / "requirements" / "peers").glob("*.txt")}
-    assert {peer.environment for peer in others} == {ENVIRONMENTS / name for name in pins}
+    environments = {peer.environment for peer in PEERS if peer.name != TRITON}
+    assert environments == {ENVIRONMENTS / name for name in pins}
 
 
-def test_triton_beside_fastapi(tmp_path: Path) -> None:
-    rows = compare.compare((TRITON, FASTAPI), ["mobilenet"], users(16, seed=1), clients=[1, 4], rounds=1, seconds=0.6)
-    assert list(zip(rows["peer"], rows["clients"], strict=True)) == [
-        (TRITON, 1),
-        (TRITON, 4),
-        (FASTAPI, 1),
-        (FASTAPI, 4),
-    ]
-    assert (rows[compare.FIGURES] > 0).all(axis=None)
+def test_triton_and_fastapi_are_measured() -> None:
+    peers = [peer for peer in PEERS if peer.name in (TRITON, FASTAPI)]
+    users = synthetic_users(16, seed=1)
+    rows = measure_peers(peers, ["mobilenet"], users, clients=[1, 4], rounds=1, seconds=0.6)
+    arms = [(TRITON, 1), (TRITON, 4), (FASTAPI, 1), (FASTAPI, 4)]
+    assert list(zip(rows["peer"], rows["clients"], strict=True)) == arms
+    assert (rows[FIGURES] > 0).all(axis=None)
     assert (rows["p50_ms"] <= rows["p99_ms"]).all()
-    compare.report(rows, {"seed": 1}, tmp_path)
-    written = json.loads((tmp_path / "peers.json").read_text())
-    assert {"date", "machine", "seed"} <= written.keys()
-    assert len(written["arms"]) == 4
-    assert (tmp_path / "peers.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_who_answers_otherwise_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peer_with_different_answers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Predictor, "predict", lambda *_: {"male": 0.5, "female": 0.5})
-    with pytest.raises(PeerError, match=r"FastAPI answers \[.*\] for user 0, the network itself \[0.5, 0.5\]"):
-        compare.compare((FASTAPI,), ["mobilenet"], users(4, seed=1), clients=[1], rounds=1, seconds=0.2)
+    with pytest.raises(PeerError, match=r"FastAPI, user 0: expected the network's answer \[0.5, 0.5\], got \["):
+        measure_peers([FASTAPI_PEER], ["mobilenet"], synthetic_users(4, seed=1), [1], rounds=1, seconds=0.2)
 
 
-def test_who_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("perf.peers.catalogue.ENVIRONMENTS", tmp_path)
-    (peer,) = [peer for peer in peers("mobilenet", (1, 2, 3)) if peer.name == FASTAPI]
+def test_missing_peer_error_says_how_to_install_it(tmp_path: Path) -> None:
+    peer = replace(FASTAPI_PEER, environment=tmp_path / "fastapi")
     with (
         pytest.raises(PeerError, match=r"FastAPI is not installed in .*fastapi; install it with: make peers"),
-        running(peer, 1, MODEL, USER),
+        running(peer, (1, 2, 3), "mobilenet", MODEL, USER),
     ):
         pass
 
 
-def test_who_does_not_come_up_shows_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "READY_S", 5.0)  # uvicorn starts its workers again and again
-    ports = free_ports(3)
-    (peer,) = [peer for peer in peers("mobilenet", ports) if peer.name == FASTAPI]
+def test_error_of_a_peer_that_does_not_start_has_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "READY_S", 5.0)  # uvicorn restarts its workers forever
     with (
         pytest.raises(PeerError, match=r"(?s)FastAPI .*no-such\.onnx"),
-        running(peer, ports[0], tmp_path / "no-such.onnx", USER),
+        running(FASTAPI_PEER, free_ports(3), "mobilenet", tmp_path / "no-such.onnx", USER),
     ):
         pass
 
 
-def test_nothing_is_left_of_a_peer() -> None:
-    ports = free_ports(3)
-    (peer,) = [peer for peer in peers("mobilenet", ports) if peer.name == FASTAPI]
-    with running(peer, ports[0], MODEL, users(1, seed=1)[0]) as server:
+def test_stopped_peer_leaves_no_process() -> None:
+    with running(FASTAPI_PEER, free_ports(3), "mobilenet", MODEL, synthetic_users(1, seed=1)[0]) as server:
         family = psutil.Process(server.pid).children(recursive=True)
         assert family
     assert not any(process.is_running() for process in family)
 
 
-def test_each_round_is_compared_with_fastapi() -> None:
-    def row(number: int, peer: str, clients: int, per_s: float) -> dict[str, object]:
-        figures = dict.fromkeys(compare.FIGURES, 2.0)
-        return {"round": number, "model": "mobilenet", "peer": peer, "clients": clients, **figures, "per_s": per_s}
+@pytest.mark.parametrize(("rate", "cpu_ms", "met"), [(110.0, 1.9, True), (99.0, 1.9, False), (110.0, 2.1, False)])
+def test_goal_is_fastapis_throughput_for_its_cpu(rate: float, cpu_ms: float, met: bool) -> None:
+    figures = {"round": 0, "model": "mobilenet", "clients": 8, **dict.fromkeys(FIGURES, 2.0)}
+    rows = [{**figures, "peer": FASTAPI, "per_s": 100.0}, {**figures, "peer": TRITON, "per_s": rate, "cpu_ms": cpu_ms}]
+    (goal,) = Peers().goals(Measurement(pd.DataFrame(rows), {}))
+    assert goal.met == met
 
-    rounds = [(100.0, 80.0), (50.0, 60.0), (100.0, 90.0)]
-    rows = [
-        row(n, peer, 8, rate)
-        for n, pair in enumerate(rounds)
+
+def test_table_compares_with_fastapi_in_the_same_round() -> None:
+    rows = pd.DataFrame(
+        {"round": number, "model": "mobilenet", "peer": peer, "clients": 8, **dict.fromkeys(FIGURES, 2.0)}
+        | {"per_s": rate}
+        for number, pair in enumerate([(100.0, 80.0), (50.0, 60.0), (100.0, 90.0)])
         for peer, rate in zip((FASTAPI, TRITON), pair, strict=True)
-    ]
-    text = markdown(summarize(pd.DataFrame(rows)))
-    assert "| mobilenet | 8 | Triton | 2.0 (2.0 to 2.0) | 2.0 | 80 | 0.90 (0.80 to 1.20) | 2.0 | 2 | 2.0 |" in text
-    assert "- LitServe: 2 workers" in text
+    )
+    (_, _, triton) = cells(Peers().table(Measurement(rows, {})))
+    expected = ["mobilenet", "8", "Triton", "2.0 (2.0 to 2.0)", "2.0", "80", "0.90 (0.80 to 1.20)", "2.0", "2", "2.0"]
+    assert triton == expected

@@ -7,6 +7,7 @@ import pytest
 
 from perf.report.markdown import Document
 from perf.report.runner import main
+from tests.support.perf.tables import cells
 from tests.support.perf.toy_experiment import Toy
 
 DOCUMENT = Document("toys", "Toys", "TOYS.md", "All toys.", [Toy()])
@@ -28,8 +29,8 @@ def test_report_lists_goals_with_figures(tmp_path: Path, latency_ms: int, verdic
     main(DOCUMENT, ["toy", "--latency-ms", str(latency_ms), "--results", str(tmp_path)])
     (tmp_path / "toy.png").unlink()
     main(DOCUMENT, ["report", "--results", str(tmp_path)])
-    cells = [[cell.strip() for cell in line.split("|")] for line in (tmp_path / "TOYS.md").read_text().splitlines()]
-    assert ["", "A toy", "p50 at most 5 ms", f"{latency_ms}.0 ms", verdict, ""] in cells
+    rows = cells((tmp_path / "TOYS.md").read_text())
+    assert ["A toy", "p50 at most 5 ms", f"{latency_ms}.0 ms", verdict] in rows
     assert (tmp_path / "toy.png").is_file()
 
 

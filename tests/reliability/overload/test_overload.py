@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perf.load.workload import users
+from perf.load.workload import synthetic_users
 from reliability.overload import __main__ as overload
 from reliability.overload.report import Measured, back_to_normal, by_second, goals, markdown, report, summarize
 from server.edge.reverse_proxy import find_nginx
@@ -93,8 +93,8 @@ def test_who_is_refused_or_slow_after_the_flood_delays_what_is_normal() -> None:
 
 @pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 def test_an_overload_of_a_moment(triton: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overload, "MODELS", ("mobilenet",))
-    (found,) = overload.overload(triton, users(8, seed=1), seed=1, flood_s=2, around_s=1.5, in_flight=16)
+    monkeypatch.setattr(overload, "gender_ensembles", lambda: {"mobilenet": "gender_mobilenet"})
+    (found,) = overload.overload(triton, synthetic_users(8, seed=1), seed=1, flood_s=2, around_s=1.5, in_flight=16)
     arm = summarize(found, cores=2)
     assert arm["refused_per_s"] > arm["answered_per_s"] > 0
     assert arm["lost_per_s"] == 0

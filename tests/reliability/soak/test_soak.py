@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perf.load.workload import users
+from perf.load.workload import synthetic_users
 from reliability.soak import __main__ as soak
 from reliability.soak.report import goals, markdown, report, summarize
 from tests.support.tritonserver import Server
@@ -26,7 +26,7 @@ def made(**series: Any) -> pd.DataFrame:
 def test_a_soak_of_a_moment(triton: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soak, "BROKEN", 0.3)
     monkeypatch.setattr(soak, "SATURATING_S", 1.0)
-    most, rows = soak.soak(triton, users(16, seed=1), seed=1, seconds=4, every_s=0.5)
+    most, rows = soak.soak(triton, synthetic_users(16, seed=1), seed=1, seconds=4, every_s=0.5)
     assert most > 0
     assert rows["seconds"].is_monotonic_increasing
     assert rows["answered"].sum() > rows["refused"].sum() > 0
@@ -40,9 +40,9 @@ def test_a_soak_of_a_moment(triton: Server, tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_soak_does_not_begin_where_requests_fail(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soak, "MODELS", ("mobilenet", "unheard_of"))
+    monkeypatch.setattr(soak, "gender_ensembles", lambda: {"mobilenet": "gender_mobilenet", "resnet": "gender_resnet"})
     with pytest.raises(soak.SoakError, match=r"requests failed: ModelNotFound$"):
-        soak.soak(triton, users(2, seed=1), seed=1, seconds=0.2, every_s=0.5)
+        soak.soak(triton, synthetic_users(2, seed=1), seed=1, seconds=0.2, every_s=0.5)
 
 
 def test_a_quiet_soak_meets_the_goals() -> None:

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from genderclient import Client, InvalidAvatar, Unavailable
-from perf.load.http_client_load import flood, triton_request
-from perf.load.workload import users
+from perf.load.http_client_load import triton_request
+from perf.load.open_loop import RateStep, open_loop, summarize
+from perf.load.workload import synthetic_users
 from server.edge.access_policy import AccessPolicy
 from server.edge.reverse_proxy import TEMPLATE, ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
@@ -56,8 +57,8 @@ def test_excess_requests_are_rejected_as_overload(client: Client) -> None:
 
 
 def test_rejections_are_faster_than_answers(narrow: ReverseProxy) -> None:
-    requests = [triton_request("gender_densenet", user) for user in users(8, seed=1)]
-    figures = flood(int(narrow.http_url.split(":")[1]), requests, rate=400, seconds=2)
+    requests = [triton_request("gender_densenet", user) for user in synthetic_users(8, seed=1)]
+    figures = summarize(open_loop(narrow.http_url, requests, [RateStep(400, 2)], seed=1), seconds=2)
     assert figures["refused_per_s"] > figures["per_s"] > 0
     assert figures["given_up_per_s"] == 0
     assert figures["refused_p99_ms"] < figures["p99_ms"]

@@ -1,4 +1,4 @@
-"""A server that answers as it is told by the path."""
+"""An HTTP server whose answers the path of the request selects."""
 
 import threading
 import time
@@ -9,17 +9,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 WAIT_S = 0.02
 
 
-class Scripted(BaseHTTPRequestHandler):
-    """Answers with the status that the path names, after `WAIT_S`; every second time refuses on /half."""
+class ScriptedHandler(BaseHTTPRequestHandler):
+    """Answers after `WAIT_S` with the status in the path; on /half with 200 and 503 in turn."""
 
     protocol_version = "HTTP/1.1"
-    asked = 0
+    requests = 0
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         time.sleep(WAIT_S)
-        type(self).asked += 1
-        status = (200, 503)[self.asked % 2] if self.path == "/half" else int(self.path.strip("/") or 200)
+        type(self).requests += 1
+        status = (200, 503)[self.requests % 2] if self.path == "/half" else int(self.path.strip("/") or 200)
         self.send_response(status)
         self.send_header("Content-Length", "2")
         self.end_headers()
@@ -29,15 +29,15 @@ class Scripted(BaseHTTPRequestHandler):
         pass
 
 
-class Scripts(ThreadingHTTPServer):
+class ScriptedServer(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
 
 
 @contextmanager
-def scripted_server() -> Iterator[int]:
-    """Its port, as long as it lasts."""
-    with Scripts(("127.0.0.1", 0), Scripted) as server:
+def scripted_server() -> Iterator[str]:
+    """Run the server; yields its address, host:port."""
+    with ScriptedServer(("127.0.0.1", 0), ScriptedHandler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
+        yield f"127.0.0.1:{server.server_port}"
         server.shutdown()

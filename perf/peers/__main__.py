@@ -1,5 +1,0 @@
-"""`python -m perf.peers`."""
-
-from .compare import main
-
-main()
