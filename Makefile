@@ -3,7 +3,7 @@
 # make test    every test
 # make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
-# make perf    measure anew: sweep, settings, cost, overload, A/B, scoring, and results/PERFORMANCE.md; needs nginx
+# make perf    measure all performance experiments but the peers, and write results/PERFORMANCE.md; needs nginx
 # make soak    half an hour at 60 % load: whether what the server uses stays as it is
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
 # make reliability   all of results/RELIABILITY.md anew: overload, soak, drill, malformed input, Prometheus; an hour
@@ -37,16 +37,15 @@ wheel: .venv/dev.stamp
 perf-tools: .venv/perf_analyzer.stamp
 
 perf: .venv/perf_analyzer.stamp
-	@$(IN_VENV)/python -m perf.experiments.latency
-	@$(IN_VENV)/python -m perf.experiments.breakdown
-	@$(IN_VENV)/python -m perf.experiments.server_settings
-	@$(IN_VENV)/python -m perf.experiments.scaling
-	@$(IN_VENV)/python -m perf.experiments.response_cache
-	@$(IN_VENV)/python -m perf.experiments.priority
-	@$(IN_VENV)/python -m reliability.overload
-	@$(IN_VENV)/python -m perf.experiments.ab
-	@$(IN_VENV)/python -m perf.experiments.offline_scoring
-	@$(IN_VENV)/python -m perf.report.performance
+	@$(IN_VENV)/python -m perf latency
+	@$(IN_VENV)/python -m perf breakdown
+	@$(IN_VENV)/python -m perf server_settings
+	@$(IN_VENV)/python -m perf scaling
+	@$(IN_VENV)/python -m perf response_cache
+	@$(IN_VENV)/python -m perf priority
+	@$(IN_VENV)/python -m perf ab
+	@$(IN_VENV)/python -m perf offline_scoring
+	@$(IN_VENV)/python -m perf report
 
 reliability: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability.overload
@@ -62,8 +61,8 @@ soak: .venv/dev.stamp
 PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requirements/peers/*.in))
 
 peers: .venv/dev.stamp $(PEERS)
-	@$(IN_VENV)/python -m perf.peers
-	@$(IN_VENV)/python -m perf.report.performance
+	@$(IN_VENV)/python -m perf peers
+	@$(IN_VENV)/python -m perf report
 
 drill: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability faults

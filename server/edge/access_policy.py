@@ -10,7 +10,7 @@ from server.launch.endpoints import Endpoint
 
 # Enough to keep two cores busy. Twice as many would double the wait.
 IN_FLIGHT: Final = 16
-# For clients that can wait; `perf.experiments.priority` measures the effect on the other clients.
+# For clients that can wait; `python -m perf priority` measures the effect on the other clients.
 BULK: Final = 4
 # More than nginx can handle.
 UNLIMITED: Final = 1_000_000

@@ -25,7 +25,7 @@ from server.launch.runtime import Runtime, Wheel, find_wheel, prepare
 PYTHONS = ((3, 11), (3, 12))
 # Every request allocates and frees buffers of its size. By default glibc returns them to the kernel each time, and the
 # page faults that follow cost more than the request's own work. These limits keep the buffers of typical avatars and
-# still return those of the few with many megapixels. `perf.experiments.server_settings` measures the gain,
+# still return those of the few with many megapixels. `python -m perf server_settings` measures the gain,
 # `reliability.malformed` the memory that stays allocated.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**23), "MALLOC_TRIM_THRESHOLD_": str(2**24), "MALLOC_TOP_PAD_": str(2**24)}
 # Triton starts its Python stubs with an unquoted bash command line.

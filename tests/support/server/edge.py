@@ -17,14 +17,14 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from genderprep.tensors import AVATAR, NICKNAME
 from perf.load.http_client_load import triton_request
-from perf.load.workload import User
+from perf.load.workload import SyntheticUser
 from server.edge.access_policy import AccessPolicy
 from server.edge.reverse_proxy import ReverseProxy
 
 # Constant, because they appear in the names of parametrized tests.
 SHOP, JOB = (hashlib.sha256(name).hexdigest() for name in (b"shop", b"job"))
 MODEL = "gender_mobilenet"
-INFER = triton_request(MODEL, User(b"", "小美"))
+INFER = triton_request(MODEL, SyntheticUser(b"", "小美"))
 
 
 @dataclass(frozen=True)
