@@ -1,9 +1,12 @@
 """Predict a user's gender from an avatar and a nickname.
 
-from genderclient import predict
+    from genderclient import predict
 
-predict(nickname="X国强", avatar="me.jpg").gender
+    predict(nickname="X国强", avatar="me.jpg").gender
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 from genderclient._async_client import AsyncClient
 from genderclient._client import Client
@@ -26,8 +29,6 @@ from genderclient._models import Gender, Prediction, Probabilities, Weights
 from genderclient._retry import Retry
 from genderclient._transports.base import (
     AsyncTransport,
-    BytesTensor,
-    FloatTensor,
     InferenceRequest,
     InferenceResponse,
     Status,
@@ -37,9 +38,12 @@ from genderclient._transports.base import (
 from genderclient._transports.credentials import Tls
 from genderclient._transports.fake import AsyncFakeTransport, FakeTransport
 from genderclient._transports.options import ConnectionOptions
-from genderclient.experiments.experiment import Experiment, Exposure, Shadow
-from genderclient.fetching.fetcher import AvatarFetcher
-from genderclient.hedging import Hedge
+from genderclient._transports.tensors import BytesTensor, FloatTensor, Tensor
+
+if TYPE_CHECKING:
+    from genderclient.experiments import Experiment, Exposure, Shadow
+    from genderclient.fetching import AvatarFetcher
+    from genderclient.hedging import Hedge
 
 __all__ = [
     "AccessDenied",
@@ -73,6 +77,7 @@ __all__ = [
     "ServerError",
     "Shadow",
     "Status",
+    "Tensor",
     "Tls",
     "Transport",
     "TransportError",
@@ -81,3 +86,18 @@ __all__ = [
     "Weights",
     "predict",
 ]
+
+# Imported with their first use.
+_EXTRAS: Final = {
+    "AvatarFetcher": "genderclient.fetching",
+    "Experiment": "genderclient.experiments",
+    "Exposure": "genderclient.experiments",
+    "Hedge": "genderclient.hedging",
+    "Shadow": "genderclient.experiments",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXTRAS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_EXTRAS[name]), name)

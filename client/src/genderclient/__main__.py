@@ -1,4 +1,4 @@
-"""`python -m genderclient`."""
+"""The command `python -m genderclient`."""
 
 from genderclient._cli import main
 

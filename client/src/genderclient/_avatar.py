@@ -1,4 +1,4 @@
-"""An avatar as people have it, to the encoded image that travels."""
+"""Encodes avatars of all accepted types."""
 
 import io
 import os
@@ -25,38 +25,42 @@ _PNG_MODES: Final = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
 def encode_avatar(avatar: "Avatar | None") -> bytes:
-    """The encoded image: bytes and files as they are, PIL images and arrays as lossless PNG; empty without one.
+    """Returns the encoded image, empty for None.
 
-    An array holds uint8 grey [H,W], RGB [H,W,3] or RGBA [H,W,4]. A file is read from where it stands to its end.
-    Raises TypeError for anything else, InvalidAvatar when there is nothing to read or over `MAX_AVATAR_BYTES` of it.
+    Bytes and files are returned unchanged; a file is read from its current position. PIL images and arrays become
+    lossless PNG.
+
+    Raises:
+        TypeError: If the type is not accepted.
+        InvalidAvatar: If there is nothing to read, or more than `MAX_AVATAR_BYTES`.
     """
     if avatar is None:
         return b""
-    encoded = _encoded(avatar)
+    encoded = _encode(avatar)
     if not encoded:
         raise InvalidAvatar("avatar: 0 bytes; pass None for a user without an avatar")
     _check_size(len(encoded))
     return encoded
 
 
-def _encoded(avatar: Any) -> bytes:
+def _encode(avatar: Any) -> bytes:
     if isinstance(avatar, bytes | bytearray | memoryview):
-        # Before copying: it could be gigabytes.
+        # Before the copy, which could be gigabytes.
         _check_size(memoryview(avatar).nbytes)
         return bytes(avatar)
     if isinstance(avatar, str | os.PathLike):
-        return _file(avatar)
+        return _read_file(avatar)
     if _is_instance(avatar, "PIL.Image", "Image"):
-        return _png(avatar)
+        return _encode_png(avatar)
     if _is_instance(avatar, "numpy", "ndarray"):
-        return _png(_picture(avatar))
+        return _encode_png(_image_from_array(avatar))
     if hasattr(avatar, "read"):
-        return _stream(avatar)
+        return _read_stream(avatar)
     raise TypeError(f"avatar: got {type(avatar).__name__}, expected {_ACCEPTED}")
 
 
 def _is_instance(value: object, module: str, name: str) -> bool:
-    """Whether `value` is of a class whose module may not be installed; nobody has one who has not imported it."""
+    """Checks a class of an optional library. A caller who has an instance has imported the library."""
     return module in sys.modules and isinstance(value, getattr(sys.modules[module], name))
 
 
@@ -65,26 +69,25 @@ def _check_size(size_bytes: int) -> None:
         raise InvalidAvatar(f"avatar: over the limit of {MAX_AVATAR_BYTES} bytes; send a smaller picture")
 
 
-def _file(path: str | os.PathLike[str]) -> bytes:
+def _read_file(path: str | os.PathLike[str]) -> bytes:
     try:
         with Path(path).open("rb") as stream:
-            return _stream(stream)
+            return _read_stream(stream)
     except (OSError, ValueError) as exc:
         if isinstance(path, str) and path.startswith(("http://", "https://")):
-            raise InvalidAvatar("avatar: got a web address; fetch it with an AvatarFetcher and pass the bytes") from exc
+            raise InvalidAvatar("avatar: got a URL; fetch it with an AvatarFetcher and pass the bytes") from exc
         raise InvalidAvatar(f"avatar: cannot read the file {os.fspath(path)!r}: {exc}; check the path") from exc
 
 
-def _stream(stream: BinaryIO) -> bytes:
-    # One byte over the limit is enough to see that it is passed.
+def _read_stream(stream: BinaryIO) -> bytes:
+    # One byte more than the limit shows that it is exceeded.
     data = stream.read(MAX_AVATAR_BYTES + 1)
     if not isinstance(data, bytes):
         raise TypeError(f"avatar: reading the file gave {type(data).__name__}, expected bytes; open it in binary mode")
     return data
 
 
-def _picture(array: "NDArray[Any]") -> Any:
-    """A `PIL.Image.Image` of the array's pixels."""
+def _image_from_array(array: "NDArray[Any]") -> "Image":
     channels = array.shape[2:]
     if array.dtype != "uint8" or array.ndim not in (2, 3) or channels not in ((), (3,), (4,)) or not array.size:
         got = f"a {array.dtype} array of shape {list(array.shape)}"
@@ -96,8 +99,8 @@ def _picture(array: "NDArray[Any]") -> Any:
     return Image.fromarray(array)
 
 
-def _png(image: Any) -> bytes:
-    """Upright, since PNG loses the orientation a camera wrote; in the nearest colours PNG has."""
+def _encode_png(image: "Image") -> bytes:
+    """Applies the EXIF orientation, which PNG would lose, and converts color modes that PNG does not have."""
     from PIL import ImageOps
 
     png = io.BytesIO()
@@ -106,5 +109,5 @@ def _png(image: Any) -> bytes:
         drawable = upright if upright.mode in _PNG_MODES else upright.convert("RGB")
         drawable.save(png, "PNG", compress_level=1)
     except (OSError, SystemError, ValueError) as exc:
-        raise InvalidAvatar(f"avatar: Pillow cannot write this image: {exc}; check that it loads") from exc
+        raise InvalidAvatar(f"avatar: Pillow cannot encode this image: {exc}; check that it loads") from exc
     return png.getvalue()

@@ -1,30 +1,31 @@
-"""What both clients share: building requests, reading answers, deciding what comes next; no I/O but reading files."""
+"""What both clients share: arguments, extensions and state. No I/O except reading avatar files."""
 
 import math
 import os
+import sys
 import threading
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from genderclient import _codec
 from genderclient._avatar import encode_avatar
-from genderclient._exceptions import GenderClientError
+from genderclient._flow import Call, Extension, Flow
 from genderclient._models import Prediction
-from genderclient._retry import Answer, Retry, RetryBudget, Steps, steps
+from genderclient._retry import Retry, RetryBudget, send_with_retries
 from genderclient._transports.base import InferenceRequest
-from genderclient._transports.credentials import Access, Tls
+from genderclient._transports.credentials import Credentials, Tls
 from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.replicas import Replicas
 from genderclient._transports.url import ServerUrl, server_urls
-from genderclient.experiments.experiment import Experiment, Exposure, Shadow
-from genderclient.hedging import Hedge, HedgeBudget
-from genderclient.telemetry import Observation
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar
+    from genderclient.experiments import Experiment
+    from genderclient.hedging import Hedge
 
 T = TypeVar("T")
 
@@ -33,21 +34,11 @@ DEFAULT_TIMEOUT_S: Final = 10.0
 DEFAULT_UNKNOWN_BELOW: Final = 0.65
 DEFAULT_RETRY: Final = Retry()
 DEFAULT_OPTIONS: Final = ConnectionOptions()
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A prediction under way."""
-
-    request: InferenceRequest
-    embedding: bool
-    steps: Steps
-    exposure: Exposure | None
-    observation: Observation
+NO_RETRY: Final = Retry(attempts=1)
 
 
 class BaseClient(ABC, Generic[T]):
-    """Builds requests from arguments and predictions from responses; T is the kind of transport."""
+    """Turns arguments into flows. T is the type of transport."""
 
     def __init__(
         self,
@@ -57,8 +48,8 @@ class BaseClient(ABC, Generic[T]):
         timeout_s: float = DEFAULT_TIMEOUT_S,
         unknown_below: float = DEFAULT_UNKNOWN_BELOW,
         retry: Retry = DEFAULT_RETRY,
-        hedge: Hedge | None = None,
-        experiment: Experiment | None = None,
+        hedge: "Hedge | None" = None,
+        experiment: "Experiment | None" = None,
         tls: Tls | None = None,
         token: str | None = None,
         options: ConnectionOptions = DEFAULT_OPTIONS,
@@ -67,29 +58,28 @@ class BaseClient(ABC, Generic[T]):
         if not 0 <= unknown_below <= 1:
             raise ValueError(f"unknown_below: got {unknown_below}, expected a probability from 0 to 1")
         self._urls = server_urls(url)
-        self._access = Access.to(self._urls, tls, token)
+        self._credentials = Credentials.for_servers(self._urls, tls, token)
         self._model = model
         self._timeout_s = checked_timeout(timeout_s)
         self._unknown_below = unknown_below
         self._options = options
         self._retry = retry
-        self._hedging = HedgeBudget(hedge) if hedge else None
-        self._experiment = experiment
+        self._has_experiment = experiment is not None
+        # Innermost first: shadow requests of an experiment are not hedged.
+        self._extensions = [each.extension() for each in (experiment, hedge) if each]
         self._transports: list[T] = [] if transport is None else [transport]
         self._replicas = Replicas(len(self._transports) or len(self._urls))
-        self._budget = RetryBudget(self._replicas.any_well)
+        self._budget = RetryBudget(self._replicas.any_available)
         self._closed = False
         self._process = os.getpid()
         self._lock = threading.Lock()
-        self._set_up()
 
     @abstractmethod
-    def _set_up(self) -> None:
-        """What each kind of client needs for itself; nothing is started here."""
+    def _open_transport(self, url: ServerUrl) -> T:
+        """Opens the transport to one server."""
 
-    def _begin(
+    def _flow(
         self,
-        observation: Observation,
         *,
         avatar: "Avatar | None",
         nickname: str | None,
@@ -97,80 +87,50 @@ class BaseClient(ABC, Generic[T]):
         user_id: str | None,
         timeout_s: float | None,
         embedding: bool,
-    ) -> Call:
-        """What to send and how long to wait in between, until there is an answer to give to `_end`."""
-        exposure = self._exposure(model, user_id)
-        request = _codec.encode(
-            avatar=encode_avatar(avatar),
-            nickname=nickname,
-            model=model or (exposure.arm if exposure else None) or self._model,
+    ) -> Flow[Prediction]:
+        """The steps of one prediction, from the arguments to the result."""
+        if user_id is not None and not self._has_experiment:
+            raise ValueError("user_id: this client has no experiment; give it one, or omit the id")
+        call = Call(
+            encode=lambda: _codec.encode(avatar=encode_avatar(avatar), nickname=nickname),
+            model=model,
+            user_id=user_id,
             timeout_s=self._timeout_s if timeout_s is None else checked_timeout(timeout_s),
-            headers=observation.headers,
+            embedding=embedding,
         )
-        return Call(request, embedding, steps(request, self._retry, self._budget, self._hedging), exposure, observation)
+        handle: Callable[[Call], Flow[Prediction]] = self._infer
+        for extension in [*self._extensions, *_telemetry()]:
+            handle = partial(extension.handle, proceed=handle)
+        return handle(call)
 
-    def _end(self, call: Call, answer: Answer) -> Prediction:
-        """The prediction in an answer, after the experiment was told of it."""
-        prediction = self._read(call, answer, call.exposure.arm if call.exposure else None)
-        call.observation.answered(prediction)
-        if self._experiment and self._experiment.on_exposure and call.exposure:
-            self._experiment.on_exposure(call.exposure)
-        return prediction
-
-    def _read(self, call: Call, answer: Answer, arm: str | None) -> Prediction:
+    def _infer(self, call: Call) -> Flow[Prediction]:
+        """The innermost part of a flow."""
+        request = InferenceRequest(
+            model=call.model or self._model,
+            inputs=call.encode(),
+            timeout_s=call.timeout_s,
+            request_id=uuid.uuid4().hex,
+            headers=call.headers,
+        )
+        retry, budget = (self._retry, self._budget) if call.retries else (NO_RETRY, RetryBudget())
+        inference = yield from send_with_retries(request, retry, budget)
         return replace(
-            _codec.decode(answer.response, unknown_below=self._unknown_below, embedding=call.embedding),
-            arm=arm,
-            latency_s=answer.latency_s,
-            attempts=answer.attempts,
-            request_id=answer.request_id,
+            _codec.decode(inference.response, unknown_below=self._unknown_below, embedding=call.embedding),
+            latency_s=inference.latency_s,
+            attempts=inference.requests,
+            request_id=request.request_id,
         )
 
-    def _others(self, call: Call) -> Iterator[InferenceRequest]:
-        """The same request to the arms that did not answer it, where the experiment wants them as shadows."""
-        if self._experiment and self._experiment.on_shadow and call.exposure and call.exposure.arm:
-            for arm in self._experiment.arms:
-                if arm != call.exposure.arm:
-                    yield replace(call.request, model=arm, request_id=uuid.uuid4().hex)
-
-    def _once(self, request: InferenceRequest) -> Steps:
-        return steps(request, Retry(attempts=1), RetryBudget())
-
-    def _tell(
-        self,
-        call: Call,
-        served: Prediction,
-        model: str,
-        *,
-        other: Prediction | None = None,
-        error: GenderClientError | None = None,
-    ) -> None:
-        """Tells the experiment what became of one of the `_others`."""
-        assert self._experiment and self._experiment.on_shadow and call.exposure
-        self._experiment.on_shadow(Shadow(exposure=call.exposure, served=served, model=model, other=other, error=error))
-
-    def _exposure(self, model: str | None, user_id: str | None) -> Exposure | None:
-        """The arm of the user, None for a call that is no part of an experiment."""
-        if self._experiment is None:
-            if user_id is not None:
-                raise ValueError("user_id: this client has no experiment; give it one, or leave the id out")
-            return None
-        if model is not None:
-            return None
-        if user_id is None:
-            raise ValueError("user_id: this client has an experiment, which splits users by it; pass it, or a model")
-        return Exposure(self._experiment.name, user_id, self._experiment.arm_of(user_id))
-
-    def _opened(self, open_one: Callable[[ServerUrl, Access, ConnectionOptions], T]) -> list[T]:
-        """The transport to each server; they are opened by the first who asks."""
-        # Before the lock, which somebody may have held at the fork.
+    def _open(self) -> list[T]:
+        """Returns the transports to all servers. The first request opens them."""
+        # Checked before the lock, which another thread may have held at the fork.
         if self._process != os.getpid():
-            raise RuntimeError("the client was made before this process was forked; make one in each process")
+            raise RuntimeError("the client was created before this process was forked; create one in each process")
         with self._lock:
             if self._closed:
-                raise RuntimeError("the client is closed; make a new one")
+                raise RuntimeError("the client is closed; create a new one")
             if not self._transports:
-                self._transports = [open_one(url, self._access, self._options) for url in self._urls]
+                self._transports = [self._open_transport(url) for url in self._urls]
             return self._transports
 
     def __repr__(self) -> str:
@@ -178,7 +138,22 @@ class BaseClient(ABC, Generic[T]):
 
 
 def checked_timeout(timeout_s: float) -> float:
-    """A number of seconds that time can pass. Raises ValueError for any other."""
+    """Returns a positive, finite number of seconds.
+
+    Raises:
+        ValueError: For any other number.
+    """
     if not (math.isfinite(timeout_s) and timeout_s > 0):
         raise ValueError(f"timeout_s: got {timeout_s}, expected a positive number of seconds")
     return timeout_s
+
+
+def _telemetry() -> list[Extension]:
+    """Telemetry, if the application uses OpenTelemetry: an application that does has imported it."""
+    if sys.modules.get("opentelemetry") is None:
+        return []
+    try:
+        from genderclient.telemetry import telemetry
+    except ImportError:
+        return []
+    return [telemetry()]

@@ -1,39 +1,44 @@
-"""The client for threads: adds sending and waiting to what `BaseClient` decides."""
+"""The client for threads: adds sending to `BaseClient`."""
 
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from genderclient._base_client import BaseClient, Call, checked_timeout
+from genderclient._base_client import BaseClient, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
-from genderclient._flight import ThreadFlight
+from genderclient._flow import Result, ThreadRunner
 from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
 from genderclient._models import Prediction
-from genderclient._retry import Answer, Outcome, Send, Sleep, Steps, Wait
 from genderclient._transports import open_transport
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Transport, TransportError
-from genderclient.experiments.background import BackgroundThreads
-from genderclient.telemetry import observed
+from genderclient._transports.base import InferenceRequest, Transport, TransportError
+from genderclient._transports.url import ServerUrl
 
 if TYPE_CHECKING:
     from genderclient._avatar import Avatar
 
 POLL_S: Final = 0.2
-MAX_HEDGED: Final = 1024
 
 
 class Client(BaseClient[Transport]):
-    """Asks a Triton server; one client serves all threads. Nothing is opened before the first call.
+    """Predicts through one or more Triton servers. Thread-safe; connects with the first call.
 
-    `url` is `grpc://host:port` or `http://host:port`, or several of them, which are asked in turn; by default the
-    environment's `GENDERCLIENT_URL`, else `grpc://127.0.0.1:8001`. `timeout_s` is how long one prediction may take in
-    all, in seconds. A prediction whose probability is under `unknown_below` says `unknown`. Where nobody was there, or
-    was too busy, `retry` says how often to ask again; where the answer is late, `hedge` asks another server too.
-    `experiment` chooses the model by user. `grpcs://` and `https://` encrypt, `tls` says whom to trust, `token` goes
-    with every request, and `options` are for every connection. `transport` replaces the network, for tests.
+    Args:
+        url: `grpc://host:port` or `http://host:port`, encrypted as `grpcs://` and `https://`. Several URLs are used in
+            turn. Defaults to the environment variable `GENDERCLIENT_URL`, then to `grpc://127.0.0.1:8001`.
+        model: The model to use.
+        timeout_s: Seconds for one prediction, retries included.
+        unknown_below: A prediction whose probability is lower has the gender `unknown`.
+        retry: When to resend a request that was refused or lost.
+        hedge: When to send a request to another server too.
+        experiment: Chooses the model by user.
+        tls: Certificates for encrypted URLs.
+        token: Sent with every request as a bearer token.
+        options: Options of all connections.
+        transport: Replaces the network, for tests.
+
+    Raises:
+        ValueError: If an argument is invalid.
     """
 
     def predict(
@@ -46,37 +51,47 @@ class Client(BaseClient[Transport]):
         timeout_s: float | None = None,
         embedding: bool = False,
     ) -> Prediction:
-        """Guesses the gender of one user; `model` and `timeout_s` override the client's for this call.
+        """Predicts the gender of one user.
 
-        `avatar` is a path, the bytes of a JPEG, PNG, WebP, GIF or BMP, a file opened in binary mode, a PIL image, or
-        a uint8 array: grey [H,W], RGB [H,W,3] or RGBA [H,W,4]. `None` or an empty nickname means there is none.
-        `embedding=True` also returns the fused feature of 256 numbers. `user_id` decides the arm of the client's
-        experiment; where `model` is named, the call is no part of it.
+        Args:
+            avatar: A path, the bytes of a JPEG, PNG, WebP, GIF or BMP, a file opened in binary mode, a PIL image, or a
+                uint8 array: gray [H,W], RGB [H,W,3] or RGBA [H,W,4]. None means that there is none.
+            nickname: The nickname. None or empty means that there is none.
+            model: Overrides the client's model. The call is then not part of the client's experiment.
+            user_id: Assigns the user to an arm of the client's experiment.
+            timeout_s: Overrides the client's timeout.
+            embedding: Whether to return the embedding, the fused feature of 256 numbers.
 
-        Raises TypeError or ValueError for arguments that cannot be, and a GenderClientError for everything else.
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If an argument has an invalid value.
+            GenderClientError: If there is no prediction.
         """
-        with observed() as observation:
-            call = self._begin(
-                observation,
-                avatar=avatar,
-                nickname=nickname,
-                model=model,
-                user_id=user_id,
-                timeout_s=timeout_s,
-                embedding=embedding,
-            )
-            prediction = self._end(call, self._follow(call.steps))
-        for request in self._others(call):
-            self._background.submit(partial(self._ask_other, call, prediction, request))
-        return prediction
+        flow = self._flow(
+            avatar=avatar,
+            nickname=nickname,
+            model=model,
+            user_id=user_id,
+            timeout_s=timeout_s,
+            embedding=embedding,
+        )
+        return ThreadRunner(self._send).run(flow)
 
     def predict_many(
         self, users: Iterable[User], *, concurrency: int = 16, ordered: bool = True, model: str | None = None
     ) -> Iterator[Scored]:
-        """Guesses for any number of users, `concurrency` at once, in constant memory; `users` may never end.
+        """Predicts for any number of users in constant memory.
 
-        Results come in the order of `users`, or as they are ready where not `ordered`. What `predict` would raise for
-        a user is that user's `error`, and harms nobody else. Raises ValueError for a concurrency under 1.
+        What `predict` would raise for a user becomes the `error` of that user's result.
+
+        Args:
+            users: Read only as far as needed; may be endless.
+            concurrency: Number of simultaneous requests.
+            ordered: Whether results keep the order of `users`. Otherwise they come as they complete.
+            model: Overrides the client's model.
+
+        Raises:
+            ValueError: If `concurrency` is under 1.
         """
         return predict_in_threads(
             lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, user_id=user.id, model=model),
@@ -86,7 +101,7 @@ class Client(BaseClient[Transport]):
         )
 
     def is_ready(self, *, model: str | None = None) -> bool:
-        """Whether the model answers a real inference now; Triton's health endpoint stays green when it cannot."""
+        """Whether the model serves an inference now. Triton's own health endpoint does not try one."""
         try:
             self.predict(model=model)
         except GenderClientError:
@@ -94,7 +109,11 @@ class Client(BaseClient[Transport]):
         return True
 
     def wait_until_ready(self, timeout_s: float = 60.0, *, model: str | None = None) -> None:
-        """Asks until the model answers a real inference; raises the last reason why not after `timeout_s` seconds."""
+        """Waits until the model serves an inference.
+
+        Raises:
+            GenderClientError: The last reason, after `timeout_s` seconds; immediately if waiting cannot help.
+        """
         deadline_s = time.monotonic() + checked_timeout(timeout_s)
         while True:
             left_s = max(deadline_s - time.monotonic(), POLL_S)
@@ -107,11 +126,11 @@ class Client(BaseClient[Transport]):
             time.sleep(POLL_S)
 
     def close(self) -> None:
-        """Closes the connections; a closed client cannot be used again."""
+        """Closes the connections. A closed client cannot be used again."""
         with self._lock:
             self._closed = True
-        self._background.close()
-        self._hedges.shutdown(wait=False, cancel_futures=True)
+        for extension in self._extensions:
+            extension.close()
         for transport in self._transports:
             transport.close()
 
@@ -123,37 +142,11 @@ class Client(BaseClient[Transport]):
     ) -> None:
         self.close()
 
-    def _set_up(self) -> None:
-        self._background = BackgroundThreads()
-        # As many as ever are needed: each request under way that is hedged waits in one.
-        self._hedges = ThreadPoolExecutor(MAX_HEDGED, thread_name_prefix="genderclient-hedge")
+    def _open_transport(self, url: ServerUrl) -> Transport:
+        return open_transport(url, self._credentials, self._options)
 
-    def _ask_other(self, call: Call, served: Prediction, request: InferenceRequest) -> None:
-        try:
-            other = self._read(call, self._follow(self._once(request)), request.model)
-        except GenderClientError as error:
-            self._tell(call, served, request.model, error=error)
-        else:
-            self._tell(call, served, request.model, other=other)
-
-    def _follow(self, steps: Steps) -> Answer:
-        flight = ThreadFlight(self._send, self._hedges)
-        outcome: Outcome = None
-        try:
-            while True:
-                match steps.send(outcome):
-                    case Send(request, patience_s):
-                        outcome = flight.send(request, patience_s)
-                    case Wait():
-                        outcome = flight.wait(None)
-                    case Sleep(seconds):
-                        time.sleep(seconds)
-        except StopIteration as end:
-            answer: Answer = end.value
-            return answer
-
-    def _send(self, request: InferenceRequest) -> InferenceResponse | TransportError:
-        transports = self._opened(open_transport)
+    def _send(self, request: InferenceRequest) -> Result:
+        transports = self._open()
         index = self._replicas.pick()
         try:
             response = transports[index].infer(request)

@@ -1,16 +1,18 @@
-"""The tensor contract on the client's side: arguments to request tensors, response tensors to a prediction.
+"""The tensor contract: encodes arguments to request tensors and decodes responses to predictions.
 
-`genderprep.tensors` states the same names and limits for the server; the client installs without it.
+The server states the same names and limits in `genderprep.tensors` and `genderprep.limits`, which the client does not need; a test compares them.
 """
 
 import math
-import uuid
-from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from genderclient._exceptions import InvalidNickname, ProtocolError
 from genderclient._models import Prediction, Probabilities, Weights
-from genderclient._transports.base import BytesTensor, FloatTensor, InferenceRequest, InferenceResponse
+from genderclient._transports.base import InferenceResponse
+from genderclient._transports.tensors import BytesTensor, Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 AVATAR: Final = "AVATAR"
 NICKNAME: Final = "NICKNAME"
@@ -24,31 +26,21 @@ MODALITIES: Final = ("avatar", "nickname")
 EMBEDDING_SIZE: Final = 256
 
 
-def encode(
-    *,
-    avatar: bytes,
-    nickname: str | None,
-    model: str,
-    timeout_s: float,
-    headers: Mapping[str, str],
-) -> InferenceRequest:
-    """The request for one user; an empty tensor stands for what is missing.
+def encode(*, avatar: bytes, nickname: str | None) -> tuple[Tensor, ...]:
+    """Returns the inputs for one user. A missing input is empty.
 
-    It asks for every output: Triton's cache answers whoever comes later with those that the first one asked for.
+    Requests always ask for all outputs: Triton's response cache returns the outputs of the first request to later
+    ones.
     """
-    return InferenceRequest(
-        model=model,
-        inputs=(BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_nickname(nickname))),
-        timeout_s=timeout_s,
-        request_id=uuid.uuid4().hex,
-        headers=headers,
-    )
+    return BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_nickname(nickname))
 
 
 def encode_nickname(nickname: str | None) -> bytes:
-    """UTF-8 of the nickname, empty without one.
+    """Returns the nickname in UTF-8, empty for None.
 
-    Raises TypeError when it is no str, InvalidNickname when it holds half of a surrogate pair.
+    Raises:
+        TypeError: If it is not a str.
+        InvalidNickname: If it contains half of a surrogate pair.
     """
     if nickname is None:
         return b""
@@ -57,12 +49,16 @@ def encode_nickname(nickname: str | None) -> bytes:
     try:
         return nickname.encode()
     except UnicodeEncodeError as exc:
-        message = f"nickname: lone surrogate at index {exc.start}; decode the text with UTF-8 (or UTF-16) at its source"
+        message = f"nickname: lone surrogate at index {exc.start}; decode the text as UTF-8 or UTF-16 at its source"
         raise InvalidNickname(message) from exc
 
 
 def decode(response: InferenceResponse, *, unknown_below: float, embedding: bool) -> Prediction:
-    """The prediction in `response`. Raises ProtocolError when a tensor is missing or does not fit the contract."""
+    """Returns the prediction in a response.
+
+    Raises:
+        ProtocolError: If an output is missing or violates the contract.
+    """
     probabilities = Probabilities(*_values(response, PROBABILITIES, len(LABELS)))
     if not math.isclose(probabilities.male + probabilities.female, 1, abs_tol=1e-3):
         raise ProtocolError(f"output {PROBABILITIES} does not sum to 1; check the model", model=response.model)
@@ -77,19 +73,20 @@ def decode(response: InferenceResponse, *, unknown_below: float, embedding: bool
 
 
 def _values(response: InferenceResponse, name: str, size: int) -> tuple[float, ...]:
-    """The `size` finite numbers of output `name`."""
-    tensor = _output(response, name)
-    if tensor.shape != (1, size):
-        problem = f"output {name} has shape {tensor.shape}, expected {(1, size)}"
+    """Returns the `size` finite numbers of output `name`."""
+    array = _output(response, name)
+    if array.shape != (1, size) or array.dtype.kind not in "fiu":
+        problem = f"output {name} is {array.dtype} of shape {array.shape}, expected numbers of shape {(1, size)}"
         raise ProtocolError(f"{problem}; use a client and a model of the same release", model=response.model)
-    if not all(map(math.isfinite, tensor.values)):
+    values = tuple(array[0].astype("float32").tolist())
+    if not all(map(math.isfinite, values)):
         raise ProtocolError(f"output {name} is not finite; check the model", model=response.model)
-    return tensor.values
+    return values
 
 
-def _output(response: InferenceResponse, name: str) -> FloatTensor:
+def _output(response: InferenceResponse, name: str) -> "NDArray[Any]":
     for tensor in response.outputs:
         if tensor.name == name:
-            return tensor
+            return tensor.array
     problem = f"output {name} is missing, got {[tensor.name for tensor in response.outputs]}"
     raise ProtocolError(f"{problem}; is {response.model} a gender model?", model=response.model)

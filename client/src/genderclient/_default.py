@@ -1,4 +1,4 @@
-"""`predict` for those who need no client of their own."""
+"""`predict` without a client."""
 
 import atexit
 import threading
@@ -22,22 +22,18 @@ def predict(
     timeout_s: float | None = None,
     embedding: bool = False,
 ) -> Prediction:
-    """`Client.predict` of a client that the whole process shares, for the server at `GENDERCLIENT_URL`.
+    """Calls `Client.predict` of a client that the whole process shares.
 
-    Without that variable it asks `grpc://127.0.0.1:8001`. Safe from several threads; closed when Python exits.
+    The client uses the server at `GENDERCLIENT_URL`, by default `grpc://127.0.0.1:8001`, and is closed when Python
+    exits. Thread-safe.
     """
-    return _shared_client().predict(
-        avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding
-    )
-
-
-def _shared_client() -> Client:
     with _lock:
-        return _open_client()
+        client = _shared_client()
+    return client.predict(avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding)
 
 
 @cache
-def _open_client() -> Client:
+def _shared_client() -> Client:
     client = Client()
     atexit.register(client.close)
     return client

@@ -1,32 +1,35 @@
-"""Every error that `genderclient` raises for the world's faults, and the one place that makes them.
+"""Errors.
 
 GenderClientError
-├── InvalidInput            also a ValueError; sending the same input again will not help
+├── InvalidInput            also a ValueError; the same input fails again
 │   ├── InvalidAvatar
 │   └── InvalidNickname
 ├── DeadlineExceeded        also a TimeoutError
 ├── Unavailable             also a ConnectionError
-│   └── Overloaded          the server is there, and takes no more now
+│   └── Overloaded          the server rejects requests for now
 ├── ModelNotFound
 ├── AccessDenied            also a PermissionError
 ├── ServerError             the model failed
-└── ProtocolError           the server does not speak this client's contract
+└── ProtocolError           server and client do not match
 
-An argument of a type that is never accepted is a `TypeError`.
+An argument of a wrong type raises TypeError.
 """
 
-# The names say what happened, as httpx and grpc name theirs; 'Error' behind each would add nothing.
+# The names say what happened, as in httpx and grpc, so they do not end in "Error".
 
 import re
+from typing import Final
 
 from genderclient._transports.base import InferenceRequest, Status, TransportError
 
 
 class GenderClientError(Exception):
-    """Base of all of them.
+    """The base of all errors.
 
-    `model` is the model asked, None when the request was never sent; `attempts` how often it was; `request_id` what
-    Triton's log calls it.
+    Attributes:
+        model: The requested model, None if no request was sent.
+        attempts: How often the request was sent.
+        request_id: The id in Triton's log.
     """
 
     def __init__(self, message: str, *, model: str | None = None, attempts: int = 0, request_id: str = "") -> None:
@@ -42,23 +45,23 @@ class InvalidInput(GenderClientError, ValueError):
 
 
 class InvalidAvatar(InvalidInput):
-    """The avatar is no image within the limits, or cannot be read."""
+    """The avatar is not an image within the limits, or cannot be read."""
 
 
 class InvalidNickname(InvalidInput):
-    """The nickname is no text within the limits."""
+    """The nickname is not text within the limits."""
 
 
 class DeadlineExceeded(GenderClientError, TimeoutError):
-    """No answer within `timeout_s`."""
+    """There was no response within `timeout_s`."""
 
 
 class Unavailable(GenderClientError, ConnectionError):
-    """No server there."""
+    """No server could be reached."""
 
 
 class Overloaded(Unavailable):
-    """The server takes no more requests now; come back later, or with fewer at once."""
+    """The server rejects requests for now. Send fewer at once, or retry later."""
 
 
 class ModelNotFound(GenderClientError):
@@ -66,52 +69,51 @@ class ModelNotFound(GenderClientError):
 
 
 class AccessDenied(GenderClientError, PermissionError):
-    """The server does not let this client in, or not to this model."""
+    """The server rejects the client's credentials, or does not allow this model."""
 
 
 class ServerError(GenderClientError):
-    """The server failed while it worked on the request."""
+    """The server failed to process the request."""
 
 
 class ProtocolError(GenderClientError):
-    """Request or answer do not fit the contract: client and model are of different versions."""
+    """The request or the response violates the contract: client and model are of different releases."""
 
 
-_REFUSALS = {"AVATAR": InvalidAvatar, "NICKNAME": InvalidNickname}
-_REFUSAL = re.compile(rf"\b({'|'.join(_REFUSALS)}): (.+)", re.DOTALL)
+_REJECTED_INPUTS: Final = {"AVATAR": InvalidAvatar, "NICKNAME": InvalidNickname}
+_REJECTION: Final = re.compile(rf"\b({'|'.join(_REJECTED_INPUTS)}): (.+)", re.DOTALL)
 
 
 def error_for(failure: TransportError, request: InferenceRequest, *, attempts: int = 1) -> GenderClientError:
-    """The error that tells the caller about `failure`: what happened, and what to do."""
-    model, reason = request.model, failure.message
-    kind, message = _explained(failure.status, reason, request.timeout_s)
-    return kind(message, model=model, attempts=attempts, request_id=request.request_id)
+    """Returns the error for the caller: what happened, and what to do."""
+    kind, message = _describe(failure.status, failure.message, request.timeout_s)
+    return kind(message, model=request.model, attempts=attempts, request_id=request.request_id)
 
 
-def _explained(status: Status, reason: str, timeout_s: float) -> tuple[type[GenderClientError], str]:
+def _describe(status: Status, reason: str, timeout_s: float) -> tuple[type[GenderClientError], str]:
     match status:
         case Status.INVALID_ARGUMENT:
-            return _refusal(reason)
+            return _describe_rejection(reason)
         case Status.DEADLINE_EXCEEDED:
-            return DeadlineExceeded, f"no answer within {timeout_s:g} s; raise timeout_s"
+            return DeadlineExceeded, f"no response within {timeout_s:g} s; raise timeout_s"
         case Status.UNAVAILABLE:
             return Unavailable, f"{reason}; is Triton running? Start it with `make serve`"
         case Status.OVERLOADED:
-            return Overloaded, f"{reason}; ask later, or fewer at once"
+            return Overloaded, f"{reason}; send fewer requests at once, or retry later"
         case Status.NOT_FOUND:
             return ModelNotFound, f"{reason}; check the name and the server's model repository"
         case Status.DENIED:
-            return AccessDenied, f"{reason}; check the token, and what it is good for"
+            return AccessDenied, f"{reason}; check the token and its permissions"
         case Status.TOO_LARGE:
             return InvalidAvatar, f"{reason}; send a smaller picture"
         case Status.GARBLED:
             return ProtocolError, f"{reason}; is this address a Triton server?"
         case Status.FAILED:
-            return ServerError, f"{reason}; the server's log says more"
+            return ServerError, f"{reason}; see the server's log"
 
 
-def _refusal(reason: str) -> tuple[type[GenderClientError], str]:
-    """Tells an input the server refused from a request that does not fit the model."""
-    if found := _REFUSAL.search(reason):
-        return _REFUSALS[found[1]], f"refused by the server: {found[0]}"
+def _describe_rejection(reason: str) -> tuple[type[GenderClientError], str]:
+    """Distinguishes a rejected input from a request that does not match the model."""
+    if rejection := _REJECTION.search(reason):
+        return _REJECTED_INPUTS[rejection[1]], f"rejected by the server: {rejection[0]}"
     return ProtocolError, f"{reason}; use a client and a model of the same release"

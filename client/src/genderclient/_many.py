@@ -1,4 +1,4 @@
-"""Many users at once: a window of requests over any iterable. Requests stay single, Triton batches them itself."""
+"""Predictions for many users: a window of concurrent requests. Triton batches the requests of single users itself."""
 
 import asyncio
 from collections import deque
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """What `predict_many` reads: an avatar as `predict` takes it, a nickname, an id where there is an experiment.
-
-    It never shows them.
-    """
+    """One user of `predict_many`: the `avatar` and `nickname` of `predict`, and its `user_id` as `id`."""
 
     avatar: "Avatar | None" = field(default=None, repr=False)
     nickname: str | None = field(default=None, repr=False)
@@ -28,7 +25,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """What `predict_many` gives: the position of the user in what was read, and the prediction or why there is none."""
+    """One result of `predict_many`: the position of the user, and the prediction or the error."""
 
     index: int
     prediction: Prediction | None = None
@@ -36,16 +33,20 @@ class Scored:
 
 
 def checked_concurrency(concurrency: int) -> int:
-    """A number of requests at once. Raises ValueError for none."""
+    """Returns a positive number of simultaneous requests.
+
+    Raises:
+        ValueError: For any other number.
+    """
     if concurrency < 1:
-        raise ValueError(f"concurrency: got {concurrency}, expected 1 or more requests at once")
+        raise ValueError(f"concurrency: got {concurrency}, expected 1 or more")
     return concurrency
 
 
 def predict_in_threads(
     predict: Callable[[User], Prediction], users: Iterable[User], *, concurrency: int, ordered: bool
 ) -> Iterator[Scored]:
-    """Predicts with so many threads; `users` is read only as far as there is a thread to start on the next."""
+    """Predicts in `concurrency` threads. Reads a user only when a thread is free."""
 
     def score(index: int, user: User) -> Scored:
         try:
@@ -53,25 +54,25 @@ def predict_in_threads(
         except (GenderClientError, TypeError, ValueError) as error:
             return Scored(index=index, error=error)
 
-    waiting: deque[Future[Scored]] = deque()
+    in_flight: deque[Future[Scored]] = deque()
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="genderclient")
     try:
         for index, user in enumerate(users):
-            if len(waiting) >= concurrency:
-                yield _next(waiting, ordered)
-            waiting.append(pool.submit(score, index, user))
-        while waiting:
-            yield _next(waiting, ordered)
+            if len(in_flight) >= concurrency:
+                yield _take_result(in_flight, ordered)
+            in_flight.append(pool.submit(score, index, user))
+        while in_flight:
+            yield _take_result(in_flight, ordered)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _next(waiting: "deque[Future[Scored]]", ordered: bool) -> Scored:
-    """The result of the first, or of whichever is done first."""
+def _take_result(in_flight: "deque[Future[Scored]]", ordered: bool) -> Scored:
+    """Removes the first result, or the first that completes."""
     if ordered:
-        return waiting.popleft().result()
-    done = next(iter(wait(waiting, return_when=FIRST_COMPLETED).done))
-    waiting.remove(done)
+        return in_flight.popleft().result()
+    done = next(iter(wait(in_flight, return_when=FIRST_COMPLETED).done))
+    in_flight.remove(done)
     return done.result()
 
 
@@ -82,7 +83,7 @@ async def predict_in_tasks(
     concurrency: int,
     ordered: bool,
 ) -> AsyncIterator[Scored]:
-    """The same with tasks."""
+    """Predicts in `concurrency` tasks. Reads a user only when a task is free."""
 
     async def score(index: int, user: User) -> Scored:
         try:
@@ -90,31 +91,31 @@ async def predict_in_tasks(
         except (GenderClientError, TypeError, ValueError) as error:
             return Scored(index=index, error=error)
 
-    waiting: deque[asyncio.Task[Scored]] = deque()
+    in_flight: deque[asyncio.Task[Scored]] = deque()
     index = 0
     try:
         async for user in _as_async(users):
-            if len(waiting) >= concurrency:
-                yield await _next_task(waiting, ordered)
-            waiting.append(asyncio.create_task(score(index, user)))
+            if len(in_flight) >= concurrency:
+                yield await _take_task_result(in_flight, ordered)
+            in_flight.append(asyncio.create_task(score(index, user)))
             index += 1
-        while waiting:
-            yield await _next_task(waiting, ordered)
+        while in_flight:
+            yield await _take_task_result(in_flight, ordered)
     finally:
-        for task in waiting:
+        for task in in_flight:
             task.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await asyncio.gather(*in_flight, return_exceptions=True)
 
 
-async def _next_task(waiting: "deque[asyncio.Task[Scored]]", ordered: bool) -> Scored:
+async def _take_task_result(in_flight: "deque[asyncio.Task[Scored]]", ordered: bool) -> Scored:
     if not ordered:
-        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
         task = next(iter(done))
-        waiting.remove(task)
+        in_flight.remove(task)
         return task.result()
-    # It stays among those that are cancelled when this is.
-    result = await waiting[0]
-    waiting.popleft()
+    # Removed only afterwards, so that cancelling this task cancels it too.
+    result = await in_flight[0]
+    in_flight.popleft()
     return result
 
 

@@ -1,4 +1,4 @@
-"""What the caller gets back."""
+"""Results."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,7 +8,7 @@ Gender = Literal["male", "female", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Probabilities:
-    """Calibrated probability of each gender; they sum to 1."""
+    """Calibrated probabilities of both genders. They sum to 1."""
 
     male: float
     female: float
@@ -16,7 +16,7 @@ class Probabilities:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much the model looked at each input; they sum to 1, or are both 0 when it was shown neither."""
+    """Fusion weights of the inputs. They sum to 1, or are both 0 if both inputs were missing."""
 
     avatar: float
     nickname: float
@@ -24,11 +24,19 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Prediction:
-    """A guess about one user, with the doubt that belongs to it.
+    """The prediction for one user.
 
-    `embedding` holds the 256 numbers of the fused feature, only when it was asked for; `arm` the user's arm in the
-    client's experiment; `latency_s` the seconds from the first sending to the answer, and `attempts` how often it was
-    sent; `request_id` is what Triton's log calls it.
+    Attributes:
+        probabilities: Calibrated probabilities of both genders.
+        weights: How much each input contributed.
+        model: The model that served the request.
+        version: The version of that model.
+        unknown_below: A lower probability makes the gender `unknown`.
+        embedding: The fused feature of 256 numbers, if it was requested.
+        arm: The user's arm in the client's experiment.
+        latency_s: Seconds from the first request to the response.
+        attempts: How often the request was sent.
+        request_id: The id in Triton's log.
     """
 
     probabilities: Probabilities
@@ -44,19 +52,19 @@ class Prediction:
 
     @property
     def probability(self) -> float:
-        """Probability of the more likely gender, 0.5 to 1."""
+        """The probability of the more likely gender, 0.5 to 1."""
         return max(self.probabilities.male, self.probabilities.female)
 
     @property
     def gender(self) -> Gender:
-        """The more likely gender; `unknown` when nothing was shown or `probability < unknown_below`."""
-        nothing_shown = self.weights.avatar == 0 and self.weights.nickname == 0
-        if nothing_shown or self.probability < self.unknown_below:
+        """The more likely gender; `unknown` if both inputs were missing or `probability < unknown_below`."""
+        no_input = self.weights.avatar == 0 and self.weights.nickname == 0
+        if no_input or self.probability < self.unknown_below:
             return "unknown"
         return "male" if self.probabilities.male >= self.probabilities.female else "female"
 
     def to_dict(self) -> dict[str, Any]:
-        """The prediction as plain values, ready for JSON; `embedding` is there only when it was asked for."""
+        """Returns plain values, ready for JSON. `embedding` is included only if it was requested."""
         plain: dict[str, Any] = {
             "gender": self.gender,
             "probability": self.probability,

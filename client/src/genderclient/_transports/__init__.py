@@ -1,31 +1,31 @@
-"""Ways to a server; which one is used is the URL's business.
+"""Transports: one per protocol and world.
 
-tritonclient is imported only when something is opened: that takes 0.3 s.
+tritonclient takes 0.3 s to import, so it is imported when a transport is opened.
 """
 
 from genderclient._transports.base import AsyncTransport, Transport
-from genderclient._transports.credentials import Access
+from genderclient._transports.credentials import Credentials
 from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.url import ServerUrl
 
 
-def open_transport(url: ServerUrl, access: Access, options: ConnectionOptions) -> Transport:
-    """The transport that speaks the URL's protocol."""
-    if url.scheme in ("grpc", "grpcs"):
+def open_transport(url: ServerUrl, credentials: Credentials, options: ConnectionOptions) -> Transport:
+    """Opens the transport for the URL's protocol."""
+    if url.is_grpc:
         from genderclient._transports.grpc import GrpcTransport
 
-        return GrpcTransport(url, access, options)
+        return GrpcTransport(url, credentials, options)
     from genderclient._transports.http import HttpTransport
 
-    return HttpTransport(url, access, options)
+    return HttpTransport(url, credentials, options)
 
 
-def open_async_transport(url: ServerUrl, access: Access, options: ConnectionOptions) -> AsyncTransport:
-    """The same for an event loop, inside which it has to be called."""
-    if url.scheme in ("grpc", "grpcs"):
+def open_async_transport(url: ServerUrl, credentials: Credentials, options: ConnectionOptions) -> AsyncTransport:
+    """Opens the async transport for the URL's protocol. Call it inside the event loop."""
+    if url.is_grpc:
         from genderclient._transports.grpc_aio import AsyncGrpcTransport
 
-        return AsyncGrpcTransport(url, access, options)
+        return AsyncGrpcTransport(url, credentials, options)
     from genderclient._transports.http_aio import AsyncHttpTransport
 
-    return AsyncHttpTransport(url, access, options)
+    return AsyncHttpTransport(url, credentials, options)

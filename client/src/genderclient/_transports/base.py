@@ -1,37 +1,27 @@
-"""What travels between client and server, and the one method a transport has."""
+"""Requests, responses, failures, and the one method that a transport has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class BytesTensor:
-    """One BYTES input of shape [1,1]. It never shows its value: that is somebody's avatar or nickname."""
-
-    name: str
-    value: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class FloatTensor:
-    """One FP32 output: its shape with the batch dimension, and its values in row-major order."""
-
-    name: str
-    shape: tuple[int, ...]
-    values: tuple[float, ...]
+from genderclient._transports.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceRequest:
-    """One inference: inputs, the seconds it may take from end to end, its name in logs. All outputs come back.
+    """One inference of one model; the response carries all outputs of the model.
 
-    `headers` travel beside it, with lower-case names: the context of a trace, say.
+    Args:
+        model: The model's name in the server's repository.
+        inputs: The input tensors.
+        timeout_s: Seconds from the start of sending to the end of the response.
+        request_id: Identifies the request in Triton's log.
+        headers: Sent along, for example the context of a trace. Names are lower case, as gRPC requires.
     """
 
     model: str
-    inputs: tuple[BytesTensor, ...]
+    inputs: tuple[Tensor, ...]
     timeout_s: float
     request_id: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -39,15 +29,15 @@ class InferenceRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceResponse:
-    """The answer, and the model and version that gave it."""
+    """The outputs, with the model and version that computed them."""
 
     model: str
     version: str
-    outputs: tuple[FloatTensor, ...]
+    outputs: tuple[Tensor, ...]
 
 
 class Status(Enum):
-    """How an inference fails, whichever protocol carried it."""
+    """Why an inference failed, independent of the protocol."""
 
     INVALID_ARGUMENT = auto()
     DEADLINE_EXCEEDED = auto()
@@ -61,7 +51,7 @@ class Status(Enum):
 
 
 class TransportError(Exception):
-    """Why a transport has no response; the client turns it into the caller's error."""
+    """A transport has no response. The client raises the matching `GenderClientError` instead."""
 
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(message)
@@ -69,50 +59,53 @@ class TransportError(Exception):
         self.message = message
 
 
-# What Triton, and nginx before it, say with a code that means more than one thing.
-_CROWDED: Final = ("overloaded", "maximum queue size", "Request timeout expired")
-_LOCKED: Final = ("This protocol is restricted",)
-_DEAD: Final = ("Stub process", "stub process")
-_LOADING: Final = ("has no available versions",)
-_LARGE: Final = ("larger than max", "too large")
+# Phrases of Triton and nginx that tell apart failures with the same code.
+_REFINEMENTS: Final = (
+    (Status.UNAVAILABLE, ("overloaded", "maximum queue size", "Request timeout expired"), Status.OVERLOADED),
+    (Status.UNAVAILABLE, ("This protocol is restricted",), Status.DENIED),
+    (Status.FAILED, ("Stub process", "stub process"), Status.UNAVAILABLE),
+    (Status.NOT_FOUND, ("has no available versions",), Status.UNAVAILABLE),
+    (Status.OVERLOADED, ("larger than max", "too large"), Status.TOO_LARGE),
+)
 
 
-def refined(status: Status, message: str) -> Status:
-    """The status that the server's words tell from others of the same code.
+def refine_status(status: Status, message: str) -> Status:
+    """Returns the more specific status that the server's message reveals, else `status`.
 
-    Who takes no more now and who is not there both say 503 or UNAVAILABLE; a model whose process died says 500 or
-    INTERNAL, as one that failed at its work does; a model that is being loaded or unloaded is "not found".
+    An overloaded server and a missing one both respond with 503 or UNAVAILABLE. A model whose process died responds
+    with 500 or INTERNAL, like a model that failed. A model that is being loaded or unloaded is "not found".
     """
-    for coarse, words, fine in (
-        (Status.UNAVAILABLE, _CROWDED, Status.OVERLOADED),
-        (Status.UNAVAILABLE, _LOCKED, Status.DENIED),
-        (Status.FAILED, _DEAD, Status.UNAVAILABLE),
-        (Status.NOT_FOUND, _LOADING, Status.UNAVAILABLE),
-        (Status.OVERLOADED, _LARGE, Status.TOO_LARGE),
-    ):
-        if status is coarse and any(each in message for each in words):
-            return fine
+    for coarse, phrases, refined in _REFINEMENTS:
+        if status is coarse and any(phrase in message for phrase in phrases):
+            return refined
     return status
 
 
 class Transport(Protocol):
-    """Carries requests to a server; safe to use from several threads."""
+    """Sends requests to one server. Thread-safe."""
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        """Sends `request` and waits at most `request.timeout_s`. Raises TransportError."""
+        """Sends `request` and waits at most `request.timeout_s` for the response.
+
+        Raises:
+            TransportError: If there is no response.
+        """
 
     def close(self) -> None:
-        """Closes every connection; closing twice does nothing."""
+        """Closes all connections. Closing twice has no effect."""
 
 
 class AsyncTransport(Protocol):
-    """Carries requests to a server, for the tasks of one event loop."""
+    """Sends requests to one server, for the tasks of one event loop."""
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
-        """Sends `request` and waits at most `request.timeout_s`; cancelled, it tells the server where the protocol can.
+        """Sends `request` and waits at most `request.timeout_s` for the response.
 
-        Raises TransportError.
+        If the task is cancelled, gRPC also cancels the request on the server.
+
+        Raises:
+            TransportError: If there is no response.
         """
 
     async def close(self) -> None:
-        """Closes every connection; closing twice does nothing."""
+        """Closes all connections. Closing twice has no effect."""

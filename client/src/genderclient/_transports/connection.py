@@ -1,4 +1,4 @@
-"""An HTTP connection that keeps a deadline from end to end."""
+"""An HTTP connection with one deadline for everything it does."""
 
 import http.client
 import math
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment of the monotonic clock."""
+    """A point in time of the monotonic clock."""
 
     at_s: float
 
@@ -22,7 +22,11 @@ class Deadline:
         return cls(time.monotonic() + timeout_s)
 
     def remaining_s(self) -> float:
-        """Seconds left. Raises TimeoutError when there are none."""
+        """Seconds left.
+
+        Raises:
+            TimeoutError: If the deadline has passed.
+        """
         left_s = self.at_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError("deadline passed")
@@ -30,22 +34,34 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer, read to its end."""
+class HttpResponse:
+    """An HTTP response, read to its end."""
 
     code: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class AnswerTooLong(http.client.HTTPException):
-    """More bytes than the client wants to read."""
+class ResponseTooLarge(http.client.HTTPException):
+    """The response exceeds the limit."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"the response has over {max_bytes} bytes")
 
 
 class Connection(http.client.HTTPConnection):
-    """One kept-alive connection, for one thread at a time. Only looking up the host's name is not timed.
+    """One kept-alive connection, for one thread at a time. The deadline covers all but the lookup of the host's name.
 
-    `address` is where to connect to if the host's name is not to be looked up (again).
+    http.client applies a timeout to each read and write, so a server that sends a byte now and then could hold a
+    request for ever. httpx has the same gap.
+
+    Args:
+        host: Host name, which TLS verifies.
+        port: Port of the server.
+        context: Encrypts the connection.
+        max_bytes: The largest response body that is read.
+        keepalive_s: Seconds of silence after which the system probes the connection.
+        address: IP address to connect to, if the host name is already resolved.
     """
 
     def __init__(
@@ -66,42 +82,42 @@ class Connection(http.client.HTTPConnection):
         if context:
             context.sslsocket_class = _DeadlineTlsSocket
 
-    def ask(
+    def exchange(
         self, method: str, path: str, deadline: Deadline, *, body: bytes | None = None, headers: Mapping[str, str]
-    ) -> Reply:
-        """Raises OSError (TimeoutError at the deadline) or http.client.HTTPException."""
-        self._socket(deadline).deadline = deadline
+    ) -> HttpResponse:
+        """Sends a request and reads the response.
+
+        Raises:
+            OSError: If the connection fails; TimeoutError at the deadline.
+            http.client.HTTPException: If the response is not HTTP or too large.
+        """
+        self._open_socket(deadline).deadline = deadline
         self.request(method, path, body, headers)
         response = self.getresponse()
-        return Reply(response.status, response.headers, self._read(response))  # type: ignore[arg-type]
+        return HttpResponse(response.status, response.headers, self._read(response))  # type: ignore[arg-type]
 
     def is_reusable(self) -> bool:
-        """Whether the idle connection is open and silent; one the server has closed reads as ready."""
-        if self.sock is None:
-            return False
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        return not poll.poll(0)
+        """Whether the idle connection is open and silent. A connection that the server closed is readable."""
+        return self.sock is not None and not _is_readable(self.sock)
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
         bounded = response.length is not None and response.length <= self._max_bytes
-        # Only reading without a number tells a body that ends too early.
+        # read(n) does not report a body that ends early; read() does.
         body = response.read() if bounded else response.read(self._max_bytes + 1)
         if len(body) > self._max_bytes:
-            raise AnswerTooLong(f"the answer has over {self._max_bytes} bytes")
+            raise ResponseTooLarge(self._max_bytes)
         return body
 
-    def _socket(self, deadline: Deadline) -> "_DeadlineSocket | _DeadlineTlsSocket":
+    def _open_socket(self, deadline: Deadline) -> "_DeadlineSocket | _DeadlineTlsSocket":
         if not isinstance(self.sock, _DeadlineSocket | _DeadlineTlsSocket):
-            plain = socket.create_connection((self._address, self.port), timeout=deadline.remaining_s())
+            plain = _connect(self._address, self.port, deadline)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._keepalive_s:
-                plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, math.ceil(self._keepalive_s))
-            self.sock = self._encrypted(plain, deadline) if self._context else _DeadlineSocket(fileno=plain.detach())
+                _enable_keepalive(plain, self._keepalive_s)
+            self.sock = self._encrypt(plain, deadline) if self._context else plain
         return self.sock
 
-    def _encrypted(self, plain: socket.socket, deadline: Deadline) -> "_DeadlineTlsSocket":
+    def _encrypt(self, plain: socket.socket, deadline: Deadline) -> "_DeadlineTlsSocket":
         assert self._context
         try:
             plain.settimeout(deadline.remaining_s())
@@ -113,10 +129,16 @@ class Connection(http.client.HTTPConnection):
             raise
 
 
-class _Deadlined:
-    """Gives every wait only what is left: a socket's own timeout starts anew with each byte of a slow server."""
+class _DeadlineMixin:
+    """Limits each operation of a socket to the time that is left."""
 
     deadline: Deadline
+
+    def send(self, *args: Any) -> int:
+        """`sendall` of a TLS socket calls this for each record."""
+        self.settimeout(self.deadline.remaining_s())  # type: ignore[attr-defined]
+        sent: int = super().send(*args)  # type: ignore[misc]
+        return sent
 
     def sendall(self, *args: Any) -> None:
         self.settimeout(self.deadline.remaining_s())  # type: ignore[attr-defined]
@@ -128,9 +150,41 @@ class _Deadlined:
         return received
 
 
-class _DeadlineSocket(_Deadlined, socket.socket):
-    """In the clear."""
+class _DeadlineSocket(_DeadlineMixin, socket.socket):
+    """A plain socket."""
 
 
-class _DeadlineTlsSocket(_Deadlined, ssl.SSLSocket):
-    """By TLS."""
+class _DeadlineTlsSocket(_DeadlineMixin, ssl.SSLSocket):
+    """A TLS socket."""
+
+
+def _connect(host: str, port: int, deadline: Deadline) -> _DeadlineSocket:
+    """Connects to the first address of `host` that accepts, within the deadline for all of them."""
+    failure = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        plain = _DeadlineSocket(family, kind, protocol)
+        try:
+            plain.settimeout(deadline.remaining_s())
+            plain.connect(address)
+            return plain
+        except OSError as exc:
+            plain.close()
+            failure = exc
+    raise failure
+
+
+def _enable_keepalive(plain: socket.socket, idle_s: float) -> None:
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # macOS names the option TCP_KEEPALIVE. Without either name, the system's own idle time applies.
+    option = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
+    if option is not None:
+        plain.setsockopt(socket.IPPROTO_TCP, option, math.ceil(idle_s))
+
+
+def _is_readable(connection: socket.socket) -> bool:
+    # select() fails on descriptors over 1023, except on Windows, which lacks poll().
+    if not hasattr(select, "poll"):
+        return bool(select.select([connection], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))

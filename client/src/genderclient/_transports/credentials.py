@@ -1,22 +1,30 @@
-"""How to prove who one is, and who the server is."""
+"""Client credentials and server trust."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from genderclient._transports.url import ServerUrl
+
+if TYPE_CHECKING:
+    import ssl
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """Files of PEM for `grpcs://` and `https://`: whose certificates to trust, and a certificate of one's own.
+    """PEM files for `grpcs://` and `https://`.
 
-    Without `ca_file` the usual authorities are trusted. Raises ValueError where a file is missing, or a certificate is
-    given without its key.
+    Args:
+        ca_file: Certificate authorities to trust. By default, those of the system.
+        certificate_file: The client's own certificate.
+        key_file: The private key of that certificate.
+
+    Raises:
+        ValueError: If a file is missing, or only one of certificate and key is given.
     """
 
     ca_file: str | os.PathLike[str] | None = None
@@ -24,15 +32,15 @@ class Tls:
     key_file: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
+        for name in (each.name for each in fields(self)):
             file = getattr(self, name)
             if file is not None and not Path(file).is_file():
-                raise ValueError(f"{name}: no file {os.fspath(file)!r}; expected one of PEM")
+                raise ValueError(f"{name}: no file {os.fspath(file)!r}; expected a PEM file")
         if (self.certificate_file is None) != (self.key_file is None):
-            raise ValueError("certificate_file, key_file: got one of them; a certificate of one's own needs both")
+            raise ValueError("certificate_file, key_file: got only one of them; a client certificate needs both")
 
-    def context(self) -> Any:
-        """An `ssl.SSLContext` that trusts and shows what the files say."""
+    def context(self) -> "ssl.SSLContext":
+        """Creates an SSL context from the files."""
         import ssl
 
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -42,35 +50,36 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """TLS where the URL says so, and a token for every request."""
+class Credentials:
+    """What a client presents to its servers: a TLS setup and a bearer token."""
 
     tls: Tls = Tls()
     token: str | None = field(default=None, repr=False)
 
     @classmethod
-    def to(cls, urls: Sequence[ServerUrl], tls: Tls | None, token: str | None) -> "Access":
-        """Checked for these servers: nothing given is left unused, and no token travels in the clear.
+    def for_servers(cls, urls: Sequence[ServerUrl], tls: Tls | None, token: str | None) -> Self:
+        """Checks that `tls` is used and that `token` is encrypted on its way to every server.
 
-        Raises ValueError otherwise.
+        Raises:
+            ValueError: Otherwise, or if the token contains characters that a header cannot carry.
         """
         plain = [url for url in urls if not url.secure]
         if tls is not None and plain:
-            raise ValueError(f"tls: {plain[0]} is not encrypted; write grpcs:// or https://")
+            raise ValueError(f"tls: {plain[0]} is not encrypted; use grpcs:// or https://")
         if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token and token):
             raise ValueError("token: expected visible ASCII characters")
         exposed = [url for url in plain if url.host not in _LOOPBACK]
         if token is not None and exposed:
-            raise ValueError(f"token: {exposed[0]} would show it to everybody on the way; write grpcs:// or https://")
+            raise ValueError(f"token: {exposed[0]} would send it unencrypted; use grpcs:// or https://")
         return cls(tls or Tls(), token)
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every request carries; lower case, as gRPC wants it."""
+        """The headers of every request. Names are lower case, as gRPC requires."""
         return {} if self.token is None else {"authorization": f"Bearer {self.token}"}
 
     def grpc_options(self, url: ServerUrl) -> dict[str, Any]:
-        """As tritonclient takes them."""
+        """The TLS arguments of tritonclient's gRPC clients."""
         if not url.secure:
             return {}
         files = {
@@ -80,6 +89,6 @@ class Access:
         }
         return {"ssl": True, **files}
 
-    def ssl_context(self, url: ServerUrl) -> Any:
-        """An `ssl.SSLContext`, None for a server in the clear."""
+    def ssl_context(self, url: ServerUrl) -> "ssl.SSLContext | None":
+        """An SSL context if the URL is encrypted."""
         return self.tls.context() if url.secure else None

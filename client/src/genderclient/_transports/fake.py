@@ -1,4 +1,4 @@
-"""A server in a function, for tests."""
+"""Transports for tests: a function in place of a server."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,7 +6,7 @@ from genderclient._transports.base import InferenceRequest, InferenceResponse
 
 
 class FakeTransport:
-    """Answers each request with `respond(request)`, which may raise TransportError as a server would."""
+    """Responds to each request with `respond(request)`, which may raise TransportError as a server would."""
 
     def __init__(self, respond: Callable[[InferenceRequest], InferenceResponse]) -> None:
         self._respond = respond
@@ -15,11 +15,11 @@ class FakeTransport:
         return self._respond(request)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Has nothing to close."""
 
 
 class AsyncFakeTransport:
-    """The same for an `AsyncClient`."""
+    """The `FakeTransport` of an `AsyncClient`."""
 
     def __init__(self, respond: Callable[[InferenceRequest], Awaitable[InferenceResponse]]) -> None:
         self._respond = respond
@@ -28,4 +28,4 @@ class AsyncFakeTransport:
         return await self._respond(request)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Has nothing to close."""

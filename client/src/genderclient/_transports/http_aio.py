@@ -1,58 +1,54 @@
-"""The v2 protocol over HTTP, for an event loop; tritonclient frames the messages, aiohttp carries them."""
+"""The v2 protocol over HTTP, for the tasks of an event loop."""
 
 import asyncio
 
 import aiohttp
 
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
-from genderclient._transports.connection import Reply
-from genderclient._transports.credentials import Access
-from genderclient._transports.http import message, response
+from genderclient._transports.base import InferenceRequest, InferenceResponse
+from genderclient._transports.connection import HttpResponse, ResponseTooLarge
+from genderclient._transports.credentials import Credentials
+from genderclient._transports.http_messages import decode_response, encode_request, translated_errors
 from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.url import ServerUrl
 
+_LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)
+_MALFORMED = (aiohttp.ClientError, ResponseTooLarge)
+
 
 class AsyncHttpTransport:
-    """Kept-alive connections, as many as there are requests at the same time; to be made inside the event loop."""
+    """A pool of kept-alive connections that grows to the number of concurrent requests.
 
-    def __init__(self, url: ServerUrl, access: Access, options: ConnectionOptions) -> None:
+    Create it inside the event loop.
+    """
+
+    def __init__(self, url: ServerUrl, credentials: Credentials, options: ConnectionOptions) -> None:
         self._url = url
         self._options = options
-        connector = aiohttp.TCPConnector(limit=0, ssl=access.ssl_context(url) or True)
         self._session = aiohttp.ClientSession(
             str(url),
-            connector=connector,
-            headers=access.headers,
+            connector=aiohttp.TCPConnector(limit=0, ssl=credentials.ssl_context(url) or True),
+            headers=credentials.headers,
             auto_decompress=False,
             skip_auto_headers=["Accept-Encoding"],
         )
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
-        return response(await self._send(request), self._options)
+        path, headers, body = encode_request(request, self._options)
+        with translated_errors(self._url, lost=_LOST, malformed=_MALFORMED):
+            async with (
+                asyncio.timeout(request.timeout_s),
+                self._session.post(path, data=body, headers=headers) as reply,
+            ):
+                response = HttpResponse(reply.status, reply.headers, await self._read(reply))
+        return decode_response(response, self._options)
 
     async def close(self) -> None:
         await self._session.close()
 
-    async def _send(self, request: InferenceRequest) -> Reply:
-        path, headers, body = message(request, self._options)
-        try:
-            async with (
-                asyncio.timeout(request.timeout_s),
-                self._session.post(path, data=body, headers=headers) as answer,
-            ):
-                return Reply(answer.status, answer.headers, await self._read(answer))
-        except TimeoutError as exc:
-            raise TransportError(Status.DEADLINE_EXCEEDED, f"{self._url}: deadline passed") from exc
-        except (OSError, aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as exc:
-            raise TransportError(Status.UNAVAILABLE, f"{self._url}: {exc}") from exc
-        except aiohttp.ClientError as exc:
-            raise TransportError(Status.GARBLED, f"{self._url}: no HTTP answer: {type(exc).__name__}") from exc
-
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, reply: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
-        async for part in answer.content.iter_any():
-            body += part
+        async for chunk in reply.content.iter_any():
+            body += chunk
             if len(body) > self._options.max_message_bytes:
-                limit = self._options.max_message_bytes
-                raise TransportError(Status.GARBLED, f"{self._url}: the answer has over {limit} bytes")
+                raise ResponseTooLarge(self._options.max_message_bytes)
         return bytes(body)

@@ -1,4 +1,4 @@
-"""How the bytes travel."""
+"""Options of every connection."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,16 +8,19 @@ Compression = Literal["gzip", "deflate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionOptions:
-    """What may be said about every connection, gRPC and HTTP alike.
+    """Options of every connection, gRPC and HTTP alike.
 
-    `max_message_bytes` is the largest request that is sent and the largest answer that is read. `compression` is for
-    requests, and is asked for in answers over HTTP; avatars are compressed already, so it pays for arrays and PIL
-    images on slow networks at most. `keepalive_s` is how long a silent connection waits until it asks whether the
-    server is still there; never by default, for Triton hangs up on gRPC clients that do, unless it was started with
-    `--grpc-keepalive-permit-without-calls=true` and `--grpc-http2-min-recv-ping-interval-without-data=` fewer
-    milliseconds.
+    Args:
+        max_message_bytes: The largest request that is sent and the largest response that is read.
+        compression: Compresses requests; over HTTP also asks for compressed responses. Encoded avatars hardly shrink,
+            so compression pays only for arrays and PIL images on slow networks.
+        keepalive_s: Seconds of silence after which a connection is probed. By default, connections are never probed,
+            because Triton closes the connections of gRPC clients that probe unless it was started with
+            `--grpc-keepalive-permit-without-calls=true` and `--grpc-http2-min-recv-ping-interval-without-data=` a
+            smaller number of milliseconds.
 
-    Raises ValueError for numbers that cannot be.
+    Raises:
+        ValueError: If a value is out of range.
     """
 
     max_message_bytes: int = 16 * 2**20

@@ -1,4 +1,4 @@
-"""Which of several servers to ask, and for how long to leave alone one that fails."""
+"""Load balancing over several servers, with ejection of those that fail."""
 
 import logging
 import threading
@@ -8,9 +8,9 @@ from typing import Final
 
 from genderclient._transports.base import Status
 
-# How often in a row a server may fail before it is put aside: one request may have had too little time, three of them
-# mean that the server hangs. An overloaded one is well, and who asks again finds another anyway.
-PATIENCE: Final = {Status.UNAVAILABLE: 1, Status.DEADLINE_EXCEEDED: 3}
+# Consecutive failures that eject a server. A single timeout may come from too short a deadline; three mean that the
+# server hangs. An overloaded server is not ejected: a retry goes to another one anyway.
+EJECT_AFTER: Final = {Status.UNAVAILABLE: 1, Status.DEADLINE_EXCEEDED: 3}
 FIRST_EJECTION_S: Final = 1.0
 MAX_EJECTION_S: Final = 30.0
 MAX_EJECTIONS: Final = 10
@@ -18,47 +18,47 @@ _LOG: Final = logging.getLogger("genderclient")
 
 
 class Replicas:
-    """Takes `count` servers in turn, past those that failed lately; each time in a row doubles for how long.
+    """Picks `count` servers round-robin and skips ejected ones.
 
-    When all have failed, whoever comes back first is asked: a client that asks nobody learns nothing.
+    Each consecutive ejection lasts twice as long as the one before. If all servers are ejected, the one whose ejection
+    ends first is picked, so that a recovery is noticed.
     """
 
     def __init__(self, count: int, *, now: Callable[[], float] = time.monotonic) -> None:
         self._count = count
         self._failures = [0] * count
         self._ejections = [0] * count
-        self._back_at_s = [0.0] * count
+        self._ejected_until_s = [0.0] * count
         self._next = 0
         self._now = now
         self._lock = threading.Lock()
 
     def pick(self) -> int:
-        """The index of the server to ask."""
+        """Returns the index of the server to use."""
         with self._lock:
             now_s = self._now()
             order = [(self._next + step) % self._count for step in range(self._count)]
-            chosen = next(
-                (i for i in order if self._back_at_s[i] <= now_s), min(order, key=self._back_at_s.__getitem__)
-            )
-            self._next = (chosen + 1) % self._count
-            return chosen
+            available = (index for index in order if self._ejected_until_s[index] <= now_s)
+            picked = next(available, min(order, key=self._ejected_until_s.__getitem__))
+            self._next = (picked + 1) % self._count
+            return picked
 
-    def any_well(self) -> bool:
-        """Whether one of them is not left alone now."""
+    def any_available(self) -> bool:
+        """Whether at least one server is not ejected."""
         with self._lock:
-            return min(self._back_at_s) <= self._now()
+            return min(self._ejected_until_s) <= self._now()
 
     def report(self, index: int, failure: Status | None) -> None:
-        """What came of asking it: `None` for a response. Also a server that says no is well."""
+        """Records the outcome of a request: None for a response. A refusal counts as healthy."""
         with self._lock:
-            if failure not in PATIENCE:
-                self._failures[index], self._ejections[index], self._back_at_s[index] = 0, 0, 0.0
+            if failure not in EJECT_AFTER:
+                self._failures[index], self._ejections[index], self._ejected_until_s[index] = 0, 0, 0.0
                 return
             self._failures[index] += 1
-            if self._failures[index] < PATIENCE[failure]:
+            if self._failures[index] < EJECT_AFTER[failure]:
                 return
             ejection_s = min(MAX_EJECTION_S, FIRST_EJECTION_S * 2.0 ** self._ejections[index])
-            # It counts no further than matters: 2 to the power of a thousand is no number of seconds.
+            # Bounded, because 2.0**1024 overflows.
             self._ejections[index] = min(self._ejections[index] + 1, MAX_EJECTIONS)
-            self._back_at_s[index] = self._now() + ejection_s
-            _LOG.info("server %d of %d is left alone for %g s: %s", index + 1, self._count, ejection_s, failure.name)
+            self._ejected_until_s[index] = self._now() + ejection_s
+            _LOG.info("ejected server %d of %d for %g s: %s", index + 1, self._count, ejection_s, failure.name)

@@ -1,33 +1,94 @@
-"""Our tensors to tritonclient's and back; its two protocols have classes of the same shape."""
+"""Typed tensors of requests and responses.
+
+numpy is imported only when a tensor is made: `import genderclient` stays fast.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-from genderclient._transports.base import FloatTensor, InferenceRequest, InferenceResponse, Status, TransportError
-
-
-def arguments(request: InferenceRequest, protocol: Any) -> dict[str, Any]:
-    """`inputs` as `protocol` (the module `tritonclient.grpc` or `tritonclient.http`) wants them."""
-    return {"inputs": [_input(tensor.name, tensor.value, protocol) for tensor in request.inputs]}
-
-
-def response(result: Any, *, model: str, version: str, names: Iterable[str]) -> InferenceResponse:
-    """The answer in tritonclient's `result`, which holds the outputs `names`."""
-    return InferenceResponse(model=model, version=version, outputs=tuple(_output(result, name) for name in names))
-
-
-def _input(name: str, value: bytes, protocol: Any) -> Any:
-    tensor = protocol.InferInput(name, [1, 1], "BYTES")
-    # dtype S would drop trailing NUL bytes, which images have.
-    tensor.set_data_from_numpy(np.array([[value]], dtype=np.object_))
-    return tensor
+_INTEGERS: Final = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+DATATYPES: Final = {
+    "bool": "BOOL",
+    "object": "BYTES",
+    "float16": "FP16",
+    "float32": "FP32",
+    "float64": "FP64",
+    **{name: name.upper() for name in _INTEGERS},
+}
 
 
-def _output(result: Any, name: str) -> FloatTensor:
-    try:
-        array = result.as_numpy(name).astype(np.float32)
-    except (TypeError, ValueError) as exc:
-        raise TransportError(Status.GARBLED, f"output {name} holds no FP32 numbers of its own shape") from exc
-    return FloatTensor(name, array.shape, tuple(array.ravel().tolist()))
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tensor:
+    """A named array of one request or response.
+
+    Args:
+        name: The tensor's name in the model's configuration.
+        array: The values, with the batch dimension first. BYTES tensors are object arrays of `bytes`.
+
+    Raises:
+        TypeError: If the array's dtype has no counterpart in the v2 protocol.
+    """
+
+    name: str
+    array: NDArray[Any]
+
+    def __post_init__(self) -> None:
+        if self.array.dtype.name not in DATATYPES:
+            raise TypeError(f"tensor {self.name}: got dtype {self.array.dtype}, expected one of {', '.join(DATATYPES)}")
+
+    @property
+    def datatype(self) -> str:
+        """The v2 protocol's name of the dtype, such as BYTES, INT64 or FP32."""
+        return DATATYPES[self.array.dtype.name]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the values in bytes."""
+        return sum(map(len, self.array.flat)) if self.datatype == "BYTES" else self.array.nbytes
+
+    def __repr__(self) -> str:
+        # Values are omitted: they may be an avatar or a nickname.
+        return f"{type(self).__name__}({self.name!r}, {self.datatype}, {list(self.shape)})"
+
+
+class BytesTensor(Tensor):
+    """One BYTES value of shape [1,1], such as an avatar or a nickname."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, value: bytes) -> None:
+        import numpy as np
+
+        # dtype S would drop trailing NUL bytes, which images have.
+        super().__init__(name, np.array([[value]], dtype=np.object_))
+
+    @property
+    def value(self) -> bytes:
+        value: bytes = self.array.item()
+        return value
+
+
+class FloatTensor(Tensor):
+    """An FP32 tensor made from plain numbers: `FloatTensor("WEIGHTS", (1, 2), (0.5, 0.5))`."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, shape: tuple[int, ...], values: Iterable[float]) -> None:
+        import numpy as np
+
+        super().__init__(name, np.array(tuple(values), dtype=np.float32).reshape(shape))
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The numbers in row-major order."""
+        return tuple(self.array.ravel().tolist())

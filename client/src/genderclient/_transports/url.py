@@ -1,4 +1,4 @@
-"""Where the server is."""
+"""Server URLs."""
 
 import os
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _DEFAULT_PORTS: Final[dict[Scheme, int]] = {"grpc": 8001, "grpcs": 8001, "http":
 
 @dataclass(frozen=True, slots=True)
 class ServerUrl:
-    """A server's protocol and address, such as `grpc://127.0.0.1:8001` or `http://[::1]:8000`."""
+    """Protocol and address of a server, such as `grpc://127.0.0.1:8001` or `http://[::1]:8000`."""
 
     scheme: Scheme
     host: str
@@ -23,13 +23,14 @@ class ServerUrl:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `scheme://host[:port]`; the port defaults to Triton's own.
+        """Parses `scheme://host[:port]`. The port defaults to Triton's.
 
-        Raises ValueError when `text` is anything else.
+        Raises:
+            ValueError: If `text` is not such a URL.
         """
         try:
             parts = urlsplit(text)
-            scheme = _scheme(parts.scheme)
+            scheme = _parse_scheme(parts.scheme)
             if not parts.hostname or _has_more_than_an_address(parts):
                 raise ValueError("expected scheme://host:port and nothing else")
             return cls(scheme, parts.hostname, parts.port or _DEFAULT_PORTS[scheme])
@@ -37,13 +38,17 @@ class ServerUrl:
             raise ValueError(f"server URL {text!r}: {exc}; write it like {DEFAULT_URL}") from exc
 
     @property
+    def is_grpc(self) -> bool:
+        return self.scheme in ("grpc", "grpcs")
+
+    @property
     def secure(self) -> bool:
-        """Whether it is reached by TLS."""
+        """Whether the connection uses TLS."""
         return self.scheme in ("grpcs", "https")
 
     @property
     def address(self) -> str:
-        """`host:port`, an IPv6 host in brackets."""
+        """`host:port`, with an IPv6 host in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -51,20 +56,25 @@ class ServerUrl:
         return f"{self.scheme}://{self.address}"
 
 
-def server_urls(given: str | Sequence[str] | None) -> tuple[ServerUrl, ...]:
-    """The servers to ask: those given, else the environment's `GENDERCLIENT_URL`, else Triton on this machine.
+def server_urls(url: str | Sequence[str] | None) -> tuple[ServerUrl, ...]:
+    """Parses the client's `url` argument.
 
-    Text holds one URL, or several with commas in between. Raises ValueError when there is none, or one is no URL.
+    Args:
+        url: One URL, several separated by commas, or a sequence of URLs. None reads the environment variable
+            `GENDERCLIENT_URL`, which defaults to Triton on this machine.
+
+    Raises:
+        ValueError: If there is no URL, or one cannot be parsed.
     """
-    if given is None:
-        given = os.environ.get(URL_VARIABLE) or DEFAULT_URL
-    texts = given.split(",") if isinstance(given, str) else given
+    if url is None:
+        url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    texts = url.split(",") if isinstance(url, str) else url
     if not texts:
         raise ValueError(f"server URL: got none; write one like {DEFAULT_URL}")
     return tuple(ServerUrl.parse(text.strip()) for text in texts)
 
 
-def _scheme(name: str) -> Scheme:
+def _parse_scheme(name: str) -> Scheme:
     for scheme in get_args(Scheme):
         if name == scheme:
             return scheme  # type: ignore[no-any-return]

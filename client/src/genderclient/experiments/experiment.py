@@ -1,4 +1,4 @@
-"""Which arm of an A/B experiment a user falls in."""
+"""Assignment of users to the arms of an A/B experiment."""
 
 import hashlib
 import math
@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Final
 
 from genderclient._exceptions import GenderClientError
+from genderclient._flow import Extension
 from genderclient._models import Prediction
 
 _HASH_BITS: Final = 64
@@ -14,7 +15,7 @@ _HASH_BITS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A user was answered by an arm; `arm` is the model, None for who is held out."""
+    """A user got a prediction from an arm. `arm` is the model, None for a user in the holdout."""
 
     experiment: str
     user_id: str = field(repr=False)
@@ -23,9 +24,10 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
-    """What another arm says to a request that the user's own arm answered: a pair, as paired statistics need it.
+    """The outcome of a shadow request, paired with what the caller got.
 
-    `served` is what the caller got; `other` the answer of `model`, or `error` why there is none.
+    `served` is the prediction of the user's own arm. `other` is the prediction of `model`, or `error` says why there
+    is none.
     """
 
     exposure: Exposure
@@ -37,16 +39,24 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Splits users over models by their ids, the same in every process and for ever.
+    """Splits users over models by their ids, the same in every process, permanently.
 
-    `arms` are models with their weights; a user's arm depends on `name`, `salt` and his id alone. When a weight grows,
-    users move into that arm only, and when it shrinks, out of it only: weighted rendezvous hashing (Schindelhauer and
-    Schomaker, "Weighted Distributed Hash Tables", 2005). A share `holdout` of all users is in no arm and gets the
-    client's own model. `overrides` names the arm of single users. `on_exposure` is told who was answered by which arm.
-    With `on_shadow` every other arm is asked as well, once, after the caller has his answer: servers then work for all
-    arms. What a client cannot keep up with is dropped, and what is unanswered when it is closed.
+    The split uses weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", 2005).
+    If a weight grows, users move only into that arm; if it shrinks, only out of it.
 
-    Raises ValueError for weights, shares or arms that cannot be.
+    Args:
+        name: Part of the hash; another name gives an independent split.
+        arms: Models with their weights.
+        salt: Part of the hash; another salt gives an independent split under the same name.
+        holdout: Share of users in no arm. They get the client's own model.
+        overrides: Arms of single users.
+        on_exposure: Called with each user who got a prediction.
+        on_shadow: Called with the outcome of each shadow request. If it is set, every other arm gets a copy of each
+            request after the caller has the prediction. Excess copies, and those still unanswered when the client is
+            closed, are dropped.
+
+    Raises:
+        ValueError: If the name is empty, or a weight, the holdout or an override is invalid.
     """
 
     name: str
@@ -60,33 +70,43 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if not self.name:
-            raise ValueError("name: an experiment needs one, its split depends on it")
+            raise ValueError("name: got an empty one; the split depends on it")
         if not self.arms or not all(math.isfinite(weight) and weight >= 0 for weight in self.arms.values()):
             raise ValueError(f"arms: got {dict(self.arms)}, expected models with weights of 0 or more")
         if not any(self.arms.values()):
-            raise ValueError("arms: all weights are 0; nobody could be in any")
+            raise ValueError("arms: all weights are 0; expected one over 0")
         if not 0 <= self.holdout < 1:
             raise ValueError(f"holdout: got {self.holdout}, expected a share from 0 to under 1")
         if unknown := set(self.overrides.values()) - set(self.arms):
             raise ValueError(f"overrides: {', '.join(sorted(unknown))} is no arm; expected {', '.join(self.arms)}")
 
     def arm_of(self, user_id: str) -> str | None:
-        """The model that answers this user, None where he is held out. Raises ValueError for an empty id."""
+        """Returns the model for a user, None for a user in the holdout.
+
+        Raises:
+            ValueError: If the id is empty.
+        """
         if not user_id:
-            raise ValueError("user_id: got an empty one; all without an id would fall in one arm")
+            raise ValueError("user_id: got an empty one; all users without an id would share an arm")
         if user_id in self.overrides:
             return self.overrides[user_id]
-        if self._share("holdout", user_id) < self.holdout:
+        if self._uniform("holdout", user_id) < self.holdout:
             return None
         return max((arm for arm in self.arms if self.arms[arm]), key=lambda arm: self._score(arm, user_id))
 
-    def _score(self, arm: str, user_id: str) -> float:
-        return self.arms[arm] / -math.log(self._share(f"arm:{arm}", user_id))
+    def extension(self) -> Extension:
+        """Creates what assigns the users of one client."""
+        from genderclient.experiments.assignment import Assignment
 
-    def _share(self, what: str, user_id: str) -> float:
-        """A number between 0 and 1, both excluded, drawn by hashing."""
-        parts = (self.salt, self.name, what, user_id)
-        # Each part with its length: "a" + "bc" must not be "ab" + "c".
+        return Assignment(self)
+
+    def _score(self, arm: str, user_id: str) -> float:
+        return self.arms[arm] / -math.log(self._uniform(f"arm:{arm}", user_id))
+
+    def _uniform(self, purpose: str, user_id: str) -> float:
+        """Hashes to a number between 0 and 1, both excluded."""
+        parts = (self.salt, self.name, purpose, user_id)
+        # The lengths keep "a" + "bc" apart from "ab" + "c".
         text = "".join(f"{len(part)}:{part}" for part in parts)
         number = int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[: _HASH_BITS // 8], "big")
         return (number + 0.5) / 2.0**_HASH_BITS

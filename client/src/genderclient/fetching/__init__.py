@@ -1,1 +1,5 @@
-"""Avatars from the web."""
+"""Fetching of avatars from the web."""
+
+from genderclient.fetching.fetcher import AvatarFetcher
+
+__all__ = ["AvatarFetcher"]

@@ -1,22 +1,40 @@
-"""Avatars from the web, fetched only where somebody says so, and from nowhere they should not be."""
+"""Fetches avatars from the web, and only from where it is allowed."""
 
+import http.client
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, urljoin
 
 from genderclient._avatar import MAX_AVATAR_BYTES
+from genderclient._exceptions import DeadlineExceeded, InvalidAvatar, Unavailable
+from genderclient._transports.connection import Connection, Deadline, HttpResponse, ResponseTooLarge
 from genderclient._transports.credentials import Tls
+from genderclient.fetching.addresses import parse_url, request_path, resolve
+
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AvatarFetcher:
     """Fetches the bytes of an avatar: `predict(avatar=fetch("https://…"))` with `fetch = AvatarFetcher()`.
 
-    Whoever chooses an avatar's address must not reach through you what only you can: so it takes `https://` alone, at
-    most `max_bytes`, within `timeout_s` seconds in all, from public addresses only; each of at most `max_redirects` is
-    checked as the first. The name is looked up once, and what was checked is what is connected to. `networks` of your
-    own are let through as well, such as "10.1.0.0/16"; `tls` says whom to trust. Raises ValueError for what is none.
+    A user who chooses the URL of an avatar must not reach your internal services through you. Therefore only `https://`
+    and public addresses are allowed. The name is resolved once, and the connection goes to the address that was
+    checked. Each redirect is checked like the first URL.
 
     In an event loop: `await asyncio.to_thread(fetch, url)`.
+
+    Args:
+        timeout_s: Seconds for everything, redirects included.
+        max_bytes: The largest picture.
+        max_redirects: The most redirects that are followed.
+        networks: Networks that are allowed besides public addresses, such as "10.1.0.0/16".
+        tls: Certificate authorities to trust.
+
+    Raises:
+        ValueError: If a network is invalid.
     """
 
     timeout_s: float = 5.0
@@ -26,17 +44,40 @@ class AvatarFetcher:
     tls: Tls = field(default_factory=Tls)
 
     def __post_init__(self) -> None:
-        from ipaddress import ip_network
-
         for network in self.networks:
-            ip_network(network)
+            ipaddress.ip_network(network)
 
     def __call__(self, url: str) -> bytes:
-        """The encoded image. Errors name the host alone: the rest of an address may say who it is about.
+        """Returns the encoded image. Errors name only the host: the rest of a URL may identify a person.
 
-        Raises InvalidAvatar for an address that is not allowed or gives no picture, DeadlineExceeded, Unavailable.
+        Raises:
+            InvalidAvatar: If the URL is not allowed or gives no picture.
+            DeadlineExceeded: If there is no picture in time.
+            Unavailable: If the host cannot be reached.
         """
-        # Loads half of the standard library's networking, which few need.
-        from genderclient.fetching.https import fetch
+        deadline = Deadline.after(self.timeout_s)
+        for _ in range(self.max_redirects + 1):
+            target = parse_url(url)
+            response = self._get(target, deadline)
+            if response.code == 200:
+                return response.body
+            if response.code not in _REDIRECTS or not (location := response.headers.get("Location")):
+                raise InvalidAvatar(f"avatar: {target.hostname} responded with {response.code}; check the URL")
+            url = urljoin(url, location)
+        raise InvalidAvatar(f"avatar: {target.hostname} redirects more than {self.max_redirects} times")
 
-        return fetch(url, self)
+    def _get(self, target: SplitResult, deadline: Deadline) -> HttpResponse:
+        host, port = target.hostname or "", target.port or 443
+        try:
+            address = resolve(host, port, self.networks)
+            connection = Connection(host, port, self.tls.context(), max_bytes=self.max_bytes, address=address)
+            try:
+                return connection.exchange("GET", request_path(target), deadline, headers={"Accept": "image/*"})
+            finally:
+                connection.close()
+        except TimeoutError as exc:
+            raise DeadlineExceeded(f"avatar: {host} sent no picture within {self.timeout_s:g} s") from exc
+        except ResponseTooLarge as exc:
+            raise InvalidAvatar(f"avatar: {host} sends over the limit of {self.max_bytes} bytes") from exc
+        except (OSError, http.client.HTTPException, UnicodeError) as exc:
+            raise Unavailable(f"avatar: {host} cannot be reached: {type(exc).__name__}; check the URL") from exc

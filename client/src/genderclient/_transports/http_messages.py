@@ -1,0 +1,126 @@
+"""The v2 protocol over HTTP without I/O: requests, responses and errors, shared by threads and tasks.
+
+tritonclient frames the messages. Its HTTP clients are not used: the sync one serves a single thread, leaks two file
+descriptors for each thread that used it, and applies its timeout to single reads.
+"""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import quote
+
+import tritonclient.http as protocol
+from tritonclient.utils import InferenceServerException
+
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refine_status
+from genderclient._transports.connection import HttpResponse
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.triton_tensors import from_triton, to_triton
+from genderclient._transports.url import ServerUrl
+
+HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+_STATUSES: Final = {
+    400: Status.INVALID_ARGUMENT,
+    401: Status.DENIED,
+    403: Status.DENIED,
+    404: Status.NOT_FOUND,
+    411: Status.GARBLED,
+    413: Status.TOO_LARGE,
+    415: Status.GARBLED,
+    429: Status.OVERLOADED,
+    502: Status.UNAVAILABLE,
+    503: Status.UNAVAILABLE,
+    504: Status.UNAVAILABLE,
+}
+
+
+def encode_request(request: InferenceRequest, options: ConnectionOptions) -> tuple[str, dict[str, str], bytes]:
+    """Returns path, headers and body of the POST.
+
+    Raises:
+        TransportError: If the body exceeds the limit.
+    """
+    body, header_length = protocol.InferenceServerClient.generate_request_body(
+        request_id=request.request_id, inputs=to_triton(request.inputs, protocol)
+    )
+    headers = {HEADER_LENGTH: str(header_length), **request.headers}
+    if options.compression:
+        body = gzip.compress(body) if options.compression == "gzip" else zlib.compress(body)
+        headers |= {"Content-Encoding": options.compression, "Accept-Encoding": options.compression}
+    if len(body) > options.max_message_bytes:
+        raise TransportError(Status.TOO_LARGE, f"the request is larger than max_message_bytes: {len(body)}")
+    return f"/v2/models/{quote(request.model, safe='')}/infer", headers, body
+
+
+def decode_response(response: HttpResponse, options: ConnectionOptions) -> InferenceResponse:
+    """Parses the server's response.
+
+    Raises:
+        TransportError: If the server reports an error or violates the protocol.
+    """
+    response = _decompress(response, options.max_message_bytes)
+    if response.code != 200:
+        raise error_response(response)
+    try:
+        result = protocol.InferenceServerClient.parse_response_body(
+            response.body, header_length=response.headers.get(HEADER_LENGTH)
+        )
+        header: dict[str, Any] = result.get_response()
+        model, version = header["model_name"], header.get("model_version", "")
+        names = [output["name"] for output in header["outputs"]]
+    except (AttributeError, KeyError, TypeError, ValueError, InferenceServerException) as exc:
+        raise TransportError(Status.GARBLED, "the response does not follow the v2 protocol") from exc
+    return InferenceResponse(model=model, version=version, outputs=from_triton(result, names))
+
+
+def error_response(response: HttpResponse) -> TransportError:
+    """Converts a response whose code is not 200."""
+    status = _STATUSES.get(response.code, Status.FAILED)
+    try:
+        message = str(json.loads(response.body)["error"])
+    except (KeyError, TypeError, ValueError):
+        # Triton's errors have a message. A proxy's 503 means the same as Triton's, but its 404 is not about a model.
+        is_triton_only = status in (Status.INVALID_ARGUMENT, Status.NOT_FOUND)
+        message = f"HTTP {response.code} without an explanation"
+        return TransportError(Status.GARBLED if is_triton_only else status, message)
+    return TransportError(refine_status(status, message), message)
+
+
+@contextmanager
+def translated_errors(
+    url: ServerUrl, *, lost: tuple[type[Exception], ...], malformed: tuple[type[Exception], ...]
+) -> Iterator[None]:
+    """Converts errors of the network into TransportError.
+
+    Args:
+        url: The server, which the message names.
+        lost: Errors of the HTTP library that mean a lost connection, besides OSError.
+        malformed: Errors of the HTTP library that mean that the response is not HTTP, or too large.
+    """
+    try:
+        yield
+    except TimeoutError as exc:
+        raise TransportError(Status.DEADLINE_EXCEEDED, f"{url}: deadline passed") from exc
+    except (OSError, *lost) as exc:
+        raise TransportError(Status.UNAVAILABLE, f"{url}: {exc}") from exc
+    except malformed as exc:
+        reason = f"invalid HTTP response: {exc or type(exc).__name__}"
+        raise TransportError(Status.GARBLED, f"{url}: {reason}") from exc
+
+
+def _decompress(response: HttpResponse, max_bytes: int) -> HttpResponse:
+    if response.headers.get("Content-Encoding", "identity") == "identity":
+        return response
+    try:
+        # Detects gzip and deflate. The limit matters: a few bytes can expand to gigabytes.
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        body = stream.decompress(response.body, max_bytes)
+    except zlib.error as exc:
+        raise TransportError(Status.GARBLED, "the response does not match its Content-Encoding") from exc
+    if not stream.eof:
+        raise TransportError(Status.GARBLED, f"the response has over {max_bytes} bytes, or is truncated")
+    return replace(response, body=body)

@@ -1,0 +1,49 @@
+"""Conversion of tensors to and from tritonclient's.
+
+The modules `tritonclient.grpc` and `tritonclient.http` have classes of the same shape.
+"""
+
+import struct
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genderclient._transports.base import Status, TransportError
+from genderclient._transports.tensors import Tensor
+
+
+def to_triton(tensors: Iterable[Tensor], protocol: ModuleType) -> list[Any]:
+    """Converts tensors to the `InferInput` of `protocol`: `tritonclient.grpc` or `tritonclient.http`."""
+    inputs = []
+    for tensor in tensors:
+        converted = protocol.InferInput(tensor.name, list(tensor.shape), tensor.datatype)
+        converted.set_data_from_numpy(tensor.array)
+        inputs.append(converted)
+    return inputs
+
+
+def from_triton(result: Any, names: Iterable[str]) -> tuple[Tensor, ...]:
+    """Converts the outputs `names` of a tritonclient `InferResult`.
+
+    Raises:
+        TransportError: If the data of an output does not match its declared shape and datatype.
+    """
+    return tuple(_output(result, name) for name in names)
+
+
+def _output(result: Any, name: str) -> Tensor:
+    try:
+        array = result.as_numpy(name)
+        return Tensor(name, _encode_text(array) if array.dtype == np.object_ else array)
+    except (AttributeError, KeyError, TypeError, ValueError, struct.error) as exc:
+        raise TransportError(Status.GARBLED, f"output {name} does not match its shape and datatype") from exc
+
+
+def _encode_text(array: NDArray[np.object_]) -> NDArray[np.object_]:
+    """JSON carries BYTES as text."""
+    encoded = np.empty(array.shape, np.object_)
+    encoded.flat = [value.encode() if isinstance(value, str) else value for value in array.flat]
+    return encoded
