@@ -25,10 +25,17 @@ from PIL.PngImagePlugin import PngInfo
 from tritonclient.grpc import service_pb2 as pb
 from typer.testing import CliRunner
 
-from genderclient import AsyncClient, Client, ConnectionOptions, GenderClientError, Tls
+from genderclient import (
+    AsyncClient,
+    BytesTensor,
+    Client,
+    ConnectionOptions,
+    GenderClientError,
+    InferenceRequest,
+    Tls,
+)
 from genderclient import User as Asked
 from genderclient._cli.app import app
-from genderclient._transports.base import BytesTensor, InferenceRequest
 from genderprep.tensors import AVATAR, NICKNAME, PROBABILITIES
 from perf.load.http_client_load import HttpLoadError, Request, post_json, triton_request
 from perf.load.workload import SyntheticUser

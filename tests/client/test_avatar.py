@@ -1,4 +1,4 @@
-"""Every kind of avatar people have."""
+"""Encoding of all accepted types of avatars."""
 
 import io
 from pathlib import Path
@@ -31,11 +31,11 @@ def test_none_is_empty() -> None:
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, io.BytesIO])
-def test_bytes_travel_as_they_are(kind: Any) -> None:
+def test_bytes_are_unchanged(kind: Any) -> None:
     assert encode_avatar(kind(BYTES)) == BYTES
 
 
-def test_paths_and_files_travel_as_they_are(file: Path) -> None:
+def test_paths_and_files_are_unchanged(file: Path) -> None:
     assert encode_avatar(file) == BYTES
     assert encode_avatar(str(file)) == BYTES
     with file.open("rb") as stream:
@@ -51,21 +51,21 @@ def test_array_is_lossless(shape: tuple[int, ...], mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK", "YCbCr", "HSV"])
-def test_pillow_image_of_any_mode(mode: str) -> None:
+def test_every_color_mode_becomes_png(mode: str) -> None:
     image = opened(encode_avatar(Image.new(mode, (7, 5))))
     assert (image.format, image.size) == ("PNG", (7, 5))
 
 
-def test_pillow_image_is_sent_upright() -> None:
+def test_orientation_is_applied() -> None:
     photo = Image.new("RGB", (7, 5))
     photo.getexif()[ORIENTATION] = 6
     assert opened(encode_avatar(photo)).size == (5, 7)
 
 
-def test_truncated_pillow_image_is_refused() -> None:
+def test_truncated_image_is_rejected() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     half = opened(encode_avatar(noise)[:5000])
-    with pytest.raises(InvalidAvatar, match=r"Pillow cannot write this image: .*truncated"):
+    with pytest.raises(InvalidAvatar, match=r"Pillow cannot encode this image: .*truncated"):
         encode_avatar(half)
 
 
@@ -80,12 +80,12 @@ def test_truncated_pillow_image_is_refused() -> None:
         (np.zeros((0, 7), np.uint8), r"got a uint8 array of shape \[0, 7\]"),
     ],
 )
-def test_wrong_types_are_named(avatar: Any, got: str) -> None:
+def test_wrong_type_is_rejected(avatar: Any, got: str) -> None:
     with pytest.raises(TypeError, match=f"avatar: {got}, expected a path, bytes"):
         encode_avatar(avatar)
 
 
-def test_text_file_is_refused() -> None:
+def test_text_file_is_rejected() -> None:
     with pytest.raises(TypeError, match="reading the file gave str, expected bytes; open it in binary mode"):
         encode_avatar(io.StringIO("text"))  # type: ignore[arg-type]
 
@@ -96,21 +96,21 @@ def test_text_file_is_refused() -> None:
         ("no/such.jpg", r"cannot read the file 'no/such.jpg': .*No such file.*check the path"),
         (".", "cannot read the file"),
         ("nul\0.jpg", "cannot read the file"),
-        ("https://example.com/me.jpg", "got a web address; fetch it with an AvatarFetcher"),
+        ("https://example.com/me.jpg", "got a URL; fetch it with an AvatarFetcher"),
     ],
 )
-def test_unreadable_file(path: str, reason: str) -> None:
+def test_unreadable_file_is_rejected(path: str, reason: str) -> None:
     with pytest.raises(InvalidAvatar, match=reason):
         encode_avatar(path)
 
 
-def test_no_bytes_are_no_avatar() -> None:
+def test_empty_bytes_are_rejected() -> None:
     with pytest.raises(InvalidAvatar, match="0 bytes; pass None"):
         encode_avatar(b"")
 
 
 class Endless(io.RawIOBase):
-    """Gives as many bytes as are asked for, but never all of them."""
+    """Returns as many bytes as requested, without end."""
 
     def read(self, size: int = -1) -> bytes:
         assert size >= 0
@@ -118,10 +118,10 @@ class Endless(io.RawIOBase):
 
 
 @pytest.mark.parametrize("avatar", [bytes(MAX_AVATAR_BYTES + 1), memoryview(bytes(MAX_AVATAR_BYTES + 1)), Endless()])
-def test_too_many_bytes_are_refused_before_they_are_copied(avatar: Any) -> None:
+def test_too_many_bytes_are_rejected_before_the_copy(avatar: Any) -> None:
     with pytest.raises(InvalidAvatar, match="over the limit of 10485760 bytes"):
         encode_avatar(avatar)
 
 
-def test_the_limit_itself_is_allowed() -> None:
+def test_limit_is_inclusive() -> None:
     assert len(encode_avatar(bytes(MAX_AVATAR_BYTES))) == MAX_AVATAR_BYTES

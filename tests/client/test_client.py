@@ -1,4 +1,4 @@
-"""The client over a fake transport."""
+"""The client for threads, over fake transports."""
 
 import math
 import subprocess
@@ -19,128 +19,156 @@ from genderclient import (
     InvalidAvatar,
     InvalidNickname,
     ModelNotFound,
+    Overloaded,
     ProtocolError,
     ServerError,
     Status,
     TransportError,
     Unavailable,
 )
-from tests.support.client.fakes import Recorder, answer, failing
+from tests.support.client.fakes import Recorder, failing, respond_male
 
 
-def client(transport: FakeTransport, **options: Any) -> Client:
+def make_client(transport: FakeTransport, **options: Any) -> Client:
     return Client("grpc://127.0.0.1:9", transport=transport, **options)
 
 
-def test_predict_asks_the_default_model_within_the_default_time() -> None:
+def test_predict_uses_defaults() -> None:
     recorder = Recorder()
-    prediction = client(FakeTransport(recorder)).predict(nickname="小美", avatar=b"picture")
+    prediction = make_client(FakeTransport(recorder)).predict(nickname="小美", avatar=b"picture")
     (request,) = recorder.requests
     assert [tensor.value for tensor in request.inputs] == [b"picture", "小美".encode()]
     assert request.model == "gender_mobilenet"
     assert request.timeout_s == pytest.approx(10.0, abs=0.1)
     assert (prediction.gender, prediction.model, prediction.embedding) == ("male", "gender_mobilenet", None)
+    assert prediction.request_id == request.request_id
 
 
-def test_a_call_overrides_the_client() -> None:
+def test_call_overrides_client() -> None:
     recorder = Recorder()
-    prediction = client(FakeTransport(recorder)).predict(model="gender_densenet", timeout_s=0.5, embedding=True)
+    client = make_client(FakeTransport(recorder))
+    prediction = client.predict(model="gender_densenet", timeout_s=0.5, embedding=True)
     assert recorder.requests[0].model == "gender_densenet"
     assert recorder.requests[0].timeout_s == pytest.approx(0.5, abs=0.1)
     assert prediction.embedding == (0.0,) * 256
 
 
-def test_unknown_below_is_the_clients() -> None:
-    assert client(FakeTransport(answer), unknown_below=0.9).predict(nickname="小美").gender == "unknown"
+def test_unknown_below_of_client_applies() -> None:
+    assert make_client(FakeTransport(respond_male), unknown_below=0.9).predict(nickname="小美").gender == "unknown"
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "error", "says"),
+    ("status", "message", "error", "expected"),
     [
         (Status.INVALID_ARGUMENT, "in ensemble, AVATAR: not an image", InvalidAvatar, "AVATAR: not an image"),
         (Status.INVALID_ARGUMENT, "NICKNAME: not UTF-8", InvalidNickname, "NICKNAME: not UTF-8"),
         (Status.INVALID_ARGUMENT, "expected 2 inputs but got 1", ProtocolError, "of the same release"),
-        (Status.DEADLINE_EXCEEDED, "", DeadlineExceeded, "no answer within 10 s; raise timeout_s"),
+        (Status.DEADLINE_EXCEEDED, "", DeadlineExceeded, "no response within 10 s; raise timeout_s"),
         (Status.UNAVAILABLE, "refused", Unavailable, "refused; is Triton running\\? Start it with `make serve`"),
+        (Status.OVERLOADED, "busy", Overloaded, "busy; send fewer requests at once"),
         (Status.NOT_FOUND, "unknown model", ModelNotFound, "unknown model; check the name"),
         (Status.DENIED, "no token", AccessDenied, "no token; check the token"),
         (Status.TOO_LARGE, "HTTP 413", InvalidAvatar, "HTTP 413; send a smaller picture"),
         (Status.GARBLED, "no v2", ProtocolError, "no v2; is this address a Triton server"),
-        (Status.FAILED, "stub died", ServerError, "stub died; the server's log says more"),
+        (Status.FAILED, "stub died", ServerError, "stub died; see the server's log"),
     ],
 )
-def test_every_failure_has_its_error(status: Status, message: str, error: type[GenderClientError], says: str) -> None:
-    with pytest.raises(error, match=f"^gender_mobilenet: .*{says}") as caught:
-        client(failing(status, message)).predict()
+def test_each_status_has_an_error(status: Status, message: str, error: type[GenderClientError], expected: str) -> None:
+    with pytest.raises(error, match=f"^gender_mobilenet: .*{expected}") as caught:
+        make_client(failing(status, message)).predict()
     assert caught.value.model == "gender_mobilenet"
     assert isinstance(caught.value.__cause__, TransportError)
 
 
-def test_errors_are_also_pythons_own() -> None:
+def test_errors_are_also_builtin_errors() -> None:
     assert issubclass(InvalidAvatar, ValueError)
     assert issubclass(InvalidNickname, ValueError)
     assert issubclass(DeadlineExceeded, TimeoutError)
     assert issubclass(Unavailable, ConnectionError)
+    assert issubclass(AccessDenied, PermissionError)
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, math.nan, math.inf])
 def test_timeout_must_be_positive(timeout_s: float) -> None:
     with pytest.raises(ValueError, match="timeout_s: got"):
-        client(FakeTransport(answer), timeout_s=timeout_s)
+        make_client(FakeTransport(respond_male), timeout_s=timeout_s)
     with pytest.raises(ValueError, match="timeout_s: got"):
-        client(FakeTransport(answer)).predict(timeout_s=timeout_s)
+        make_client(FakeTransport(respond_male)).predict(timeout_s=timeout_s)
 
 
 def test_unknown_below_must_be_a_probability() -> None:
     with pytest.raises(ValueError, match="unknown_below: got 60"):
-        client(FakeTransport(answer), unknown_below=60)
+        make_client(FakeTransport(respond_male), unknown_below=60)
 
 
-def test_is_ready_only_when_a_prediction_comes() -> None:
-    assert client(FakeTransport(answer)).is_ready()
-    assert not client(failing(Status.FAILED)).is_ready()
+def test_is_ready() -> None:
+    assert make_client(FakeTransport(respond_male)).is_ready()
+    assert not make_client(failing(Status.FAILED)).is_ready()
 
 
-def test_wait_until_ready_outlasts_a_server_that_loads() -> None:
+def test_wait_until_ready_outlasts_loading() -> None:
     failures = [TransportError(Status.UNAVAILABLE, "refused"), TransportError(Status.NOT_FOUND, "no model yet")]
 
     def respond(request: InferenceRequest) -> InferenceResponse:
         if failures:
             raise failures.pop(0)
-        return answer(request)
+        return respond_male(request)
 
-    client(FakeTransport(respond)).wait_until_ready(timeout_s=5)
+    make_client(FakeTransport(respond)).wait_until_ready(timeout_s=5)
     assert not failures
 
 
-def test_wait_until_ready_gives_up_with_the_last_reason() -> None:
+def test_wait_until_ready_raises_last_error() -> None:
     started_s = time.monotonic()
     with pytest.raises(Unavailable, match="no luck"):
-        client(failing(Status.UNAVAILABLE)).wait_until_ready(timeout_s=0.5)
+        make_client(failing(Status.UNAVAILABLE)).wait_until_ready(timeout_s=0.5)
     assert time.monotonic() - started_s < 2
 
 
-def test_wait_until_ready_does_not_wait_for_what_cannot_change() -> None:
+def test_wait_until_ready_raises_permanent_errors_at_once() -> None:
     with pytest.raises(ProtocolError):
-        client(failing(Status.GARBLED)).wait_until_ready(timeout_s=60)
+        make_client(failing(Status.GARBLED)).wait_until_ready(timeout_s=60)
 
 
-def test_a_closed_client_says_so() -> None:
-    with client(FakeTransport(answer)) as closed:
-        closed.predict()
-    closed.close()
+def test_closed_client_cannot_be_used() -> None:
+    with make_client(FakeTransport(respond_male)) as client:
+        client.predict()
+    client.close()
     with pytest.raises(RuntimeError, match="the client is closed"):
-        closed.predict()
+        client.predict()
 
 
 def test_repr_names_server_and_model() -> None:
-    assert repr(client(FakeTransport(answer))) == "Client('grpc://127.0.0.1:9', model='gender_mobilenet')"
+    assert repr(make_client(FakeTransport(respond_male))) == "Client('grpc://127.0.0.1:9', model='gender_mobilenet')"
 
 
-def test_import_loads_nothing_heavy() -> None:
-    script = (
-        "import sys, time; started = time.process_time(); import genderclient; genderclient.Client()\n"
-        "assert time.process_time() - started < 0.2\n"
-        "assert not {'numpy', 'PIL', 'grpc', 'tritonclient', 'http.client', 'opentelemetry'} & set(sys.modules)"
+def modules_after(script: str) -> set[str]:
+    """Runs a script in a fresh interpreter and returns the modules it imported."""
+    command = [sys.executable, "-c", f"{script}\nimport sys; print(*sys.modules)"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_import_loads_no_heavy_module() -> None:
+    heavy = {"numpy", "PIL", "grpc", "tritonclient", "aiohttp", "http.client", "opentelemetry"}
+    assert not heavy & modules_after("import genderclient; genderclient.Client()")
+
+
+def test_predict_loads_no_extra() -> None:
+    modules = modules_after(
+        "from genderclient import Client, FakeTransport\n"
+        "from tests.support.client.fakes import respond_male\n"
+        "Client(transport=FakeTransport(respond_male)).predict(nickname='小美')"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    extras = {"experiments", "fetching", "hedging", "telemetry", "tables", "ray", "_cli"}
+    assert "genderclient._client" in modules
+    assert not {f"genderclient.{extra}" for extra in extras} & modules
+    assert not {"opentelemetry", "pyarrow", "ray", "typer"} & modules
+
+
+def test_public_names_are_importable() -> None:
+    modules = modules_after(
+        "import genderclient\n"
+        "assert all(getattr(genderclient, name) for name in genderclient.__all__)\n"
+        "assert not hasattr(genderclient, 'nothing')"
+    )
+    assert {"genderclient.experiments", "genderclient.fetching", "genderclient.hedging"} <= modules

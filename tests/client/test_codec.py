@@ -1,10 +1,12 @@
-"""Arguments to tensors and tensors to predictions, without a server."""
+"""The tensor contract, without a server."""
 
 import math
+from typing import Any
 
 import pytest
 
 from genderclient import (
+    BytesTensor,
     FloatTensor,
     InferenceRequest,
     InferenceResponse,
@@ -12,76 +14,73 @@ from genderclient import (
     Prediction,
     Probabilities,
     ProtocolError,
+    Tensor,
     Weights,
     _avatar,
     _codec,
 )
-from genderprep import limits
-from genderprep import tensors as contract
+from genderprep import limits, tensors
 
 MODEL = "gender_mobilenet"
 
 
-def encode(nickname: str | None = None, avatar: bytes = b"") -> InferenceRequest:
-    return _codec.encode(avatar=avatar, nickname=nickname, model=MODEL, timeout_s=1.0, headers={})
+def response(**outputs: Tensor) -> InferenceResponse:
+    defaults: dict[str, Tensor] = {
+        "PROBABILITIES": FloatTensor("PROBABILITIES", (1, 2), (0.75, 0.25)),
+        "WEIGHTS": FloatTensor("WEIGHTS", (1, 2), (0.5, 0.5)),
+    }
+    return InferenceResponse(model=MODEL, version="3", outputs=tuple((defaults | outputs).values()))
 
 
-def response(**outputs: tuple[float, ...]) -> InferenceResponse:
-    tensors = {"PROBABILITIES": (0.75, 0.25), "WEIGHTS": (0.5, 0.5)} | outputs
-    return InferenceResponse(
-        model=MODEL,
-        version="3",
-        outputs=tuple(FloatTensor(name, (1, len(values)), values) for name, values in tensors.items()),
-    )
+def floats(name: str, *values: float) -> dict[str, Tensor]:
+    return {name: FloatTensor(name, (1, len(values)), values)}
 
 
 @pytest.mark.parametrize(
     "name", ["AVATAR", "NICKNAME", "PROBABILITIES", "WEIGHTS", "EMBEDDING", "LABELS", "MODALITIES", "EMBEDDING_SIZE"]
 )
-def test_constants_are_the_contracts(name: str) -> None:
-    assert getattr(_codec, name) == getattr(contract, name)
+def test_constants_equal_the_servers(name: str) -> None:
+    assert getattr(_codec, name) == getattr(tensors, name)
 
 
-def test_avatar_limit_is_the_contracts() -> None:
+def test_limit_and_field_order_equal_the_servers() -> None:
     assert _avatar.MAX_AVATAR_BYTES == limits.MAX_AVATAR_BYTES
+    assert Probabilities.__match_args__ == tensors.LABELS
+    assert Weights.__match_args__ == tensors.MODALITIES
 
 
-def test_probability_and_weight_fields_follow_the_contracts_order() -> None:
-    assert Probabilities.__match_args__ == contract.LABELS
-    assert Weights.__match_args__ == contract.MODALITIES
-
-
-def test_encode_sends_utf8() -> None:
-    request = encode("X国强🌸", avatar=b"\x89PNG\0\0")
-    assert [(tensor.name, tensor.value) for tensor in request.inputs] == [
-        ("AVATAR", b"\x89PNG\0\0"),
-        ("NICKNAME", "X国强🌸".encode()),
+@pytest.mark.parametrize(
+    ("avatar", "nickname", "values"),
+    [(b"\x89PNG\0\0", "X国强🌸", [b"\x89PNG\0\0", "X国强🌸".encode()]), (b"", None, [b"", b""])],
+)
+def test_encode(avatar: bytes, nickname: str | None, values: list[bytes]) -> None:
+    inputs = _codec.encode(avatar=avatar, nickname=nickname)
+    assert [(each.name, each.datatype, each.shape) for each in inputs] == [
+        ("AVATAR", "BYTES", (1, 1)),
+        ("NICKNAME", "BYTES", (1, 1)),
     ]
+    assert [each.value for each in inputs] == values
 
 
-def test_encode_sends_nothing_as_empty_bytes() -> None:
-    assert [tensor.value for tensor in encode().inputs] == [b"", b""]
-
-
-def test_a_request_never_shows_the_user() -> None:
-    shown = repr(encode("secret", avatar=b"picture"))
+def test_repr_of_request_omits_values() -> None:
+    inputs = _codec.encode(avatar=b"picture", nickname="secret")
+    shown = repr(InferenceRequest(model=MODEL, inputs=inputs, timeout_s=1))
     assert "secret" not in shown
     assert "picture" not in shown
 
 
-def test_lone_surrogate_is_refused() -> None:
+def test_lone_surrogate_is_rejected() -> None:
     with pytest.raises(InvalidNickname, match="lone surrogate at index 2"):
-        encode("ab\ud83d")
+        _codec.encode_nickname("ab\ud83d")
 
 
-def test_nickname_must_be_text() -> None:
+def test_nickname_of_wrong_type_is_rejected() -> None:
     with pytest.raises(TypeError, match="nickname: got bytes, expected str or None"):
-        encode(b"ab")  # type: ignore[arg-type]
+        _codec.encode_nickname(b"ab")  # type: ignore[arg-type]
 
 
 def test_decode() -> None:
-    prediction = _codec.decode(response(), unknown_below=0.6, embedding=False)
-    assert prediction == Prediction(
+    assert _codec.decode(response(), unknown_below=0.6, embedding=False) == Prediction(
         probabilities=Probabilities(male=0.75, female=0.25),
         weights=Weights(avatar=0.5, nickname=0.5),
         model=MODEL,
@@ -92,22 +91,24 @@ def test_decode() -> None:
 
 def test_decode_embedding() -> None:
     values = tuple(float(i) for i in range(256))
-    assert _codec.decode(response(EMBEDDING=values), unknown_below=0.6, embedding=True).embedding == values
+    prediction = _codec.decode(response(**floats("EMBEDDING", *values)), unknown_below=0.6, embedding=True)
+    assert prediction.embedding == values
 
 
 @pytest.mark.parametrize(
     ("outputs", "message"),
     [
-        ({"WEIGHTS": (1.0,)}, r"output WEIGHTS has shape \(1, 1\), expected \(1, 2\)"),
-        ({"PROBABILITIES": (0.9, 0.9)}, "does not sum to 1"),
-        ({"PROBABILITIES": (math.nan, 0.5)}, "PROBABILITIES is not finite"),
+        (floats("WEIGHTS", 1.0), r"output WEIGHTS is float32 of shape \(1, 1\), expected numbers of shape \(1, 2\)"),
+        ({"WEIGHTS": BytesTensor("WEIGHTS", b"x")}, "output WEIGHTS is object"),
+        (floats("PROBABILITIES", 0.9, 0.9), "does not sum to 1"),
+        (floats("PROBABILITIES", math.nan, 0.5), "PROBABILITIES is not finite"),
     ],
 )
-def test_decode_refuses_what_breaks_the_contract(outputs: dict[str, tuple[float, ...]], message: str) -> None:
+def test_decode_rejects_violations_of_the_contract(outputs: dict[str, Any], message: str) -> None:
     with pytest.raises(ProtocolError, match=f"^{MODEL}: .*{message}"):
         _codec.decode(response(**outputs), unknown_below=0.6, embedding=False)
 
 
-def test_decode_names_the_missing_output() -> None:
+def test_decode_names_missing_output() -> None:
     with pytest.raises(ProtocolError, match="output EMBEDDING is missing, got"):
         _codec.decode(response(), unknown_below=0.6, embedding=True)

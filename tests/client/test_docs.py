@@ -20,11 +20,9 @@ import pytest
 from typer.testing import CliRunner
 
 from genderclient._cli.app import app
-from tests.client.test_tls import Files, files, terminator
+from tests.support.client.tls import tls_terminator, write_pem_files
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import ROOT, Server, free_ports
-
-__all__ = ["files"]
 
 CLIENT = ROOT / "client"
 PAGES = sorted(str(page.relative_to(CLIENT)) for page in (CLIENT / "README.md", *(CLIENT / "docs").glob("*.md")))
@@ -75,11 +73,12 @@ def test_snippets_run_and_print_what_comments_promise(
             assert re.split(r"\s0\.\d", promise)[0].strip() in printed
 
 
-def test_snippets_of_servers_run(folder: Path, triton: Server, files: Files) -> None:
+def test_snippets_of_servers_run(folder: Path, triton: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
+    files = write_pem_files(tmp_path_factory.mktemp("pem"))
     for name, file in (("ca.pem", files.ca), ("client.pem", files.client), ("client.key", files.client_key)):
         (folder / name).write_bytes(file.read_bytes())
     addresses = {"127.0.0.1:8001": triton.grpc_url, "127.0.0.1:8000": triton.http_url}
-    with terminator(triton, files, []) as port:
+    with tls_terminator(triton, files, []) as port:
         tls_address = {"grpcs://triton.example:8001": f"https://127.0.0.1:{port}"}
         scope = run_snippets("docs/servers.md", addresses | tls_address)
     assert scope["prediction"].gender == "female"

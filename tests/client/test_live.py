@@ -1,7 +1,6 @@
-"""Both transports against a real Triton that serves the stand-in model."""
+"""Both protocols on a real Triton that serves a stand-in model."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,38 +23,17 @@ from genderclient import (
     User,
     Weights,
 )
-from tests.support.tritonserver import ROOT, running_triton
+from tests.support.client.model_repository import GENDER_IO, add_model
+from tests.support.tritonserver import running_triton
 
-IO: Final = """
-backend: "python"
-max_batch_size: 8
-input [
-  { name: "AVATAR" data_type: TYPE_STRING dims: [ 1 ] },
-  { name: "NICKNAME" data_type: TYPE_STRING dims: [ 1 ] }
-]
-output [
-  { name: "PROBABILITIES" data_type: TYPE_FP32 dims: [ 2 ] },
-  { name: "WEIGHTS" data_type: TYPE_FP32 dims: [ 2 ] },
-  { name: "EMBEDDING" data_type: TYPE_FP32 dims: [ 256 ] }
-]
-"""
-VERSION: Final = "7"
-
-
-def add_model(repository: Path, name: str, config: str) -> None:
-    version = repository / name / VERSION
-    version.mkdir(parents=True)
-    (repository / name / "config.pbtxt").write_text(
-        config + f"version_policy: {{ specific: {{ versions: {VERSION} }} }}"
-    )
-    shutil.copy(ROOT / "tests/support/client/echo_model.py", version / "model.py")
+VERSION: Final = 7
 
 
 @pytest.fixture(scope="module")
 def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     repository = tmp_path_factory.mktemp("models")
-    add_model(repository, "gender_mobilenet", IO)
-    add_model(repository, "older_contract", IO.replace("NICKNAME", "NAME"))
+    add_model(repository, "gender_mobilenet", GENDER_IO, version=VERSION)
+    add_model(repository, "older_contract", GENDER_IO.replace("NICKNAME", "NAME"))
     with running_triton(repository) as triton:
         yield {"grpc": f"grpc://{triton.grpc_url}", "http": f"http://{triton.http_url}"}
 
@@ -69,7 +47,7 @@ def client(request: pytest.FixtureRequest, urls: dict[str, str]) -> Iterator[Cli
 def test_prediction(client: Client) -> None:
     prediction = client.predict(avatar=b"\x89PNG\0\0", nickname="X国强🌸")
     assert (prediction.gender, prediction.probability) == ("male", 0.75)
-    assert (prediction.model, prediction.version) == ("gender_mobilenet", VERSION)
+    assert (prediction.model, prediction.version) == ("gender_mobilenet", str(VERSION))
     assert prediction.weights == Weights(avatar=0.5, nickname=0.5)
     assert prediction.embedding is None
 
@@ -80,30 +58,30 @@ def test_every_byte_arrives(client: Client) -> None:
     assert embedding == (len(avatar), len(nickname.encode()), *[0.0] * 254)
 
 
-def test_the_largest_avatar_arrives(client: Client) -> None:
+def test_largest_avatar_arrives(client: Client) -> None:
     embedding = client.predict(avatar=bytes(10 * 2**20), embedding=True).embedding
     assert embedding is not None
     assert embedding[0] == 10 * 2**20
 
 
-def test_an_array_arrives(client: Client) -> None:
+def test_array_arrives(client: Client) -> None:
     assert client.predict(avatar=np.zeros((9, 9, 3), np.uint8)).weights == Weights(avatar=1, nickname=0)
 
 
-def test_nothing_shown_is_unknown(client: Client) -> None:
+def test_missing_inputs_are_unknown(client: Client) -> None:
     prediction = client.predict()
     assert (prediction.gender, prediction.weights) == ("unknown", Weights(avatar=0, nickname=0))
 
 
-def test_refused_avatar(client: Client) -> None:
-    with pytest.raises(InvalidAvatar, match=r"^gender_mobilenet: refused by the server: AVATAR: not an image$"):
+def test_rejected_avatar(client: Client) -> None:
+    with pytest.raises(InvalidAvatar, match=r"^gender_mobilenet: rejected by the server: AVATAR: not an image$"):
         client.predict(avatar=b"not an image")
     assert client.is_ready()
 
 
-def test_refused_nickname(client: Client) -> None:
+def test_rejected_nickname(client: Client) -> None:
     with pytest.raises(InvalidNickname, match="NICKNAME: too long"):
-        client.predict(nickname="refuse")
+        client.predict(nickname="reject")
 
 
 def test_failed_model(client: Client) -> None:
@@ -123,7 +101,7 @@ def test_model_of_another_contract(client: Client) -> None:
 
 
 def test_deadline(client: Client) -> None:
-    with pytest.raises(DeadlineExceeded, match=r"no answer within 0\.2 s"):
+    with pytest.raises(DeadlineExceeded, match=r"no response within 0\.2 s"):
         client.predict(nickname="sleep", timeout_s=0.2)
     client.wait_until_ready(timeout_s=5)
 
@@ -135,7 +113,7 @@ def test_threads_share_a_client(client: Client) -> None:
         assert [embedding and embedding[1] for embedding in embeddings] == [len(name.encode()) for name in nicknames]
 
 
-def test_threads_leave_no_file_descriptor(urls: dict[str, str]) -> None:
+def test_threads_leak_no_file_descriptor(urls: dict[str, str]) -> None:
     def open_files() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -148,31 +126,31 @@ def test_threads_leave_no_file_descriptor(urls: dict[str, str]) -> None:
         assert open_files() == before
 
 
-def test_20_000_calls_leave_nothing_behind(urls: dict[str, str]) -> None:
+def test_20_000_calls_leak_nothing(urls: dict[str, str]) -> None:
     def resources() -> tuple[int, int, int]:
-        """Descriptors, threads, KiB of memory."""
+        """Returns descriptors, threads, KiB of memory."""
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return len(list(Path("/proc/self/fd").iterdir())), int(status["Threads"]), int(status["VmRSS"].split()[0])
 
-    def ask(client: Client, times: int) -> None:
+    def predict(client: Client, times: int) -> None:
         users = (User(nickname="小美") for _ in range(times))
         assert all(scored.prediction for scored in client.predict_many(users, concurrency=8))
 
     for url in urls.values():
         with Client(url) as client:
-            ask(client, 1000)
-            seen = [resources()]
+            predict(client, 1000)
+            samples = [resources()]
             for _ in range(3):
-                ask(client, 3000)
-                seen.append(resources())
-        # What leaks grows every time; a pool or an arena of malloc grows once.
-        growth = [[now - then for now, then in zip(*pair, strict=True)] for pair in pairwise(seen)]
+                predict(client, 3000)
+                samples.append(resources())
+        # A leak grows every time; a pool or an arena of malloc grows once.
+        growth = [[now - then for now, then in zip(*pair, strict=True)] for pair in pairwise(samples)]
         descriptors, threads, memory_kib = map(min, zip(*growth, strict=True))
         assert max(descriptors, threads) <= 0
         assert memory_kib < 2 * 1024
 
 
-def test_predict_asks_the_server_of_the_environment_and_leaves_quietly(urls: dict[str, str]) -> None:
+def test_predict_uses_environment_and_exits_quietly(urls: dict[str, str]) -> None:
     script = "from genderclient import predict; print(predict(nickname='小美').version)"
     run = subprocess.run(
         [sys.executable, "-c", script],

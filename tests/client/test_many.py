@@ -1,4 +1,4 @@
-"""Many users at once: order, memory, errors as values; threads and tasks alike."""
+"""Predictions for many users, in threads and in tasks: order, memory, errors as values."""
 
 import asyncio
 import threading
@@ -21,35 +21,31 @@ from genderclient import (
     TransportError,
     User,
 )
-from tests.support.client.fakes import answer
+from tests.support.client.fakes import respond_male
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import Server
 
 Many = Callable[..., list[Scored]]
 
 
-def nickname(request: InferenceRequest) -> str:
-    return request.inputs[1].value.decode()
-
-
 PICTURE = encode(noise(), "JPEG")
 
 
-class Crowd:
-    """Answers after as many ms as the nickname says, and remembers how many waited at once; `bad` is refused.
+class SlowServer:
+    """Responds after as many ms as the nickname says, and counts simultaneous requests; `bad` is rejected.
 
-    Nobody is answered before `together` have waited at once.
+    No request gets a response before `together` are in flight.
     """
 
     def __init__(self) -> None:
-        self.now = self.most = 0
+        self.in_flight = self.most = 0
         self.together = 1
         self._lock = threading.Lock()
 
     def _count(self, by: int) -> None:
         with self._lock:
-            self.now += by
-            self.most = max(self.most, self.now)
+            self.in_flight += by
+            self.most = max(self.most, self.in_flight)
 
     def sync(self, request: InferenceRequest) -> InferenceResponse:
         self._count(1)
@@ -57,7 +53,7 @@ class Crowd:
             while self.most < self.together:
                 time.sleep(0.001)
             time.sleep(self._seconds(request))
-            return answer(request)
+            return respond_male(request)
         finally:
             self._count(-1)
 
@@ -67,53 +63,54 @@ class Crowd:
             while self.most < self.together:
                 await asyncio.sleep(0.001)
             await asyncio.sleep(self._seconds(request))
-            return answer(request)
+            return respond_male(request)
         finally:
             self._count(-1)
 
     @staticmethod
     def _seconds(request: InferenceRequest) -> float:
-        if nickname(request) == "bad":
+        nickname = request.inputs[1].value.decode()
+        if nickname == "bad":
             raise TransportError(Status.INVALID_ARGUMENT, "NICKNAME: bad")
-        return int(nickname(request)) / 1000
+        return int(nickname) / 1000
 
 
 @pytest.fixture(params=["threads", "tasks"])
-def many(request: pytest.FixtureRequest) -> tuple[Crowd, Many]:
-    crowd = Crowd()
+def many(request: pytest.FixtureRequest) -> tuple[SlowServer, Many]:
+    server = SlowServer()
     if request.param == "threads":
-        client = Client(transport=FakeTransport(crowd.sync))
-        return crowd, lambda users, **options: list(client.predict_many(users, **options))
+        client = Client(transport=FakeTransport(server.sync))
+        return server, lambda users, **options: list(client.predict_many(users, **options))
 
     def run(users: Iterable[User], **options: Any) -> list[Scored]:
         async def collect() -> list[Scored]:
-            async with AsyncClient(transport=AsyncFakeTransport(crowd.tasks)) as tasks:
+            async with AsyncClient(transport=AsyncFakeTransport(server.tasks)) as tasks:
                 return [scored async for scored in tasks.predict_many(users, **options)]
 
         return asyncio.run(collect())
 
-    return crowd, run
+    return server, run
 
 
 def named(*names: str) -> list[User]:
     return [User(nickname=name) for name in names]
 
 
-def test_in_order_however_long_each_takes(many: tuple[Crowd, Many]) -> None:
-    crowd, run = many
-    crowd.together = 3
-    found = run(named("60", "1", "30", "1", "1"), concurrency=3)
-    assert [scored.index for scored in found] == [0, 1, 2, 3, 4]
-    assert all(scored.prediction and scored.prediction.gender == "male" for scored in found)
-    assert crowd.most == 3
+def test_results_keep_order(many: tuple[SlowServer, Many]) -> None:
+    server, run = many
+    server.together = 3
+    results = run(named("60", "1", "30", "1", "1"), concurrency=3)
+    assert [scored.index for scored in results] == [0, 1, 2, 3, 4]
+    assert all(scored.prediction and scored.prediction.gender == "male" for scored in results)
+    assert server.most == 3
 
 
-def test_as_they_are_ready(many: tuple[Crowd, Many]) -> None:
+def test_unordered_results_come_as_they_complete(many: tuple[SlowServer, Many]) -> None:
     _, run = many
     assert [scored.index for scored in run(named("200", "1", "60"), concurrency=3, ordered=False)] == [1, 2, 0]
 
 
-def test_one_bad_user_harms_nobody(many: tuple[Crowd, Many]) -> None:
+def test_error_affects_one_user(many: tuple[SlowServer, Many]) -> None:
     _, run = many
     users = [*named("1", "bad"), User(nickname=3.5), *named("1")]  # type: ignore[arg-type]
     first, second, third, fourth = run(users)
@@ -123,7 +120,7 @@ def test_one_bad_user_harms_nobody(many: tuple[Crowd, Many]) -> None:
     assert (second.prediction, third.prediction) == (None, None)
 
 
-def test_users_are_read_only_as_far_as_needed(many: tuple[Crowd, Many]) -> None:
+def test_users_are_read_only_as_far_as_needed() -> None:
     read: list[int] = []
 
     def endless() -> Iterator[User]:
@@ -131,14 +128,14 @@ def test_users_are_read_only_as_far_as_needed(many: tuple[Crowd, Many]) -> None:
             read.append(number)
             yield User(nickname="1")
 
-    client = Client(transport=FakeTransport(answer))
+    client = Client(transport=FakeTransport(respond_male))
     results = client.predict_many(endless(), concurrency=4)
     assert next(results).index == 0
     assert len(read) <= 5
     results.close()  # type: ignore[attr-defined]
 
 
-def test_nobody_and_an_error_of_the_source(many: tuple[Crowd, Many]) -> None:
+def test_empty_source_and_error_of_source(many: tuple[SlowServer, Many]) -> None:
     _, run = many
     assert run([]) == []
 
@@ -150,42 +147,42 @@ def test_nobody_and_an_error_of_the_source(many: tuple[Crowd, Many]) -> None:
         run(broken())
 
 
-def test_a_concurrency_of_none_is_refused(many: tuple[Crowd, Many]) -> None:
+def test_concurrency_must_be_positive(many: tuple[SlowServer, Many]) -> None:
     with pytest.raises(ValueError, match="concurrency: got 0"):
         many[1](named("1"), concurrency=0)
 
 
-def test_no_thread_is_left() -> None:
-    client = Client(transport=FakeTransport(answer))
+def test_closed_iterator_leaves_no_thread() -> None:
+    client = Client(transport=FakeTransport(respond_male))
     results = client.predict_many(named(*["1"] * 20), concurrency=4)
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("genderclient")]
 
 
-def test_users_from_an_async_source() -> None:
+def test_async_source() -> None:
     async def source() -> AsyncIterator[User]:
         for name in ("1", "2", "3"):
             yield User(nickname=name)
 
     async def collect() -> list[int]:
-        async with AsyncClient(transport=AsyncFakeTransport(Crowd().tasks)) as client:
+        async with AsyncClient(transport=AsyncFakeTransport(SlowServer().tasks)) as client:
             return [scored.index async for scored in client.predict_many(source())]
 
     assert asyncio.run(collect()) == [0, 1, 2]
 
 
-def test_a_user_shows_nothing_of_himself() -> None:
+def test_repr_of_user_omits_inputs() -> None:
     assert "小美" not in repr(User(nickname="小美", avatar=b"picture"))
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_a_real_server(triton: Server, scheme: str) -> None:
+def test_real_server(triton: Server, scheme: str) -> None:
     users = [User(nickname="小美"), User(avatar=b"no image"), User(avatar=PICTURE, nickname="X国强")] * 20
     with Client(f"{scheme}://{triton.grpc_url if scheme == 'grpc' else triton.http_url}") as client:
         alone = [client.predict(nickname="小美"), client.predict(avatar=PICTURE, nickname="X国强")]
-        found = list(client.predict_many(users))
-    assert [scored.error is not None for scored in found] == [False, True, False] * 20
-    for scored, expected in zip(found[:3:2], alone, strict=True):
+        results = list(client.predict_many(users))
+    assert [scored.error is not None for scored in results] == [False, True, False] * 20
+    for scored, expected in zip(results[:3:2], alone, strict=True):
         assert scored.prediction is not None
         assert scored.prediction.probability == pytest.approx(expected.probability, abs=1e-3)

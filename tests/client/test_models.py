@@ -1,4 +1,4 @@
-"""What a prediction says of itself."""
+"""Results."""
 
 import json
 from dataclasses import FrozenInstanceError
@@ -34,7 +34,7 @@ def test_gender(prediction: Prediction, gender: str, probability: float) -> None
     assert (prediction.gender, prediction.probability) == (gender, probability)
 
 
-def test_repr_is_one_readable_line() -> None:
+def test_repr() -> None:
     assert repr(predicted(0.75, avatar=0.25, nickname=0.75)) == (
         "Prediction(male 0.750, weights avatar 0.25 nickname 0.75, gender_mobilenet version 1)"
     )

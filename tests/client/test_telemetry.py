@@ -1,6 +1,5 @@
-"""OpenTelemetry: what it is told of a prediction, and what never."""
+"""OpenTelemetry: what it records of a prediction, and what it never records."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ NICKNAME = "planted-nickname"
 
 @pytest.fixture(scope="module")
 def exporter() -> InMemorySpanExporter:
-    """The process' own: OpenTelemetry takes a provider once."""
+    """Shared by the process: OpenTelemetry accepts one provider."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
@@ -50,7 +49,7 @@ def points(reader: InMemoryMetricReader) -> dict[str, list[Any]]:
     return {metric.name: list(metric.data.data_points) for scope in scopes for metric in scope.metrics}
 
 
-def test_a_prediction_is_a_span_whose_context_travels(spans: InMemorySpanExporter) -> None:
+def test_context_of_span_is_sent(spans: InMemorySpanExporter) -> None:
     recorder = Recorder()
     with Client(transport=FakeTransport(recorder)) as client:
         client.predict(nickname=NICKNAME)
@@ -66,7 +65,7 @@ def test_a_prediction_is_a_span_whose_context_travels(spans: InMemorySpanExporte
     }
 
 
-def test_what_is_not_sampled_does_not_travel(spans: InMemorySpanExporter) -> None:
+def test_context_of_unsampled_span_is_not_sent(spans: InMemorySpanExporter) -> None:
     recorder = Recorder()
     unsampled = trace.NonRecordingSpan(trace.SpanContext(trace_id=1, span_id=1, is_remote=False))
     with trace.use_span(unsampled), Client(transport=FakeTransport(recorder)) as client:
@@ -76,40 +75,40 @@ def test_what_is_not_sampled_does_not_travel(spans: InMemorySpanExporter) -> Non
     assert not spans.get_finished_spans()
 
 
-def test_a_failure_is_told_by_its_type_alone(spans: InMemorySpanExporter) -> None:
+def test_error_is_recorded_by_type(spans: InMemorySpanExporter) -> None:
     with Client(transport=failing(Status.FAILED, NICKNAME)) as client:
         with pytest.raises(ServerError):
             client.predict(nickname=NICKNAME)
         with pytest.raises(InvalidAvatar):
             client.predict(avatar=f"/nowhere/{NICKNAME}")
-    failed, unread = spans.get_finished_spans()
-    assert [span.attributes and span.attributes["error.type"] for span in (failed, unread)] == [
+    failed, unreadable = spans.get_finished_spans()
+    assert [span.attributes and span.attributes["error.type"] for span in (failed, unreadable)] == [
         "ServerError",
         "InvalidAvatar",
     ]
     assert not failed.status.is_ok
-    assert NICKNAME not in failed.to_json() + unread.to_json()
+    assert NICKNAME not in failed.to_json() + unreadable.to_json()
 
 
-def test_metrics_count_what_was_guessed(reader: InMemoryMetricReader, spans: InMemorySpanExporter) -> None:
+def test_metrics(reader: InMemoryMetricReader, spans: InMemorySpanExporter) -> None:
     with Client(transport=FakeTransport(Recorder())) as client:
         client.predict(nickname=NICKNAME)
-    found = points(reader)
-    predicted = next(point for point in found["genderclient.predictions"] if point.attributes["model"])
+    metric_points = points(reader)
+    predicted = next(point for point in metric_points["genderclient.predictions"] if point.attributes["model"])
     assert dict(predicted.attributes) == {"model": "gender_mobilenet", "version": "1", "gender": "male", "arm": ""}
     for name, value in (("genderclient.probability", 0.25), ("genderclient.weight.avatar", 0.5)):
-        (point,) = found[name]
+        (point,) = metric_points[name]
         assert (point.min, point.max, point.attributes["model"]) == (value, value, "gender_mobilenet")
-    assert sum(point.count for point in found["genderclient.duration"]) >= 1
-    assert NICKNAME not in json.dumps(str(found))
+    assert sum(point.count for point in metric_points["genderclient.duration"]) >= 1
+    assert NICKNAME not in str(metric_points)
 
 
-def test_it_works_without_opentelemetry() -> None:
+def test_predict_works_without_opentelemetry() -> None:
     script = (
         "import sys; sys.modules['opentelemetry'] = None\n"
         "from genderclient import Client, FakeTransport\n"
-        "from tests.support.client.fakes import answer\n"
-        "print(Client(transport=FakeTransport(answer)).predict(nickname='小美').gender)"
+        "from tests.support.client.fakes import respond_male\n"
+        "print(Client(transport=FakeTransport(respond_male)).predict(nickname='小美').gender)"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout == "male\n"

@@ -1,8 +1,8 @@
 """Predict a user's gender from an avatar and a nickname.
 
-    from genderclient import predict
+from genderclient import predict
 
-    predict(nickname="X国强", avatar="me.jpg").gender
+predict(nickname="X国强", avatar="me.jpg").gender
 """
 
 import importlib

@@ -18,7 +18,7 @@ from genderclient import Client, FakeTransport
 from genderclient._cli.app import app
 from genderclient.tables import ClientSettings, chunks
 from tests.client.ray.conftest import FILE_ROWS
-from tests.support.client.fakes import answer
+from tests.support.client.fakes import respond_male
 from tests.support.client.ray_cluster import Cluster, running_cluster
 from tests.support.tritonserver import Server, free_ports
 
@@ -128,7 +128,7 @@ def test_ray_rejects_csv(tmp_path: Path) -> None:
 def test_engine_resumes_job_of_other_engine(
     users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, finished: list[int]
 ) -> None:
-    monkeypatch.setattr(ClientSettings, "client", lambda self: Client(transport=FakeTransport(answer)))
+    monkeypatch.setattr(ClientSettings, "client", lambda self: Client(transport=FakeTransport(respond_male)))
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 400)
     monkeypatch.setenv("RAY_ADDRESS", "unused")
     arguments = (users / "a.parquet", "-o", tmp_path / "out.parquet", "--id-column", "uid")

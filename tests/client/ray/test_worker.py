@@ -9,7 +9,7 @@ from genderclient import Client, FakeTransport, InferenceRequest, InferenceRespo
 from genderclient.ray.worker import Worker
 from genderclient.tables import ClientSettings, Columns, chunks
 from genderclient.tables.parquet import ParquetTable
-from tests.support.client.fakes import answer
+from tests.support.client.fakes import respond_male
 from tests.support.tritonserver import free_ports
 
 Respond = Callable[[InferenceRequest], InferenceResponse]
@@ -37,7 +37,7 @@ def make_worker(users: Path, folder: Path, url: str | None = None) -> Worker:
 
 
 def test_repeated_chunk_leaves_one_file(users: Path, tmp_path: Path, respond_with: Callable[[Respond], None]) -> None:
-    respond_with(answer)
+    respond_with(respond_male)
     reports = [make_worker(users, tmp_path).score_chunk({"chunk": 1}) for _ in range(2)]
     assert reports == [{"rows": 5, "error": "", "reason": ""}] * 2
     assert [file.name for file in tmp_path.iterdir()] == ["00000001.jsonl"]
@@ -53,7 +53,7 @@ def test_worker_waits_for_server(
     def respond(request: InferenceRequest) -> InferenceResponse:
         if next(refusals, None) is not None:
             raise TransportError(Status.UNAVAILABLE, "away")
-        return answer(request)
+        return respond_male(request)
 
     respond_with(respond)
     assert make_worker(users, tmp_path).score_chunk({"chunk": 0})["rows"] == 5
@@ -70,7 +70,7 @@ def test_lasting_outage_is_reported(users: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_invisible_folder_is_reported(users: Path, tmp_path: Path, respond_with: Callable[[Respond], None]) -> None:
-    respond_with(answer)
+    respond_with(respond_male)
     report = make_worker(users, tmp_path / "elsewhere").score_chunk({"chunk": 0})
     assert report["error"] == "TableError"
     assert str(tmp_path / "elsewhere") in report["reason"]

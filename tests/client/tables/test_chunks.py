@@ -19,7 +19,7 @@ from genderclient import (
 )
 from genderclient.tables import Columns, chunks
 from genderclient.tables.chunks import ChunkScorer
-from tests.support.client.fakes import answer, failing
+from tests.support.client.fakes import failing, respond_male
 
 ROWS = [{"nickname": f"n{number}"} for number in range(40)]
 SCORER = ChunkScorer(columns=Columns(), avatar_folder=Path(), concurrency=8)
@@ -35,7 +35,7 @@ def test_overload_halves_concurrency() -> None:
             raise TransportError(Status.OVERLOADED, "overloaded")
         try:
             time.sleep(0.002)
-            return answer(request)
+            return respond_male(request)
         finally:
             places.release()
 
@@ -53,7 +53,7 @@ def test_outage_restarts_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     def respond(request: InferenceRequest) -> InferenceResponse:
         if failures:
             raise failures.pop()
-        return answer(request)
+        return respond_male(request)
 
     with Client(transport=FakeTransport(respond), retry=ONCE) as client:
         assert len(SCORER.score(client, ROWS, 0)) == 40

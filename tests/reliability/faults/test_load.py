@@ -7,10 +7,10 @@ from random import Random
 
 from genderclient import Client, FakeTransport, InferenceRequest, InferenceResponse, Status, TransportError, User
 from reliability.faults.load import ModelTraffic, Tally, differ
-from tests.support.client.fakes import ANSWER, answer
+from tests.support.client.fakes import OUTPUTS, respond_male
 
 SENT = 40
-EXPECTED = (*ANSWER["PROBABILITIES"], *ANSWER["WEIGHTS"])
+EXPECTED = (*OUTPUTS["PROBABILITIES"], *OUTPUTS["WEIGHTS"])
 
 
 def tally_of(respond: Callable[[InferenceRequest], InferenceResponse], expected: tuple[float, ...] = EXPECTED) -> Tally:
@@ -35,20 +35,20 @@ def failing(error: TransportError, numbers: Callable[[int], bool]) -> Callable[[
     def respond(request: InferenceRequest) -> InferenceResponse:
         if numbers(next(counter)):
             raise error
-        return answer(request)
+        return respond_male(request)
 
     return respond
 
 
 def test_correct_answers_are_not_lost_wrong_or_doubled() -> None:
-    tally = tally_of(answer)
+    tally = tally_of(respond_male)
     assert tally.sent == len(tally.seconds) >= SENT
     assert +tally.lost == {}
     assert (tally.doubled, tally.wrong, tally.retried) == (0, 0, 0)
 
 
 def test_wrong_answers_are_counted() -> None:
-    tally = tally_of(answer, expected=(0.7, 0.3, 0.5, 0.5))
+    tally = tally_of(respond_male, expected=(0.7, 0.3, 0.5, 0.5))
     assert 0 < tally.wrong < tally.sent
 
 
@@ -64,7 +64,7 @@ def test_successful_retry_is_not_a_loss() -> None:
 
 
 def test_tallies_add_up() -> None:
-    total, one = Tally(), tally_of(answer)
+    total, one = Tally(), tally_of(respond_male)
     total.add(one)
     total.add(one)
     assert total.sent == 2 * one.sent

@@ -1,19 +1,25 @@
-"""Transports for tests of the client."""
+"""Fake servers for tests of the client."""
 
 from collections.abc import Callable
 
 from genderclient import FakeTransport, FloatTensor, InferenceRequest, InferenceResponse, Status, TransportError
 
-ANSWER = {"PROBABILITIES": (0.75, 0.25), "WEIGHTS": (0.5, 0.5), "EMBEDDING": (0.0,) * 256}
+OUTPUTS = {"PROBABILITIES": (0.75, 0.25), "WEIGHTS": (0.5, 0.5), "EMBEDDING": (0.0,) * 256}
+
+Respond = Callable[[InferenceRequest], InferenceResponse]
 
 
-def answer(request: InferenceRequest) -> InferenceResponse:
-    """Says male to everything."""
+def respond_male(request: InferenceRequest) -> InferenceResponse:
+    """Predicts male for every request."""
     return InferenceResponse(
         model=request.model,
         version="1",
-        outputs=tuple(FloatTensor(name, (1, len(values)), values) for name, values in ANSWER.items()),
+        outputs=tuple(FloatTensor(name, (1, len(values)), values) for name, values in OUTPUTS.items()),
     )
+
+
+async def respond_male_async(request: InferenceRequest) -> InferenceResponse:
+    return respond_male(request)
 
 
 def failing(status: Status, message: str = "no luck") -> FakeTransport:
@@ -26,9 +32,9 @@ def failing(status: Status, message: str = "no luck") -> FakeTransport:
 
 
 class Recorder:
-    """Remembers the requests it passes on to `respond`."""
+    """Records the requests that it passes to `respond`."""
 
-    def __init__(self, respond: Callable[[InferenceRequest], InferenceResponse] = answer) -> None:
+    def __init__(self, respond: Respond = respond_male) -> None:
         self.requests: list[InferenceRequest] = []
         self._respond = respond
 

@@ -21,7 +21,7 @@ from genderclient._cli.options import (
     errors_as_exit_codes,
     fail,
 )
-from genderclient._transports.credentials import Access
+from genderclient._transports.credentials import Credentials
 from genderclient._transports.url import server_urls
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def models(
 
     with errors_as_exit_codes():
         indexes = {
-            str(server): repository_index(server, Access.to([server], _tls(ca_file), token), timeout_s)
+            str(server): repository_index(server, Credentials.for_servers([server], _tls(ca_file), token), timeout_s)
             for server in server_urls(url)
         }
     if as_json:

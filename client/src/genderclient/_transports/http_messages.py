@@ -101,15 +101,15 @@ def translated_errors(
         lost: Errors of the HTTP library that mean a lost connection, besides OSError.
         malformed: Errors of the HTTP library that mean that the response is not HTTP, or too large.
     """
+    unavailable: tuple[type[Exception], ...] = (OSError, *lost)
     try:
         yield
     except TimeoutError as exc:
         raise TransportError(Status.DEADLINE_EXCEEDED, f"{url}: deadline passed") from exc
-    except (OSError, *lost) as exc:
+    except unavailable as exc:
         raise TransportError(Status.UNAVAILABLE, f"{url}: {exc}") from exc
     except malformed as exc:
-        reason = f"invalid HTTP response: {exc or type(exc).__name__}"
-        raise TransportError(Status.GARBLED, f"{url}: {reason}") from exc
+        raise TransportError(Status.GARBLED, f"{url}: no HTTP response: {exc or type(exc).__name__}") from exc
 
 
 def _decompress(response: HttpResponse, max_bytes: int) -> HttpResponse:

@@ -56,6 +56,16 @@ class Tensor:
         """Size of the values in bytes."""
         return sum(map(len, self.array.flat)) if self.datatype == "BYTES" else self.array.nbytes
 
+    @property
+    def value(self) -> Any:
+        """The value of a tensor with one element."""
+        return self.array.item()
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The values in row-major order."""
+        return tuple(self.array.ravel().tolist())
+
     def __repr__(self) -> str:
         # Values are omitted: they may be an avatar or a nickname.
         return f"{type(self).__name__}({self.name!r}, {self.datatype}, {list(self.shape)})"
@@ -72,11 +82,6 @@ class BytesTensor(Tensor):
         # dtype S would drop trailing NUL bytes, which images have.
         super().__init__(name, np.array([[value]], dtype=np.object_))
 
-    @property
-    def value(self) -> bytes:
-        value: bytes = self.array.item()
-        return value
-
 
 class FloatTensor(Tensor):
     """An FP32 tensor made from plain numbers: `FloatTensor("WEIGHTS", (1, 2), (0.5, 0.5))`."""
@@ -87,8 +92,3 @@ class FloatTensor(Tensor):
         import numpy as np
 
         super().__init__(name, np.array(tuple(values), dtype=np.float32).reshape(shape))
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """The numbers in row-major order."""
-        return tuple(self.array.ravel().tolist())

@@ -43,7 +43,10 @@ def _output(result: Any, name: str) -> Tensor:
 
 
 def _encode_text(array: NDArray[np.object_]) -> NDArray[np.object_]:
-    """JSON carries BYTES as text."""
+    """Makes all values `bytes`: JSON carries BYTES as text."""
     encoded = np.empty(array.shape, np.object_)
-    encoded.flat = [value.encode() if isinstance(value, str) else value for value in array.flat]
+    for index, value in np.ndenumerate(array):
+        encoded[index] = value.encode() if isinstance(value, str) else value
+        if not isinstance(encoded[index], bytes):
+            raise TypeError(f"got {type(value).__name__}, expected bytes or str")
     return encoded

@@ -1,13 +1,13 @@
-"""What a server says, and what is meant by it."""
+"""Statuses that the server's message refines."""
 
 import pytest
 
 from genderclient import Status
-from genderclient._transports.base import refined
+from genderclient._transports.base import refine_status
 
 
 @pytest.mark.parametrize(
-    ("coarse", "message", "fine"),
+    ("status", "message", "refined"),
     [
         (Status.UNAVAILABLE, "failed to connect", Status.UNAVAILABLE),
         (Status.UNAVAILABLE, "overloaded: 16 requests are being answered", Status.OVERLOADED),
@@ -23,5 +23,5 @@ from genderclient._transports.base import refined
         (Status.INVALID_ARGUMENT, "overloaded", Status.INVALID_ARGUMENT),
     ],
 )
-def test_words_tell_what_the_code_does_not(coarse: Status, message: str, fine: Status) -> None:
-    assert refined(coarse, message) is fine
+def test_message_refines_status(status: Status, message: str, refined: Status) -> None:
+    assert refine_status(status, message) is refined

@@ -1,6 +1,6 @@
-"""A stand-in for the ensembles that takes as many seconds as the nickname says, or until nobody waits any more.
+"""A stand-in for the ensembles that takes as many seconds as the nickname says, unless it is cancelled.
 
-Triton's metrics count the requests that began, and how they ended; the avatar is passed on to a next step.
+Triton's metrics count the requests that began, and how they ended. The avatar is passed on to a next step.
 """
 
 import time
@@ -10,26 +10,24 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 POLL_S: Final = 0.01
-FATES: Final = ("began", "cancelled", "answered")
+OUTCOMES: Final = ("began", "cancelled", "completed")
 
 
 class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
-        self._family = pb_utils.MetricFamily(
-            "patient", "Requests by what became of them", pb_utils.MetricFamily.COUNTER
-        )
-        labels = [{"model": args["model_name"], "fate": fate} for fate in FATES]
-        self._fates = {each["fate"]: self._family.Metric(labels=each) for each in labels}
+        self._family = pb_utils.MetricFamily("cancellable", "Requests by outcome", pb_utils.MetricFamily.COUNTER)
+        labels = [{"model": args["model_name"], "outcome": outcome} for outcome in OUTCOMES]
+        self._counters = {each["outcome"]: self._family.Metric(labels=each) for each in labels}
 
     def execute(self, requests: list[Any]) -> list[Any]:
         return [self._respond(request) for request in requests]
 
     def _respond(self, request: Any) -> Any:
-        self._fates["began"].increment(1)
+        self._counters["began"].increment(1)
         until_s = time.monotonic() + float(_tensor(request, "NICKNAME")[0, 0])
         while not request.is_cancelled() and time.monotonic() < until_s:
             time.sleep(POLL_S)
-        self._fates["cancelled" if request.is_cancelled() else "answered"].increment(1)
+        self._counters["cancelled" if request.is_cancelled() else "completed"].increment(1)
         halves = np.full((1, 2), 0.5, np.float32)
         outputs = {"PROBABILITIES": halves, "WEIGHTS": halves, "PASSED": _tensor(request, "AVATAR")}
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])

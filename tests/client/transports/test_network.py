@@ -1,4 +1,4 @@
-"""Both protocols through a network that is slow, breaks, lies and falls silent."""
+"""Both protocols through a network that is slow, breaks, corrupts and falls silent."""
 
 import asyncio
 import socket
@@ -20,8 +20,8 @@ from genderclient import (
     Unavailable,
 )
 from genderclient._transports import grpc
-from tests.client.test_live import IO, add_model
-from tests.support.client.proxy import Proxy, cut, delay, garbage, half_close, nothing, proxy, swallow
+from tests.support.client.model_repository import GENDER_IO, add_model
+from tests.support.client.proxy import Proxy, corrupt, cut, delay, forward, half_close, proxy, swallow
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import Server, running_triton
 
@@ -38,7 +38,7 @@ def address(scheme: str, triton: Server) -> str:
     return triton.grpc_url if scheme == "grpc" else triton.http_url
 
 
-def test_a_slow_network_answers_late_or_never(scheme: str, address: str) -> None:
+def test_slow_network_delays_response(scheme: str, address: str) -> None:
     with proxy(address, delay(0.1)) as slow, Client(f"{scheme}://127.0.0.1:{slow.port}") as client:
         assert client.predict(nickname="小美").gender == "female"
         started_s = time.monotonic()
@@ -47,60 +47,60 @@ def test_a_slow_network_answers_late_or_never(scheme: str, address: str) -> None
         assert time.monotonic() - started_s < 1
 
 
-def test_a_lost_connection_is_made_again(scheme: str, address: str) -> None:
+def test_lost_connection_is_reopened(scheme: str, address: str) -> None:
     with proxy(address, cut) as broken, Client(f"{scheme}://127.0.0.1:{broken.port}") as client:
         with pytest.raises(Unavailable) as caught:
             client.predict(nickname="小美")
         assert caught.value.attempts == 3
-        broken.harm = nothing
+        broken.fault = forward
         client.wait_until_ready(timeout_s=20)
 
 
-def test_a_connection_lost_midway_costs_one_attempt(address: str, scheme: str) -> None:
+def test_connection_lost_midway_costs_one_attempt(address: str, scheme: str) -> None:
     with proxy(address) as broken, Client(f"{scheme}://127.0.0.1:{broken.port}") as client:
         assert client.predict(nickname="小美", avatar=LARGE).attempts == 1
 
         def once(data: bytes, sink: socket.socket) -> bytes:
-            broken.harm = nothing
+            broken.fault = forward
             return cut(data, sink)
 
         attempts: list[int] = []
-        # gRPC sends more than answers: the connection may also be lost, and made again, between two calls.
+        # gRPC sends more than responses, so the connection may also be lost between two calls.
         while 2 not in attempts and len(attempts) < 10:
-            broken.harm = once
+            broken.fault = once
             attempts.append(client.predict(nickname="小美", avatar=LARGE).attempts)
         assert max(attempts) == 2
         assert broken.connections > 1
 
 
-def test_silence_ends_with_the_deadline_and_a_new_connection_is_well(address: str, scheme: str) -> None:
+def test_silence_ends_at_deadline(address: str, scheme: str) -> None:
     with proxy(address, swallow) as silent:
         url = f"{scheme}://127.0.0.1:{silent.port}"
-        with Client(url) as client, pytest.raises(DeadlineExceeded, match=r"no answer within 0\.3 s"):
+        with Client(url) as client, pytest.raises(DeadlineExceeded, match=r"no response within 0\.3 s"):
             client.predict(nickname="小美", timeout_s=0.3)
-        silent.harm = nothing
+        silent.fault = forward
         with Client(url) as client:
             assert client.predict(nickname="小美").gender == "female"
 
 
-def test_hedging_answers_where_one_server_is_silent(address: str, scheme: str) -> None:
+def test_hedging_survives_silent_server(address: str, scheme: str) -> None:
     with proxy(address, swallow) as silent:
         urls = [f"{scheme}://127.0.0.1:{silent.port}", f"{scheme}://{address}"]
         with Client(urls, hedge=Hedge(after_s=0.2, max_share=1)) as client:
-            said = [client.predict(nickname="小美", timeout_s=1) for _ in range(20)]
-        assert {prediction.gender for prediction in said} == {"female"}
-        # In the end the silent one is left alone.
-        assert (said[0].attempts, said[-1].attempts) == (2, 1)
+            predictions = [client.predict(nickname="小美", timeout_s=1) for _ in range(20)]
+        assert {prediction.gender for prediction in predictions} == {"female"}
+        # After some timeouts, the silent server is ejected.
+        assert (predictions[0].attempts, predictions[-1].attempts) == (2, 1)
 
 
-def test_garbage_is_no_answer(address: str, scheme: str) -> None:
-    with proxy(address, garbage) as lying:
-        url = f"{scheme}://127.0.0.1:{lying.port}"
+def test_garbage_is_an_error(address: str, scheme: str) -> None:
+    with proxy(address, corrupt) as corrupting:
+        url = f"{scheme}://127.0.0.1:{corrupting.port}"
         with Client(url, retry=Retry(attempts=1)) as client, pytest.raises((ProtocolError, Unavailable)):
             client.predict(nickname="小美", timeout_s=2)
 
 
-def test_a_server_that_reads_slowly_is_waited_for(address: str, scheme: str) -> None:
+def test_slow_reader_is_awaited(address: str, scheme: str) -> None:
     with proxy(address, chunk=2**15, pause_s=0.003) as slow, Client(f"{scheme}://127.0.0.1:{slow.port}") as client:
         started_s = time.monotonic()
         assert client.predict(avatar=LARGE, nickname="小美", timeout_s=30).attempts == 1
@@ -109,13 +109,13 @@ def test_a_server_that_reads_slowly_is_waited_for(address: str, scheme: str) -> 
             client.predict(avatar=LARGE, nickname="小美", timeout_s=0.1)
 
 
-def test_a_server_that_hangs_up_and_reads_no_more(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """gRPC itself waits for ever where most of a request is unsent."""
-    # Closing a client waits for the connection's end.
+def test_deadline_holds_if_server_stops_reading(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC itself waits without limit while most of a request is unsent."""
+    # Closing a client waits for the end of the connection.
     monkeypatch.setattr(grpc, "STALLED_MS", 2000)
 
     def stall(broken: Proxy) -> None:
-        broken.harm, broken.pause_s = half_close, 30
+        broken.fault, broken.pause_s = half_close, 30
 
     with proxy(triton.grpc_url) as broken, Client(f"grpc://127.0.0.1:{broken.port}", retry=Retry(attempts=1)) as client:
         client.predict(nickname="小美")
@@ -125,7 +125,7 @@ def test_a_server_that_hangs_up_and_reads_no_more(triton: Server, monkeypatch: p
             client.predict(nickname="小美", avatar=LARGE, timeout_s=0.5)
         assert time.monotonic() - started_s < 3
 
-    async def task(broken: Proxy) -> float:
+    async def predict_async(broken: Proxy) -> float:
         async with AsyncClient(f"grpc://127.0.0.1:{broken.port}", retry=Retry(attempts=1)) as client:
             await client.predict(nickname="小美")
             stall(broken)
@@ -135,21 +135,21 @@ def test_a_server_that_hangs_up_and_reads_no_more(triton: Server, monkeypatch: p
             return time.monotonic() - started_s
 
     with proxy(triton.grpc_url) as broken:
-        assert asyncio.run(task(broken)) < 3
+        assert asyncio.run(predict_async(broken)) < 3
 
 
 @pytest.fixture(scope="module")
-def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Triton that lets itself be asked every half second whether it is there, also while nobody calls."""
+def permissive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Triton that allows a probe every half second, also on idle connections."""
     repository = tmp_path_factory.mktemp("models")
-    add_model(repository, "gender_mobilenet", IO)
+    add_model(repository, "gender_mobilenet", GENDER_IO)
     flags = ("--grpc-keepalive-permit-without-calls=true", "--grpc-http2-min-recv-ping-interval-without-data=500")
     with running_triton(repository, *flags) as server:
         yield server
 
 
 def connections_after_silence(server: Server, keepalive_s: float | None) -> int:
-    """How many connections two calls took, with six seconds of silence in between."""
+    """Counts the connections of two calls with six seconds of silence in between."""
     with proxy(server.grpc_url) as counted:
         options = ConnectionOptions(keepalive_s=keepalive_s)
         with Client(f"grpc://127.0.0.1:{counted.port}", options=options) as client:
@@ -159,24 +159,22 @@ def connections_after_silence(server: Server, keepalive_s: float | None) -> int:
         return counted.connections
 
 
-def test_triton_hangs_up_on_who_asks_too_often(triton: Server, patient: Server) -> None:
+def test_triton_closes_connections_that_probe_too_often(triton: Server, permissive: Server) -> None:
     with ThreadPoolExecutor() as pool:
-        often = pool.submit(connections_after_silence, triton, 1)
-        allowed = pool.submit(connections_after_silence, patient, 1)
-        never = pool.submit(connections_after_silence, triton, None)
-    assert (often.result() > 1, allowed.result(), never.result()) == (True, 1, 1)
+        probing = pool.submit(connections_after_silence, triton, 1)
+        allowed = pool.submit(connections_after_silence, permissive, 1)
+        silent = pool.submit(connections_after_silence, triton, None)
+    assert (probing.result() > 1, allowed.result(), silent.result()) == (True, 1, 1)
 
 
-def test_threads_and_tasks_share_a_client_in_bad_weather(address: str, scheme: str) -> None:
-    """Every call ends as the docs say, and in time."""
-
-    def sync(client: Client, number: int) -> str:
+def test_threads_and_tasks_share_a_client_on_a_slow_network(address: str, scheme: str) -> None:
+    def predict(client: Client) -> str:
         try:
             return client.predict(nickname="小美", timeout_s=60).gender
         except GenderClientError as error:
             return type(error).__name__
 
-    async def tasks(url: str) -> list[str]:
+    async def predict_all(url: str) -> list[str]:
         async def one() -> str:
             try:
                 return (await client.predict(nickname="小美", timeout_s=60)).gender
@@ -189,5 +187,5 @@ def test_threads_and_tasks_share_a_client_in_bad_weather(address: str, scheme: s
     with proxy(address, delay(0.01)) as slow:
         url = f"{scheme}://127.0.0.1:{slow.port},{scheme}://{address}"
         with Client(url) as client, ThreadPoolExecutor(32) as pool:
-            assert set(pool.map(lambda number: sync(client, number), range(200))) == {"female"}
-        assert set(asyncio.run(tasks(url))) == {"female"}
+            assert set(pool.map(lambda _: predict(client), range(200))) == {"female"}
+        assert set(asyncio.run(predict_all(url))) == {"female"}

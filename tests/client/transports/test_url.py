@@ -1,4 +1,4 @@
-"""Reading a server's URL."""
+"""Server URLs."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_parse(text: str, expected: ServerUrl) -> None:
 
 
 @pytest.mark.parametrize("text", ["grpc://127.0.0.1:8001", "http://[::1]:8000"])
-def test_prints_as_it_was_read(text: str) -> None:
+def test_str_equals_input(text: str) -> None:
     assert str(ServerUrl.parse(text)) == text
 
 
@@ -38,12 +38,12 @@ def test_prints_as_it_was_read(text: str) -> None:
         ("grpc://triton:99999", "Port out of range"),
     ],
 )
-def test_parse_refuses(text: str, reason: str) -> None:
+def test_invalid_url_is_rejected(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=f"{reason}.*write it like grpc://"):
         ServerUrl.parse(text)
 
 
-def test_the_default_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_comes_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENDERCLIENT_URL", raising=False)
     assert server_urls(None) == (ServerUrl.parse(DEFAULT_URL),)
     monkeypatch.setenv("GENDERCLIENT_URL", "http://one, grpc://two:9")
@@ -51,6 +51,6 @@ def test_the_default_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert [str(url) for url in server_urls(["http://three"])] == ["http://three:8000"]
 
 
-def test_no_server_is_refused() -> None:
+def test_empty_list_is_rejected() -> None:
     with pytest.raises(ValueError, match="got none; write one like grpc://"):
         server_urls([])

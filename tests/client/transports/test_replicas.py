@@ -1,4 +1,4 @@
-"""Several servers: taken in turn, and left alone when they fail."""
+"""Load balancing and ejection, and several real servers."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,12 +18,12 @@ class Clock:
         return self.now_s
 
 
-def test_all_are_asked_in_turn() -> None:
+def test_round_robin() -> None:
     replicas = Replicas(3)
     assert [replicas.pick() for _ in range(5)] == [0, 1, 2, 0, 1]
 
 
-def test_who_fails_is_left_alone_longer_each_time() -> None:
+def test_ejection_time_doubles() -> None:
     clock = Clock()
     replicas = Replicas(2, now=clock)
     for seconds in (1, 2, 4):
@@ -35,17 +35,17 @@ def test_who_fails_is_left_alone_longer_each_time() -> None:
     replicas.report(0, None)
     replicas.report(0, Status.UNAVAILABLE)
     clock.now_s += 1.1
-    assert 0 in {replicas.pick() for _ in range(2)}  # it is back after one second again
+    assert 0 in {replicas.pick() for _ in range(2)}  # a response resets the ejection time
 
 
 @pytest.mark.parametrize("status", [Status.INVALID_ARGUMENT, Status.OVERLOADED])
-def test_who_says_no_is_well(status: Status) -> None:
+def test_refusal_counts_as_healthy(status: Status) -> None:
     replicas = Replicas(2)
     replicas.report(0, status)
     assert {replicas.pick() for _ in range(2)} == {0, 1}
 
 
-def test_who_hangs_is_left_alone_after_the_third_time() -> None:
+def test_third_timeout_ejects() -> None:
     replicas = Replicas(2, now=Clock())
     for _ in range(2):
         replicas.report(0, Status.DEADLINE_EXCEEDED)
@@ -57,17 +57,17 @@ def test_who_hangs_is_left_alone_after_the_third_time() -> None:
     assert {replicas.pick() for _ in range(2)} == {1}
 
 
-def test_who_has_failed_a_thousand_times_is_still_left_alone() -> None:
+def test_ejection_time_is_bounded() -> None:
     clock = Clock()
     replicas = Replicas(1, now=clock)
     for _ in range(2000):
         replicas.report(0, Status.UNAVAILABLE)
-    assert not replicas.any_well()
+    assert not replicas.any_available()
     clock.now_s = 30
-    assert replicas.any_well()
+    assert replicas.any_available()
 
 
-def test_when_all_failed_the_first_to_come_back_is_asked() -> None:
+def test_first_ejection_to_end_is_used_if_all_are_ejected() -> None:
     clock = Clock()
     replicas = Replicas(2, now=clock)
     replicas.report(0, Status.UNAVAILABLE)
@@ -85,25 +85,25 @@ def address(server: Server, scheme: str) -> str:
     return f"{scheme}://{server.grpc_url if scheme == 'grpc' else server.http_url}"
 
 
-def test_nobody_notices_a_server_that_is_not_there(scheme: str, triton: Server) -> None:
+def test_missing_server_is_skipped(scheme: str, triton: Server) -> None:
     (port,) = free_ports(1)
     with Client([f"{scheme}://127.0.0.1:{port}", address(triton, scheme)]) as client:
         assert [client.predict(nickname="小美").gender for _ in range(8)] == ["female"] * 8
 
 
-def test_nobody_notices_a_server_that_dies(scheme: str, triton: Server) -> None:
+def test_killed_server_is_skipped(scheme: str, triton: Server) -> None:
     with ExitStack() as stack:
-        mortal = stack.enter_context(running_triton(ROOT / "model_repository"))
-        client = stack.enter_context(Client([address(mortal, scheme), address(triton, scheme)]))
-        said: list[str] = []
+        first = stack.enter_context(running_triton(ROOT / "model_repository"))
+        client = stack.enter_context(Client([address(first, scheme), address(triton, scheme)]))
+        genders: list[str] = []
         for number in range(20):
             if number == 6:
-                mortal.process.kill()
-            said.append(client.predict(nickname="小美").gender)
-    assert said == ["female"] * 20
+                first.process.kill()
+            genders.append(client.predict(nickname="小美").gender)
+    assert genders == ["female"] * 20
 
 
-def test_with_nobody_there_the_error_says_how_often_it_was_tried(scheme: str) -> None:
+def test_missing_servers_are_unavailable(scheme: str) -> None:
     urls: Iterator[str] = (f"{scheme}://127.0.0.1:{port}" for port in free_ports(2))
     with Client(list(urls)) as client, pytest.raises(Unavailable, match="sent 3 times") as caught:
         client.predict(nickname="小美")

@@ -1,8 +1,7 @@
-"""What becomes of a request on a real Triton when its caller goes away."""
+"""What happens to a request on a real Triton when its caller leaves."""
 
 import asyncio
 import re
-import shutil
 import time
 import urllib.request
 from collections import Counter
@@ -13,7 +12,8 @@ from typing import Final
 import pytest
 
 from genderclient import AsyncClient, Client, DeadlineExceeded
-from tests.support.tritonserver import ROOT, Server, running_triton
+from tests.support.client.model_repository import add_model
+from tests.support.tritonserver import Server, running_triton
 
 IO: Final = """
 max_batch_size: 8
@@ -26,7 +26,7 @@ output [
   { name: "WEIGHTS" data_type: TYPE_FP32 dims: [ 2 ] }
 """
 STEP: Final = f'backend: "python" {IO}, {{ name: "PASSED" data_type: TYPE_STRING dims: [ 1 ] }} ]'
-# As the project's own ensembles: the first step takes one at a time, the second has the dynamic batcher.
+# Like the project's ensembles: the second step has the dynamic batcher.
 ENSEMBLE: Final = f"""
 platform: "ensemble" {IO} ]
 ensemble_scheduling {{
@@ -54,41 +54,37 @@ CONFIGS: Final = {"first": STEP, "second": STEP + "dynamic_batching {}", "both":
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     repository = tmp_path_factory.mktemp("models")
     for name, config in CONFIGS.items():
-        version = repository / name / "1"
-        version.mkdir(parents=True)
-        (repository / name / "config.pbtxt").write_text(config)
-        if name != "both":
-            shutil.copy(ROOT / "tests/support/client/patient_model.py", version / "model.py")
+        add_model(repository, name, config, code=None if name == "both" else "cancellable_model")
     with running_triton(repository) as triton:
         yield triton
 
 
-def fates(server: Server, model: str) -> Counter[str]:
-    """How many requests of the model began, were cancelled or answered, or were dropped before they began."""
-    with urllib.request.urlopen(f"http://{server.metrics_url}/metrics", timeout=5) as answer:
-        lines = re.findall(rf'^(.*model="{model}".*) (\S+)$', answer.read().decode(), re.MULTILINE)
+def outcomes(server: Server, model: str) -> Counter[str]:
+    """Counts the model's requests that began, were cancelled or completed, or were dropped before they began."""
+    with urllib.request.urlopen(f"http://{server.metrics_url}/metrics", timeout=5) as response:
+        lines = re.findall(rf'^(.*model="{model}".*) (\S+)$', response.read().decode(), re.MULTILINE)
     count = Counter[str]()
     for name, value in lines:
-        if fate := re.match(r'patient\{.*fate="(\w+)"', name):
-            count[fate[1]] += int(float(value))
+        if outcome := re.match(r'cancellable\{.*outcome="(\w+)"', name):
+            count[outcome[1]] += int(float(value))
         elif re.match(r'nv_inference_request_failure\{.*reason="CANCELED"', name):
             count["dropped"] += int(float(value))
     return count
 
 
 async def until(server: Server, model: str, before: Counter[str], **expected: int) -> None:
-    """Waits until so many more requests than before have had these fates."""
+    """Waits until the counts exceed those of `before` by the expected numbers."""
     deadline_s = time.monotonic() + 30
-    while any((found := fates(server, model) - before)[fate] != count for fate, count in expected.items()):
-        assert time.monotonic() < deadline_s, f"{model}: {found}, expected {expected}"
+    while any((counts := outcomes(server, model) - before)[outcome] != count for outcome, count in expected.items()):
+        assert time.monotonic() < deadline_s, f"{model}: {counts}, expected {expected}"
         await asyncio.sleep(0.02)
 
 
 async def leave(server: Server, scheme: str, model: str, how: str, seconds: str) -> object:
-    """Asks a model that takes so many seconds, and goes away once it has begun; what the caller is told."""
+    """Leaves a request that takes `seconds` once it has begun. Returns what the caller gets."""
     url = {"grpc": f"grpc://{server.grpc_url}", "http": f"http://{server.http_url}"}[scheme]
     first = "first" if model == "both" else model
-    before = fates(server, first)
+    before = outcomes(server, first)
     async with AsyncClient(url, model=model, timeout_s=1 if how == "deadline" else 30) as client:
         task = asyncio.create_task(client.predict(nickname=seconds))
         await until(server, first, before, began=1)
@@ -103,44 +99,44 @@ ENDS: Final = {"cancel": asyncio.CancelledError, "close": RuntimeError, "deadlin
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_by_grpc_a_model_is_told_at_once(server: Server, how: str) -> None:
+def test_grpc_cancels_model(server: Server, how: str) -> None:
     async def check() -> None:
-        before = fates(server, "first")
+        before = outcomes(server, "first")
         assert isinstance(await leave(server, "grpc", "first", how, "60"), ENDS[how])
-        await until(server, "first", before, cancelled=1, answered=0)
+        await until(server, "first", before, cancelled=1, completed=0)
 
     asyncio.run(check())
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_by_grpc_an_ensemble_takes_no_further_step(server: Server, how: str) -> None:
+def test_grpc_cancels_next_step_of_ensemble(server: Server, how: str) -> None:
     async def check() -> None:
-        first, second = fates(server, "first"), fates(server, "second")
+        first, second = outcomes(server, "first"), outcomes(server, "second")
         assert isinstance(await leave(server, "grpc", "both", how, "1.5"), ENDS[how])
         await until(server, "second", second, dropped=1, began=0)
-        assert fates(server, "first") - first == Counter(began=1, answered=1)
+        assert outcomes(server, "first") - first == Counter(began=1, completed=1)
 
     asyncio.run(check())
 
 
-def test_a_client_closed_under_its_thread_says_so(server: Server) -> None:
-    before = fates(server, "first")
+def test_client_closed_by_another_thread_raises(server: Server) -> None:
+    before = outcomes(server, "first")
     with ThreadPoolExecutor(1) as pool, Client(f"grpc://{server.grpc_url}", model="first") as client:
         prediction = pool.submit(client.predict, nickname="60", timeout_s=90)
         asyncio.run(until(server, "first", before, began=1))
         client.close()
         with pytest.raises(RuntimeError, match="the client is closed"):
             prediction.result()
-    asyncio.run(until(server, "first", before, cancelled=1, answered=0))
+    asyncio.run(until(server, "first", before, cancelled=1, completed=0))
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_by_http_triton_works_on(server: Server, how: str) -> None:
-    """2.51 does not look whether the connection is still there."""
+def test_http_request_completes(server: Server, how: str) -> None:
+    """Triton 2.51 does not notice a closed connection."""
 
     async def check() -> None:
-        before = fates(server, "first")
+        before = outcomes(server, "first")
         assert isinstance(await leave(server, "http", "first", how, "1.5"), ENDS[how])
-        await until(server, "first", before, answered=1, cancelled=0)
+        await until(server, "first", before, completed=1, cancelled=0)
 
     asyncio.run(check())

@@ -1,4 +1,4 @@
-"""Avatars from the web: a real server of https, on loopback, which counts as one's own network."""
+"""Fetching from a real https server on loopback, which is allowed as a network of one's own."""
 
 import socket
 import ssl
@@ -15,12 +15,12 @@ import trustme
 
 from genderclient import AvatarFetcher, DeadlineExceeded, GenderClientError, InvalidAvatar, Tls, Unavailable
 
-OWN = ("127.0.0.0/8", "::1/128")
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 PICTURE = b"\x89PNG\0\0 picture"
 
 
-class Web(BaseHTTPRequestHandler):
-    """`/to?URL` redirects, `/big` never ends, `/slow` drips, `/gone` is not there; all else is a picture."""
+class PictureServer(BaseHTTPRequestHandler):
+    """`/to?URL` redirects, `/big` is endless, `/slow` drips, `/gone` is missing; any other path is a picture."""
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
@@ -47,7 +47,7 @@ class Web(BaseHTTPRequestHandler):
             while True:
                 self.wfile.write(bytes(2**16))
         except OSError:
-            """The client has seen enough."""
+            """The client closed the connection."""
 
     def _drip(self) -> None:
         try:
@@ -55,19 +55,19 @@ class Web(BaseHTTPRequestHandler):
                 self.wfile.write(b".")
                 time.sleep(0.05)
         except OSError:
-            """The client has gone."""
+            """The client closed the connection."""
 
     def log_message(self, *args: Any) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @contextmanager
-def web(folder: Path) -> Iterator[tuple[int, Tls]]:
+def picture_server(folder: Path) -> Iterator[tuple[int, Tls]]:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), PictureServer) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port, Tls(ca_file=folder / "ca.pem")
@@ -76,16 +76,16 @@ def web(folder: Path) -> Iterator[tuple[int, Tls]]:
 
 @pytest.fixture(scope="module")
 def https(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, AvatarFetcher]]:
-    with web(tmp_path_factory.mktemp("web")) as (port, tls):
-        yield f"https://127.0.0.1:{port}", AvatarFetcher(networks=OWN, tls=tls, timeout_s=3, max_bytes=2**18)
+    with picture_server(tmp_path_factory.mktemp("web")) as (port, tls):
+        yield f"https://127.0.0.1:{port}", AvatarFetcher(networks=LOOPBACK, tls=tls, timeout_s=3, max_bytes=2**18)
 
 
-def test_a_picture_comes_whole(https: tuple[str, AvatarFetcher]) -> None:
+def test_picture_is_complete(https: tuple[str, AvatarFetcher]) -> None:
     origin, fetch = https
     assert fetch(f"{origin}/头像.png?名=1&size=2") == PICTURE + b"/%E5%A4%B4%E5%83%8F.png?%E5%90%8D=1&size=2"
 
 
-def test_redirects_are_followed_three_times(https: tuple[str, AvatarFetcher]) -> None:
+def test_three_redirects_are_followed(https: tuple[str, AvatarFetcher]) -> None:
     origin, fetch = https
     assert fetch(f"{origin}/to?/to?/to?/me.png").startswith(PICTURE)
     with pytest.raises(InvalidAvatar, match="redirects more than 3 times"):
@@ -93,35 +93,39 @@ def test_redirects_are_followed_three_times(https: tuple[str, AvatarFetcher]) ->
 
 
 @pytest.mark.parametrize(
-    ("path", "error", "says"),
+    ("path", "error", "message"),
     [
         ("/big", InvalidAvatar, "over the limit of 262144 bytes"),
-        ("/gone", InvalidAvatar, r"127\.0\.0\.1 answered 404; check the address"),
-        ("/to?http://127.0.0.1/secret", InvalidAvatar, "expected an address like https://"),
-        ("/to?file:///etc/passwd", InvalidAvatar, "expected an address like https://"),
-        ("/to?https://169.254.169.254/secret", InvalidAvatar, r"169\.254\.169\.254 is at no public address"),
+        ("/gone", InvalidAvatar, r"127\.0\.0\.1 responded with 404; check the URL"),
+        ("/to?http://127.0.0.1/secret", InvalidAvatar, "expected a URL like https://"),
+        ("/to?file:///etc/passwd", InvalidAvatar, "expected a URL like https://"),
+        (
+            "/to?https://169.254.169.254/secret",
+            InvalidAvatar,
+            r"169\.254\.169\.254 does not resolve to a public address",
+        ),
     ],
 )
-def test_what_gives_no_picture(
-    https: tuple[str, AvatarFetcher], path: str, error: type[GenderClientError], says: str
+def test_invalid_target_has_an_error(
+    https: tuple[str, AvatarFetcher], path: str, error: type[GenderClientError], message: str
 ) -> None:
     origin, fetch = https
-    with pytest.raises(error, match=says) as caught:
+    with pytest.raises(error, match=message) as caught:
         fetch(origin + path)
     assert "secret" not in str(caught.value)
 
 
-def test_the_time_is_for_all_of_it(https: tuple[str, AvatarFetcher]) -> None:
+def test_timeout_covers_everything(https: tuple[str, AvatarFetcher]) -> None:
     origin, fetch = https
     started_s = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1 sent no picture within 0\.3 s"):
-        AvatarFetcher(networks=OWN, tls=fetch.tls, timeout_s=0.3)(f"{origin}/slow")
+        AvatarFetcher(networks=LOOPBACK, tls=fetch.tls, timeout_s=0.3)(f"{origin}/slow")
     assert time.monotonic() - started_s < 2
 
 
-def test_only_who_is_trusted(https: tuple[str, AvatarFetcher]) -> None:
+def test_untrusted_server_is_unavailable(https: tuple[str, AvatarFetcher]) -> None:
     with pytest.raises(Unavailable, match="cannot be reached: SSLCertVerificationError"):
-        AvatarFetcher(networks=OWN)(f"{https[0]}/me.png")
+        AvatarFetcher(networks=LOOPBACK)(f"{https[0]}/me.png")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,7 @@ def test_only_who_is_trusted(https: tuple[str, AvatarFetcher]) -> None:
         "",
     ],
 )
-def test_what_is_no_address(url: str) -> None:
+def test_invalid_url_is_rejected(url: str) -> None:
     with pytest.raises(InvalidAvatar, match=r"https://host/picture\.jpg"):
         AvatarFetcher()(url)
 
@@ -162,10 +166,10 @@ def test_what_is_no_address(url: str) -> None:
         "[2002:7f00:1::]",
     ],
 )
-def test_private_addresses_are_never_asked(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_private_addresses_are_never_contacted(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(*args: object, **options: object) -> None:
         raise AssertionError("connected")
 
-    monkeypatch.setattr(socket, "create_connection", connect)
-    with pytest.raises(InvalidAvatar, match="is at no public address"):
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with pytest.raises(InvalidAvatar, match="does not resolve to a public address"):
         AvatarFetcher()(f"https://{host}/me.png")

@@ -1,0 +1,133 @@
+"""Hedged requests, in threads and in tasks."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from genderclient import (
+    AsyncClient,
+    AsyncFakeTransport,
+    Client,
+    FakeTransport,
+    Hedge,
+    InferenceRequest,
+    InferenceResponse,
+    Status,
+    TransportError,
+    Unavailable,
+)
+from genderclient.hedging import HedgeBudget
+from tests.support.client.fakes import respond_male
+
+HEDGE = Hedge(after_s=0.05)
+LOST = TransportError(Status.UNAVAILABLE, "gone")
+
+
+class SlowFirst:
+    """The first request waits until it is released; the second is responded to, or fails, at once."""
+
+    def __init__(self, second: TransportError | None = None) -> None:
+        self.requests: list[InferenceRequest] = []
+        self.released = threading.Event()
+        self._second = second
+
+    def __call__(self, request: InferenceRequest) -> InferenceResponse:
+        self.requests.append(request)
+        if len(self.requests) == 1:
+            self.released.wait(10)
+        elif self._second:
+            self.released.set()
+            raise self._second
+        return respond_male(request)
+
+
+def test_response_in_time_is_not_hedged() -> None:
+    with Client(transport=FakeTransport(respond_male), hedge=Hedge(after_s=5)) as client:
+        assert client.predict(nickname="小美").attempts == 1
+
+
+def test_late_response_is_hedged_within_deadline() -> None:
+    server = SlowFirst()
+    with Client(transport=FakeTransport(server), hedge=HEDGE, timeout_s=10) as client:
+        prediction = client.predict(nickname="小美")
+        assert not server.released.is_set()
+        server.released.set()
+    assert prediction.attempts == 2
+    first, second = (request.timeout_s for request in server.requests)
+    assert second == pytest.approx(first - 0.05, abs=1)
+    assert second < first
+    assert server.requests[0].inputs == server.requests[1].inputs
+
+
+def test_hedge_that_fails_leaves_first_request() -> None:
+    with Client(transport=FakeTransport(SlowFirst(LOST)), hedge=HEDGE) as client:
+        assert client.predict(nickname="小美").attempts == 2
+
+
+def test_failure_of_both_requests_is_raised() -> None:
+    def fail(request: InferenceRequest) -> InferenceResponse:
+        time.sleep(0.1)
+        raise LOST
+
+    with Client(transport=FakeTransport(fail), hedge=HEDGE) as client, pytest.raises(Unavailable) as caught:
+        client.predict(nickname="小美")
+    assert caught.value.attempts == 4  # one of three attempts was hedged: the budget holds one token
+
+
+def test_no_hedge_after_deadline() -> None:
+    def fail(request: InferenceRequest) -> InferenceResponse:
+        time.sleep(0.1)
+        raise LOST
+
+    hedge = Hedge(after_s=0.05)
+    with (
+        Client(transport=FakeTransport(fail), hedge=hedge, timeout_s=0.04) as client,
+        pytest.raises(Unavailable) as caught,
+    ):
+        client.predict(nickname="小美")
+    assert caught.value.attempts == 1
+
+
+def test_budget_limits_share() -> None:
+    budget, hedged = HedgeBudget(max_share=0.125), 0
+    for _ in range(200):
+        budget.earn()
+        hedged += budget.spend()
+    assert hedged == 26  # the initial token, and an eighth of 200
+
+
+def test_budget_is_shared_by_threads() -> None:
+    with Client(transport=FakeTransport(respond_male), hedge=HEDGE) as client, ThreadPoolExecutor(32) as pool:
+        assert {p.gender for p in pool.map(lambda _: client.predict(nickname="小美"), range(500))} == {"male"}
+
+
+def test_tasks_cancel_the_slower_request() -> None:
+    requests: list[InferenceRequest] = []
+    cancelled: list[InferenceRequest] = []
+
+    async def respond(request: InferenceRequest) -> InferenceResponse:
+        requests.append(request)
+        if len(requests) == 1:
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                cancelled.append(request)
+                raise
+        return respond_male(request)
+
+    async def predict() -> int:
+        async with AsyncClient(transport=AsyncFakeTransport(respond), hedge=HEDGE) as client:
+            return (await client.predict(nickname="小美")).attempts
+
+    assert asyncio.run(predict()) == 2
+    assert cancelled == requests[:1]
+
+
+@pytest.mark.parametrize("options", [{"after_s": 0}, {"after_s": float("nan")}, {"after_s": 1, "max_share": 0}])
+def test_invalid_hedge_is_rejected(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        Hedge(**options)

@@ -1,0 +1,117 @@
+"""Typed tensors: their names for dtypes, and every type through a real server."""
+
+import asyncio
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import tritonclient.http as protocol
+
+from genderclient import BytesTensor, FloatTensor, InferenceRequest, InferenceResponse, Tensor, TransportError
+from genderclient._transports import open_async_transport, open_transport
+from genderclient._transports.credentials import Credentials
+from genderclient._transports.options import ConnectionOptions
+from genderclient._transports.triton_tensors import from_triton
+from genderclient._transports.url import ServerUrl
+from tests.support.client.model_repository import add_model
+from tests.support.tritonserver import running_triton
+
+DTYPES = {
+    "BYTES": "TYPE_STRING",
+    "INT64": "TYPE_INT64",
+    "FP32": "TYPE_FP32",
+    "FP64": "TYPE_FP64",
+    "UINT8": "TYPE_UINT8",
+    "BOOL": "TYPE_BOOL",
+}
+TENSORS = (
+    Tensor("BYTES", np.array([[b"\x89PNG\0\0", "X国强🌸".encode(), b""]], np.object_)),
+    Tensor("INT64", np.array([[2**62, -1, 0]])),
+    Tensor("FP32", np.array([[0.1, -0.0]], np.float32)),
+    Tensor("FP64", np.array([[0.1]])),
+    Tensor("UINT8", np.zeros((1, 0), np.uint8)),
+    Tensor("BOOL", np.array([[True, False]])),
+)
+
+
+@pytest.fixture(scope="module")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ServerUrl]]:
+    def declare(prefix: str) -> str:
+        return ", ".join(
+            f'{{ name: "{prefix}{name}" data_type: {kind} dims: [ -1 ] }}' for name, kind in DTYPES.items()
+        )
+
+    repository = tmp_path_factory.mktemp("models")
+    config = f'backend: "python" max_batch_size: 8 input [ {declare("")} ] output [ {declare("OUT_")} ]'
+    add_model(repository, "echo", config, code="echo_model")
+    with running_triton(repository) as triton:
+        addresses = {"grpc": triton.grpc_url, "http": triton.http_url}
+        yield {scheme: ServerUrl.parse(f"{scheme}://{address}") for scheme, address in addresses.items()}
+
+
+def infer(url: ServerUrl, request: InferenceRequest) -> InferenceResponse:
+    transport = open_transport(url, Credentials(), ConnectionOptions())
+    try:
+        return transport.infer(request)
+    finally:
+        transport.close()
+
+
+def infer_async(url: ServerUrl, request: InferenceRequest) -> InferenceResponse:
+    async def run() -> InferenceResponse:
+        transport = open_async_transport(url, Credentials(), ConnectionOptions())
+        try:
+            return await transport.infer(request)
+        finally:
+            await transport.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+@pytest.mark.parametrize("send", [infer, infer_async])
+def test_every_type_returns_unchanged(urls: dict[str, ServerUrl], scheme: str, send: object) -> None:
+    assert callable(send)
+    response = send(urls[scheme], InferenceRequest(model="echo", inputs=TENSORS, timeout_s=20))
+    outputs = {tensor.name: tensor for tensor in response.outputs}
+    assert set(outputs) == {f"OUT_{tensor.name}" for tensor in TENSORS}
+    for sent in TENSORS:
+        received = outputs[f"OUT_{sent.name}"]
+        assert (received.datatype, received.shape) == (sent.name, sent.shape)
+        np.testing.assert_array_equal(received.array, sent.array)
+
+
+def test_constructors() -> None:
+    text, numbers = BytesTensor("A", b"\0\0"), FloatTensor("B", (1, 2), (0.25, 0.75))
+    assert (text.datatype, text.shape, text.value, text.nbytes) == ("BYTES", (1, 1), b"\0\0", 2)
+    assert (numbers.datatype, numbers.shape, numbers.values, numbers.nbytes) == ("FP32", (1, 2), (0.25, 0.75), 8)
+
+
+def test_repr_omits_values() -> None:
+    assert repr(BytesTensor("AVATAR", b"secret")) == "BytesTensor('AVATAR', BYTES, [1, 1])"
+
+
+def test_unknown_dtype_is_rejected() -> None:
+    with pytest.raises(TypeError, match="tensor A: got dtype complex128, expected one of"):
+        Tensor("A", np.zeros(1, complex))
+
+
+def test_json_text_becomes_bytes() -> None:
+    output = b'{"name":"A","datatype":"BYTES","shape":[1,2],"data":["\xe5\xb0\x8f",""]}'
+    result = protocol.InferenceServerClient.parse_response_body(b'{"model_name":"m","outputs":[' + output + b"]}")
+    (tensor,) = from_triton(result, ["A"])
+    assert tensor.array.tolist() == [["小".encode(), b""]]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b'{"name":"A","datatype":"FP32","shape":[9],"data":[1.0]}',
+        b'{"name":"A","datatype":"BF32","shape":[1],"data":[{}]}',
+        b'{"name":"A","datatype":"INT64","shape":[1]}',
+    ],
+)
+def test_malformed_output_is_a_transport_error(output: bytes) -> None:
+    result = protocol.InferenceServerClient.parse_response_body(b'{"model_name":"m","outputs":[' + output + b"]}")
+    with pytest.raises(TransportError, match="output A does not match its shape and datatype"):
+        from_triton(result, ["A"])
