@@ -14,11 +14,34 @@ from reliability.faults.replica import Replica, running_replica
 from server.catalog import GENDER, Catalog
 from server.launch.process import ROOT
 from server.supervisor.__main__ import GAVE_UP
+from server.supervisor.watch import INTERVAL_S
+from tests.support.server.onnx_models import negation_config, write_negation
 from training.synthetic.sample_users import sample_users
 
 CONCURRENCY = 48
 MODELS = [each.name for each in Catalog(ROOT / "model_repository").ensembles(GENDER) if not each.is_canary]
 LOCKED = "--grpc-restricted-protocol=model-repository:admin-key=secret"
+# It takes AVATAR and NICKNAME, but a gender request to it fails: X is missing.
+RANK_ENSEMBLE = """
+name: "rank_test" platform: "ensemble" max_batch_size: 8
+parameters { key: "role" value { string_value: "rank" } }
+input { name: "AVATAR" data_type: TYPE_STRING dims: [ 1 ] }
+input { name: "NICKNAME" data_type: TYPE_STRING dims: [ 1 ] }
+input { name: "X" data_type: TYPE_FP32 dims: [ 3 ] }
+output { name: "PRESENT" data_type: TYPE_BOOL dims: [ 2 ] }
+output { name: "Y" data_type: TYPE_FP32 dims: [ 3 ] }
+ensemble_scheduling {
+  step {
+    model_name: "preprocess" model_version: 1
+    input_map { key: "AVATAR" value: "AVATAR" } input_map { key: "NICKNAME" value: "NICKNAME" }
+    output_map { key: "PRESENT" value: "PRESENT" }
+  }
+  step {
+    model_name: "ranker" model_version: 1
+    input_map { key: "X" value: "X" } output_map { key: "Y" value: "Y" }
+  }
+}
+"""
 REFUSED = re.compile("failed to connect|refused|Server is stopping")
 
 
@@ -27,7 +50,7 @@ def test_dead_stub_is_reloaded_and_hung_server_is_replaced(tmp_path: Path) -> No
         server.wait(server.is_ready, "ready")
         with same_process(server):
             server.kill_stub("mobilenet")
-            server.wait(lambda: reloads(server) == 1 and server.is_ready(), "reloaded")
+            server.wait(lambda: reloads(server, "mobilenet") == 1 and server.is_ready(), "reloaded")
         assert len(server.stubs("mobilenet")) == 2
         assert_all_answer(server)
 
@@ -73,6 +96,29 @@ def test_killed_server_leaves_nothing_and_shutdown_answers_requests_in_flight(tm
         assert shared_memory(server) == set()
 
 
+def test_ensemble_of_another_role_is_watched_by_readiness_and_stubs(tmp_path: Path) -> None:
+    with replica(tmp_path) as server:
+        server.wait(server.is_ready, "ready")
+        write_negation(server.repository, "ranker", negation_config())
+        (server.repository / "rank_test" / "1").mkdir(parents=True)
+        (server.repository / "rank_test" / "config.pbtxt").write_text(RANK_ENSEMBLE)
+        with same_process(server):
+            for model in ("ranker", "rank_test"):
+                server.control.load(model)
+            time.sleep(10 * INTERVAL_S)  # longer than a broken canary is tolerated
+            assert server.is_ready()
+            assert "rank_test" not in server.status("/metrics")[1]
+
+            server.control.unload("rank_test")
+            server.wait(lambda: not server.is_ready(), "unready")
+            server.control.load("rank_test")
+            server.wait(server.is_ready, "ready again")
+
+            server.kill_stub("ranker")
+            server.wait(lambda: reloads(server, "ranker") == 1 and server.is_ready(), "reloaded")
+        assert server.said()[1:] == ["ranker: cannot answer; reloading"]
+
+
 @contextmanager
 def same_process(server: Replica) -> Iterator[None]:
     before = server.server_pid()
@@ -80,8 +126,9 @@ def same_process(server: Replica) -> Iterator[None]:
     assert server.server_pid() == before
 
 
-def reloads(server: Replica) -> int:
-    sample = re.search(r'^gender_model_revivals_total{model="mobilenet"} (\d+)$', server.status("/metrics")[1], re.M)
+def reloads(server: Replica, model: str) -> int:
+    metrics = server.status("/metrics")[1]
+    sample = re.search(rf'^gender_model_revivals_total{{model="{model}"}} (\d+)$', metrics, re.M)
     return int(sample[1]) if sample else 0
 
 
