@@ -97,7 +97,7 @@ def test_killed_server_leaves_nothing_and_shutdown_answers_requests_in_flight(tm
 
 
 def test_ensemble_of_another_role_is_watched_by_readiness_and_stubs(tmp_path: Path) -> None:
-    with replica(tmp_path) as server:
+    with running_replica(tmp_path) as server:
         server.wait(server.is_ready, "ready")
         write_negation(server.repository, "ranker", negation_config())
         (server.repository / "rank_test" / "1").mkdir(parents=True)
@@ -116,7 +116,7 @@ def test_ensemble_of_another_role_is_watched_by_readiness_and_stubs(tmp_path: Pa
 
             server.kill_stub("ranker")
             server.wait(lambda: reloads(server, "ranker") == 1 and server.is_ready(), "reloaded")
-        assert server.said()[1:] == ["ranker: cannot answer; reloading"]
+        assert server.actions()[1:] == ["ranker: cannot answer; reloading"]
 
 
 @contextmanager
