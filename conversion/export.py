@@ -1,4 +1,4 @@
-"""Keras to ONNX by tf2onnx, with the tensor names of the contract."""
+"""Convert Keras to ONNX with tf2onnx, under the tensor names of `genderprep`."""
 
 import os
 import re
@@ -12,18 +12,18 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-# What Triton containers of 2023 and later load.
+# Triton containers since 2023 load these.
 OPSET: Final = 17
 IR_VERSION: Final = 8
 
-# What Keras puts before every name of the graph, thousands of times; there is only one model and one trunk in it.
-_PREFIX: Final = re.compile(r"^functional(_\d+)?/(image_tower(_\d+)?/trunk(_\d+)?/)?")
+# Keras prefixes every node name with these scopes. One model has one trunk, so names stay unique without them.
+_SCOPE: Final = re.compile(r"^functional(_\d+)?/(image_tower(_\d+)?/trunk(_\d+)?/)?")
 
 
 def to_onnx(model: keras.Model) -> onnx.ModelProto:
-    """Convert a serving model (`training.gender.model.serving_model`); input and output names are kept.
+    """Convert a serving model (`training.gender.model.serving_model`).
 
-    The batch dimension is dynamic; opset 17, IR version 8.
+    Input and output names are kept, and the batch dimension is dynamic.
     """
     signature = [
         tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=name) for name, tensor in model.input.items()
@@ -42,22 +42,22 @@ def to_onnx(model: keras.Model) -> onnx.ModelProto:
 
 
 def stamp(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
-    """Write metadata into a model; entries of the same name are replaced."""
+    """Add metadata to a model; an entry replaces one of the same name."""
     present = {entry.key: entry.value for entry in model.metadata_props}
     onnx.helper.set_model_props(model, {**present, **metadata})
 
 
 def read_metadata(file: Path) -> dict[str, str]:
-    """The metadata of an ONNX file."""
+    """Read the metadata of an ONNX file."""
     return {entry.key: entry.value for entry in onnx.load(file, load_external_data=False).metadata_props}
 
 
 def _rename(graph: onnx.GraphProto, outputs: list[str]) -> None:
-    """Give the outputs their names, which TensorFlow flattens in key order, and everything else short ones."""
+    """Rename the outputs, which TensorFlow flattens in the order of their keys, and shorten all other names."""
     contract = {output.name: name for output, name in zip(graph.output, outputs, strict=True)}
 
     def renamed(name: str) -> str:
-        return contract.get(name) or _PREFIX.sub("", name)
+        return contract.get(name) or _SCOPE.sub("", name)
 
     for output in graph.output:
         output.name = renamed(output.name)

@@ -1,10 +1,10 @@
-"""At which size S to look at avatars: accuracy against milliseconds, measured side by side.
+"""Measure the accuracy and the latency of a config at several avatar sizes.
 
     python -m conversion.image_size --config training/gender/configs/mobilenet.py --data runs/data/manifest.csv \
         --out runs/sizes --imagenet WEIGHTS.npz --text runs/nickname/model.keras
 
-Trains the config at each size and times the fp32 ONNX models in turns, one user at a time on one thread. Writes
-`results/image_size.{json,md}`. A size that is trained is not trained again when the same command is given again.
+Trains the config at each size and measures the fp32 ONNX models in turns, one user at a time on one thread. Writes
+`results/image_size.{json,md}`. If you repeat the command, finished sizes are not trained again.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from training.evaluation.platt import PlattScaling
 from training.gender.config import Config, ConfigError, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, serving_model
-from training.gender.train import Start, train
-from training.report import write_report
+from training.gender.train import Pretrained, train
+from training.report import markdown_table, write_report
 
 from .export import to_onnx
 
@@ -33,54 +33,57 @@ ROOT: Final = Path(__file__).parent.parent
 ROUNDS: Final = 15
 CALLS: Final = 20
 
+# Median latency of each round, in ms, [rounds].
+Latencies = NDArray[np.float64]
 
-def trained(config: Config, manifest: Path, out: Path, start: Start) -> Path:
-    """The run of a config, trained if it is not yet."""
+
+def trained(config: Config, manifest: Path, out: Path, pretrained: Pretrained) -> Path:
+    """Return the run of a config, and train it first unless it is finished."""
     if not (out / "report.json").is_file():
-        train(config, manifest, out, start)
+        train(config, manifest, out, pretrained)
     return out
 
 
-def milliseconds(runs: dict[int, Path], rounds: int = ROUNDS, calls: int = CALLS) -> dict[int, NDArray[np.float64]]:
-    """Median time of one user's answer in each round, ms [rounds], by size; every round has all sizes in turn."""
+def latencies_ms(runs: dict[int, Path], rounds: int = ROUNDS, calls: int = CALLS) -> dict[int, Latencies]:
+    """Measure the latency of one user at each size; every round measures all sizes in turn."""
     sessions = {size: _session(run / "model.keras") for size, run in runs.items()}
-    found: dict[int, list[float]] = {size: [] for size in runs}
+    latencies: dict[int, list[float]] = {size: [] for size in runs}
     for _ in range(rounds):
         for size, session in sessions.items():
-            found[size].append(_median_ms(session, size, calls))
-    return {size: np.array(times) for size, times in found.items()}
+            latencies[size].append(_median_ms(session, size, calls))
+    return {size: np.array(times) for size, times in latencies.items()}
 
 
-def summarize(times: dict[int, NDArray[np.float64]], slices: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """By size: ms with its quartiles, the ratio of each round to that of the served size, and the test metrics."""
-    reference = times.get(IMAGE_SIZE, next(iter(times.values())))
+def summarize(latencies: dict[int, Latencies], metrics: dict[int, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return, by size, the latency, its ratio within each round to that of the served size, and the test metrics."""
+    reference = latencies.get(IMAGE_SIZE, next(iter(latencies.values())))
     return {
-        size: {
-            "ms": _quartiles(ms),
-            "ratio": _quartiles(ms / reference),
-            "test": slices[size],
-        }
-        for size, ms in times.items()
+        str(size): {"ms": _quartiles(ms), "ratio": _quartiles(ms / reference), "test": metrics[size]}
+        for size, ms in latencies.items()
     }
 
 
-def markdown(sizes: dict[int, dict[str, Any]]) -> str:
-    """The document, from what `summarize` returned."""
-    lines = [
-        f"| {size} | {row['test']['all']['accuracy']:.1%} ({row['test']['all']['accuracy_low']:.1%} to "
-        f"{row['test']['all']['accuracy_high']:.1%}) | {row['test']['all']['auc']:.3f} | {row['ms']['median']:.1f} "
-        f"({row['ms']['low']:.1f} to {row['ms']['high']:.1f}) | {row['ratio']['median']:.2f} |"
+def markdown(sizes: dict[str, dict[str, Any]]) -> str:
+    """Return the document, from the output of `summarize`."""
+    rows = [
+        (
+            size,
+            "{accuracy:.1%} ({accuracy_low:.1%} to {accuracy_high:.1%})".format(**row["test"]["all"]),
+            f"{row['test']['all']['auc']:.3f}",
+            "{median:.1f} ({low:.1f} to {high:.1f})".format(**row["ms"]),
+            f"{row['ratio']['median']:.2f}",
+        )
         for size, row in sizes.items()
     ]
-    return f"""# At which size to look at avatars
+    return f"""# Avatar size: accuracy against latency
 
-Written by `python -m conversion.image_size`, like `image_size.json` beside it, which has machine, date and config. The
-same config at each size; accuracy on the test split with its 95 % interval, time of the fp32 model on one thread with
-its quartiles, and the ratio to the served size, {IMAGE_SIZE}.
+Written by `python -m conversion.image_size`. `image_size.json` has the machine, the date and the config.
 
-| S | accuracy | AUC | ms | ratio |
-|---|---|---|---|---|
-{chr(10).join(lines)}
+The same config is trained at each size of S×S pixels. Accuracy is on the test split, with its 95% interval. Latency is
+that of the fp32 ONNX model for one user on one thread, with its quartiles. The ratio is to the served size,
+{IMAGE_SIZE}.
+
+{markdown_table(rows, ("S", "accuracy", "AUC", "ms", "ratio"))}
 """
 
 
@@ -91,23 +94,32 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--imagenet", type=Path)
     parser.add_argument("--text", type=Path)
-    parser.add_argument("--epochs", type=int, help="instead of the config's")
+    parser.add_argument("--epochs", type=int, help="override the config's")
     parser.add_argument("--sizes", nargs="+", type=int, default=[128, 160, 224])
     args = parser.parse_args()
     try:
         config = load_config(args.config)
         config = replace(config, epochs=args.epochs or config.epochs)
-        report(config, args.sizes, args.data, args.out, Start(imagenet=args.imagenet, text=args.text), ROOT / "results")
+        report(
+            config,
+            args.sizes,
+            args.data,
+            args.out,
+            Pretrained(imagenet=args.imagenet, text=args.text),
+            ROOT / "results",
+        )
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"image_size: {exc}") from exc
 
 
-def report(config: Config, sizes: Iterable[int], manifest: Path, out: Path, start: Start, results: Path) -> None:
-    """Train, measure and write the documents to the folder `results`."""
-    runs = {size: trained(replace(config, image_size=size), manifest, out / str(size), start) for size in sizes}
-    found = summarize(milliseconds(runs), {size: evaluate(run, manifest, "test") for size, run in runs.items()})
-    write_report(results / "image_size.json", manifest=manifest.name, config=config, sizes=found)
-    (results / "image_size.md").write_text(markdown(found), encoding="utf-8")
+def report(
+    config: Config, sizes: Iterable[int], manifest: Path, out: Path, pretrained: Pretrained, results: Path
+) -> None:
+    """Train, measure and write `image_size.json` and `image_size.md` to the folder `results`."""
+    runs = {size: trained(replace(config, image_size=size), manifest, out / str(size), pretrained) for size in sizes}
+    rows = summarize(latencies_ms(runs), {size: evaluate(run, manifest, "test") for size, run in runs.items()})
+    write_report(results / "image_size.json", manifest=manifest.name, config=config, sizes=rows)
+    (results / "image_size.md").write_text(markdown(rows), encoding="utf-8")
 
 
 def _session(file: Path) -> onnxruntime.InferenceSession:

@@ -1,58 +1,54 @@
-"""Write `MODEL_CARD.md`: what the published models are made of, how good they are, and what they are not for.
+"""Write `MODEL_CARD.md` and the tables of the results that training and conversion measured, from their JSON files.
 
 python -m conversion.model_card
 """
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
 from training.gender import ablation_report
+from training.report import markdown_table
+
+from . import image_size
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "results"
 TEMPLATE: Final = Path(__file__).parent / "MODEL_CARD.template.md"
 
+# Of `conversion.publish`, by model name.
+Reports = Mapping[str, Mapping[str, Any]]
 
-def table(reports: dict[str, dict[str, Any]]) -> str:
-    """Markdown with one column a model; `reports` are those of `conversion.publish` by model name."""
-    rows = [("", "possible", *reports), ("---", "---", *("---" for _ in reports))]
-    slices = {name: found for report in reports.values() for name, found in report["int8_test"].items()}
-    rows += [
-        (f"accuracy, {name}", _possible(found), *(_accuracy(r["int8_test"], name) for r in reports.values()))
-        for name, found in slices.items()
-    ]
-    rows += [
-        (label, "", *(str(read(report)) for report in reports.values()))
-        for label, read in (
-            ("AUC, all", lambda r: r["int8_test"]["all"]["auc"]),
-            ("recall of women / men, all", lambda r: _recalls(r["int8_test"]["all"])),
-            ("calibration error (ECE), all", lambda r: r["int8_test"]["all"]["ece"]),
-            ("decisions (male, female, unknown) that int8 changed", lambda r: f"{r['int8_flips']:.2%}"),
-            ("likelier genders that int8 changed", lambda r: f"{r['int8_likelier_changed']:.2%}"),
-            ("largest difference of ONNX from Keras", lambda r: f"{r['parity_max_difference']:.1e}"),
-            ("fp32 / int8, MB", lambda r: f"{r['fp32_bytes'] / 1e6:.1f} / {r['int8_bytes'] / 1e6:.1f}"),
-            ("date", lambda r: r["date"]),
-            ("machine", lambda r: r["machine"]),
-            ("training seed", lambda r: r["training"]["config"]["seed"]),
-        )
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+_MEASURES: Final[dict[str, Callable[[Any], str]]] = {
+    "AUC, all": lambda r: str(r["int8_test"]["all"]["auc"]),
+    "recall of women / men, all": lambda r: "{recall_female:.1%} / {recall_male:.1%}".format(**r["int8_test"]["all"]),
+    "expected calibration error (ECE), all": lambda r: str(r["int8_test"]["all"]["ece"]),
+    "decisions (male, female, unknown) changed by int8": lambda r: f"{r['int8_flips']:.2%}",
+    "likelier gender changed by int8": lambda r: f"{r['int8_likelier_changed']:.2%}",
+    "largest difference between ONNX and Keras": lambda r: f"{r['parity_max_difference']:.1e}",
+    "fp32 / int8, MB": lambda r: f"{r['fp32_bytes'] / 1e6:.1f} / {r['int8_bytes'] / 1e6:.1f}",
+    "date": lambda r: str(r["date"]),
+    "machine": lambda r: str(r["machine"]),
+    "training seed": lambda r: str(r["training"]["config"]["seed"]),
+}
 
 
-def decided(reports: dict[str, dict[str, Any]]) -> str:
-    """Markdown with one line a model: its threshold, whom it decides, and how many of these are right, by gender."""
-    lines = ["| | unknown below | decided | of these right | women | men |", "|---|---|---|---|---|---|"]
-    for name, report in reports.items():
-        share, found = report["int8_test_decided"]["share"], report["int8_test_decided"]["summary"]
-        right = " | ".join(f"{found[key]:.1%}" if found else "" for key in ("accuracy", "recall_female", "recall_male"))
-        lines.append(f"| {name} | {report['unknown_below']} | {share:.1%} | {right} |")
-    return "\n".join(lines)
+def documents() -> dict[Path, str]:
+    """Return every document that this command writes, by file."""
+    files = sorted(RESULTS.glob("publish_*.json"))
+    reports = {file.stem.removeprefix("publish_"): json.loads(file.read_text()) for file in files}
+    ablation, sizes = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("ablation", "image_size"))
+    return {
+        ROOT / "MODEL_CARD.md": card(reports, ablation),
+        RESULTS / "ablation.md": ablation_report.markdown(ablation),
+        RESULTS / "image_size.md": image_size.markdown(sizes["sizes"]),
+    }
 
 
-def card(reports: dict[str, dict[str, Any]], ablation: dict[str, Any]) -> str:
-    """The whole card from the reports of `conversion.publish`, by model name, and `ablation.json`."""
+def card(reports: Reports, ablation: Mapping[str, Any]) -> str:
+    """Return the model card from the reports and the content of `ablation.json`."""
     configs = [report["training"]["config"] for report in reports.values()]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         files=", ".join(f"`results/publish_{name}.json`" for name in reports) + " and `results/ablation.json`",
@@ -65,34 +61,48 @@ def card(reports: dict[str, dict[str, Any]], ablation: dict[str, Any]) -> str:
     )
 
 
+def table(reports: Reports) -> str:
+    """Return a Markdown table with one column per model: every slice that any model has, then the other measures."""
+    slices = {name: metrics for report in reports.values() for name, metrics in report["int8_test"].items()}
+    rows = [
+        (f"accuracy, {name}", _ceiling(metrics), *(_accuracy(r["int8_test"].get(name)) for r in reports.values()))
+        for name, metrics in slices.items()
+    ]
+    rows += [(label, "", *map(measure, reports.values())) for label, measure in _MEASURES.items()]
+    return markdown_table(rows, ("", "ceiling", *reports))
+
+
+def decided(reports: Reports) -> str:
+    """Return a Markdown table with one row per model: its threshold, with coverage and accuracy there."""
+    rows = []
+    for name, report in reports.items():
+        share, metrics = report["int8_test_decided"]["share"], report["int8_test_decided"]["summary"]
+        shares = (f"{metrics[key]:.1%}" if metrics else "" for key in ("accuracy", "recall_female", "recall_male"))
+        rows.append((name, str(report["unknown_below"]), f"{share:.1%}", *shares))
+    columns = ("", "unknown below", "decided", "correct", "recall of women", "recall of men")
+    return markdown_table(rows, columns)
+
+
 def main() -> None:
-    files = sorted(RESULTS.glob("publish_*.json"))
-    reports = {file.stem.removeprefix("publish_"): json.loads(file.read_text()) for file in files}
-    text = card(reports, json.loads((RESULTS / "ablation.json").read_text()))
-    (ROOT / "MODEL_CARD.md").write_text(text, encoding="utf-8")
-    print(text)
+    for file, text in documents().items():
+        file.write_text(text, encoding="utf-8")
+        print(file)
 
 
 def _data() -> str:
-    """The table of the sources, as `training/README.md` has it."""
-    chapter = (ROOT / "training" / "README.md").read_text(encoding="utf-8").split("## Data of the published weights")[1]
-    return "\n".join(line for line in chapter.splitlines() if line.startswith("|"))
+    """Return the table of sources in `training/README.md`."""
+    section = (ROOT / "training" / "README.md").read_text(encoding="utf-8").split("## Data of the published weights")[1]
+    return "\n".join(line for line in section.splitlines() if line.startswith("|"))
 
 
-def _recalls(found: dict[str, Any]) -> str:
-    return f"{found['recall_female']:.1%} / {found['recall_male']:.1%}"
+def _ceiling(metrics: Mapping[str, Any]) -> str:
+    return f"{metrics['ceiling']:.1%}" if "ceiling" in metrics else ""
 
 
-def _possible(found: dict[str, Any]) -> str:
-    return f"{found['ceiling']:.1%}" if "ceiling" in found else ""
-
-
-def _accuracy(slices: dict[str, dict[str, Any]], name: str) -> str:
-    if name not in slices:
+def _accuracy(metrics: Mapping[str, Any] | None) -> str:
+    if metrics is None:
         return "no such users"
-    found = slices[name]
-    low, high, users = found["accuracy_low"], found["accuracy_high"], found["users"]
-    return f"{found['accuracy']:.1%} ({low:.1%} to {high:.1%}, {users} users)"
+    return "{accuracy:.1%} ({accuracy_low:.1%} to {accuracy_high:.1%}, {users} users)".format(**metrics)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether two forms of one model answer alike."""
+"""Compare the outputs of two forms of one model."""
 
 from typing import Any, Final
 
@@ -8,18 +8,20 @@ from numpy.typing import NDArray
 
 from genderprep.tensors import PROBABILITIES
 
-Answers = dict[str, NDArray[np.float32]]
+# Tensors of N users by name, [N, ...].
+Inputs = dict[str, NDArray[Any]]
+Outputs = dict[str, NDArray[np.float32]]
 
 MAX_DIFFERENCE: Final = 1e-4
 
 
-class NotEqual(RuntimeError):
-    """The converted model answers differently; the message says by how much and what is allowed."""
+class ConversionError(RuntimeError):
+    """The converted model deviates too far from the trained one; the message gives the deviation and the limit."""
 
 
-def answer(onnx_model: bytes | str, inputs: dict[str, NDArray[Any]], batch: int = 32) -> Answers:
-    """Run an ONNX model (its bytes or path) over all rows; returns every output by name."""
-    session = onnxruntime.InferenceSession(onnx_model, providers=["CPUExecutionProvider"])
+def run_onnx(model: bytes | str, inputs: Inputs, batch: int = 32) -> Outputs:
+    """Run an ONNX model, given as bytes or as a path, on all rows."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     rows = len(next(iter(inputs.values())))
     parts = [
@@ -29,13 +31,13 @@ def answer(onnx_model: bytes | str, inputs: dict[str, NDArray[Any]], batch: int 
     return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
 
 
-def check_parity(expected: Answers, found: Answers, limit: float = MAX_DIFFERENCE) -> float:
-    """The largest difference between the probabilities of two models.
+def check_parity(expected: Outputs, actual: Outputs, limit: float = MAX_DIFFERENCE) -> float:
+    """Return the largest difference between the probabilities of two models.
 
     Raises:
-        NotEqual: it is over `limit`.
+        ConversionError: The difference exceeds `limit`, or is NaN.
     """
-    worst = float(np.abs(expected[PROBABILITIES] - found[PROBABILITIES]).max())
-    if not worst <= limit:
-        raise NotEqual(f"probabilities differ by {worst:.2e}, at most {limit:.0e} is allowed")
-    return worst
+    largest = float(np.abs(expected[PROBABILITIES] - actual[PROBABILITIES]).max())
+    if not largest <= limit:
+        raise ConversionError(f"expected probabilities that differ by at most {limit:.0e}, got {largest:.2e}")
+    return largest

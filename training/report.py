@@ -3,11 +3,14 @@
 import json
 import os
 import platform
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 
 def write_report(file: Path, **results: Any) -> None:
@@ -38,6 +41,12 @@ def read_run(run: Path) -> dict[str, Any]:
         )
     report: dict[str, Any] = json.loads(file.read_text())
     return report
+
+
+def markdown_table(rows: Iterable[Sequence[str]], columns: Sequence[str]) -> str:
+    """Format rows of text as a Markdown table."""
+    frame = pd.DataFrame(rows, columns=list(columns))
+    return str(frame.to_markdown(index=False, tablefmt="github", disable_numparse=True))
 
 
 def _processor() -> str:

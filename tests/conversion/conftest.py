@@ -1,6 +1,4 @@
-"""A small two-tower model, converted once for all tests of this folder."""
-
-from typing import Any
+"""A small two-tower model, converted once per session."""
 
 import keras
 import numpy as np
@@ -8,12 +6,11 @@ import onnx
 import pytest
 
 from conversion.export import to_onnx
+from conversion.parity import Inputs
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.training.stand_in import small_towers
 from training.evaluation.platt import PlattScaling
 from training.gender.model import build_fused_model, serving_model
-
-Rows = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +26,11 @@ def fp32(serving: keras.Model) -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="session")
-def rows() -> Rows:
-    """Inputs of 40 users, some of whom lack something."""
-    dice = np.random.default_rng(0)
+def rows() -> Inputs:
+    """Inputs of 40 users; some lack an avatar, a nickname or both."""
+    rng = np.random.default_rng(0)
     return {
-        IMAGE: dice.integers(0, 256, (40, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8),
-        TOKENS: np.where(np.arange(MAX_TOKENS) < 5, dice.integers(20, 900, (40, MAX_TOKENS)), 0).astype(np.int32),
+        IMAGE: rng.integers(0, 256, (40, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8),
+        TOKENS: np.where(np.arange(MAX_TOKENS) < 5, rng.integers(20, 900, (40, MAX_TOKENS)), 0).astype(np.int32),
         PRESENT: np.arange(40)[:, None] % [[3, 5]] != 0,
     }

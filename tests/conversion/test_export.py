@@ -1,5 +1,3 @@
-"""Keras to ONNX: the contract's names, an old enough file, the same answers, metadata."""
-
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,7 @@ import onnx
 import pytest
 
 from conversion.export import read_metadata, stamp, to_onnx
-from conversion.parity import NotEqual, answer, check_parity
+from conversion.parity import ConversionError, Inputs, check_parity, run_onnx
 from genderprep.tensors import (
     EMBEDDING,
     EMBEDDING_SIZE,
@@ -22,20 +20,18 @@ from genderprep.tensors import (
     WEIGHTS,
 )
 
-Rows = dict[str, Any]
-
 
 def tensors(values: Any) -> dict[str, tuple[int, list[int]]]:
-    """Types and dims without the batch dimension, which must be free."""
-    found = {}
+    """Return type and dims of each tensor without the batch dimension, which must be dynamic."""
+    signature = {}
     for value in values:
         batch, *dims = value.type.tensor_type.shape.dim
         assert not batch.dim_value
-        found[value.name] = (value.type.tensor_type.elem_type, [dim.dim_value for dim in dims])
-    return found
+        signature[value.name] = (value.type.tensor_type.elem_type, [dim.dim_value for dim in dims])
+    return signature
 
 
-def test_tensors_are_those_of_the_contract(fp32: onnx.ModelProto) -> None:
+def test_exported_tensors_follow_contract(fp32: onnx.ModelProto) -> None:
     assert tensors(fp32.graph.input) == {
         IMAGE: (onnx.TensorProto.UINT8, [IMAGE_SIZE, IMAGE_SIZE, 3]),
         TOKENS: (onnx.TensorProto.INT32, [MAX_TOKENS]),
@@ -48,48 +44,48 @@ def test_tensors_are_those_of_the_contract(fp32: onnx.ModelProto) -> None:
     }
 
 
-def test_older_runtimes_can_load_it(fp32: onnx.ModelProto) -> None:
+def test_exported_model_loads_in_older_runtimes(fp32: onnx.ModelProto) -> None:
     assert fp32.ir_version <= 10
     assert {entry.domain: entry.version for entry in fp32.opset_import}[""] <= 17
     assert {node.domain for node in fp32.graph.node} <= {"", "ai.onnx"}
 
 
-def test_onnx_answers_like_keras(serving: keras.Model, fp32: onnx.ModelProto, rows: Rows) -> None:
+def test_onnx_outputs_equal_keras(serving: keras.Model, fp32: onnx.ModelProto, rows: Inputs) -> None:
     expected = serving.predict(rows, verbose=0)
-    found = answer(fp32.SerializeToString(), rows)
-    assert check_parity(expected, found) <= 1e-4
+    outputs = run_onnx(fp32.SerializeToString(), rows)
+    assert check_parity(expected, outputs) <= 1e-4
     for name, array in expected.items():
-        np.testing.assert_allclose(found[name], array, atol=1e-4)
+        np.testing.assert_allclose(outputs[name], array, atol=1e-4)
 
 
-def test_what_is_missing_weighs_nothing(fp32: onnx.ModelProto, rows: Rows) -> None:
-    found = answer(fp32.SerializeToString(), rows)
+def test_missing_modality_has_zero_weight(fp32: onnx.ModelProto, rows: Inputs) -> None:
+    outputs = run_onnx(fp32.SerializeToString(), rows)
     present = rows[PRESENT]
-    assert not found[WEIGHTS][~present].any()
-    np.testing.assert_allclose(found[WEIGHTS].sum(axis=1), present.any(axis=1), atol=1e-6)
-    nothing = ~present.any(axis=1)
-    assert nothing.any()
-    np.testing.assert_allclose(found[PROBABILITIES][nothing, 1], 0.6, atol=1e-6)
+    assert not outputs[WEIGHTS][~present].any()
+    np.testing.assert_allclose(outputs[WEIGHTS].sum(axis=1), present.any(axis=1), atol=1e-6)
+    empty = ~present.any(axis=1)
+    assert empty.any()
+    np.testing.assert_allclose(outputs[PROBABILITIES][empty, 1], 0.6, atol=1e-6)
 
 
-def test_answers_do_not_depend_on_the_batch(fp32: onnx.ModelProto, rows: Rows) -> None:
-    whole, one_by_one = (answer(fp32.SerializeToString(), rows, batch) for batch in (40, 1))
+def test_outputs_do_not_depend_on_batch(fp32: onnx.ModelProto, rows: Inputs) -> None:
+    whole, one_by_one = (run_onnx(fp32.SerializeToString(), rows, batch) for batch in (40, 1))
     for name, array in whole.items():
         np.testing.assert_allclose(one_by_one[name], array, atol=1e-5)
 
 
 @pytest.mark.parametrize("difference", [2e-4, -2e-4, np.nan])
-def test_parity_refuses_another_answer(fp32: onnx.ModelProto, rows: Rows, difference: float) -> None:
-    expected = answer(fp32.SerializeToString(), rows)
+def test_parity_check_rejects_deviation(fp32: onnx.ModelProto, rows: Inputs, difference: float) -> None:
+    expected = run_onnx(fp32.SerializeToString(), rows)
     changed = {name: array.copy() for name, array in expected.items()}
     changed[PROBABILITIES][7, 1] += difference
     assert check_parity(expected, expected) == 0
-    with pytest.raises(NotEqual, match=r"probabilities differ by (2\.00e-04|nan), at most 1e-04 is allowed"):
+    with pytest.raises(ConversionError, match=r"that differ by at most 1e-04, got (2\.00e-04|nan)"):
         check_parity(expected, changed)
     assert difference != difference or check_parity(expected, changed, limit=1e-3) > 1e-4
 
 
-def test_metadata_is_written_and_read(fp32: onnx.ModelProto, tmp_path: Path) -> None:
+def test_stamp_merges_metadata(fp32: onnx.ModelProto, tmp_path: Path) -> None:
     model = onnx.ModelProto()
     model.CopyFrom(fp32)
     stamp(model, {"prep_digest": "old", "backbone": "small"})
@@ -98,10 +94,10 @@ def test_metadata_is_written_and_read(fp32: onnx.ModelProto, tmp_path: Path) -> 
     assert read_metadata(tmp_path / "model.onnx") == {"prep_digest": "new", "backbone": "small"}
 
 
-def test_a_model_of_other_tensors_keeps_its_names_too() -> None:
+def test_export_keeps_names_of_any_model() -> None:
     inputs = {"B": keras.Input((3,), name="B"), "A": keras.Input((3,), name="A")}
     outputs = {"Z": inputs["A"] - inputs["B"], "Y": inputs["A"] + inputs["B"]}
     converted = to_onnx(keras.Model(inputs, outputs))
     rows = {"A": np.full((1, 3), 5, np.float32), "B": np.full((1, 3), 2, np.float32)}
-    found = answer(converted.SerializeToString(), rows)
-    assert {name: array.tolist() for name, array in found.items()} == {"Y": [[7.0] * 3], "Z": [[3.0] * 3]}
+    outputs = run_onnx(converted.SerializeToString(), rows)
+    assert {name: array.tolist() for name, array in outputs.items()} == {"Y": [[7.0] * 3], "Z": [[3.0] * 3]}

@@ -1,13 +1,13 @@
-"""Sizes are trained once, timed in turns, and told with their spread."""
-
+import json
 from pathlib import Path
 
 import numpy as np
 
 from conversion.image_size import markdown, report, summarize
+from tests.support.markdown import cells
 from tests.support.training.stand_in import small_towers
 from training.gender.config import Config
-from training.gender.train import Start
+from training.gender.train import Pretrained
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
@@ -19,23 +19,23 @@ def trained_in(folder: Path) -> list[Path]:
     return sorted(folder.glob("runs/*/model.keras"))
 
 
-def test_times_are_compared_round_by_round() -> None:
-    times = {128: np.array([10.0, 20.0, 40.0]), 224: np.array([30.0, 60.0, 120.0])}
-    found = summarize(times, dict.fromkeys(times, SLICES))
-    assert found[224]["ratio"] == {"median": 3.0, "low": 3.0, "high": 3.0}
-    assert found[128]["ms"] == {"median": 20.0, "low": 15.0, "high": 30.0}
-    assert "| 224 | 90.0% (88.0% to 92.0%) | 0.950 | 60.0 (45.0 to 90.0) | 3.00 |" in markdown(found)
+def test_latencies_are_compared_within_rounds() -> None:
+    latencies = {128: np.array([10.0, 20.0, 40.0]), 224: np.array([30.0, 60.0, 120.0])}
+    rows = summarize(latencies, dict.fromkeys(latencies, SLICES))
+    assert rows["224"]["ratio"] == {"median": 3.0, "low": 3.0, "high": 3.0}
+    assert rows["128"]["ms"] == {"median": 20.0, "low": 15.0, "high": 30.0}
+    assert ["224", "90.0% (88.0% to 92.0%)", "0.950", "60.0 (45.0 to 90.0)", "3.00"] in cells(markdown(rows))
 
 
-def test_each_size_is_trained_once_and_measured(tmp_path: Path) -> None:
+def test_each_size_is_trained_once(tmp_path: Path) -> None:
     manifest = write_users(60, AvatarPool(), builtin_names(), tmp_path, seed=3)
     config = Config(backbone="mobilenetv2", epochs=1, batch=16)
     with small_towers():
-        report(config, (32, 128), manifest, tmp_path / "runs", Start(), tmp_path)
+        report(config, (32, 128), manifest, tmp_path / "runs", Pretrained(), tmp_path)
         before = [file.stat().st_mtime_ns for file in trained_in(tmp_path)]
-        report(config, (32, 128), manifest, tmp_path / "runs", Start(), tmp_path)
+        report(config, (32, 128), manifest, tmp_path / "runs", Pretrained(), tmp_path)
     assert [file.stat().st_mtime_ns for file in trained_in(tmp_path)] == before
     assert len(before) == 2
-    lines = (tmp_path / "image_size.md").read_text().splitlines()
-    assert [line.split(" | ")[0] for line in lines if line.startswith(("| 32", "| 128"))] == ["| 32", "| 128"]
-    assert lines[-1].endswith("| 1.00 |")
+    sizes = json.loads((tmp_path / "image_size.json").read_text())["sizes"]
+    assert {size: row["ratio"]["median"] == 1 for size, row in sizes.items()} == {"32": False, "128": True}
+    assert (tmp_path / "image_size.md").read_text() == markdown(sizes)

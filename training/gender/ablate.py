@@ -1,12 +1,12 @@
-r"""Train every model of the article's story on one synthetic manifest, and say what each step brought.
+r"""Ablation: train every model of the article's story on one synthetic manifest and compare them.
 
     python -m training.synthetic.synthesize --count 7000 --out runs/benchmark
     python -m training.gender.ablate --data runs/benchmark/manifest.csv --out runs/ablation \
         --densenet121 WEIGHTS.npz --mobilenetv2 WEIGHTS.npz
 
-Writes `results/ablation.{json,md,png}`; the weights are those of `training.gender.train --imagenet`.
-A row that is done is not trained again when the same command is given again, an interrupted one goes on;
-`--only` names rows, and what they start from, to train now; the tables hold all rows that are done.
+Writes `results/ablation.{json,md,png}`. The weights are those of `training.gender.train --imagenet`. If you repeat the
+command, finished rows are kept and an interrupted row resumes. `--only` selects rows to train now; rows that they depend
+on are trained first. The results always include all finished rows.
 """
 
 import argparse
@@ -28,19 +28,32 @@ from ..report import read_run
 from . import ablation_report, fasttext
 from .config import Config, ConfigError
 from .configs import seed as seed_preset
+from .fasttext import FastText, FastTextConfig
 from .model import load_model, main_logits
-from .train import Start, train
+from .train import Pretrained, train
 
 ROOT: Final = Path(__file__).parents[2]
-# Small pictures and few epochs, so that the whole table takes a few hours on two cores.
+# Small images and few epochs: the whole table takes a few hours on two cores.
 DENSENET: Final = Config(backbone="densenet121", epochs=3, image_size=96)
 MOBILENET: Final = replace(DENSENET, backbone="mobilenetv2", epochs=6)
 SEED_PRESET: Final = replace(seed_preset.get_config(), epochs=DENSENET.epochs, image_size=DENSENET.image_size)
 
+# P(female) of the N test users, [N].
+Probabilities = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: `config` is None for the FastText baseline, the rest names what it starts from."""
+    """One row of the table.
+
+    Args:
+        name: Its label.
+        config: The config to train, or None for the FastText baseline.
+        article: What the article reports.
+        imagenet: Whether the trunk starts from ImageNet weights.
+        text: The row whose text tower it starts from.
+        teacher: The row that it is distilled from.
+    """
 
     name: str
     config: Config | None
@@ -50,8 +63,8 @@ class Row:
     teacher: str = ""
 
     @property
-    def needs(self) -> list[str]:
-        """The rows that must be trained before."""
+    def dependencies(self) -> list[str]:
+        """Names of the rows that must be trained first."""
         return [name for name in (self.text, self.teacher) if name]
 
 
@@ -77,62 +90,40 @@ ROWS: Final = (
 
 @dataclass(frozen=True)
 class Study:
-    """One manifest, where its rows are trained, and the files of ImageNet weights by backbone."""
+    """A manifest, the folder of its runs, and the files of ImageNet weights by backbone."""
 
     manifest: Path
     out: Path
     imagenet: dict[str, Path]
 
     def folder(self, row: str, seed: int) -> Path:
+        """Return the run folder of a row."""
         return self.out / row.replace(" ", "_").replace(",", "").replace("+", "plus") / f"seed_{seed}"
 
     def run(self, row: Row, seed: int) -> None:
-        """Train one row and keep its P(female) of the test users; nothing to do if they are there."""
+        """Train a row and store its predictions, unless they exist."""
         folder = self.folder(row.name, seed)
         if (folder / "predictions.npz").is_file():
             return
         print(f"{row.name}, seed {seed}", flush=True)
-        female = self._train(row, seed, folder) if row.config else self._fasttext(seed, folder)
-        np.savez(folder / "predictions.npz", female=female)
+        p_female = self._train(row, row.config, seed) if row.config else self._fasttext(folder, seed)
+        np.savez(folder / "predictions.npz", female=p_female)
 
-    def predictions(self, row: Row, seeds: Iterable[int]) -> dict[int, NDArray[np.float64]]:
-        """P(female) of the test users by seed, of the seeds that are done."""
+    def predictions(self, row: Row, seeds: Iterable[int]) -> dict[int, Probabilities]:
+        """Return the stored predictions of a row, by seed."""
         files = {seed: self.folder(row.name, seed) / "predictions.npz" for seed in seeds}
         return {seed: np.load(file)["female"] for seed, file in files.items() if file.is_file()}
 
-    def _train(self, row: Row, seed: int, folder: Path) -> NDArray[np.float64]:
-        assert row.config
-        start = Start(
-            imagenet=self.imagenet[row.config.backbone] if row.imagenet else None,
-            text=self.folder(row.text, seed) / "model.keras" if row.text else None,
-            teacher=self.folder(row.teacher, seed) / "model.keras" if row.teacher else None,
-        )
-        if not (folder / "report.json").is_file():
-            train(replace(row.config, seed=seed), self.manifest, folder, start)
-        model = load_model(folder / "model.keras")
-        scaling = PlattScaling(**read_run(folder)["scaling"])
-        _, users, answers = predict_split(model, Manifest(self.manifest, 0), "test", row.config.image_size)
-        return scaling(main_logits(answers), users.present)
-
-    def _fasttext(self, seed: int, folder: Path) -> NDArray[np.float64]:
-        fasttext.run(self.manifest, folder, fasttext.FastTextConfig(seed=seed))
-        return fasttext.FastText.load(folder / "model.npz").predict(self._test()["nickname"])
-
-    def _test(self) -> pd.DataFrame:
-        table = read_manifest(self.manifest)
-        return table[table["split"] == "test"]
-
     def users(self) -> GroundTruth:
-        """The test users.
+        """Return the test users.
 
         Raises:
-            ManifestError: the manifest lacks what only synthetic users have.
+            ManifestError: The manifest lacks the columns of synthetic users.
         """
-        table = self._test()
-        missing = [column for column in ("posterior", "stratum") if column not in table]
-        if missing:
+        table = self._test_rows()
+        if missing := [column for column in ("posterior", "stratum") if column not in table]:
             raise ManifestError(
-                f"{self.manifest}: no column {', '.join(missing)}; training.synthetic.synthesize writes them"
+                f"{self.manifest}: no column {', '.join(missing)}; use a manifest of training.synthetic.synthesize"
             )
         return GroundTruth(
             female=(table["gender"] == "female").to_numpy(),
@@ -140,49 +131,72 @@ class Study:
             determinable=(table["stratum"] != "neither").to_numpy(),
         )
 
+    def _train(self, row: Row, config: Config, seed: int) -> Probabilities:
+        folder = self.folder(row.name, seed)
+        pretrained = Pretrained(
+            imagenet=self.imagenet[config.backbone] if row.imagenet else None,
+            text=self.folder(row.text, seed) / "model.keras" if row.text else None,
+            teacher=self.folder(row.teacher, seed) / "model.keras" if row.teacher else None,
+        )
+        if not (folder / "report.json").is_file():
+            train(replace(config, seed=seed), self.manifest, folder, pretrained)
+        model = load_model(folder / "model.keras")
+        scaling = PlattScaling(**read_run(folder)["scaling"])
+        _, users, outputs = predict_split(model, Manifest(self.manifest, 0), "test", config.image_size)
+        return scaling(main_logits(outputs), users.present)
 
-def with_needs(names: Iterable[str]) -> list[Row]:
-    """The rows of these names and those that they start from, in the order of the table.
+    def _fasttext(self, folder: Path, seed: int) -> Probabilities:
+        fasttext.run(self.manifest, folder, FastTextConfig(seed=seed))
+        return FastText.load(folder).predict(self._test_rows()["nickname"])
+
+    def _test_rows(self) -> pd.DataFrame:
+        table = read_manifest(self.manifest)
+        return table[table["split"] == "test"]
+
+
+def with_dependencies(names: Iterable[str]) -> list[Row]:
+    """Return the named rows and the rows that they depend on, in the order of the table.
 
     Raises:
-        ConfigError: no such row.
+        ConfigError: The table has no such row.
     """
     rows = {row.name: row for row in ROWS}
-    wanted: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
+    selected: set[str] = set()
+    pending = list(names)
+    while pending:
+        name = pending.pop()
         if name not in rows:
-            raise ConfigError(f"no row {name!r}; there are: {'; '.join(rows)}")
-        wanted.add(name)
-        waiting += rows[name].needs
-    return [row for row in ROWS if row.name in wanted]
+            raise ConfigError(f"expected a row of the table, got {name!r}; the rows are: {'; '.join(rows)}")
+        selected.add(name)
+        pending += rows[name].dependencies
+    return [row for row in ROWS if row.name in selected]
 
 
 def ablate(study: Study, rows: Iterable[Row], seeds: Iterable[int], results: Path) -> dict[str, Any]:
-    """Train `rows` and report all that are done, to `results`; returns the report."""
+    """Train `rows`, write the results of all finished rows to the folder `results`, and return them."""
     users, seeds = study.users(), list(seeds)
     for seed in seeds:
         for row in rows:
             study.run(row, seed)
-    done = {row.name: found for row in ROWS if (found := study.predictions(row, seeds))}
+    predictions = {row.name: by_seed for row in ROWS if (by_seed := study.predictions(row, seeds))}
     about = {row.name: {"article": row.article, "epochs": row.config.epochs if row.config else ""} for row in ROWS}
-    return ablation_report.write(users, done, about, study.manifest, results)
+    return ablation_report.write(users, predictions, about, study.manifest, results)
 
 
 def main() -> None:
+    backbones = sorted({row.config.backbone for row in ROWS if row.config and row.imagenet})
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="manifest of training.synthetic.synthesize")
-    parser.add_argument("--out", type=Path, required=True)
-    for backbone in (DENSENET.backbone, MOBILENET.backbone):
+    parser.add_argument("--out", type=Path, required=True, help="folder for the runs")
+    for backbone in backbones:
         parser.add_argument(f"--{backbone}", type=Path, required=True, help="npz with its ImageNet weights")
     parser.add_argument("--only", nargs="+", default=[row.name for row in ROWS], metavar="ROW")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     args = parser.parse_args()
     try:
-        imagenet = {backbone: getattr(args, backbone) for backbone in (DENSENET.backbone, MOBILENET.backbone)}
-        ablate(Study(args.data, args.out, imagenet), with_needs(args.only), args.seeds, args.results)
+        imagenet = {backbone: getattr(args, backbone) for backbone in backbones}
+        ablate(Study(args.data, args.out, imagenet), with_dependencies(args.only), args.seeds, args.results)
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"ablate: {exc}") from exc
     print((args.results / "ablation.md").read_text())

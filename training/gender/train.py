@@ -46,7 +46,7 @@ _NICKNAME_HEADS: Heads = {NICKNAME_ONLY: 1}
 
 
 @dataclass(frozen=True)
-class Start:
+class Pretrained:
     """Files that a run starts from: ImageNet weights, models of one tower alone, and a trained model to learn from."""
 
     imagenet: Path | None = None
@@ -55,7 +55,7 @@ class Start:
     teacher: Path | None = None
 
 
-def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> Path:
+def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = Pretrained()) -> Path:
     """Train, calibrate on the validation split and write `out`; returns the model file.
 
     Raises:
@@ -65,7 +65,7 @@ def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> 
     rows = Manifest(manifest, config.max_bad_rows)
     rows.require_splits("train", "validation")
     use_all_devices(config.batch)
-    model, stream = compiled(config, rows, start)
+    model, stream = compiled(config, rows, pretrained)
     out.mkdir(parents=True, exist_ok=True)
     progress = Checkpoint(out, asdict(config), _monitor(stream.heads), rows.bad_rows)
     progress.restore(model)
@@ -75,7 +75,9 @@ def train(config: Config, manifest: Path, out: Path, start: Start = Start()) -> 
     return out / "model.keras"
 
 
-def compiled(config: Config, manifest: Manifest, start: Start = Start()) -> tuple[keras.Model, BatchStream]:
+def compiled(
+    config: Config, manifest: Manifest, pretrained: Pretrained = Pretrained()
+) -> tuple[keras.Model, BatchStream]:
     """The model, ready to be trained, and the batches to train it on.
 
     Raises:
@@ -83,13 +85,13 @@ def compiled(config: Config, manifest: Manifest, start: Start = Start()) -> tupl
         ConfigError: the config asks for what there is not, or the weights are of another network.
     """
     keras.utils.set_random_seed(config.seed)
-    model, pretrained = _build(config, start)
+    model, initialized = _build(config, pretrained)
     heads = _heads(config)
-    teacher = Teacher(start.teacher) if start.teacher else None
+    teacher = Teacher(pretrained.teacher) if pretrained.teacher else None
     stream = BatchStream(
         manifest, model.input, heads, config.batch, config.seed, config.image_size, teacher, config.augmentation
     )
-    optimizer = _optimizer(config, model, pretrained, steps=config.epochs * _steps(config, stream))
+    optimizer = _optimizer(config, model, initialized, steps=config.epochs * _steps(config, stream))
     _compile(model, config, heads, optimizer, taught=teacher is not None)
     return model, stream
 
@@ -105,7 +107,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, help="model.keras of a better model, to be distilled")
     args = parser.parse_args()
     try:
-        start = Start(args.imagenet, args.avatar, args.text, args.teacher)
+        start = Pretrained(args.imagenet, args.avatar, args.text, args.teacher)
         print(train(load_config(args.config), args.data, args.out, start))
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
@@ -168,19 +170,19 @@ def _model(config: Config) -> keras.Model:
     )
 
 
-def _build(config: Config, start: Start) -> tuple[keras.Model, list[keras.layers.Layer]]:
+def _build(config: Config, pretrained: Pretrained) -> tuple[keras.Model, list[keras.layers.Layer]]:
     """The model, and those parts of it that start from trained weights."""
-    model, pretrained = _model(config), []
-    if start.imagenet and config.backbone:
-        pretrained += load_imagenet(model.get_layer("image_tower").get_layer("trunk"), start.imagenet)
+    model, initialized = _model(config), []
+    if pretrained.imagenet and config.backbone:
+        initialized += load_imagenet(model.get_layer("image_tower").get_layer("trunk"), pretrained.imagenet)
     if config.backbone and config.text:
-        towers = {"image_tower": start.avatar, "text_tower": start.text}
-        pretrained += [_filled(model.get_layer(name), file) for name, file in towers.items() if file]
-    if start.teacher:
+        towers = {"image_tower": pretrained.avatar, "text_tower": pretrained.text}
+        initialized += [_filled(model.get_layer(name), file) for name, file in towers.items() if file]
+    if pretrained.teacher:
         if GENDER not in model.output:
             raise ConfigError("a teacher needs a student with a backbone and text=True")
         model = student(model)
-    return model, pretrained
+    return model, initialized
 
 
 def _filled(tower: keras.Model, file: Path) -> keras.Model:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from conversion.export import to_onnx
-from conversion.parity import answer, check_parity
+from conversion.parity import check_parity, run_onnx
 from genderprep.tensors import EMBEDDING, EMBEDDING_SIZE, IMAGE, MAX_TOKENS, TOKENS, WEIGHTS
 from tests.support.training.stand_in import small_towers
 from training.data.batches import Users, prepare_users
@@ -23,7 +23,7 @@ from training.gender import model
 from training.gender.backbones import DENSE_BLOCKS
 from training.gender.config import Config, ConfigError
 from training.gender.model import AVATAR_ONLY, build_fused_model, image_size, load_model, predict_logits, serving_model
-from training.gender.train import Start, train
+from training.gender.train import Pretrained, train
 from training.losses.late_mask import LateMask
 from training.optimizers.gc_adamw import GCAdamW
 
@@ -90,7 +90,7 @@ def test_the_contract_holds_with(name: str, users: Users) -> None:
     model = serving_model(build_fused_model(values.pop("backbone"), **values), PlattScaling(1.5, 0.1, 0.6))
     rows = users.inputs(model.input)
     expected = model.predict(rows, verbose=0)
-    found = answer(to_onnx(model).SerializeToString(), rows)
+    found = run_onnx(to_onnx(model).SerializeToString(), rows)
     check_parity(expected, found)
     assert found[EMBEDDING].shape == (32, EMBEDDING_SIZE)
     np.testing.assert_allclose(found[WEIGHTS].sum(axis=1), 1, atol=1e-6)
@@ -145,7 +145,7 @@ def test_new_modules_of_a_pretrained_trunk_keep_the_full_pace(manifest: Path, tm
         **{f"{layer.name}/{w.name}": keras.ops.convert_to_numpy(w) for layer in network.layers for w in layer.weights},
     )
     config = config_with({"backbone": "densenet121", "cbam": True, "learning_rate": 0.01, "pretrained_pace": 0.0})
-    model = load_model(train(config, manifest, tmp_path, Start(imagenet=tmp_path / "weights.npz")))
+    model = load_model(train(config, manifest, tmp_path, Pretrained(imagenet=tmp_path / "weights.npz")))
     trained = model.get_layer("image_tower").get_layer("trunk").layers[-1]
     before, after = (each.get_layer("conv1_conv").kernel for each in (network, trained))
     np.testing.assert_allclose(after, before, atol=1e-5)  # weight decay keeps its rate

@@ -24,7 +24,7 @@ from training.gender.backbones import FINE_TUNING_MOMENTUM
 from training.gender.config import Config, ConfigError, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, predict_logits
-from training.gender.train import Start, train
+from training.gender.train import Pretrained, train
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.drawing import draw_portrait
 from training.synthetic.nicknames import builtin_names
@@ -156,7 +156,7 @@ def test_towers_trained_alone_are_fused(manifest: Path, nicknames: Path, tmp_pat
     text = train(NICKNAME, nicknames, tmp_path / "text")
     config = Config(backbone="mobilenetv2", epochs=1, batch=16, learning_rate=0.0)
     avatar = train(replace(config, text=False), manifest, tmp_path / "avatar")
-    model = load_model(train(config, manifest, tmp_path / "fused", Start(avatar=avatar, text=text)))
+    model = load_model(train(config, manifest, tmp_path / "fused", Pretrained(avatar=avatar, text=text)))
     for name, file in (("image_tower", avatar), ("text_tower", text)):
         towers = [trained.get_layer(name).trainable_variables for trained in (load_model(file), model)]
         assert all(np.array_equal(left, right) for left, right in zip(*towers, strict=True))
@@ -170,7 +170,7 @@ def test_a_tower_of_another_kind_is_refused(manifest: Path, nicknames: Path, tmp
     text = train(NICKNAME, nicknames, tmp_path / "text")
     config = Config(backbone="mobilenetv2", epochs=1, batch=16)
     with pytest.raises(ConfigError, match=r"text/model\.keras has no image_tower like that of this config"):
-        train(config, manifest, tmp_path / "fused", Start(avatar=text))
+        train(config, manifest, tmp_path / "fused", Pretrained(avatar=text))
 
 
 def test_a_few_users_can_be_learned_by_heart(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""The accuracy gate: compare the decisions of an int8 model with those of the fp32 model on held-out users."""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from training.data.batches import Users
+from training.evaluation.metrics import UNKNOWN, decisions, summary
+from training.evaluation.slices import by_slice
+
+from .parity import ConversionError
+
+# The shares of accuracy that int8 may lose and of decisions that it may change.
+MAX_ACCURACY_LOSS: Final = 0.003
+MAX_FLIPS: Final = 0.01
+
+# P(female) of N users, [N].
+Probabilities = NDArray[np.float32]
+
+
+def check_int8(users: Users, fp32: Probabilities, int8: Probabilities, unknown_below: float) -> dict[str, Any]:
+    """Return the metrics of both models and the share of decisions that int8 changes.
+
+    A decision is what the client returns: male, female or unknown. For users near 0.5 the smallest change flips the
+    likelier gender, so those flips are reported but not limited.
+
+    Raises:
+        ConversionError: int8 loses more accuracy or changes more decisions than allowed.
+    """
+    shown, labels = users.present.any(axis=1), users.female[:, 0]
+    flips = float(np.mean(decisions(fp32, shown, unknown_below) != decisions(int8, shown, unknown_below)))
+    before, after = summary(labels, fp32), summary(labels, int8)
+    loss = before["accuracy"] - after["accuracy"]
+    if loss > MAX_ACCURACY_LOSS or flips > MAX_FLIPS:
+        raise ConversionError(
+            f"expected int8 to lose at most {MAX_ACCURACY_LOSS:.1%} accuracy and change at most {MAX_FLIPS:.0%} of the "
+            f"decisions, got {loss:.2%} and {flips:.2%}"
+        )
+    return {
+        "fp32_held_out": before,
+        "int8_held_out": after,
+        "int8_flips": round(flips, 4),
+        "int8_likelier_changed": round(float(np.mean((fp32 >= 0.5) != (int8 >= 0.5))), 4),
+    }
+
+
+def measure_test(table: pd.DataFrame, users: Users, int8: Probabilities, unknown_below: float) -> dict[str, Any]:
+    """Return the metrics of int8 on the test rows of a manifest: by slice, and of the users that the client decides."""
+    test = (table["split"] == "test").to_numpy()
+    users, int8 = users.rows(test), int8[test]
+    decided = decisions(int8, users.present.any(axis=1), unknown_below) != UNKNOWN
+    metrics = summary(users.female[decided, 0], int8[decided]) if decided.any() else None
+    return {
+        "unknown_below": unknown_below,
+        "int8_test_decided": {"share": round(float(decided.mean()), 4), "summary": metrics},
+        "int8_test": by_slice(table[test], users, int8),
+    }
