@@ -17,19 +17,8 @@ from typing import Final
 
 from genderprep.tensors import LABELS
 
+from . import words
 from .strata import NO_SIGNAL, Evidence
-from .words import (
-    EMOJI,
-    HAN_NAMES,
-    LATIN_NAMES,
-    ORNAMENTS,
-    SENTIMENTS,
-    SHARED_EMOJI,
-    SURNAMES,
-    TITLES,
-    TRADES,
-    WORDS,
-)
 
 # P(part | male) and P(part | female).
 Likelihoods = tuple[float, float]
@@ -79,12 +68,12 @@ class Names:
 
 def builtin_names() -> Names:
     """Return the short lists of this repository."""
-    return Names({g: _shares(dict.fromkeys(HAN_NAMES[g], 1)) for g in LABELS}, dict(LATIN_NAMES))
+    return Names({g: _shares(dict.fromkeys(words.HAN_NAMES[g], 1)) for g in LABELS}, dict(words.LATIN_NAMES))
 
 
 def read_names(folder: Path) -> Names:
     """Read `zh_full_names.csv` (name,n_male,n_female) and `latin_first_names.csv` (name,gender)."""
-    neutral = {sentiment.casefold() for sentiment in SENTIMENTS}
+    neutral = {sentiment.casefold() for sentiment in words.SENTIMENTS}
     han: dict[str, Counter[str]] = {gender: Counter() for gender in LABELS}
     for row in _rows(folder / "zh_full_names.csv"):
         given = row["name"][1:]
@@ -114,9 +103,9 @@ def _neutral(rng: Random) -> str:
     choice = rng.random()
     if choice < 0.13:
         return "" if choice < 0.1 else "微信用户"
-    base = rng.choice(SENTIMENTS)
+    base = rng.choice(words.SENTIMENTS)
     if rng.random() < 0.3:
-        base += rng.choice(SHARED_EMOJI)
+        base += rng.choice(words.SHARED_EMOJI)
     if rng.random() < 0.15:
         base += str(rng.randint(1, 2025))
     return _ornamented(base, 0.15, rng)
@@ -136,7 +125,7 @@ def _han(gender: str, names: Names, rng: Random) -> Composed:
     population, totals = names.han_cumulative[gender]
     (given,) = rng.choices(population, cum_weights=totals)
     forms: tuple[Callable[[], str], ...] = (
-        lambda: rng.choice(SURNAMES) + given,
+        lambda: rng.choice(words.SURNAMES) + given,
         lambda: given,
         lambda: "X" + given,
         lambda: rng.choice("小阿") + given[-1],
@@ -153,7 +142,7 @@ def _han_likelihood(text: str, gender: str, names: Names) -> float:
     given, endings = names.han[gender], names.han_endings[gender]
     first, rest = text[0], text[1:]
     by_form = (
-        (first in SURNAMES) * given.get(rest, 0) / len(SURNAMES),
+        (first in words.SURNAMES) * given.get(rest, 0) / len(words.SURNAMES),
         given.get(text, 0),
         (first == "X") * given.get(rest, 0),
         (first in "小阿") * endings.get(rest, 0) / 2,
@@ -173,26 +162,28 @@ def _latin(gender: str, names: Names, rng: Random) -> Composed:
 
 
 def _title(gender: str, _: Names, rng: Random) -> Composed:
-    trade = rng.choice(TRADES) if rng.random() < 0.5 else ""
+    trade = rng.choice(words.TRADES) if rng.random() < 0.5 else ""
     prefix = "AAA" if trade and rng.random() < 0.5 else ""
-    return prefix + trade + rng.choice(SURNAMES) + rng.choice(TITLES[gender]), _certain(gender)
+    return prefix + trade + rng.choice(words.SURNAMES) + rng.choice(words.TITLES[gender]), _certain(gender)
 
 
 def _word(gender: str, _: Names, rng: Random) -> Composed:
-    return rng.choice(("", "", "小", "快乐的", "一个")) + rng.choice(WORDS[gender]), _certain(gender)
+    return rng.choice(("", "", "小", "快乐的", "一个")) + rng.choice(words.WORDS[gender]), _certain(gender)
 
 
 def _emoji_name(gender: str, _: Names, rng: Random) -> Composed:
     emojis = [_gendered_emoji(gender, rng) for _ in range(rng.randint(1, 3))]
     likelihoods = _for_each_gender(lambda g: math.prod(_emoji_likelihood(emoji, g) for emoji in emojis))
-    return rng.choice(SENTIMENTS) + "".join(emojis), likelihoods
+    return rng.choice(words.SENTIMENTS) + "".join(emojis), likelihoods
 
 
 def _with_emoji(text: str, likelihoods: Likelihoods, gender: str, rng: Random) -> Composed:
     if rng.random() >= _EMOJI_AT_END[gender]:
         return text, _product(likelihoods, _for_each_gender(lambda g: 1 - _EMOJI_AT_END[g]))
     if rng.random() < 0.5:
-        return text + rng.choice(SHARED_EMOJI), _product(likelihoods, _for_each_gender(lambda g: _EMOJI_AT_END[g]))
+        return text + rng.choice(words.SHARED_EMOJI), _product(
+            likelihoods, _for_each_gender(lambda g: _EMOJI_AT_END[g])
+        )
     emoji = _gendered_emoji(gender, rng)
     return text + emoji, _product(
         likelihoods, _for_each_gender(lambda g: _EMOJI_AT_END[g] * _emoji_likelihood(emoji, g))
@@ -202,15 +193,15 @@ def _with_emoji(text: str, likelihoods: Likelihoods, gender: str, rng: Random) -
 def _gendered_emoji(gender: str, rng: Random) -> str:
     male, female = LABELS
     own = rng.random() < _OWN_EMOJI
-    return rng.choice(EMOJI[gender if own else {male: female, female: male}[gender]])
+    return rng.choice(words.EMOJI[gender if own else {male: female, female: male}[gender]])
 
 
 def _emoji_likelihood(emoji: str, gender: str) -> float:
-    return _OWN_EMOJI if emoji in EMOJI[gender] else 1 - _OWN_EMOJI
+    return _OWN_EMOJI if emoji in words.EMOJI[gender] else 1 - _OWN_EMOJI
 
 
 def _ornamented(text: str, probability: float, rng: Random) -> str:
-    return rng.choice(ORNAMENTS).format(text) if rng.random() < probability else text
+    return rng.choice(words.ORNAMENTS).format(text) if rng.random() < probability else text
 
 
 def _for_each_gender(likelihood: Callable[[str], float]) -> Likelihoods:
