@@ -1,4 +1,4 @@
-"""Manifests: three file types, defaults, and an error that names what is wrong."""
+"""Manifests: all file types, defaults, bad rows, and errors that name the file and the row."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -8,19 +8,20 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tests.support.training.users import write_shards
 from training.data.arrow import Piece
 from training.data.manifest import SPLITS, Manifest, ManifestError, read_manifest, split_of, write_manifest
 
-ROWS: list[dict[str, object]] = [
+Row = dict[str, object]
+ROWS: list[Row] = [
     {"nickname": "007", "avatar": "", "gender": "male", "split": "train", "weight": 2.5, "source": "a"},
-    {"nickname": "NA", "avatar": "pictures/1.jpg", "gender": "female", "split": "test", "weight": 1, "source": ""},
-    {"nickname": "", "avatar": "pictures/2.jpg", "gender": "female", "split": "validation", "weight": 0, "source": "b"},
+    {"nickname": "NA", "avatar": "images/1.jpg", "gender": "female", "split": "test", "weight": 1, "source": ""},
+    {"nickname": "", "avatar": "images/2.jpg", "gender": "female", "split": "validation", "weight": 0, "source": "b"},
 ]
 
 
-def write(folder: Path, kind: str, rows: list[dict[str, object]]) -> Path:
-    file = folder / f"manifest.{kind}"
-    table = pd.DataFrame(rows)
+def write(folder: Path, kind: str, rows: list[Row]) -> Path:
+    file, table = folder / f"manifest.{kind}", pd.DataFrame(rows)
     match kind:
         case "csv":
             table.to_csv(file, index=False)
@@ -31,38 +32,36 @@ def write(folder: Path, kind: str, rows: list[dict[str, object]]) -> Path:
     return file
 
 
-def without(*columns: str) -> list[dict[str, object]]:
-    return [{key: value for key, value in row.items() if key not in columns} for row in ROWS]
+def without(*columns: str, rows: list[Row] = ROWS) -> list[Row]:
+    return [{key: value for key, value in row.items() if key not in columns} for row in rows]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_every_file_type_says_the_same(tmp_path: Path, kind: str) -> None:
-    found = read_manifest(write(tmp_path, kind, ROWS)).to_dict("records")
-    expected = [row | {"avatar": str(tmp_path / str(row["avatar"])) if row["avatar"] else ""} for row in ROWS]
-    assert found == expected
+def test_file_types_are_equivalent(tmp_path: Path, kind: str) -> None:
+    rows = read_manifest(write(tmp_path, kind, ROWS)).to_dict("records")
+    assert rows == [row | {"avatar": str(tmp_path / str(row["avatar"])) if row["avatar"] else ""} for row in ROWS]
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
-    found = read_manifest(write_manifest(ROWS, tmp_path / "manifest.csv"))
-    assert found["nickname"].tolist() == ["007", "NA", ""]
+def test_written_manifest_is_read_back(tmp_path: Path) -> None:
+    assert read_manifest(write_manifest(ROWS, tmp_path / "a.csv"))["nickname"].tolist() == ["007", "NA", ""]
 
 
 def test_optional_columns_have_defaults(tmp_path: Path) -> None:
-    found = read_manifest(write(tmp_path, "csv", without("split", "weight", "source")))
-    assert found["split"].tolist() == [split_of(key) for key in ("007", "pictures/1.jpg", "pictures/2.jpg")]
-    assert found["weight"].tolist() == [1.0, 1.0, 1.0]
-    assert found["source"].tolist() == ["", "", ""]
+    table = read_manifest(write(tmp_path, "csv", without("split", "weight", "source")))
+    assert table["split"].tolist() == [split_of(key) for key in ("007", "images/1.jpg", "images/2.jpg")]
+    assert table["weight"].tolist() == [1.0, 1.0, 1.0]
+    assert table["source"].tolist() == ["", "", ""]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_null_is_missing(tmp_path: Path, kind: str) -> None:
-    rows: list[dict[str, object]] = [
+    rows: list[Row] = [
         {"nickname": None, "avatar": "1.jpg", "gender": "male"},
         {"nickname": "小宝", "avatar": None, "gender": "male"},
     ]
-    found = read_manifest(write(tmp_path, kind, rows))
-    assert found["nickname"].tolist() == ["", "小宝"]
-    assert found["avatar"].tolist() == [str(tmp_path / "1.jpg"), ""]
+    table = read_manifest(write(tmp_path, kind, rows))
+    assert table["nickname"].tolist() == ["", "小宝"]
+    assert table["avatar"].tolist() == [str(tmp_path / "1.jpg"), ""]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ def test_null_is_missing(tmp_path: Path, kind: str) -> None:
         ([ROWS[0] | {"weight": ""}], "expected a number >= 0"),
     ],
 )
-def test_wrong_content_is_named(tmp_path: Path, rows: list[dict[str, object]], message: str) -> None:
+def test_error_names_the_wrong_content(tmp_path: Path, rows: list[Row], message: str) -> None:
     file = write(tmp_path, "csv", rows)
     with pytest.raises(ManifestError) as error:
         read_manifest(file)
@@ -93,33 +92,32 @@ def test_wrong_content_is_named(tmp_path: Path, rows: list[dict[str, object]], m
         ("a.jsonl", "{bad\n", "cannot be read"),
         ("a.parquet", "nothing", "cannot be read"),
         ("a.xlsx", "", "expected .csv, .jsonl, .parquet or a folder"),
+        ("folder/a.csv", "", r"a folder of \.parquet files"),
     ],
 )
-def test_unreadable_files_are_named(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_error_names_the_unreadable_file(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text(content)
     with pytest.raises(ManifestError, match=message):
-        read_manifest(tmp_path / name)
+        read_manifest(tmp_path / name.split("/")[0])
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_no_such_manifest(tmp_path: Path, kind: str) -> None:
+def test_missing_manifest(tmp_path: Path, kind: str) -> None:
     with pytest.raises(FileNotFoundError, match=r"no manifest .*synthesize` writes an example"):
         read_manifest(tmp_path / f"nothing.{kind}")
 
 
-def test_splits_never_change() -> None:
-    found = {key: split_of(key) for key in ("drawn/1000000", "drawn/1000001", "faker/male/1", "微信", "e")}
-    assert list(found.values()) == ["test", "train", "validation", "train", "test"]
-
-
-def test_splits_are_about_eight_to_one_to_one() -> None:
+def test_split_of_an_identity_is_stable() -> None:
+    splits = [split_of(key) for key in ("drawn/1000000", "drawn/1000001", "faker/male/1", "微信", "e")]
+    assert splits == ["test", "train", "validation", "train", "test"]
     counts = Counter(split_of(f"user/{index}") for index in range(10_000))
     assert [round(counts[split] / 1000) for split in SPLITS] == [8, 1, 1]
 
 
-def test_a_split_does_not_depend_on_where_the_manifest_lies(tmp_path: Path) -> None:
-    rows: list[dict[str, object]] = [{"nickname": "", "avatar": f"{i}.jpg", "gender": "male"} for i in range(50)]
-    folders = [tmp_path / "here", tmp_path / "somewhere" / "else"]
+def test_split_does_not_depend_on_the_folder(tmp_path: Path) -> None:
+    rows: list[Row] = [{"nickname": "", "avatar": f"{i}.jpg", "gender": "male"} for i in range(50)]
+    folders = [tmp_path / "a", tmp_path / "b" / "c"]
     for folder in folders:
         folder.mkdir(parents=True)
     first, second = (read_manifest(write(folder, "csv", rows))["split"].tolist() for folder in folders)
@@ -127,79 +125,63 @@ def test_a_split_does_not_depend_on_where_the_manifest_lies(tmp_path: Path) -> N
     assert set(first) == set(SPLITS)
 
 
-def shards(folder: Path, rows: list[dict[str, object]]) -> Path:
-    """Each row a shard of its own."""
-    folder.mkdir()
-    for index, row in enumerate(rows):
-        pd.DataFrame([row]).to_parquet(folder / f"part-{index}.parquet")
-    return folder
-
-
-def test_a_folder_of_shards_says_the_same(tmp_path: Path) -> None:
-    found = read_manifest(shards(tmp_path / "shards", ROWS))
-    assert found.index.tolist() == [0, 1, 2]
+def test_shards_are_equivalent_to_one_file(tmp_path: Path) -> None:
+    table = read_manifest(write_shards(tmp_path / "shards", pd.DataFrame(ROWS), 3))
+    assert table.index.tolist() == [0, 1, 2]
     expected = read_manifest(write(tmp_path, "parquet", ROWS))
-    assert found.drop(columns="avatar").equals(expected.drop(columns="avatar"))
-    assert found["avatar"].tolist()[1] == str(tmp_path / "shards" / "pictures" / "1.jpg")
-
-
-def test_a_folder_without_shards(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"a folder of \.parquet files"):
-        Manifest(tmp_path)
+    assert table.drop(columns="avatar").equals(expected.drop(columns="avatar"))
+    assert table["avatar"].tolist()[1] == str(tmp_path / "shards" / "images" / "1.jpg")
 
 
 def test_avatars_may_be_bytes(tmp_path: Path) -> None:
-    rows: list[dict[str, object]] = [row | {"avatar": f"picture {i}".encode()} for i, row in enumerate(ROWS)]
-    found = read_manifest(write(tmp_path, "parquet", rows))
-    assert found["avatar"].tolist() == [b"picture 0", b"picture 1", b"picture 2"]
-    alone = read_manifest(write(tmp_path, "parquet", [{k: v for k, v in row.items() if k != "split"} for row in rows]))
-    assert alone["split"].tolist() == [split_of(f"picture {i}") for i in range(3)]
+    rows = [row | {"avatar": f"image {i}".encode()} for i, row in enumerate(ROWS)]
+    table = read_manifest(write(tmp_path, "parquet", rows))
+    assert table["avatar"].tolist() == [b"image 0", b"image 1", b"image 2"]
+    hashed = read_manifest(write(tmp_path, "parquet", without("split", rows=rows)))
+    assert hashed["split"].tolist() == [split_of(f"image {i}") for i in range(3)]
 
 
-def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+def test_only_the_named_columns_are_read(tmp_path: Path) -> None:
     (table,) = Manifest(write(tmp_path, "parquet", ROWS)).tables("train", columns=("nickname",))
     assert set(table) == {"nickname", "gender", "split", "weight", "source"}
     assert table["nickname"].tolist() == ["007"]
 
 
-def test_a_row_group_of_another_split_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Manifest(shards(tmp_path / "shards", ROWS))
+def test_row_group_of_another_split_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = Manifest(write_shards(tmp_path, pd.DataFrame(ROWS), 3))
     read: list[str] = []
 
     def batches(piece: Piece, columns: Collection[str] | None) -> Iterator[pa.RecordBatch]:
         read.append(piece.file)
-        return Manifest._batches(opened, piece, columns)
+        return Manifest._batches(manifest, piece, columns)
 
-    monkeypatch.setattr(opened, "_batches", batches)
-    assert [table["nickname"].tolist() for table in opened.tables("test")] == [["NA"]]
+    monkeypatch.setattr(manifest, "_batches", batches)
+    assert [table["nickname"].tolist() for table in manifest.tables("test")] == [["NA"]]
     assert read == ["part-1.parquet"]
 
 
-def test_a_survey_counts_and_weighs(tmp_path: Path) -> None:
-    rows = [
-        {"nickname": "a", "avatar": "", "split": "train", "gender": g, "weight": w}
-        for g, w in (("male", 3), ("female", 1))
-    ]
-    survey = Manifest(write(tmp_path, "csv", [*rows, *ROWS[1:]])).stats
-    assert survey.rows == {"train": 2, "validation": 1, "test": 1}
-    assert survey.prior_female == 0.25
+def test_stats_count_rows_and_weigh_genders(tmp_path: Path) -> None:
+    train = [ROWS[0] | {"gender": "male", "weight": 3}, ROWS[0] | {"gender": "female", "weight": 1}]
+    stats = Manifest(write(tmp_path, "csv", [*train, *ROWS[1:]])).stats
+    assert stats.rows == {"train": 2, "validation": 1, "test": 1}
+    assert stats.prior_female == 0.25
 
 
-def test_an_empty_split_is_named(tmp_path: Path) -> None:
-    opened = Manifest(write(tmp_path, "csv", ROWS[:2]))
-    opened.require_splits("train", "test")
+def test_empty_split_is_named(tmp_path: Path) -> None:
+    manifest = Manifest(write(tmp_path, "csv", ROWS[:2]))
+    manifest.require_splits("train", "test")
     with pytest.raises(ManifestError, match=r"manifest\.csv: no rows in the split 'validation'"):
-        opened.require_splits("train", "validation")
+        manifest.require_splits("train", "validation")
 
 
 def test_bad_rows_are_skipped_up_to_a_share(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [ROWS[0] | {"nickname": f"secret {index}"} for index in range(100)]
     rows[7] |= {"gender": "unknown"}
     rows[70] |= {"weight": -1}
-    opened = Manifest(write(tmp_path, "csv", rows), max_bad_rows=0.02)
+    manifest = Manifest(write(tmp_path, "csv", rows), max_bad_rows=0.02)
     for _ in range(2):
-        assert sum(map(len, opened.tables())) == 98
-    assert opened.bad_rows.report() == {
+        assert sum(map(len, manifest.tables())) == 98
+    assert manifest.bad_rows.report() == {
         "rows": 2,
         "allowed": 2,
         "reasons": {
@@ -212,21 +194,20 @@ def test_bad_rows_are_skipped_up_to_a_share(tmp_path: Path, caplog: pytest.LogCa
         "bad weight: row 70: weight '-1.0'",
     ]
     assert "secret" not in caplog.text
-    strict = Manifest(opened.file, max_bad_rows=0.01)
-    with pytest.raises(
-        ManifestError, match=r"more than 1 of 100 rows cannot be used: bad weight \(row 70.*; unknown gen"
-    ):
+    strict = Manifest(manifest.file, max_bad_rows=0.01)
+    message = r"more than 1 of 100 rows cannot be used: bad weight \(row 70.*; unknown gen"
+    with pytest.raises(ManifestError, match=message):
         list(strict.tables())
 
 
-def test_a_shard_is_named_with_its_own_row(tmp_path: Path) -> None:
-    folder = shards(tmp_path / "shards", [*ROWS, ROWS[0] | {"gender": "?"}])
+def test_bad_row_is_named_by_its_shard(tmp_path: Path) -> None:
+    folder = write_shards(tmp_path, pd.DataFrame([*ROWS, ROWS[0] | {"gender": "?"}]), 4)
     with pytest.raises(ManifestError, match=r"row 0 of part-3\.parquet: gender '\?'"):
         read_manifest(folder)
 
 
-def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
-    folder = shards(tmp_path / "shards", ROWS)
+def test_damaged_shard_is_named(tmp_path: Path) -> None:
+    folder = write_shards(tmp_path / "shards", pd.DataFrame(ROWS), 3)
     (folder / "part-1.parquet").write_bytes(b"nothing")
     with pytest.raises(ManifestError, match=r"shards: cannot be read: .*part-1\.parquet"):
         read_manifest(folder)
