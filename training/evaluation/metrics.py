@@ -113,7 +113,7 @@ def summary(labels: FloatsN, p_female: FloatsN) -> Summary:
     low, high = wilson_interval(correct, len(labels))
     area, predicted = auc(labels, p_female), p_female >= 0.5
     recalls = recall_score(labels, predicted, labels=(0, 1), average=None, zero_division=np.nan)
-    clipped = np.clip(p_female, 1e-7, 1 - 1e-7)
+    clipped = np.clip(p_female.astype(np.float64), 1e-7, 1 - 1e-7)
     return {
         "users": len(labels),
         "accuracy": round(correct / len(labels), 4),

@@ -56,8 +56,5 @@ class CBAM(keras.layers.Layer):
         pooled = [ops.max(features, axis=-1, keepdims=True), ops.mean(features, axis=-1, keepdims=True)]
         return 2 * ops.sigmoid(self.where(ops.concatenate(pooled, axis=-1)))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ratio": self.ratio, "kernel_size": self.kernel_size}

@@ -41,9 +41,6 @@ class HandFeatures(keras.layers.Layer):
         counts = ops.sum(ops.take(self.table, tokens, axis=0), axis=1)
         return counts * ops.cast(present[:, 1:], counts.dtype) / MAX_TOKENS
 
-    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
-        return (input_shape[0][0], len(KINDS))
-
 
 def kind_table(tokens: Iterable[str]) -> NDArray[np.float32]:
     """Return the one-hot kind of each of V tokens, `[V, 4]`; zeros for any other kind."""

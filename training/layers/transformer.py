@@ -61,9 +61,6 @@ class TransformerEncoderLayer(keras.layers.Layer):
         x = self.norms[0](x + self.dropout(attended, training=training))
         return self.norms[1](x + self.dropout(self.narrow(self.widen(x)), training=training))
 
-    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
-        return input_shape[0]
-
     def get_config(self) -> dict[str, Any]:
         own = {"heads": self.heads, "feed_forward": self.feed_forward, "dropout": self.dropout_rate}
         return {**super().get_config(), **own}
@@ -80,7 +77,3 @@ class MaskedMean(keras.layers.Layer):
         x, valid = inputs
         mask = ops.cast(valid, x.dtype)[..., None]
         return ops.sum(x * mask, axis=1) / ops.sum(mask, axis=1)
-
-    def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
-        steps_shape = input_shape[0]
-        return (steps_shape[0], steps_shape[2])

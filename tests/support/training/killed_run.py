@@ -1,4 +1,7 @@
-"""A run that may be a process of its own, to be killed: `python -m tests.support.training.killed_run <manifest> <out>`."""
+"""A small training run, slow enough to be killed in the middle of an epoch.
+
+python -m tests.support.training.killed_run MANIFEST OUT
+"""
 
 import sys
 import time
@@ -14,17 +17,17 @@ CONFIG = Config(backbone="", epochs=3, batch=8, steps_per_epoch=5, max_bad_rows=
 
 
 def run(manifest: Path, out: Path) -> None:
-    """Train a small network."""
+    """Train a small model."""
     with small_towers():
         train(CONFIG, manifest, out)
 
 
-def tell(self: Checkpoint, batch: int, logs: Any = None) -> None:
-    """Which step is done; then wait, so that there is a middle of an epoch to be killed in."""
+def print_step(self: Checkpoint, batch: int, logs: Any = None) -> None:
+    """Print the step, then wait to be killed."""
     print(f"epoch {len(self.history)} step {batch}", flush=True)
     time.sleep(0.1)
 
 
 if __name__ == "__main__":
-    Checkpoint.on_train_batch_end = tell
+    Checkpoint.on_train_batch_end = print_step
     run(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""Towers small enough for tests, in the places of the real ones."""
+"""Towers small enough for tests in place of the real ones."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from training.gender import backbones, model
 
 @contextmanager
 def small_towers() -> Iterator[None]:
-    """Whatever is built meanwhile has a small text tower, and a small network for either backbone."""
+    """Build models with a small text tower and small backbones inside this context."""
     text_tower = partial(model.build_text_tower, size=16, layers=1, heads=2, feed_forward=16)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(backbones._BUILDERS, "mobilenetv2", _small_network)

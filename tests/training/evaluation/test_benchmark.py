@@ -1,4 +1,4 @@
-"""Ceiling, leaks and the paired test, on literal numbers."""
+"""Ceiling, leaks and McNemar's test, with literal numbers."""
 
 from random import Random
 
@@ -19,30 +19,30 @@ FOUR = GroundTruth(
 def population(count: int) -> GroundTruth:
     rows = []
     for seed in range(count):
-        dice = Random(seed)
-        gender, stratum = dice.choice(LABELS), draw_stratum(dice)
+        rng = Random(seed)
+        gender, stratum = rng.choice(LABELS), draw_stratum(rng)
         avatar, nickname = (
-            certain_evidence(signaled_gender(relation, gender)) for relation in (stratum.avatar, stratum.nickname)
+            certain_evidence(signaled_gender(signal, gender)) for signal in (stratum.avatar, stratum.nickname)
         )
         rows.append((gender == "female", posterior(avatar, nickname), stratum.name != "neither"))
     return GroundTruth(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def test_the_ceiling_is_what_the_posteriors_allow() -> None:
+def test_ceiling_follows_from_the_posteriors() -> None:
     assert FOUR.ceiling == pytest.approx((1 + 0.8 + 0.5 + 0.5) / 4)
-    # 220 of 300 can be told, less the 3 whose nickname lies; of the others, half.
+    # Of 300, 220 are determinable, 3 of them with a misleading nickname; half of the other 80 are right by chance.
     assert population(40_000).ceiling == pytest.approx((217 + 40) / 300, abs=0.005)
 
 
-def test_measures_against_the_ceiling() -> None:
-    found = measure(FOUR, np.array([0.9, 0.1, 0.1, 0.9]))
-    assert (found["users"], found["accuracy"], found["determinable_users"]) == (4, 0.5, 2)
-    assert found["determinable_accuracy"] == 1
-    assert found["share_of_ceiling"] == pytest.approx(0.5 / 0.7, abs=1e-4)
-    assert not found["leak"]
+def test_metrics_are_relative_to_the_ceiling() -> None:
+    metrics = measure(FOUR, np.array([0.9, 0.1, 0.1, 0.9]))
+    assert (metrics["users"], metrics["accuracy"], metrics["determinable_users"]) == (4, 0.5, 2)
+    assert metrics["determinable_accuracy"] == 1
+    assert metrics["share_of_ceiling"] == pytest.approx(0.5 / 0.7, abs=1e-4)
+    assert not metrics["leak"]
 
 
-def test_who_knows_the_posterior_reaches_the_ceiling_and_who_knows_the_truth_leaks() -> None:
+def test_posterior_reaches_the_ceiling_and_truth_leaks() -> None:
     users = population(4000)
     best = measure(users, users.posterior)
     assert best["share_of_ceiling"] == pytest.approx(1, abs=0.02)
@@ -53,8 +53,7 @@ def test_who_knows_the_posterior_reaches_the_ceiling_and_who_knows_the_truth_lea
 
 @pytest.mark.parametrize(("only_one", "only_other", "p"), [(0, 0, 1.0), (5, 0, 2 / 32), (3, 3, 1.0), (8, 1, 20 / 512)])
 def test_mcnemar(only_one: int, only_other: int, p: float) -> None:
-    both = np.array([True] * 7)
-    one = np.concatenate([both, np.ones(only_one, bool), np.zeros(only_other, bool)])
-    other = np.concatenate([both, np.zeros(only_one, bool), np.ones(only_other, bool)])
+    one = np.repeat([True, True, False], [7, only_one, only_other])
+    other = np.repeat([True, False, True], [7, only_one, only_other])
     assert mcnemar(one, other) == pytest.approx(p)
     assert mcnemar(other, one) == pytest.approx(p)

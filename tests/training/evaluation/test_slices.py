@@ -1,11 +1,12 @@
-"""Who belongs to which group, and that each is measured by itself."""
+"""Groups of users and their metrics."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from genderprep.tensors import IMAGE_SIZE, MAX_TOKENS
-from training.data.batches import Users
+from tests.support.training.users import random_users
 from training.evaluation.slices import by_slice, groups, script
 
 TABLE = pd.DataFrame(
@@ -15,18 +16,15 @@ TABLE = pd.DataFrame(
         "stratum": ["both", "neither", "both", "both"],
     }
 )
-USERS = Users(
-    images=np.zeros((4, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8),
-    tokens=np.zeros((4, MAX_TOKENS), np.int32),
+USERS = replace(
+    random_users(4, size=1),
     present=np.array([[True, True], [False, True], [True, False], [True, True]]),
     female=np.array([[0.0], [1.0], [1.0], [0.0]], np.float32),
-    weights=np.ones(4, np.float32),
 )
 
 
 def test_groups() -> None:
-    found = {name: np.flatnonzero(members).tolist() for name, members in groups(TABLE, USERS).items()}
-    assert found == {
+    assert {name: np.flatnonzero(members).tolist() for name, members in groups(TABLE, USERS).items()} == {
         "all": [0, 1, 2, 3],
         "both": [0, 3],
         "avatar only": [2],
@@ -42,9 +40,9 @@ def test_groups() -> None:
     }
 
 
-def test_each_group_is_measured_by_itself() -> None:
-    found = by_slice(TABLE, USERS, np.array([0.1, 0.2, 0.9, 0.3]))
-    assert {name: result["accuracy"] for name, result in found.items() if result["accuracy"] < 1} == {
+def test_each_group_has_its_own_metrics() -> None:
+    slices = by_slice(TABLE, USERS, np.array([0.1, 0.2, 0.9, 0.3]))
+    assert {name: summary["accuracy"] for name, summary in slices.items() if summary["accuracy"] < 1} == {
         "all": 0.75,
         "nickname only": 0.0,
         "source drawn": 0.5,
@@ -54,12 +52,12 @@ def test_each_group_is_measured_by_itself() -> None:
     }
 
 
-def test_what_is_possible_is_known_of_synthetic_users_by_what_they_show() -> None:
-    found = by_slice(TABLE.assign(posterior=[0.1, 0.5, 0.8, 0.3]), USERS, np.full(4, 0.5))
-    ceilings = {name: result["ceiling"] for name, result in found.items() if "ceiling" in result}
+def test_synthetic_users_have_a_ceiling_except_by_stratum() -> None:
+    slices = by_slice(TABLE.assign(posterior=[0.1, 0.5, 0.8, 0.3]), USERS, np.full(4, 0.5))
+    ceilings = {name: summary["ceiling"] for name, summary in slices.items() if "ceiling" in summary}
     assert ceilings["all"] == pytest.approx((0.9 + 0.5 + 0.8 + 0.7) / 4)
     assert ceilings["source drawn"] == pytest.approx(0.7)
-    assert found.keys() - ceilings.keys() == {"stratum both", "stratum neither"}
+    assert slices.keys() - ceilings.keys() == {"stratum both", "stratum neither"}
 
 
 @pytest.mark.parametrize(

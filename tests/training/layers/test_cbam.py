@@ -1,27 +1,23 @@
-"""CBAM: identity at first, then channels before places, as worked out with NumPy."""
+"""CBAM is the identity at first, then weights channels before places."""
 
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from training.layers import CBAM
 
-MAP: Any = np.random.default_rng(0).normal(size=(2, 5, 6, 32)).astype(np.float32)
-
-
-def sigmoid(x: Any) -> Any:
-    return 1 / (1 + np.exp(-x))
+MAPS: Any = np.random.default_rng(0).normal(size=(2, 5, 6, 32)).astype(np.float32)
 
 
 @pytest.fixture
 def trained() -> CBAM:
-    """A module whose weights are no longer those it starts with."""
-    dice = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     layer = CBAM(ratio=8, kernel_size=3)
-    layer.build(MAP.shape)
-    layer.set_weights([dice.normal(size=w.shape, scale=0.5) for w in layer.weights])
+    layer.build(MAPS.shape)
+    layer.set_weights([rng.normal(size=w.shape, scale=0.5) for w in layer.weights])
     return layer
 
 
@@ -31,7 +27,7 @@ def slow_channel_gate(layer: CBAM, features: Any) -> Any:
     def mlp(pooled: Any) -> Any:
         return np.maximum(pooled @ first + first_bias, 0) @ second + second_bias
 
-    return 2 * sigmoid(mlp(features.mean(axis=(1, 2))) + mlp(features.max(axis=(1, 2))))
+    return 2 * expit(mlp(features.mean(axis=(1, 2))) + mlp(features.max(axis=(1, 2))))
 
 
 def slow_spatial_gate(layer: CBAM, features: Any) -> Any:
@@ -41,45 +37,34 @@ def slow_spatial_gate(layer: CBAM, features: Any) -> Any:
     gate = np.empty(features.shape[:3])
     for y, x in np.ndindex(gate.shape[1:]):
         gate[:, y, x] = (padded[:, y : y + 3, x : x + 3] * kernel[..., 0]).sum(axis=(1, 2, 3))
-    return 2 * sigmoid(gate)
+    return 2 * expit(gate)
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_a_new_module_changes_nothing(training: bool) -> None:
-    np.testing.assert_array_equal(CBAM()(MAP, training=training), MAP)
+def test_new_module_is_the_identity(training: bool) -> None:
+    np.testing.assert_array_equal(CBAM()(MAPS, training=training), MAPS)
 
 
-def test_channels_then_places(trained: CBAM) -> None:
-    weighed = MAP * slow_channel_gate(trained, MAP)[:, None, None, :]
-    expected = weighed * slow_spatial_gate(trained, weighed)[..., None]
-    found = keras.ops.convert_to_numpy(trained(MAP))
-    assert found.shape == MAP.shape
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    placed = MAP * slow_spatial_gate(trained, MAP)[..., None]
+def test_channels_are_weighted_before_places(trained: CBAM) -> None:
+    weighted = MAPS * slow_channel_gate(trained, MAPS)[:, None, None, :]
+    result = keras.ops.convert_to_numpy(trained(MAPS))
+    np.testing.assert_allclose(result, weighted * slow_spatial_gate(trained, weighted)[..., None], atol=1e-4)
+    placed = MAPS * slow_spatial_gate(trained, MAPS)[..., None]
     other_order = placed * slow_channel_gate(trained, placed)[:, None, None, :]
-    assert np.abs(found - other_order).max() > 0.01
+    assert np.abs(result - other_order).max() > 0.01
+    assert trained.channel_gate(MAPS).shape == (2, 1, 1, 32)
+    assert trained.spatial_gate(MAPS).shape == (2, 5, 6, 1)
 
 
-def test_gates_have_one_value_for_each_channel_or_place(trained: CBAM) -> None:
-    assert trained.channel_gate(MAP).shape == (2, 1, 1, 32)
-    assert trained.spatial_gate(MAP).shape == (2, 5, 6, 1)
-
-
-def test_both_gates_learn_from_the_first_step() -> None:
+def test_both_gates_learn_in_the_first_step() -> None:
     image = keras.Input((5, 6, 32))
     model = keras.Model(image, CBAM()(image))
     model.compile(keras.optimizers.SGD(0.1), loss="mse")
-    model.train_on_batch(MAP, MAP * 2)
+    model.train_on_batch(MAPS, MAPS * 2)
     layer = model.layers[-1]
     assert all(np.abs(part.kernel).max() > 0 for part in (layer.widen, layer.where))
 
 
-def test_a_map_of_fewer_channels_than_the_ratio_is_refused() -> None:
-    with pytest.raises(ValueError, match="a ratio of 64 needs as many channels, got 32"):
-        CBAM(ratio=64)(MAP)
-
-
-def test_it_comes_back_from_its_config(trained: CBAM) -> None:
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(trained))
-    assert again.get_config() == trained.get_config()
-    assert (again.ratio, again.kernel_size) == (8, 3)
+def test_fewer_channels_than_the_ratio_are_an_error() -> None:
+    with pytest.raises(ValueError, match="at least as many channels as the ratio 64, got 32"):
+        CBAM(ratio=64)(MAPS)

@@ -1,4 +1,4 @@
-"""Hand-crafted features, counted on nicknames by eye."""
+"""Hand-crafted features count the tokens of a nickname."""
 
 import keras
 import numpy as np
@@ -12,11 +12,9 @@ from training.synthetic.vocabulary import emoji_keys
 
 
 def counts(nickname: str, present: bool = True) -> list[float]:
-    """Emoji, Han, Latin, digits."""
     tokens, _ = prepare_text(nickname.encode())
     shares = HandFeatures()([tokens[None], np.array([[True, present]])])
-    counted: list[float] = (keras.ops.convert_to_numpy(shares)[0] * 32).tolist()
-    return counted
+    return (keras.ops.convert_to_numpy(shares)[0] * 32).tolist()  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -34,28 +32,22 @@ def counts(nickname: str, present: bool = True) -> list[float]:
         ("微信用户", [0, 0, 0, 0]),
     ],
 )
-def test_counts_of(nickname: str, expected: list[float]) -> None:
+def test_counts(nickname: str, expected: list[float]) -> None:
     assert counts(nickname) == expected
 
 
-def test_a_nickname_that_was_dropped_is_not_counted() -> None:
+def test_missing_nickname_has_no_counts() -> None:
     assert counts("小宝🌹", present=False) == [0, 0, 0, 0]
 
 
-def test_emoji_are_the_emoji_of_the_vocabulary() -> None:
+def test_kinds_of_the_vocabulary() -> None:
     assert {token for token in vocabulary() if kind_of(token) == "<EMOJI>"} == {"<EMOJI>", *emoji_keys()}
-
-
-def test_a_class_token_is_of_its_own_kind() -> None:
     assert [kind_of(token) for token in CLASSES] == list(CLASSES)
-
-
-def test_table() -> None:
     assert KINDS == ("<EMOJI>", "<HAN>", "<LATIN>", "<DIGIT>")
     assert kind_table(["🌹", "强", "a", "7", "!"]).tolist() == [*np.eye(4).tolist(), [0, 0, 0, 0]]
 
 
-def test_nothing_here_is_trained() -> None:
+def test_table_is_not_trainable() -> None:
     layer = HandFeatures()
     layer.build([(None, 32), (None, 2)])
     assert not layer.trainable_variables
