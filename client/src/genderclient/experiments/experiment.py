@@ -3,38 +3,17 @@
 import hashlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Final
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
-from genderclient._exceptions import GenderClientError
-from genderclient._flow import Extension
+from genderclient._flow import Call, Extension, Flow
 from genderclient._models import Prediction
+from genderclient.experiments.reports import Exposure, Shadow
+
+if TYPE_CHECKING:
+    from genderclient.experiments.shadow_requests import ShadowRequests
 
 _HASH_BITS: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """A user got a prediction from an arm. `arm` is the model, None for a user in the holdout."""
-
-    experiment: str
-    user_id: str = field(repr=False)
-    arm: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shadow:
-    """The outcome of a shadow request, paired with what the caller got.
-
-    `served` is the prediction of the user's own arm. `other` is the prediction of `model`, or `error` says why there
-    is none.
-    """
-
-    exposure: Exposure
-    served: Prediction
-    model: str
-    other: Prediction | None = None
-    error: GenderClientError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +74,7 @@ class Experiment:
         return max((arm for arm in self.arms if self.arms[arm]), key=lambda arm: self._score(arm, user_id))
 
     def extension(self) -> Extension:
-        """Creates what assigns the users of one client."""
-        from genderclient.experiments.assignment import Assignment
-
+        """Creates the extension for one client."""
         return Assignment(self)
 
     def _score(self, arm: str, user_id: str) -> float:
@@ -110,3 +87,43 @@ class Experiment:
         text = "".join(f"{len(part)}:{part}" for part in parts)
         number = int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[: _HASH_BITS // 8], "big")
         return (number + 0.5) / 2.0**_HASH_BITS
+
+
+class Assignment(Extension):
+    """Chooses the model by user. A call that names a model is not part of the experiment."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._shadow_requests = _shadow_requests(experiment)
+
+    def handle(self, call: Call, proceed: Callable[[Call], Flow[Prediction]]) -> Flow[Prediction]:
+        if call.model is not None:
+            return (yield from proceed(call))
+        if call.user_id is None:
+            raise ValueError("user_id: expected one, because this client has an experiment; pass it, or a model")
+        arm = self._experiment.arm_of(call.user_id)
+        exposure = Exposure(self._experiment.name, call.user_id, arm)
+        if self._shadow_requests and arm:
+            call = self._shadow_requests.prepare(call)
+        prediction = replace((yield from proceed(replace(call, model=arm))), arm=arm)
+        if self._experiment.on_exposure:
+            self._experiment.on_exposure(exposure)
+        if self._shadow_requests and arm:
+            yield from self._shadow_requests.start(call, exposure, prediction, proceed)
+        return prediction
+
+    def close(self) -> None:
+        if self._shadow_requests:
+            self._shadow_requests.close()
+
+    async def aclose(self) -> None:
+        if self._shadow_requests:
+            await self._shadow_requests.aclose()
+
+
+def _shadow_requests(experiment: Experiment) -> "ShadowRequests | None":
+    if experiment.on_shadow is None:
+        return None
+    from genderclient.experiments.shadow_requests import ShadowRequests
+
+    return ShadowRequests(experiment.arms, experiment.on_shadow)

@@ -12,7 +12,7 @@ from typing import Final
 from genderclient._exceptions import GenderClientError
 from genderclient._flow import Call, Flow, TaskRunner, ThreadRunner
 from genderclient._models import Prediction
-from genderclient.experiments.experiment import Exposure, Shadow
+from genderclient.experiments.reports import Exposure, Shadow
 
 MAX_WAITING: Final = 64
 THREADS: Final = 4

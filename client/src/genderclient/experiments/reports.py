@@ -1,0 +1,30 @@
+"""What an experiment reports to its callbacks."""
+
+from dataclasses import dataclass, field
+
+from genderclient._exceptions import GenderClientError
+from genderclient._models import Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A user got a prediction from an arm. `arm` is the model, None for a user in the holdout."""
+
+    experiment: str
+    user_id: str = field(repr=False)
+    arm: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """The outcome of a shadow request, paired with what the caller got.
+
+    `served` is the prediction of the user's own arm. `other` is the prediction of `model`, or `error` says why there
+    is none.
+    """
+
+    exposure: Exposure
+    served: Prediction
+    model: str
+    other: Prediction | None = None
+    error: GenderClientError | None = None
