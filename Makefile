@@ -4,10 +4,10 @@
 # make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
 # make perf    measure all performance experiments but the peers, and write results/PERFORMANCE.md; needs nginx
-# make soak    half an hour at 60 % load: whether what the server uses stays as it is
+# make soak    half an hour at 60% load: do memory, handles and latency stay flat?
 # make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
-# make reliability   all of results/RELIABILITY.md anew: overload, soak, drill, malformed input, Prometheus; an hour
-# make drill   break one of two servers in every way under load, and write results/faults.json
+# make reliability   run all reliability experiments, and write results/RELIABILITY.md; an hour; needs nginx and Prometheus
+# make faults  inject faults into one of two replicas under load
 # make load    a day of the product in two minutes, and out/load.html
 # make docs    the SDK's documentation, in out/docs
 # make docker-check  the images' install steps in clean environments, then what they run; needs Python 3.12
@@ -20,7 +20,7 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test wheel perf perf-tools soak peers reliability drill load docs docker-check check sbom audit lock clean
+.PHONY: run serve test wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m quickstart $(if $(SAMPLES),--samples "$(SAMPLES)")
@@ -48,15 +48,15 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf report
 
 reliability: .venv/dev.stamp
-	@$(IN_VENV)/python -m reliability.overload
+	@$(IN_VENV)/python -m reliability overload
 	@$(IN_VENV)/python -m reliability faults
 	@$(IN_VENV)/python -m reliability malformed
-	@$(IN_VENV)/python -m reliability.monitoring
-	@$(IN_VENV)/python -m reliability.soak
-	@$(IN_VENV)/python -m reliability.document
+	@$(IN_VENV)/python -m reliability monitoring
+	@$(IN_VENV)/python -m reliability soak
+	@$(IN_VENV)/python -m reliability report
 
 soak: .venv/dev.stamp
-	@$(IN_VENV)/python -m reliability.soak
+	@$(IN_VENV)/python -m reliability soak
 
 PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requirements/peers/*.in))
 
@@ -64,7 +64,7 @@ peers: .venv/dev.stamp $(PEERS)
 	@$(IN_VENV)/python -m perf peers
 	@$(IN_VENV)/python -m perf report
 
-drill: .venv/dev.stamp
+faults: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability faults
 
 load: .venv/dev.stamp

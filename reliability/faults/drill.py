@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from genderclient import User
+from perf.load.served import gender_ensembles
 
-from ..models import gender_models
 from .faults import Fault
 from .load import RecoveryProbe, Reference, Tally, constant_load, differ, load_users, reference_values
 from .replica import Replica, ReplicaError, running_replica
@@ -63,7 +63,7 @@ def run(faults: Sequence[Fault], per_s: float, seed: int, before_s: float) -> It
     Raises:
         ReplicaError: A replica did not become ready, or answers differently from the control.
     """
-    users, models = load_users(), list(gender_models().values())
+    users, models = load_users(), list(gender_ensembles().values())
     with tempfile.TemporaryDirectory() as name, running_replica(Path(name) / "control") as control:
         control.wait(control.is_ready, "ready")
         expected = reference_values(f"grpc://{control.grpc_url}", models, users)

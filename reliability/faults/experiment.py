@@ -46,8 +46,9 @@ class Faults(Experiment):
     def table(self, measurement: Measurement) -> str:
         drills = measurement.metadata["drills"]
         actions = [f"- {each['fault']}: {_actions(each) or each['not_run'] or 'none'}" for each in drills]
-        return f"""Two replicas served {measurement.metadata["per_s"]:g} requests a second of each model through the SDK,
-with its retries; the faults hit one of them. Lost: the SDK raised an error. Wrong: another answer than before the
+        return f"""\
+Two replicas served {measurement.metadata["per_s"]:g} requests a second of each model through the SDK, with its
+retries; the faults hit one of them. Lost: the SDK raised an error. Wrong: another answer than before the
 fault. Recovery: from the fault, or the end of one that lasts, to the last failed inference on the harmed replica.
 
 {table([{**each, "lost_by_error": _lost(each)} for each in drills if not each["not_run"]], _COLUMNS)}

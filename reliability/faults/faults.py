@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from perf.load.served import REPOSITORY
+from server.catalog import Catalog
 from server.errors import ControlError
 
-from ..models import served_models
 from .replica import Replica, ReplicaError
 from .sandboxes import DISK_MB, SHARED_MEMORY_MB, Sandbox, no_sandbox, private_clock, private_disks
 
@@ -186,8 +187,10 @@ def filled(folder: Path, megabytes: int) -> Iterator[None]:
 
 def all_faults() -> list[Fault]:
     """Return every fault in the order in which they are injected."""
+    catalog = Catalog(REPOSITORY)
+    models = sorted({model for backbone in catalog.backbones() for model in catalog.ensemble(backbone).steps})
     return [
-        *(Fault(f"a stub of {model} killed", stub_killed(model), STUB_GOAL_S) for model in served_models()),
+        *(Fault(f"a stub of {model} killed", stub_killed(model), STUB_GOAL_S) for model in models),
         Fault("server killed", server_signalled(signal.SIGKILL), SERVER_GOAL_S),
         Fault("server hung", server_signalled(signal.SIGSTOP), SERVER_GOAL_S),
         Fault("server told to end", server_signalled(signal.SIGTERM), SERVER_GOAL_S),

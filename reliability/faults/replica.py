@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from perf.load.served import REPOSITORY
 from perf.report.experiment import MeasurementError
 from server.launch.process import ROOT, free_ports, port_flags
 from server.supervisor.stubs import living_stubs
@@ -141,7 +142,7 @@ def running_replica(
     """
     folder.mkdir(parents=True, exist_ok=True)
     replica = Replica(folder, sandbox(folder))
-    shutil.copytree(ROOT / "model_repository", replica.repository)
+    shutil.copytree(REPOSITORY, replica.repository)
     try:
         replica.start(*arguments)
         yield replica

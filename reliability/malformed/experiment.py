@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import pandas as pd
 
+from perf.load.served import REPOSITORY
 from perf.report.experiment import Experiment, Goal, Measurement, records
 from perf.report.markdown import table
 from perf.report.runner import positive
-from server.launch.process import ROOT, running_triton
+from server.launch.process import running_triton
 
 from .cases.case import sample_per_kind
 from .fuzz import MAX_BYTES, fuzz
@@ -38,7 +39,7 @@ class Malformed(Experiment):
 
     def measure(self, args: Any) -> Measurement:
         rows = list(prepare_all(args.per_kind, args.seed))
-        with running_triton(ROOT / "model_repository") as server:
+        with running_triton(REPOSITORY) as server:
             live_rows, effects = send_all(server, args.per_kind, args.seed)
             effects.append(hold_open(server))
         crashing = list(send_crashing(sample_per_kind(crashing_requests.cases(), args.per_kind)))
@@ -75,15 +76,17 @@ class Malformed(Experiment):
             }
             for row in found["killers"]
         ]
-        return f"""Code in `reliability/malformed` makes every input. Avatars and nicknames go to the preprocessing in a process of
+        return f"""\
+Code in `reliability/malformed` makes every input. Avatars and nicknames go to the preprocessing in a process of
 its own, where CPU time and memory are measured, and to a live Triton over gRPC and HTTP; whole requests go to Triton.
 An avatar or nickname must be answered or refused (INVALID_ARGUMENT, 400). A whole request may also lead to another
 named error, and if it is not valid HTTP, to a closed connection. `{self.name}.json` has the routes one by one.
 
 {table(_by_kind(found["kinds"]), _KINDS)}
 
-{_wrong(found["wrong"])}Meanwhile, a client sent a valid request over a new connection again and again. Wrong: no answer, or
-another answer than from an idle server. Memory is that of Triton and its stubs above the start, after avatars of
+{_wrong(found["wrong"])}\
+Meanwhile, a client sent a valid request over a new connection again and again. Wrong: no answer, or another answer than
+from an idle server. Memory is that of Triton and its stubs above the start, after avatars of
 10 MiB.
 
 {table(found["meanwhile"], _EFFECTS)}

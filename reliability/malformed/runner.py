@@ -9,8 +9,9 @@ from typing import Any, Final
 import pandas as pd
 
 from genderprep.limits import MAX_AVATAR_BYTES
+from perf.load.served import REPOSITORY
 from server.edge.reverse_proxy import find_nginx, running_reverse_proxy
-from server.launch.process import ROOT, Server, running_triton
+from server.launch.process import Server, running_triton
 
 from .cases.case import Case, sample_per_kind
 from .cases.valid_files import valid_files
@@ -86,7 +87,7 @@ def send_crashing(cases: Iterable[Case], *flags: str) -> Iterator[Row]:
     for case in cases:
         content = case.make()
         for proxied in (False, True) if find_nginx() else (False,):
-            with running_triton(ROOT / "model_repository", *flags) as server:
+            with running_triton(REPOSITORY, *flags) as server:
                 yield {"kind": case.kind, "name": case.name, "front": proxied, **_survival(server, content, proxied)}
 
 

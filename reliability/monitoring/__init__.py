@@ -1,1 +1,1 @@
-"""What Prometheus sees of Triton and of an instrumented client."""
+"""What Prometheus measures of Triton and of an instrumented client."""

@@ -1,4 +1,4 @@
-"""Debian's Prometheus on loopback, with the configuration that ships: ready when entered, gone when left."""
+"""Prometheus on loopback, with the rules and jobs of `docker/prometheus`."""
 
 import json
 import shutil
@@ -16,6 +16,7 @@ from typing import Any, Final
 import pandas as pd
 import yaml
 
+from perf.report.experiment import MeasurementError
 from server.errors import LaunchError
 from server.launch.process import ROOT, free_ports
 
@@ -26,55 +27,55 @@ POLL_S: Final = 0.1
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A running one; times are seconds since the epoch."""
+    """A running Prometheus that scrapes `targets` targets. Times are Unix times in seconds."""
 
     url: str
     targets: int
 
     def value(self, expression: str) -> float:
-        """What a PromQL expression is worth now; 0 for one without series."""
-        found = self._get("query", query=expression)["result"]
-        return sum(float(series["value"][1]) for series in found)
+        """Evaluate PromQL now and return the sum of its series; 0 if there are none."""
+        result = self._get("query", query=expression)["result"]
+        return sum(float(series["value"][1]) for series in result)
 
     def over_time(self, expression: str, start_s: float, end_s: float, step_s: float) -> "pd.Series[float]":
-        """An expression of one series, by time; NaN where it had no value."""
+        """Evaluate PromQL of one series over time, and return its values by time."""
         times = {"start": start_s, "end": end_s, "step": step_s}
-        found = self._get("query_range", query=expression, **times)["result"]
-        values = {float(moment): float(value) for series in found for moment, value in series["values"]}
+        result = self._get("query_range", query=expression, **times)["result"]
+        values = {float(moment): float(value) for series in result for moment, value in series["values"]}
         return pd.Series(values, dtype=float)
 
     def rules(self) -> list[dict[str, Any]]:
-        """Every rule, each with its `name`, `health` and `lastError`."""
+        """Return every rule with `name`, `health` and `lastError`."""
         return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
 
     def wait_for_scrape(self, after_s: float, timeout_s: float = READY_S) -> None:
-        """Return once every target was scraped later than `after_s`.
+        """Wait until every target has been scraped later than `after_s`.
 
         Raises:
-            TimeoutError: some target was not.
+            MeasurementError: A target was not scraped within `timeout_s`.
         """
         deadline = time.monotonic() + timeout_s
         while self.value(f"count(timestamp(up == 1) > {after_s})") < self.targets:
             if time.monotonic() > deadline:
-                raise TimeoutError(f"prometheus did not scrape every target within {timeout_s:g} s")
+                raise MeasurementError(f"Prometheus did not scrape every target within {timeout_s:g} s")
             time.sleep(POLL_S)
 
     def _get(self, what: str, **query: Any) -> Any:
         url = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return json.load(answer)["data"]
+        with urllib.request.urlopen(url, timeout=30) as response:
+            return json.load(response)["data"]
 
 
 @contextmanager
 def running_prometheus(targets: Mapping[str, list[str]], scrape_s: int = 1) -> Iterator[Prometheus]:
-    """Scrape `targets`, `host:port` by job of the configuration, and judge them by its rules; other jobs are left out.
+    """Scrape `targets` (`host:port` by job name) and evaluate the rules. Jobs without targets are left out.
 
     Raises:
-        LaunchError: there is no Prometheus, or it does not start.
+        LaunchError: Prometheus is not installed or does not start.
     """
     binary = shutil.which("prometheus")
     if binary is None:
-        raise LaunchError("there is no prometheus; install it, on Debian with: apt-get install prometheus")
+        raise LaunchError("Prometheus is not installed; on Debian: apt-get install prometheus")
     with tempfile.TemporaryDirectory() as name:
         folder, (port,) = Path(name), free_ports(1)
         (folder / "prometheus.yml").write_text(yaml.safe_dump(_config(targets, scrape_s)))
@@ -107,13 +108,13 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     while not _is_ready(url):
         if process.poll() is not None or time.monotonic() > deadline:
             lines = log.read_text(errors="replace").splitlines()
-            raise LaunchError(f"prometheus does not serve: {lines[-1] if lines else 'it says nothing'}")
+            raise LaunchError(f"Prometheus does not start: {lines[-1] if lines else 'no log'}")
         time.sleep(POLL_S)
 
 
 def _is_ready(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as answer:
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=5) as response:
+            return bool(response.status == 200)
     except OSError:
         return False

@@ -1,1 +1,1 @@
-"""More requests than the server can answer."""
+"""Ten times more requests than the server can answer."""

@@ -1,1 +1,1 @@
-"""Steady load for a long time."""
+"""Constant load for a long time."""

@@ -1,82 +1,66 @@
-"""A real Prometheus on a real Triton: it counts what was sent, and its rules and the command's report work."""
+"""A real Prometheus scrapes a real Triton and client: it counts what was sent, and its rules work."""
 
-import json
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from reliability.monitoring.__main__ import (
-    COUNTS,
-    SERIES,
-    Product,
-    ProductError,
-    Seen,
-    phases,
-    report,
-    running_product,
-    watch,
-)
-from reliability.monitoring.instrumented_client import Phase
+from perf.report.experiment import Measurement, MeasurementError
+from reliability.monitoring.client_process import ClientProcess, running_client
+from reliability.monitoring.experiment import Monitoring, load_phases, record
+from reliability.monitoring.instrumented_client import LoadPhase
 from reliability.monitoring.prometheus import Prometheus, running_prometheus
+from reliability.monitoring.queries import COUNTS, SERIES
 from server.errors import LaunchError
 from tests.support.scrape import SDK_METRICS
 from tests.support.tritonserver import Server
 
-needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="there is no prometheus")
+needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
 
 
 @pytest.fixture(scope="module")
-def product(observed: Server) -> Iterator[Product]:
-    with running_product(observed, users=16, seed=1) as running:
-        yield running
+def client(observed: Server) -> Iterator[ClientProcess]:
+    with running_client(observed, users=16, seed=1) as client:
+        yield client
 
 
 @pytest.fixture(scope="module")
-def prometheus(observed: Server, product: Product) -> Iterator[Prometheus]:
-    with running_prometheus({"triton": [observed.metrics_url], "product": [product.metrics_url]}) as running:
-        yield running
+def prometheus(observed: Server, client: ClientProcess) -> Iterator[Prometheus]:
+    with running_prometheus({"triton": [observed.metrics_url], "product": [client.metrics_url]}) as prometheus:
+        yield prometheus
 
 
 @pytest.fixture(scope="module")
-def seen(prometheus: Prometheus, product: Product) -> Seen:
-    return watch(prometheus, product, [Phase("calm", 1, 0.1, seconds=1.5), Phase("garbage", 4, 0.5, seconds=1.5)])
+def measured(prometheus: Prometheus, client: ClientProcess) -> Measurement:
+    phases = [LoadPhase("calm", 1, 0.1, seconds=1.5), LoadPhase("garbage", 4, 0.5, seconds=1.5)]
+    return record(prometheus, client, phases)
 
 
 @needs_prometheus
-def test_what_was_sent_is_counted_by_server_and_client(seen: Seen) -> None:
-    assert seen.is_right(), (seen.sent, seen.counted)
-    assert seen.counted.keys() == COUNTS.keys()
-    assert min(number for name, number in seen.sent.items() if name != "missing NICKNAME") > 0
-    assert set(seen.rows["phase"]) == {"calm", "garbage"}
-    never = {name for name, value in seen.rows[list(SERIES)].max().items() if not value > 0}
-    assert never <= {"waiting", "no_nickname"}
+def test_server_and_client_count_what_was_sent(measured: Measurement) -> None:
+    sent, counted = measured.metadata["sent"], measured.metadata["counted"]
+    assert [goal.met for goal in Monitoring().goals(measured)] == [True, True], (sent, counted)
+    assert counted.keys() == COUNTS.keys()
+    assert min(number for name, number in sent.items() if name != "missing NICKNAME") > 0
+    assert set(measured.rows["phase"]) == {"calm", "garbage"}
+    empty = {name for name, value in measured.rows[list(SERIES)].max().items() if not value > 0}
+    assert empty <= {"waiting", "no_nickname"}
+    assert Monitoring().failure(measured) == ""
+    assert Monitoring().chart(measured)
 
 
 @needs_prometheus
-def test_a_miscount_is_seen(seen: Seen) -> None:
-    wrong = {**seen.counted, "client": {**seen.counted["client"], "answered": seen.sent["answered"] + 1}}
-    assert not replace(seen, counted=wrong).is_right()
+def test_miscount_is_a_failure(measured: Measurement) -> None:
+    sent, counted = measured.metadata["sent"], measured.metadata["counted"]
+    wrong = {**counted, "client": {**counted["client"], "answered": sent["answered"] + 1}}
+    assert Monitoring().failure(Measurement(measured.rows, {"sent": sent, "counted": wrong}))
 
 
 @needs_prometheus
-def test_the_report(seen: Seen, tmp_path: Path) -> None:
-    report(seen, {"seed": 1}, tmp_path)
-    written = json.loads((tmp_path / "observability.json").read_text())
-    assert {"date", "machine", "seed", "phases"} <= written.keys()
-    assert written["counted"] == seen.counted
-    answered = seen.sent["answered"]
-    assert f"| answered | {answered} | {answered} | {answered} |" in (tmp_path / "observability.md").read_text()
-    assert (tmp_path / "observability.png").read_bytes().startswith(b"\x89PNG")
-
-
-@needs_prometheus
-def test_every_rule_is_healthy_and_finds_its_metrics(seen: Seen, prometheus: Prometheus) -> None:
+def test_every_rule_is_healthy_and_finds_its_metrics(measured: Measurement, prometheus: Prometheus) -> None:
     rules = {rule["name"]: (rule["health"], rule.get("lastError", "")) for rule in prometheus.rules()}
     assert "CanaryFailing" in rules
     assert set(rules.values()) == {("ok", "")}
@@ -92,36 +76,35 @@ def test_every_rule_is_healthy_and_finds_its_metrics(seen: Seen, prometheus: Pro
 
 @needs_prometheus
 @pytest.mark.parametrize("metric", sorted(SDK_METRICS))
-def test_the_client_shows_what_dashboard_and_rules_ask_for(seen: Seen, prometheus: Prometheus, metric: str) -> None:
+def test_client_exports_metrics_of_dashboard_and_rules(
+    measured: Measurement, prometheus: Prometheus, metric: str
+) -> None:
     assert prometheus.value(f"count({metric})") > 0
 
 
 @needs_prometheus
-def test_a_scrape_that_does_not_come_is_not_waited_for_for_ever(prometheus: Prometheus) -> None:
-    with pytest.raises(TimeoutError, match=r"did not scrape every target within 0\.2 s"):
+def test_wait_for_scrape_times_out(prometheus: Prometheus) -> None:
+    with pytest.raises(MeasurementError, match=r"did not scrape every target within 0\.2 s"):
         prometheus.wait_for_scrape(time.time() + 1000, timeout_s=0.2)
 
 
-def test_it_says_how_to_install_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_prometheus_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reliability.monitoring.prometheus.shutil.which", lambda _: None)
-    with (
-        pytest.raises(LaunchError, match="there is no prometheus; install it, on Debian with: apt-get install prom"),
-        running_prometheus({}),
-    ):
+    with pytest.raises(LaunchError, match="Prometheus is not installed; on Debian: apt-get"), running_prometheus({}):
         pass
 
 
-@pytest.mark.parametrize("last_words", ["", "print('ready')"])
-def test_a_product_that_ends_is_named(last_words: str) -> None:
-    command = [sys.executable, "-c", f"{last_words}\nraise SystemExit(3)"]
+@pytest.mark.parametrize("output", ["", "print('ready')"])
+def test_exited_client_is_an_error(output: str) -> None:
+    command = [sys.executable, "-c", f"{output}\nraise SystemExit(3)"]
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
-        pytest.raises(ProductError, match=r"perf\.product ended with exit code 3"),
+        pytest.raises(MeasurementError, match="the client exited with 3"),
     ):
-        Product(process, "").ask(Phase("nobody is there", 1, 0, seconds=1))
+        ClientProcess(process, "").run(LoadPhase("calm", 1, 0, seconds=1))
 
 
-def test_the_last_of_the_phases_is_full_of_garbage() -> None:
-    quiet, busy, garbage = phases(clients=8, seconds=60)
+def test_only_last_phase_is_mostly_invalid() -> None:
+    quiet, busy, garbage = load_phases(clients=8, seconds=60)
     assert quiet.clients < busy.clients == garbage.clients
     assert quiet.bad == busy.bad < garbage.bad

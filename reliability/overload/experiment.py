@@ -1,0 +1,126 @@
+"""Overload as an experiment."""
+
+import os
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from perf.load.served import REPOSITORY, gender_ensembles
+from perf.load.workload import synthetic_users
+from perf.report.charts import plot_columns
+from perf.report.experiment import Experiment, Goal, Measurement, records
+from perf.report.markdown import table
+from perf.report.runner import add_users, positive
+from server.edge.access_policy import IN_FLIGHT
+from server.launch.process import running_triton
+
+from .flood import OVERLOAD, PROCESSES, RATES, RECOVERED, by_second, flood_all, summarize
+
+# Goals: p99 under overload over p99 when idle; p99 of refusals; throughput kept; recovery.
+MAX_TAIL: Final = 5
+MAX_REFUSAL_MS: Final = 50
+MIN_KEPT: Final = 0.9
+MAX_RECOVERY_S: Final = 5
+# Enough requests for a p99, and enough time to recover.
+AROUND_S: Final = 10.0
+
+
+class Overload(Experiment):
+    """Send ten times what Triton can answer through the reverse proxy, with idle load before and after. Needs nginx."""
+
+    name = "overload"
+    title = "Overload"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_users(parser)
+        parser.add_argument("--seconds", type=positive, default=60, help="length of the flood")
+        parser.add_argument("--in-flight", type=positive, default=IN_FLIGHT, help="requests that the proxy admits")
+
+    def measure(self, args: Any) -> Measurement:
+        users, around_s = synthetic_users(args.users, args.seed), max(AROUND_S, args.seconds / 4)
+        with running_triton(REPOSITORY) as server:
+            models = gender_ensembles()
+            floods = flood_all(server, models, users, args.seed, args.seconds, around_s, args.in_flight)
+        cores = os.cpu_count() or 1
+        arms = pd.DataFrame(summarize(flood, cores) for flood in floods)
+        return Measurement(pd.concat(map(by_second, floods)), {"cores": cores, "arms": records(arms)})
+
+    def goals(self, measurement: Measurement) -> Iterator[Goal]:
+        for arm in measurement.metadata["arms"]:
+            yield from _goals(arm)
+
+    def table(self, measurement: Measurement) -> str:
+        arms, about = measurement.metadata["arms"], measurement.metadata
+        return f"""\
+For {about["seconds"]} s, {OVERLOAD} times the requests that Triton alone answers at best arrived at the reverse proxy,
+which admits {about["in_flight"]} at once and refuses the others with 503; the SDK then retries later, or raises
+`Overloaded`. Before and after, a tenth of what Triton can answer arrived. The best is the higher of two measurements,
+before and after. The server has recovered when all requests of one second are answered with a p99 of at most
+{RECOVERED} times that before the flood. The generator measures the latencies; `late` is the p99 of its own delay.
+
+{table(arms, _RATES)}
+
+Generator and nginx share {about["cores"]} cores with Triton. Busy cores during the flood, the share of the CPU that the
+first two left, and the share of the best that was answered:
+
+{table(arms, _CORES)}"""
+
+    def chart(self, measurement: Measurement) -> Figure:
+        models = list(measurement.rows.groupby("model", sort=False))
+        figure = Figure(figsize=(12, 3.2 * len(models)))
+        for (model, rows), axes in zip(models, figure.subplots(len(models), 3, squeeze=False), strict=True):
+            _plot(str(model), rows, *axes)
+        return figure
+
+
+_RATES: Final = {
+    "model": "{model}",
+    "best a second": "{best_per_s:.0f}",
+    "sent": "{sent_per_s:.0f}",
+    **{name.removesuffix("_per_s"): f"{{{name}:.0f}}" for name in RATES},
+    "p50 ms": "{p50_ms:.1f}",
+    "p99 ms": "{p99_ms:.1f}",
+    "refusal p50 ms": "{refused_p50_ms:.1f}",
+    "refusal p99 ms": "{refused_p99_ms:.1f}",
+    "late ms": "{late_p99_ms:.1f}",
+}
+_CORES: Final = {
+    "model": "{model}",
+    **{name: f"{{{name}_cores:.2f}}" for name in PROCESSES},
+    "left": "{left:.0%}",
+    "answered": "{kept:.0%}",
+}
+
+
+def _goals(arm: dict[str, Any]) -> Iterator[Goal]:
+    model = arm["model"]
+    tail = arm["p99_ms"] / arm["idle_p99_ms"]
+    text = f"{model}: the p99 of answers is at most {MAX_TAIL} times that of an idle server"
+    figure = f"{tail:.1f} times: {arm['p99_ms']:.0f} ms, idle {arm['idle_p99_ms']:.0f} ms"
+    yield Goal(text, figure, tail <= MAX_TAIL)
+    text = f"{model}: all other requests are refused within {MAX_REFUSAL_MS} ms (p99)"
+    figure = f"{arm['refused_p99_ms']:.1f} ms; {arm['lost_per_s']:.1f} requests a second without a response"
+    met = arm["refused_p99_ms"] <= MAX_REFUSAL_MS and arm["lost_per_s"] == 0 and arm["refused_per_s"] > 0
+    yield Goal(text, figure, met)
+    text = f"{model}: at least {MIN_KEPT:.0%} of the best throughput is kept"
+    figure = f"{arm['kept']:.0%} under {arm['times']:.1f} times the load, with {arm['left']:.0%} of the CPU left"
+    yield Goal(text, figure, arm["kept"] >= MIN_KEPT)
+    figure = "not recovered" if arm["back_s"] is None else f"{arm['back_s']:.1f} s"
+    met = arm["back_s"] is not None and arm["back_s"] <= MAX_RECOVERY_S
+    yield Goal(f"{model}: recovery within {MAX_RECOVERY_S} s", figure, met)
+
+
+def _plot(model: str, rows: pd.DataFrame, rates: Any, latency: Any, cpu: Any) -> None:
+    plot_columns(rates, rows["second"], rows, {name: name for name in ("sent", "answered", "refused", "lost")})
+    labels = {"p50_ms": "p50", "p99_ms": "p99", "refused_p99_ms": "refusals, p99"}
+    plot_columns(latency, rows["second"], rows, labels)
+    cpu.stackplot(rows["second"], *(rows[f"{name}_cores"] for name in PROCESSES), labels=PROCESSES)
+    cpu.legend()
+    rates.set(title=f"{model}, requests per second", yscale="symlog")
+    latency.set(title="latency, ms", yscale="log")
+    cpu.set(title="busy cores")
+    for axes in (rates, latency, cpu):
+        axes.set_xlabel("seconds since the flood began")

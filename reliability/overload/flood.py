@@ -1,0 +1,177 @@
+"""Flood the reverse proxy with requests, and compute what happened to them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from perf.load.http_client_load import ANSWERED, REFUSED, Request, closed_loop, triton_request
+from perf.load.open_loop import LOST, RateStep, RequestResult, open_loop
+from perf.load.process_stats import cpu_seconds, sampled
+from perf.load.workload import SyntheticUser
+from server.edge.access_policy import AccessPolicy
+from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
+from server.launch.process import Server
+
+OVERLOAD: Final = 10
+# The rate before and after the flood, as a share of what the server can answer: it is idle most of the time.
+IDLE_LOAD: Final = 0.1
+# Concurrent clients with which two cores answer most.
+CLIENTS: Final = (16, 32)
+# The server has recovered when the p99 of a second is below this multiple of the p99 before the flood.
+RECOVERED: Final = 1.5
+RECOVERY_STEP_S: Final = 0.1
+PROCESSES: Final = ("triton", "nginx", "generator")
+RATES: Final = {"answered_per_s": ANSWERED, "refused_per_s": REFUSED, "lost_per_s": LOST}
+
+
+class Flood(NamedTuple):
+    """What was measured for one model.
+
+    Attributes:
+        model: The backbone.
+        best_per_s: The most requests that Triton answered without the proxy.
+        before_s: Seconds until the flood began.
+        flood_s: Seconds that it lasted.
+        requests: One row per request, with the fields of `RequestResult`.
+        cpu: CPU time so far of each of `PROCESSES`, s, over `seconds` since the start.
+    """
+
+    model: str
+    best_per_s: float
+    before_s: float
+    flood_s: float
+    requests: pd.DataFrame
+    cpu: pd.DataFrame
+
+
+def flood_all(
+    server: Server,
+    models: Mapping[str, str],
+    users: Sequence[SyntheticUser],
+    seed: int,
+    flood_s: float,
+    around_s: float,
+    in_flight: int,
+) -> list[Flood]:
+    """Flood one model after the other.
+
+    Args:
+        server: The Triton behind the proxy.
+        models: Ensembles by backbone.
+        users: The users that are sent in turn.
+        seed: The seed of the arrival times.
+        flood_s: Length of the flood.
+        around_s: Length of the idle load before and after, and of other measurements.
+        in_flight: Requests that the proxy admits at once.
+
+    Raises:
+        HttpLoadError: A response has an unexpected status.
+        LaunchError: nginx cannot start.
+        OSError: More requests wait than this process may have sockets.
+    """
+    with running_reverse_proxy(server.http_url, server.grpc_url, AccessPolicy(in_flight=in_flight)) as proxy:
+        return [
+            _flood(backbone, server, proxy, [triton_request(model, user) for user in users], seed, flood_s, around_s)
+            for backbone, model in models.items()
+        ]
+
+
+def _flood(
+    model: str,
+    server: Server,
+    proxy: ReverseProxy,
+    requests: Sequence[Request],
+    seed: int,
+    flood_s: float,
+    around_s: float,
+) -> Flood:
+    best_per_s = _best_per_s(server, requests, around_s)
+    idle, flood = RateStep(IDLE_LOAD * best_per_s, around_s), RateStep(OVERLOAD * best_per_s, flood_s)
+    pids, start = {"triton": server.process.pid, "nginx": proxy.process.pid}, time.perf_counter()
+    with sampled(lambda: _cpu(pids, start), every_s=1.0) as cpu:
+        results = open_loop(proxy.http_url, requests, (idle, flood, idle), seed)
+    # Measured again, since the machine may have been slower before.
+    best_per_s = max(best_per_s, _best_per_s(server, requests, around_s))
+    table = pd.DataFrame(results, columns=list(RequestResult._fields))
+    return Flood(model, best_per_s, around_s, flood_s, table, pd.DataFrame(cpu))
+
+
+def _best_per_s(server: Server, requests: Sequence[Request], seconds: float) -> float:
+    return max(closed_loop(server.http_url, requests, clients, seconds / 2)["per_s"] for clients in CLIENTS)
+
+
+def _cpu(pids: Mapping[str, int], start: float) -> dict[str, float]:
+    cpu_s = {f"{name}_s": cpu_seconds(pid) for name, pid in pids.items()}
+    return {"seconds": time.perf_counter() - start, **cpu_s, "generator_s": time.process_time()}
+
+
+def summarize(flood: Flood, cores: int) -> dict[str, Any]:
+    """Return the figures of one model during the flood: rates per second, latencies in ms, busy cores."""
+    due, end = flood.requests["due_s"], flood.before_s + flood.flood_s
+    during = flood.requests[(due >= flood.before_s) & (due < end)]
+    idle_p99_ms = _took_ms(flood.requests[due < flood.before_s], ANSWERED).quantile(0.99)
+    answered, refused = _took_ms(during, ANSWERED), _took_ms(during, REFUSED)
+    rates = {name: (during["status"] == status).sum() / flood.flood_s for name, status in RATES.items()}
+    busy = _busy_cores(flood.cpu, flood.before_s, end)
+    return {
+        "model": flood.model,
+        "best_per_s": flood.best_per_s,
+        "idle_p99_ms": idle_p99_ms,
+        "sent_per_s": len(during) / flood.flood_s,
+        **rates,
+        "times": len(during) / flood.flood_s / flood.best_per_s,
+        "kept": rates["answered_per_s"] / flood.best_per_s,
+        "p50_ms": answered.quantile(0.5),
+        "p99_ms": answered.quantile(0.99),
+        "refused_p50_ms": refused.quantile(0.5),
+        "refused_p99_ms": refused.quantile(0.99),
+        "late_p99_ms": during["late_ms"].quantile(0.99),
+        **busy,
+        "left": 1 - (busy["nginx_cores"] + busy["generator_cores"]) / cores,
+        "back_s": recovery_s(flood.requests, end, RECOVERED * float(idle_p99_ms)),
+    }
+
+
+def recovery_s(requests: pd.DataFrame, end_s: float, limit_ms: float) -> float:
+    """Return seconds from `end_s` until all requests of one second are answered with a p99 of at most `limit_ms`.
+
+    NaN if that does not happen before the last request.
+    """
+    for begin in np.arange(end_s, float(requests["due_s"].max()) - 1, RECOVERY_STEP_S):
+        second = requests[(requests["due_s"] >= begin) & (requests["due_s"] < begin + 1)]
+        if second["status"].eq(ANSWERED).all() and second["took_ms"].quantile(0.99) <= limit_ms:
+            return float(begin - end_s)
+    return float("nan")
+
+
+def by_second(flood: Flood) -> pd.DataFrame:
+    """Return one row per second since the flood began: counts and percentiles of the requests due in it, busy cores."""
+    seconds = np.floor(flood.requests["due_s"] - flood.before_s).astype(int)
+    return pd.DataFrame(_second(flood, int(second), rows) for second, rows in flood.requests.groupby(seconds))
+
+
+def _second(flood: Flood, second: int, rows: pd.DataFrame) -> dict[str, Any]:
+    answered, begin = _took_ms(rows, ANSWERED), flood.before_s + second
+    return {
+        "model": flood.model,
+        "second": second,
+        "sent": len(rows),
+        **{name.removesuffix("_per_s"): int((rows["status"] == status).sum()) for name, status in RATES.items()},
+        "p50_ms": answered.quantile(0.5),
+        "p99_ms": answered.quantile(0.99),
+        "refused_p99_ms": _took_ms(rows, REFUSED).quantile(0.99),
+        "late_p99_ms": rows["late_ms"].quantile(0.99),
+        **_busy_cores(flood.cpu, begin, begin + 1),
+    }
+
+
+def _took_ms(requests: pd.DataFrame, status: int) -> "pd.Series[float]":
+    return requests["took_ms"][requests["status"] == status]
+
+
+def _busy_cores(cpu: pd.DataFrame, begin: float, end: float) -> dict[str, float]:
+    cpu_s = {name: np.interp([begin, end], cpu["seconds"], cpu[f"{name}_s"]) for name in PROCESSES}
+    return {f"{name}_cores": float(spent[1] - spent[0]) / (end - begin) for name, spent in cpu_s.items()}
