@@ -73,7 +73,7 @@ def test_score_keeps_positions_of_ragged_csv_rows(run: Run, folder: Path) -> Non
 @pytest.mark.parametrize(
     ("users", "output", "message"),
     [
-        ("gone.csv", "out.csv", "gone.csv: No such file"),
+        ("gone.csv", "out.csv", r"No such file or directory: '.*gone\.csv'"),
         ("users.csv", "out.xlsx", r"out\.xlsx: expected a file name that ends in \.csv, \.jsonl, \.parquet"),
         ("other.csv", "out.csv", r"no column avatar, nickname; it has name"),
         ("bad.jsonl", "out.csv", r"bad\.jsonl, line 2: invalid JSON"),

@@ -1,63 +1,39 @@
 """The task of a Ray worker, in this process."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from genderclient import Client, FakeTransport, InferenceRequest, InferenceResponse, Status, TransportError
+from genderclient import Client, FakeTransport
 from genderclient.ray.worker import Worker
 from genderclient.tables import ClientSettings, Columns, chunks
 from genderclient.tables.parquet import ParquetTable
 from tests.support.client.fakes import respond_male
 from tests.support.tritonserver import free_ports
 
-Respond = Callable[[InferenceRequest], InferenceResponse]
-
 
 @pytest.fixture
-def respond_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Respond], None]:
-    """Replace the server of all clients by a function."""
-
-    def replace_client(respond: Respond) -> None:
-        monkeypatch.setattr(ClientSettings, "client", lambda self: Client(transport=FakeTransport(respond)))
-
-    return replace_client
+def fake_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all clients use `respond_male` instead of a server."""
+    monkeypatch.setattr(ClientSettings, "client", lambda self: Client(transport=FakeTransport(respond_male)))
 
 
 def make_worker(users: Path, folder: Path, url: str | None = None) -> Worker:
-    columns = Columns(id="uid")
     return Worker(
         table=ParquetTable.of([users / "a.parquet"]),
-        scorer=chunks.ChunkScorer(columns=columns, avatar_folder=users, concurrency=2),
+        scorer=chunks.ChunkScorer(Columns(id="uid"), users, concurrency=2),
         settings=ClientSettings(url=url),
         chunk_folder=folder,
         chunk_rows=5,
     )
 
 
-def test_repeated_chunk_leaves_one_file(users: Path, tmp_path: Path, respond_with: Callable[[Respond], None]) -> None:
-    respond_with(respond_male)
+@pytest.mark.usefixtures("fake_server")
+def test_repeated_chunk_leaves_one_file(users: Path, tmp_path: Path) -> None:
     reports = [make_worker(users, tmp_path).score_chunk({"chunk": 1}) for _ in range(2)]
     assert reports == [{"rows": 5, "error": "", "reason": ""}] * 2
     assert [file.name for file in tmp_path.iterdir()] == ["00000001.jsonl"]
     assert [(row["row"], row["id"]) for row in chunks.read_chunks(tmp_path)] == [(n, f"a{n}") for n in range(5, 10)]
-
-
-def test_worker_waits_for_server(
-    users: Path, tmp_path: Path, respond_with: Callable[[Respond], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("genderclient._client.POLL_S", 0.01)
-    refusals = iter(range(30))
-
-    def respond(request: InferenceRequest) -> InferenceResponse:
-        if next(refusals, None) is not None:
-            raise TransportError(Status.UNAVAILABLE, "away")
-        return respond_male(request)
-
-    respond_with(respond)
-    assert make_worker(users, tmp_path).score_chunk({"chunk": 0})["rows"] == 5
-    assert len(list(chunks.read_chunks(tmp_path))) == 5
 
 
 def test_lasting_outage_is_reported(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,8 +45,8 @@ def test_lasting_outage_is_reported(users: Path, tmp_path: Path, monkeypatch: py
     assert not list(tmp_path.iterdir())
 
 
-def test_invisible_folder_is_reported(users: Path, tmp_path: Path, respond_with: Callable[[Respond], None]) -> None:
-    respond_with(respond_male)
+@pytest.mark.usefixtures("fake_server")
+def test_invisible_folder_is_reported(users: Path, tmp_path: Path) -> None:
     report = make_worker(users, tmp_path / "elsewhere").score_chunk({"chunk": 0})
     assert report["error"] == "TableError"
     assert str(tmp_path / "elsewhere") in report["reason"]
@@ -84,6 +60,5 @@ def test_damaged_file_is_reported(users: Path, tmp_path: Path) -> None:
     assert report["reason"].startswith(f"{tmp_path / 'a.parquet'}: damaged Parquet file: ")
 
 
-def test_worker_does_not_show_token(users: Path, tmp_path: Path) -> None:
-    settings = ClientSettings(url="https://127.0.0.1", token="secret")
-    assert "secret" not in repr(settings)
+def test_settings_hide_token() -> None:
+    assert "secret" not in repr(ClientSettings(url="https://127.0.0.1", token="secret"))

@@ -22,7 +22,7 @@ from genderclient.tables.chunks import ChunkScorer
 from tests.support.client.fakes import failing, respond_male
 
 ROWS = [{"nickname": f"n{number}"} for number in range(40)]
-SCORER = ChunkScorer(columns=Columns(), avatar_folder=Path(), concurrency=8)
+SCORER = ChunkScorer(Columns(), Path(), concurrency=8)
 ONCE = Retry(attempts=1)
 
 

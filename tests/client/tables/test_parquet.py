@@ -14,7 +14,7 @@ def test_rows_reads_any_range_across_files(tmp_path: Path) -> None:
         table = pa.Table.from_pylist(part, pa.schema([("nickname", pa.string())]))
         pq.write_table(table, tmp_path / f"{name}.parquet", row_group_size=3)
     parquet = ParquetTable.of(sorted(tmp_path.iterdir()))
-    assert (parquet.starts, parquet.total_rows) == ((0, 5, 5, 12), 12)
+    assert parquet.starts == (0, 5, 5, 12)
     for start in range(13):
         for stop in range(start, 15):
             assert list(parquet.rows(["nickname", "avatar"], start, stop)) == rows[start:stop]

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -23,9 +23,6 @@ from genderclient._cli.options import (
 )
 from genderclient._transports.credentials import Credentials
 from genderclient._transports.url import server_urls
-
-if TYPE_CHECKING:
-    from genderclient.tables import ScoringJob
 
 MODELS: Final = ("gender_densenet", "gender_mobilenet")
 HELD_OUT: Final = "held out"
@@ -95,9 +92,14 @@ def score(
     With `--engine ray`, the workers of a Ray cluster score chunks of a Parquet file, or of a folder of them. The output
     is the same. All workers must see the same folders.
     """
-    job_class = _job_class(engine)
-    from genderclient.tables import ClientSettings, Columns
+    try:
+        from genderclient.tables import ClientSettings, Columns, ScoringJob
 
+        if engine is Engine.RAY:
+            from genderclient.ray.job import RayScoringJob as ScoringJob
+    except ImportError as exc:
+        extra = "ray" if engine is Engine.RAY else "cli"
+        raise fail(f"{exc}; install the packages of this engine: pip install 'genderclient[{extra}]'", 2) from exc
     try:
         with errors_as_exit_codes():
             settings = ClientSettings(
@@ -110,7 +112,7 @@ def score(
                 ca_file=ca_file,
             )
             columns = Columns(avatar=avatar_column, nickname=nickname_column, id=id_column)
-            job = job_class(users, output, columns, settings)
+            job = ScoringJob(users, output, columns, settings)
             result = job.run(concurrency=concurrency, progress=not quiet)
     except KeyboardInterrupt:
         raise fail("interrupted; run the same command again to resume", 130) from None
@@ -189,12 +191,10 @@ def experiment(
     as_json: Json = False,
 ) -> None:
     """Show which arm of an experiment a user is in."""
-    try:
+    with errors_as_exit_codes():
         split = Experiment(name, dict(map(_parse_arm, arm)), salt=salt, holdout=holdout)
         arms = {user_id: split.arm_of(user_id) or HELD_OUT for user_id in user or ()}
         counts = _count_arms(split, users) if users else {}
-    except (OSError, ValueError) as exc:
-        raise fail(str(exc), 2) from exc
     if as_json:
         typer.echo(json.dumps({"users": arms, "counts": counts}, ensure_ascii=False))
         return
@@ -206,20 +206,6 @@ def experiment(
 
 def _tls(ca_file: Path | None) -> Tls | None:
     return Tls(ca_file=ca_file) if ca_file else None
-
-
-def _job_class(engine: Engine) -> "type[ScoringJob]":
-    try:
-        if engine is Engine.LOCAL:
-            from genderclient.tables import ScoringJob
-
-            return ScoringJob
-        from genderclient.ray.job import RayScoringJob
-
-        return RayScoringJob
-    except ImportError as exc:
-        extra = "cli" if engine is Engine.LOCAL else "ray"
-        raise fail(f"{exc}; install the packages of this engine: pip install 'genderclient[{extra}]'", 2) from exc
 
 
 def _parse_arm(text: str) -> tuple[str, float]:

@@ -38,15 +38,11 @@ def errors_as_exit_codes() -> Iterator[None]:
         yield
     except GenderClientError as exc:
         raise fail(str(exc), 1) from exc
-    except (TypeError, ValueError) as exc:
+    except (OSError, TypeError, ValueError) as exc:
         raise fail(str(exc), 2) from exc
 
 
 def fail(reason: str, code: int) -> typer.Exit:
-    """Print the reason to stderr.
-
-    Returns:
-        The exception for the caller to raise.
-    """
+    """Print the reason to stderr; returns the exception to raise."""
     typer.echo(f"genderclient: {reason}", err=True)
     return typer.Exit(code)

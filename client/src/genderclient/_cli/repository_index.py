@@ -13,11 +13,7 @@ FIELDS = ("name", "version", "state", "reason")
 
 
 def repository_index(url: ServerUrl, credentials: Credentials, timeout_s: float) -> list[dict[str, str]]:
-    """The `FIELDS` of each model. Version and state are empty if the model has never been loaded.
-
-    Raises:
-        GenderClientError: the server is unreachable or rejects the request.
-    """
+    """The `FIELDS` of each model. Version and state are empty if the model has never been loaded."""
     try:
         entries = (_over_grpc if url.is_grpc else _over_http)(url, credentials, timeout_s)
     except TransportError as exc:

@@ -29,22 +29,14 @@ from tqdm import tqdm
 
 from genderclient import GenderClientError
 from genderclient.ray.worker import Worker
-from genderclient.tables import chunks
-from genderclient.tables.columns import Columns
-from genderclient.tables.errors import TableError
-from genderclient.tables.job import CONNECT_TIMEOUT_S, ScoringJob
-from genderclient.tables.parquet import ParquetTable
-from genderclient.tables.settings import ClientSettings
+from genderclient.tables import ClientSettings, Columns, ScoringJob, TableError, chunks
+from genderclient.tables.job import CONNECT_TIMEOUT_S
 
 CLUSTER_TIMEOUT_S: Final = 10.0
 
 
 class RayScoringJob(ScoringJob):
-    """A job on the cluster of `RAY_ADDRESS`, by default on the cores of this machine.
-
-    Raises:
-        TableError: the input is not Parquet, or `ScoringJob` cannot use the arguments.
-    """
+    """A job on the cluster of `RAY_ADDRESS`, by default on the cores of this machine. It reads Parquet only."""
 
     def __init__(self, users: Path, output: Path, columns: Columns, settings: ClientSettings) -> None:
         super().__init__(users, output, columns, settings)
@@ -52,13 +44,13 @@ class RayScoringJob(ScoringJob):
             raise TableError(f"{users}: expected a Parquet file or a folder of them; --engine ray reads nothing else")
         self._table = self._parquet
 
-    def _score(self, concurrency: int, bar: "tqdm[Any]") -> None:
-        expected = set(range(-(-self._table.total_rows // chunks.CHUNK_ROWS)))
+    def _score(self, scorer: chunks.ChunkScorer, bar: "tqdm[Any]") -> None:
+        expected = set(range(-(-self._table.starts[-1] // chunks.CHUNK_ROWS)))
         if unfinished := sorted(expected - chunks.finished_chunks(self._chunk_folder)):
             with _cluster():
                 with self._settings.client() as client:
                     client.wait_until_ready(CONNECT_TIMEOUT_S)
-                for report in _run_on_workers(self._worker(self._table, concurrency), unfinished):
+                for report in _run_on_workers(self._worker(scorer), unfinished):
                     if report["error"]:
                         kind = TableError if report["error"] == TableError.__name__ else GenderClientError
                         raise kind(report["reason"])
@@ -69,11 +61,11 @@ class RayScoringJob(ScoringJob):
                 "mount the same folder under this path on all machines"
             )
 
-    def _worker(self, table: ParquetTable, concurrency: int) -> Worker:
+    def _worker(self, scorer: chunks.ChunkScorer) -> Worker:
         ca_file = self._settings.ca_file
         return Worker(
-            table=table,
-            scorer=replace(self._scorer(concurrency), avatar_folder=self._avatar_folder.resolve()),
+            table=self._table,
+            scorer=replace(scorer, avatar_folder=scorer.avatar_folder.resolve()),
             settings=replace(self._settings, ca_file=ca_file and ca_file.resolve()),
             chunk_folder=self._chunk_folder.resolve(),
             chunk_rows=chunks.CHUNK_ROWS,
@@ -91,14 +83,14 @@ def _run_on_workers(worker: Worker, numbers: list[int]) -> Iterator[dict[str, An
 
 @contextmanager
 def _cluster() -> Iterator[None]:
-    """Connect to the cluster of `RAY_ADDRESS`; without it, run one on this machine.
-
-    Raises:
-        GenderClientError: Ray fails.
-    """
+    """Connect to the cluster of `RAY_ADDRESS`, or run one on this machine. Ray's errors become GenderClientErrors."""
+    address = os.environ.get("RAY_ADDRESS")
     with tempfile.TemporaryDirectory(prefix="genderclient-", ignore_cleanup_errors=True) as folder:
+        local = {"address": "local", "include_dashboard": False, "_temp_dir": folder}
         try:
-            ray.init(**_cluster_options(folder), log_to_driver=False, logging_level=logging.ERROR)
+            if address:
+                _check_reachable(address)
+            ray.init(**({"address": address} if address else local), log_to_driver=False, logging_level=logging.ERROR)
             yield
         except GenderClientError:
             raise
@@ -106,13 +98,6 @@ def _cluster() -> Iterator[None]:
             raise GenderClientError(f"Ray: {exc}") from exc
         finally:
             ray.shutdown()
-
-
-def _cluster_options(folder: str) -> dict[str, Any]:
-    if address := os.environ.get("RAY_ADDRESS"):
-        _check_reachable(address)
-        return {"address": address}
-    return {"address": "local", "include_dashboard": False, "_temp_dir": folder}
 
 
 def _check_reachable(address: str) -> None:
@@ -123,6 +108,4 @@ def _check_reachable(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), CLUSTER_TIMEOUT_S).close()
     except OSError as exc:
-        raise GenderClientError(
-            f"RAY_ADDRESS {address}: {exc}; is the cluster running? See `ray start --help`"
-        ) from exc
+        raise GenderClientError(f"RAY_ADDRESS {address}: {exc}; is the cluster running? See `ray start`") from exc

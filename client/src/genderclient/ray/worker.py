@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from genderclient import GenderClientError
-from genderclient.tables import chunks
-from genderclient.tables.errors import TableError
+from genderclient.tables import ClientSettings, TableError, chunks
 from genderclient.tables.parquet import ParquetTable
-from genderclient.tables.settings import ClientSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +37,7 @@ class Worker:
             with self.settings.client() as client:
                 results = self.scorer.score(client, rows, first_row)
             chunks.write_chunk(self.chunk_folder, number, results)
-        except GenderClientError as exc:
-            return {"rows": 0, "error": type(exc).__name__, "reason": str(exc)}
-        except (OSError, TableError) as exc:
-            return {"rows": 0, "error": TableError.__name__, "reason": str(exc)}
+        except (GenderClientError, OSError, TableError) as exc:
+            kind = type(exc) if isinstance(exc, GenderClientError) else TableError
+            return {"rows": 0, "error": kind.__name__, "reason": str(exc)}
         return {"rows": len(results), "error": "", "reason": ""}

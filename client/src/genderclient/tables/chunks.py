@@ -11,15 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from genderclient import (
-    Client,
-    DeadlineExceeded,
-    GenderClientError,
-    InvalidInput,
-    Overloaded,
-    Scored,
-    Unavailable,
-)
+from genderclient import Client, DeadlineExceeded, GenderClientError, InvalidInput, Overloaded, Scored, Unavailable
 from genderclient.tables.columns import Columns, Row
 
 CHUNK_ROWS: Final = 512
@@ -28,7 +20,7 @@ ATTEMPTS: Final = 3
 OUTAGE_TIMEOUT_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ChunkScorer:
     """Scores chunks with `concurrency` requests at once. Paths of avatars are relative to `avatar_folder`."""
 

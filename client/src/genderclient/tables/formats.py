@@ -14,16 +14,11 @@ from typing import Final
 import pyarrow as pa
 
 from genderclient.tables.columns import Row
-from genderclient.tables.errors import TableError
-from genderclient.tables.parquet import open_parquet, read_parquet, write_parquet
+from genderclient.tables.parquet import TableError, open_parquet, read_parquet, write_parquet
 
 
 def check_format(file: Path) -> str:
-    """The suffix of a table's file, in lower case.
-
-    Raises:
-        TableError: the suffix names no supported format.
-    """
+    """Returns the suffix of a supported format. Raises TableError for any other."""
     suffix = file.suffix.lower()
     if suffix not in _READERS:
         raise TableError(f"{file}: expected a file name that ends in {', '.join(_READERS)}")
@@ -31,11 +26,7 @@ def check_format(file: Path) -> str:
 
 
 def table_files(table: Path) -> list[Path]:
-    """The files of a table: the file itself, or all Parquet files below a folder, sorted by path.
-
-    Raises:
-        TableError: the folder has no Parquet files.
-    """
+    """The file itself, or all Parquet files below a folder, sorted by path. Raises TableError if there are none."""
     if not table.is_dir():
         return [table]
     files = sorted(file for file in table.rglob("*.parquet") if not file.name.startswith((".", "_")))
@@ -45,12 +36,8 @@ def table_files(table: Path) -> list[Path]:
 
 
 def read_rows(file: Path, columns: list[str]) -> Iterator[Row]:
-    """The rows of a file, with the columns among `columns` that it has.
-
-    Raises:
-        TableError: the file cannot be read.
-    """
-    yield from _READERS[check_format(file)](file, columns)
+    """The rows of a file, with the columns among `columns` that it has. Raises TableError for an invalid row."""
+    return _READERS[check_format(file)](file, columns)
 
 
 def column_names(file: Path) -> list[str]:
@@ -105,9 +92,6 @@ def _write_jsonl(file: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
         lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-_READERS: Final[dict[str, Callable[[Path, list[str]], Iterator[Row]]]] = {
-    ".csv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".parquet": read_parquet,
-}
+_Reader = Callable[[Path, list[str]], Iterator[Row]]
+_READERS: Final[dict[str, _Reader]] = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": read_parquet}
 _WRITERS: Final = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": write_parquet}

@@ -14,23 +14,20 @@ from tqdm import tqdm
 from genderclient._many import checked_concurrency
 from genderclient.tables import chunks, formats
 from genderclient.tables.columns import Columns, Row
-from genderclient.tables.errors import TableError, translated_os_errors
-from genderclient.tables.parquet import ParquetTable
+from genderclient.tables.parquet import ParquetTable, TableError
 from genderclient.tables.settings import ClientSettings
 
 CONNECT_TIMEOUT_S: Final = 5.0
-_KEY: Final = [("row", pa.int64()), ("id", pa.string())]
+_KEY: Final = {"row": pa.int64(), "id": pa.string()}
 _NUMBERS: Final = ("probability", "male", "female", "weight_avatar", "weight_nickname")
 RESULT_SCHEMA: Final = pa.schema(
-    [
-        *_KEY,
-        ("gender", pa.string()),
-        *((name, pa.float32()) for name in _NUMBERS),
-        ("model", pa.string()),
-        ("version", pa.string()),
-    ]
+    {
+        **(_KEY | {"gender": pa.string()}),
+        **dict.fromkeys(_NUMBERS, pa.float32()),
+        **dict.fromkeys(("model", "version"), pa.string()),
+    }
 )
-FAILURE_SCHEMA: Final = pa.schema([*_KEY, ("error", pa.string()), ("reason", pa.string())])
+FAILURE_SCHEMA: Final = pa.schema(_KEY | {"error": pa.string(), "reason": pa.string()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class ScoringJob:
         output: The CSV, JSONL or Parquet file to write.
 
     Raises:
-        TableError: the input, the output or the columns cannot be used.
+        OSError, TableError: the input, the output or the columns cannot be used.
     """
 
     def __init__(self, users: Path, output: Path, columns: Columns, settings: ClientSettings) -> None:
@@ -60,11 +57,9 @@ class ScoringJob:
         self._avatar_folder = users if users.is_dir() else users.parent
         self._chunk_folder = output.with_name(f"{output.name}.chunks")
         formats.check_format(output)
-        with translated_os_errors(users):
-            self._files = formats.table_files(users)
-            for file in self._files:
-                self._check_columns(file)
-            self._identity = self._describe()
+        self._files = formats.table_files(users)
+        for file in self._files:
+            self._check_columns(file)
         is_parquet = all(formats.check_format(file) == ".parquet" for file in self._files)
         self._parquet = ParquetTable.of(file.resolve() for file in self._files) if is_parquet else None
 
@@ -76,52 +71,46 @@ class ScoringJob:
             progress: Whether to show a progress bar on stderr.
 
         Raises:
-            TableError: the chunks in the folder belong to another job, or a table is damaged.
+            OSError, TableError: a file cannot be read or written, or the chunks in the folder belong to another job.
             GenderClientError: the server fails.
         """
         checked_concurrency(concurrency)
-        with translated_os_errors(self._chunk_folder):
-            self._claim_chunk_folder()
-            done = len(chunks.finished_chunks(self._chunk_folder)) * chunks.CHUNK_ROWS
-            total = self._parquet.total_rows if self._parquet else None
-            with tqdm(total=total, initial=done, unit=" users", disable=not progress) as bar:
-                self._score(concurrency, bar)
-            return self._finish()
+        self._claim_chunk_folder()
+        done = len(chunks.finished_chunks(self._chunk_folder)) * chunks.CHUNK_ROWS
+        total = self._parquet.starts[-1] if self._parquet else None
+        with tqdm(total=total, initial=done, unit=" users", disable=not progress) as bar:
+            scorer = chunks.ChunkScorer(self._columns, self._avatar_folder, concurrency)
+            self._score(scorer, bar)
+        return self._finish()
 
     def _check_columns(self, file: Path) -> None:
         present = formats.column_names(file)
         if missing := self._columns.missing(present):
             raise TableError(f"{file}: no column {', '.join(missing)}; it has {', '.join(present) or 'none'}")
 
-    def _describe(self) -> dict[str, Any]:
-        """What identifies this job, so that chunks of another job are not mixed with its own."""
+    def _claim_chunk_folder(self) -> None:
+        """Describe this job in the folder, so that chunks of another job are not mixed with its own."""
         stats = [(file, file.stat()) for file in self._files]
-        return {
+        job = {
             "files": [[str(file.resolve()), stat.st_size, stat.st_mtime_ns] for file, stat in stats],
             "columns": asdict(self._columns),
             "model": self._settings.model,
             "unknown_below": self._settings.unknown_below,
             "chunk_rows": chunks.CHUNK_ROWS,
         }
-
-    def _claim_chunk_folder(self) -> None:
         description = self._chunk_folder / "job.json"
-        if description.is_file() and json.loads(description.read_text(encoding="utf-8")) != self._identity:
+        if description.is_file() and json.loads(description.read_text(encoding="utf-8")) != job:
             raise TableError(
                 f"{self._chunk_folder} belongs to a job with another input, model or choice of columns; "
                 "finish that job, or remove the folder"
             )
         self._chunk_folder.mkdir(exist_ok=True)
-        description.write_text(json.dumps(self._identity), encoding="utf-8")
+        description.write_text(json.dumps(job), encoding="utf-8")
 
-    def _scorer(self, concurrency: int) -> chunks.ChunkScorer:
-        return chunks.ChunkScorer(columns=self._columns, avatar_folder=self._avatar_folder, concurrency=concurrency)
-
-    def _score(self, concurrency: int, bar: "tqdm[Any]") -> None:
+    def _score(self, scorer: chunks.ChunkScorer, bar: "tqdm[Any]") -> None:
         """Write the chunks that are not finished, and advance `bar`."""
         finished = chunks.finished_chunks(self._chunk_folder)
         rows = chain.from_iterable(formats.read_rows(file, self._columns.names()) for file in self._files)
-        scorer = self._scorer(concurrency)
         with self._settings.client() as client:
             # A wrong address fails now. An outage later is waited out.
             client.wait_until_ready(CONNECT_TIMEOUT_S)
@@ -135,12 +124,11 @@ class ScoringJob:
 
     def _finish(self) -> ScoringResult:
         formats.write_rows(self._output, self._rows(failed=False), RESULT_SCHEMA)
-        failed = sum(1 for _ in self._rows(failed=True))
+        scored, failed = (sum(1 for _ in self._rows(failed=failed)) for failed in (False, True))
         if failed:
             formats.write_rows(self.failures, self._rows(failed=True), FAILURE_SCHEMA)
         else:
             self.failures.unlink(missing_ok=True)
-        scored = sum(1 for _ in self._rows(failed=False))
         shutil.rmtree(self._chunk_folder)
         return ScoringResult(scored, failed)
 

@@ -11,43 +11,30 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genderclient.tables.columns import Row
-from genderclient.tables.errors import TableError
 
 BATCH_ROWS: Final = 1024
 # Without a buffer, pyarrow reads the column of a whole row group at once: all its avatars.
 _BUFFER_BYTES: Final = 2**20
 
 
+class TableError(ValueError):
+    """A table cannot be read, scored or written. The message names the file and what was expected."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParquetTable:
-    """Parquet files in order.
-
-    `starts` holds the index of the first row of each file, followed by the number of all rows.
-    """
+    """Files in order. `starts` holds the index of each file's first row, followed by the number of all rows."""
 
     files: tuple[Path, ...]
     starts: tuple[int, ...]
 
     @classmethod
     def of(cls, files: Iterable[Path]) -> Self:
-        """Read the row counts of the files.
-
-        Raises:
-            TableError: a file is not Parquet.
-        """
         files = tuple(files)
         return cls(files, tuple(accumulate((open_parquet(file).metadata.num_rows for file in files), initial=0)))
 
-    @property
-    def total_rows(self) -> int:
-        return self.starts[-1]
-
     def rows(self, columns: list[str], start: int, stop: int) -> Iterator[Row]:
-        """The rows from `start` up to `stop`, or up to the last row.
-
-        Raises:
-            TableError: a file is damaged.
-        """
+        """The rows from `start` up to `stop`, or up to the last row."""
         for index in range(bisect_right(self.starts, start) - 1, len(self.files)):
             first = self.starts[index]
             if first >= stop:

@@ -9,11 +9,7 @@ from genderclient._base_client import DEFAULT_MODEL, DEFAULT_RETRY, DEFAULT_TIME
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientSettings:
-    """The arguments of a `Client`. They can be pickled; the client cannot.
-
-    Raises:
-        TypeError, ValueError: a setting is invalid.
-    """
+    """The arguments of a `Client`, checked. They can be pickled; the client cannot."""
 
     url: str | None = None
     model: str = DEFAULT_MODEL
