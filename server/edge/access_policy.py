@@ -20,24 +20,16 @@ UNLIMITED: Final = 1_000_000
 class AccessPolicy:
     """Limits, client tokens and TLS of the reverse proxy.
 
-    Args:
-        in_flight: Concurrent requests of all clients.
-        bulk: Concurrent requests of all clients whose names start with `bulk-`.
-        rate: Requests per second of each client.
-        clients: Token file, see `server.edge.client_tokens`. Without it, no token is required.
-        certificate: TLS certificate (PEM). Without it, connections are not encrypted.
-        key: Private key of the certificate (PEM).
-
     Raises:
         LaunchError: A limit is below 1, a file is missing or malformed, or `certificate` or `key` is given alone.
     """
 
-    in_flight: int = IN_FLIGHT
-    bulk: int = BULK
-    rate: int = UNLIMITED
-    clients: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    in_flight: int = IN_FLIGHT  # concurrent requests of all clients
+    bulk: int = BULK  # concurrent requests of all clients whose names start with `bulk-`
+    rate: int = UNLIMITED  # requests per second of each client
+    clients: Path | None = None  # token file (`server.edge.client_tokens`); without it, no token is required
+    certificate: Path | None = None  # PEM; without it, connections are not encrypted
+    key: Path | None = None  # PEM
 
     def __post_init__(self) -> None:
         for limit in ("in_flight", "bulk", "rate"):

@@ -71,7 +71,7 @@ def default_flags(wheel: Wheel, runtime: Runtime) -> dict[str, str]:
     """Return the flags set unless the user sets them. Triton serves metrics on the HTTP address."""
     return {
         "backend-directory": str(runtime.backends),
-        "cache-directory": str(wheel.caches),
+        "cache-directory": str(wheel.triton / "caches"),
         "http-address": "127.0.0.1",
         "grpc-address": "127.0.0.1",
         "pinned-memory-pool-byte-size": "0",

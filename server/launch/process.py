@@ -64,9 +64,9 @@ def running_triton(
     Args:
         model_repository: The folder to serve.
         *args: Further flags of tritonserver.
-        ports: Ports of HTTP, gRPC and metrics; free ones by default.
+        ports: HTTP, gRPC and metrics; free ports by default.
         timeout_s: How long to wait until the server is ready.
-        environment: Variables to add to this process's environment.
+        environment: Variables to add to this process's.
 
     Raises:
         StartError: The server exited or was not ready in time, or a port is in use.
@@ -182,12 +182,7 @@ def _is_ready(http_url: str) -> bool:
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = STOP_S) -> None:
-    """Terminate a process, then kill its process group. Further stop signals do not interrupt this.
-
-    Args:
-        process: The leader of a session, as `spawn` starts it.
-        grace_s: Time to finish the requests in flight; 0 kills at once.
-    """
+    """Terminate a child of `spawn`, then kill its process group. Stop signals do not interrupt this."""
     with signals_blocked():
         if grace_s:
             process.terminate()

@@ -19,7 +19,7 @@ PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @dataclass(frozen=True)
 class Wheel:
-    """The files of the installed `nvidia-pytriton` wheel."""
+    """The installed `nvidia-pytriton` wheel: the folder of Triton's files, and that of the libraries it links to."""
 
     triton: Path
     libraries: Path
@@ -27,18 +27,6 @@ class Wheel:
     @property
     def binary(self) -> Path:
         return self.triton / "bin" / "tritonserver"
-
-    @property
-    def caches(self) -> Path:
-        return self.triton / "caches"
-
-    @property
-    def python_backend(self) -> Path:
-        return self.triton / "backends" / "python"
-
-    @property
-    def stub(self) -> Path:
-        return self.triton / "python_backend_stubs" / PYTHON_VERSION / "triton_python_backend_stub"
 
 
 @dataclass(frozen=True)
@@ -69,7 +57,7 @@ def find_wheel() -> Wheel:
 def prepare(wheel: Wheel) -> Runtime:
     """Create the runtime folder in the user's cache, or reuse it. Servers may start concurrently."""
     links = _links(wheel)
-    backend = wheel.python_backend / "libtriton_python.so"
+    backend = wheel.triton / "backends" / "python" / "libtriton_python.so"
     key = hashlib.sha256(repr((sorted(links.items()), backend, backend.stat().st_mtime_ns)).encode()).hexdigest()[:16]
     try:
         return _create(_cache_home() / "gender-triton" / key, links, backend)
@@ -79,9 +67,10 @@ def prepare(wheel: Wheel) -> Runtime:
 
 def _links(wheel: Wheel) -> dict[str, Path]:
     """Return the symbolic links of the runtime folder: path inside it → target."""
+    utils, stub = "triton_python_backend_utils.py", "triton_python_backend_stub"
     links = {
-        "backends/python/triton_python_backend_utils.py": wheel.python_backend / "triton_python_backend_utils.py",
-        "backends/python/triton_python_backend_stub": wheel.stub,
+        f"backends/python/{utils}": wheel.triton / "backends" / "python" / utils,
+        f"backends/python/{stub}": wheel.triton / "python_backend_stubs" / PYTHON_VERSION / stub,
         "backends/onnxruntime": OUR_BACKENDS / "onnxruntime",
     }
     libpython = find_libpython()
@@ -117,15 +106,11 @@ def find_libpython() -> Path | None:
 
     This Python's own library is preferred: with that of another patch release, extension modules of the standard
     library may not load.
-
-    Raises:
-        LaunchError: No library was found.
     """
     name = f"libpython{PYTHON_VERSION}.so.1.0"
-    folders = [Path(sys.base_prefix) / "lib", Path(sysconfig.get_config_var("LIBDIR") or "")]
-    for candidate in (folder / name for folder in folders):
-        if candidate.is_file():
-            return candidate
+    for folder in (Path(sys.base_prefix) / "lib", Path(sysconfig.get_config_var("LIBDIR") or "")):
+        if (folder / name).is_file():
+            return folder / name
     try:
         ctypes.CDLL(name)
     except OSError:

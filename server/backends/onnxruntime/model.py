@@ -1,7 +1,7 @@
-"""Python-based backend `onnxruntime`: stands in for Triton's C++ backend of that name where there is none.
+"""Python-based backend `onnxruntime`, a substitute for Triton's C++ backend of this name.
 
-Triton finds it as `<backend-directory>/onnxruntime/model.py` and imports it from that folder.
-The siblings' names start with `ort_` because Triton appends the folder to `sys.path` after site-packages.
+Triton imports this file as `<backend-directory>/onnxruntime/model.py`. The names of its sibling modules start with
+`ort_`: Triton appends the folder to `sys.path` after site-packages, where other names could be taken.
 """
 
 import json
@@ -17,13 +17,14 @@ import ort_batch
 import ort_config
 import ort_signature
 import triton_python_backend_utils as pb_utils
+from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
-from ort_batch import Arrays, Job
-from ort_config import Config, ConfigError
+from ort_batch import BatchItem, Tensors
+from ort_config import ConfigError, ModelConfig
 from ort_signature import Signature
 
-# A run's failure is put down to the values it was given: ONNX Runtime's classes do not tell the two apart.
-CALLERS_FAULT = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.RuntimeException, UnicodeDecodeError)
+# ONNX Runtime does not separate invalid inputs from other failures of a run, so all count as invalid inputs.
+INPUT_ERRORS = (ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.RuntimeException, UnicodeDecodeError)
 PATH = re.compile(r"\S*/\S+")
 
 
@@ -32,20 +33,19 @@ class TritonPythonModel:
 
     @staticmethod
     def auto_complete_config(auto_complete_model_config: Any) -> Any:
-        """Take from the ONNX file what the configuration leaves out; nothing where it names inputs and outputs."""
+        """Complete a configuration without inputs or outputs from the ONNX file."""
         config = auto_complete_model_config.as_dict()
         if not (config["input"] and config["output"]):
-            with _refusals():
-                session = _session(config, Path(pb_utils.get_model_dir()))
+            with _config_errors():
+                session = _open_session(config, Path(pb_utils.get_model_dir()))
                 _complete(auto_complete_model_config, Signature.of(session))
         return auto_complete_model_config
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Load the version's ONNX file and refuse a configuration that it contradicts."""
+        """Load the version's ONNX file and check the configuration against it."""
         config = json.loads(args["model_config"])
-        with _refusals():
-            self._session = _session(config, Path(args["model_repository"]) / args["model_version"])
-            self._run_options = ort_config.run_options(config)
+        with _config_errors():
+            self._session = _open_session(config, Path(args["model_repository"]) / args["model_version"])
             signature = Signature.of(self._session)
             ort_signature.check(config, signature)
         self._name = args["model_name"]
@@ -55,61 +55,56 @@ class TritonPythonModel:
         self._scalar_shapes = {entry["name"]: [1] * len(entry["dims"]) for entry in config["output"]}
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answer every request, the good ones also where others of the same call are bad."""
-        outcomes: dict[int, Arrays | Exception] = {}
-        jobs: dict[int, Job] = {}
+        """Respond to every request. Invalid requests do not affect the others of the same call."""
+        results: dict[int, Tensors | Exception] = {}
+        items: dict[int, BatchItem] = {}
         for index, request in enumerate(requests):
             try:
-                jobs[index] = _job(request)
+                items[index] = _batch_item(request)
             except UnicodeDecodeError as error:
-                outcomes[index] = error
-        outcomes |= zip(jobs, self._outcomes(list(jobs.values())), strict=True)
-        return [self._response(request, outcomes[index]) for index, request in enumerate(requests)]
+                results[index] = error
+        results |= zip(items, self._run_items(list(items.values())), strict=True)
+        return [self._response(request, results[index]) for index, request in enumerate(requests)]
 
-    def _outcomes(self, jobs: list[Job]) -> list[Arrays | Exception]:
+    def _run_items(self, items: list[BatchItem]) -> list[Tensors | Exception]:
         if self._batching:
-            return ort_batch.run_together(jobs, self._run)
-        return [ort_batch.run_alone(job, self._run) for job in jobs]
+            return ort_batch.run_together(items, self._run)
+        return [ort_batch.run_alone(item, self._run) for item in items]
 
-    def _run(self, wanted: list[str], inputs: Arrays) -> Arrays:
-        """One run. Triton has no scalars: they come and go as one element."""
+    def _run(self, names: list[str], inputs: Tensors) -> Tensors:
+        """Run the session. Triton has no scalars: they are tensors of one element there."""
         feed = {name: array.reshape(()) if name in self._scalars else array for name, array in inputs.items()}
-        arrays = self._session.run(wanted, feed, self._run_options)
+        arrays = self._session.run(names, feed)
         return {
             name: array.reshape(self._scalar_shapes[name]) if name in self._scalars else array
-            for name, array in zip(wanted, arrays, strict=True)
+            for name, array in zip(names, arrays, strict=True)
         }
 
-    def _response(self, request: Any, outcome: Arrays | Exception) -> Any:
-        if isinstance(outcome, Exception):
-            return pb_utils.InferenceResponse(output_tensors=[], error=self._error(request, outcome))
-        return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outcome.items()])
-
-    def _error(self, request: Any, error: Exception) -> Any:
-        """The caller's error: which inputs and why, without the paths of this machine."""
+    def _response(self, request: Any, result: Tensors | Exception) -> Any:
+        if not isinstance(result, Exception):
+            return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in result.items()])
         shapes = ", ".join(f"{tensor.name()} {list(tensor.shape())}" for tensor in request.inputs())
-        message = f"model '{self._name}' failed on inputs {shapes}: {_public(error)}"
-        code = pb_utils.TritonError.INVALID_ARG if isinstance(error, CALLERS_FAULT) else pb_utils.TritonError.INTERNAL
-        return pb_utils.TritonError(message, code)
+        message = f"model '{self._name}' failed on inputs {shapes}: {_without_paths(result)}"
+        code = pb_utils.TritonError.INVALID_ARG if isinstance(result, INPUT_ERRORS) else pb_utils.TritonError.INTERNAL
+        return pb_utils.InferenceResponse(output_tensors=[], error=pb_utils.TritonError(message, code))
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
-    """Refuse to load in one sentence; Triton appends the traceback of what is raised, so it is cut here."""
+def _config_errors() -> Iterator[None]:
+    """Translate ConfigError to Triton's exception, without a traceback, which Triton would append to the message."""
     try:
         yield
     except ConfigError as error:
         raise pb_utils.TritonModelException(str(error)) from None
 
 
-def _session(config: Config, version_folder: Path) -> ort.InferenceSession:
-    """Open the version's ONNX file as the configuration says."""
+def _open_session(config: ModelConfig, version_folder: Path) -> ort.InferenceSession:
     path = ort_config.model_path(config, version_folder)
-    options, providers = ort_config.session_options(config), ort_config.providers(config)
+    options = ort_config.session_options(config)
     try:
-        return ort.InferenceSession(path, options, providers=providers)
-    except Exception as error:  # ONNX Runtime's errors share no narrower base
-        raise ConfigError(f"unable to load model '{config['name']}': {_public(error)}") from None
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors have no common base class
+        raise ConfigError(f"unable to load model '{config['name']}': {_without_paths(error)}") from None
 
 
 def _complete(auto_complete: Any, signature: Signature) -> None:
@@ -120,22 +115,22 @@ def _complete(auto_complete: Any, signature: Signature) -> None:
         auto_complete.set_dynamic_batching()
     for key, specs in (("input", signature.inputs), ("output", signature.outputs)):
         if not config[key]:
-            # Not add_input and add_output: they know no `reshape`, which a batch of scalars needs.
-            config[key] = [spec.entry(max_batch_size > 0) for spec in specs.values()]
+            # add_input and add_output do not accept `reshape`, which a batch of scalars needs.
+            config[key] = [spec.config_entry(max_batch_size > 0) for spec in specs.values()]
 
 
-def _job(request: Any) -> Job:
-    inputs = {tensor.name(): _array(tensor.as_numpy()) for tensor in request.inputs()}
-    return Job(inputs, list(request.requested_output_names()))
+def _batch_item(request: Any) -> BatchItem:
+    inputs = {tensor.name(): _decoded(tensor.as_numpy()) for tensor in request.inputs()}
+    return BatchItem(inputs, list(request.requested_output_names()))
 
 
-def _array(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """A tensor as ONNX Runtime takes it: strings are text there and bytes in Triton."""
+def _decoded(array: NDArray[Any]) -> NDArray[Any]:
+    """Decode a tensor of strings: they are bytes in Triton and text in ONNX Runtime."""
     if array.dtype != np.object_:
         return array
     return np.array([item.decode() for item in array.flat], dtype=np.object_).reshape(array.shape)
 
 
-def _public(error: Exception) -> str:
-    """An error in one line that shows no path; ONNX Runtime puts its code and status before the third colon."""
+def _without_paths(error: Exception) -> str:
+    """Return the message in one line, without paths and without ONNX Runtime's prefix of three colons."""
     return " ".join(PATH.sub("", str(error).split(" : ", 3)[-1]).split())

@@ -1,4 +1,4 @@
-"""The requests of one execute call, run together as far as their shapes allow."""
+"""Runs the requests of one `execute` call, in batches where their shapes allow it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -8,71 +8,71 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Arrays = dict[str, NDArray[Any]]
-Run = Callable[[list[str], Arrays], Arrays]  # wanted outputs, inputs → outputs
+Tensors = dict[str, NDArray[Any]]
+Run = Callable[[list[str], Tensors], Tensors]  # requested outputs, inputs → outputs
 
 
 @dataclass(frozen=True)
-class Job:
-    """A request's inputs and the names of the outputs it asked for."""
+class BatchItem:
+    """The inputs of a request, `[rows, …]` each if the model batches, and the names of its requested outputs."""
 
-    inputs: Arrays
-    wanted: list[str]
+    inputs: Tensors
+    outputs: list[str]
 
     @property
     def rows(self) -> int:
-        """How much of a batch it takes."""
         return int(next(iter(self.inputs.values())).shape[0])
 
     @property
     def row_shapes(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """What jobs must share to be concatenated."""
+        """Names and shapes without rows. Items can be concatenated if these are equal."""
         return tuple((name, array.shape[1:]) for name, array in self.inputs.items())
 
 
-def run_together(jobs: Sequence[Job], run: Run) -> list[Arrays | Exception]:
-    """Run jobs that batch, one run for each set of row shapes, and give each its outputs or its own error."""
+def run_together(items: Sequence[BatchItem], run: Run) -> list[Tensors | Exception]:
+    """Run items with one call for each set of row shapes, and return the outputs or the error of each item."""
     groups: defaultdict[object, list[int]] = defaultdict(list)
-    for index, job in enumerate(jobs):
-        groups[job.row_shapes].append(index)
-    outcomes: dict[int, Arrays | Exception] = {}
+    for index, item in enumerate(items):
+        groups[item.row_shapes].append(index)
+    results: dict[int, Tensors | Exception] = {}
     for indices in groups.values():
-        outcomes |= zip(indices, _run_group([jobs[index] for index in indices], run), strict=True)
-    return [outcomes[index] for index in range(len(jobs))]
+        results |= zip(indices, _run_group([items[index] for index in indices], run), strict=True)
+    return [results[index] for index in range(len(items))]
 
 
-def run_alone(job: Job, run: Run) -> Arrays | Exception:
-    """Run one job as it is."""
+def run_alone(item: BatchItem, run: Run) -> Tensors | Exception:
+    """Run one item as it is."""
     try:
-        return run(job.wanted, job.inputs)
-    except Exception as error:  # whatever it is, it is this request's answer
+        return run(item.outputs, item.inputs)
+    except Exception as error:  # any failure becomes the response to this request
         return error
 
 
-def _run_group(jobs: list[Job], run: Run) -> Sequence[Arrays | Exception]:
-    if len(jobs) > 1:
+def _run_group(items: list[BatchItem], run: Run) -> Sequence[Tensors | Exception]:
+    if len(items) > 1:
         try:
-            return _run_batch(jobs, run)
-        except Exception:  # someone in the batch is wrong: alone, each shows whether it is him
+            return _run_batch(items, run)
+        except Exception:  # at least one item is invalid; run each alone, so that only the invalid ones fail
             pass
-    return [run_alone(job, _rows_checked(job.rows, run)) for job in jobs]
+    return [run_alone(item, _checking_rows(item.rows, run)) for item in items]
 
 
-def _run_batch(jobs: list[Job], run: Run) -> list[Arrays]:
-    wanted = list(dict.fromkeys(name for job in jobs for name in job.wanted))
-    inputs = {name: np.concatenate([job.inputs[name] for job in jobs]) for name in jobs[0].inputs}
-    ends = np.cumsum([job.rows for job in jobs])
-    outputs = _rows_checked(int(ends[-1]), run)(wanted, inputs)
+def _run_batch(items: list[BatchItem], run: Run) -> list[Tensors]:
+    names = list(dict.fromkeys(name for item in items for name in item.outputs))
+    inputs = {name: np.concatenate([item.inputs[name] for item in items]) for name in items[0].inputs}
+    ends = np.cumsum([item.rows for item in items])
+    outputs = _checking_rows(int(ends[-1]), run)(names, inputs)
     return [
-        {name: outputs[name][end - job.rows : end] for name in job.wanted} for job, end in zip(jobs, ends, strict=True)
+        {name: outputs[name][end - item.rows : end] for name in item.outputs}
+        for item, end in zip(items, ends, strict=True)
     ]
 
 
-def _rows_checked(rows: int, run: Run) -> Run:
-    """A run whose outputs must have as many rows as its inputs: nobody may get another one's."""
+def _checking_rows(rows: int, run: Run) -> Run:
+    """Require as many output rows as input rows: otherwise a request could receive the rows of another."""
 
-    def checked(wanted: list[str], inputs: Arrays) -> Arrays:
-        outputs = run(wanted, inputs)
+    def checked(names: list[str], inputs: Tensors) -> Tensors:
+        outputs = run(names, inputs)
         for name, array in outputs.items():
             if array.shape[:1] != (rows,):
                 raise RuntimeError(f"output '{name}' has shape {list(array.shape)} for a batch of {rows}")

@@ -15,7 +15,7 @@ from server.catalog import GENDER, Catalog
 from server.launch.process import ROOT
 from server.supervisor.__main__ import GAVE_UP
 from server.supervisor.watch import INTERVAL_S
-from tests.support.server.onnx_models import negation_config, write_negation
+from tests.support.server.onnx_models import unary_config, write_unary
 from training.synthetic.sample_users import sample_users
 
 CONCURRENCY = 48
@@ -99,7 +99,7 @@ def test_killed_server_leaves_nothing_and_shutdown_answers_requests_in_flight(tm
 def test_ensemble_of_another_role_is_watched_by_readiness_and_stubs(tmp_path: Path) -> None:
     with running_replica(tmp_path) as server:
         server.wait(server.is_ready, "ready")
-        write_negation(server.repository, "ranker", negation_config())
+        write_unary(server.repository, "ranker", unary_config())
         (server.repository / "rank_test" / "1").mkdir(parents=True)
         (server.repository / "rank_test" / "config.pbtxt").write_text(RANK_ENSEMBLE)
         with same_process(server):

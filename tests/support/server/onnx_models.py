@@ -1,4 +1,4 @@
-"""Model repositories of small ONNX graphs."""
+"""Writes model repositories of small ONNX graphs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ import onnx
 from onnx import TensorProto, helper
 
 Tensor = tuple[str, int, list[int | str] | None]  # name, ONNX element type, dims
+ROWS_OF_3: list[int | str] = ["rows", 3]
 
 
 def write_model(
@@ -22,9 +23,9 @@ def write_model(
     filename: str = "model.onnx",
     sequences: Sequence[str] = (),
 ) -> None:
-    """Add a model with one instance to a repository; `config` is the rest of its config.pbtxt.
+    """Add a model with one instance to a repository.
 
-    `sequences` names inputs that are no tensors but sequences of float tensors.
+    `config` is appended to its config.pbtxt. `sequences` names inputs that are sequences of float tensors.
     """
     folder = repository / name / version
     folder.mkdir(parents=True)
@@ -45,24 +46,31 @@ def write_model(
     )
 
 
-def write_negation(
-    repository: Path, name: str, config: str = "", *, version: str = "1", filename: str = "model.onnx"
+def write_unary(
+    repository: Path,
+    name: str,
+    config: str = "",
+    *,
+    operator: str = "Neg",
+    dims: list[int | str] = ROWS_OF_3,
+    version: str = "1",
+    filename: str = "model.onnx",
 ) -> None:
-    """Y = -X, float32, three columns and any number of rows."""
+    """Add a model Y = -X, or of another operator. X and Y are FP32 with three columns and any number of rows."""
     write_model(
         repository,
         name,
-        [helper.make_node("Neg", ["X"], ["Y"])],
-        [("X", TensorProto.FLOAT, ["rows", 3])],
-        [("Y", TensorProto.FLOAT, ["rows", 3])],
+        [helper.make_node(operator, ["X"], ["Y"])],
+        [("X", TensorProto.FLOAT, dims)],
+        [("Y", TensorProto.FLOAT, dims)],
         config,
         version=version,
         filename=filename,
     )
 
 
-def negation_config(**replaced: str) -> str:
-    """A correct configuration of `write_negation`, or one with some parts replaced."""
+def unary_config(**replaced: str) -> str:
+    """Return a valid configuration of `write_unary`, with some parts replaced."""
     parts = {
         "batch": "max_batch_size: 8",
         "input": 'input [{ name: "X" data_type: TYPE_FP32 dims: [3] }]',
@@ -73,5 +81,5 @@ def negation_config(**replaced: str) -> str:
 
 
 def parameter(key: str, value: str) -> str:
-    """A `parameters` entry of a config.pbtxt."""
+    """Return a `parameters` entry of a config.pbtxt."""
     return f'parameters {{ key: "{key}" value: {{ string_value: "{value}" }} }}'
