@@ -1,4 +1,4 @@
-"""The posterior is Bayes' rule over strata and genders, and what nicknames and portraits say of themselves is true."""
+"""Posteriors follow Bayes' rule, and the evidence of nicknames and portraits is calibrated."""
 
 import math
 from collections import Counter
@@ -28,7 +28,7 @@ MALE, FEMALE = (certain_evidence(gender) for gender in LABELS)
 UNISEX: Final = Names({"male": {"小明": 0.8, "明明": 0.2}, "female": {"小明": 0.1, "明": 0.9}}, builtin_names().latin)
 
 
-def test_shares_are_those_of_the_article() -> None:
+def test_shares_equal_the_article() -> None:
     assert math.isclose(sum(stratum.share for stratum in STRATA), 1)
     (neither,) = [stratum.share for stratum in STRATA if stratum.name == "neither"]
     assert math.isclose(neither, 80 / 300)
@@ -43,13 +43,13 @@ def test_shares_are_those_of_the_article() -> None:
         (NO_SIGNAL, FEMALE, 1),
         (NO_SIGNAL, NO_SIGNAL, 0.5),
         (UNOBSERVED, UNOBSERVED, 0.5),
-        # 9 nicknames of 12 are right where the two contradict each other.
+        # Of 12 contradictions, the nickname is right in 9.
         (MALE, FEMALE, 9 / 12),
         (FEMALE, MALE, 3 / 12),
-        # Avatars speak of 116 + 46 + 3 of 300 people rightly and of 9 wrongly; nicknames of 116 + 46 + 9 and of 3.
+        # Of 300 avatars, 116 + 46 + 3 are right and 9 misleading; of the nicknames, 116 + 46 + 9 and 3.
         (FEMALE, UNOBSERVED, 165 / 174),
         (UNOBSERVED, MALE, 3 / 174),
-        # A hint of 3 to 1 in the nickname alone, which is right with 46 of 300.
+        # A likelihood ratio of 3 in the nickname alone.
         (NO_SIGNAL, Evidence(0, 0.1, 0.3), 0.75),
     ],
 )
@@ -57,19 +57,19 @@ def test_posterior(avatar: Evidence, nickname: Evidence, female: float) -> None:
     assert math.isclose(posterior(avatar, nickname), female, abs_tol=1e-12)
 
 
-def test_no_user_is_impossible() -> None:
-    for avatar, nickname in product((MALE, FEMALE, NO_SIGNAL), repeat=2):
-        assert 0 <= posterior(avatar, nickname) <= 1
+@pytest.mark.parametrize("signals", [*product((MALE, FEMALE, NO_SIGNAL), repeat=2)])
+def test_every_combination_has_a_posterior(signals: tuple[Evidence, Evidence]) -> None:
+    assert 0 <= posterior(*signals) <= 1
 
 
-def test_how_likely_a_name_is_over_every_form() -> None:
+def test_han_likelihood_sums_over_all_forms() -> None:
     def male(text: str) -> float:
         return _han_likelihood(text, "male", UNISEX)
 
-    # Alone, after 小 (of the name 明 which no man has), and 小 or 阿 before the last character of any name.
+    # The forms: the name alone, and 小 or 阿 before the last character of a name. Women also have 小 before 明.
     assert math.isclose(male("小明"), 0.3 * 0.8 + 0.12 * 1.0 / 2)
     assert math.isclose(_han_likelihood("小明", "female", UNISEX), 0.3 * 0.1 + 0.08 * 0.9 + 0.12 * 1.0 / 2)
-    # Alone, and the last character twice.
+    # The forms: the name alone, and the last character twice.
     assert math.isclose(male("明明"), 0.3 * 0.2 + 0.1 * 1.0)
     assert math.isclose(male("王小明"), 0.35 * 0.8 / 20)
     assert math.isclose(male("X明明"), 0.05 * 0.2)
@@ -77,8 +77,7 @@ def test_how_likely_a_name_is_over_every_form() -> None:
 
 
 @pytest.mark.parametrize("names", [builtin_names(), UNISEX], ids=["own", "unisex"])
-def test_nicknames_are_as_gendered_as_they_say(names: Names) -> None:
-    """Of all nicknames that claim to be a woman's with probability p, a share p is."""
+def test_nickname_evidence_is_calibrated(names: Names) -> None:
     claims, women = [], []
     for seed in range(12_000):
         gender = LABELS[seed % 2]
@@ -88,18 +87,18 @@ def test_nicknames_are_as_gendered_as_they_say(names: Names) -> None:
     assert_calibrated(np.array(claims), np.array(women))
 
 
-def test_the_same_text_is_always_the_same_evidence_of_han_names() -> None:
+def test_han_likelihood_equals_frequencies() -> None:
     counts = {gender: Counter[str]() for gender in LABELS}
     for gender in LABELS:
         counts[gender].update(compose(gender, UNISEX, Random(f"{gender}{seed}")).text for seed in range(20_000))
     for text in ("小明", "明明"):
         measured = counts["male"][text] / counts["female"][text]
-        # Men add an emoji less often.
+        # Men and women add no emoji in 0.88 and 0.7 of nicknames.
         expected = _han_likelihood(text, "male", UNISEX) * 0.88 / (_han_likelihood(text, "female", UNISEX) * 0.7)
         assert measured == pytest.approx(expected, rel=0.12)
 
 
-def test_nobody_nicknames_speak_of_nobody() -> None:
+def test_neutral_nicknames_have_no_signal() -> None:
     nicknames = [compose("", builtin_names(), Random(seed)) for seed in range(2000)]
     assert {nickname.evidence for nickname in nicknames} == {NO_SIGNAL}
     assert 130 < sum(nickname.text == "" for nickname in nicknames) < 270
@@ -107,7 +106,7 @@ def test_nobody_nicknames_speak_of_nobody() -> None:
     assert not gendered & {nickname.text for nickname in nicknames}
 
 
-def test_portraits_are_as_gendered_as_they_say() -> None:
+def test_portrait_evidence_is_mostly_right() -> None:
     evidence = [(gender, draw_portrait_with_evidence(gender, seed)[1]) for seed in range(30) for gender in LABELS]
     claims = np.array([e.female / (e.male + e.female) for _, e in evidence])
     women = np.array([gender == "female" for gender, _ in evidence])
@@ -116,12 +115,12 @@ def test_portraits_are_as_gendered_as_they_say() -> None:
     assert {e.female for _, e in evidence} >= {0.0}
 
 
-def test_a_synthetic_population_is_calibrated() -> None:
+def test_posteriors_of_a_population_are_calibrated() -> None:
     known, women = [], []
     for seed in range(20_000):
-        dice = Random(seed)
-        gender, stratum = dice.choice(LABELS), draw_stratum(dice)
-        nickname = compose(signaled_gender(stratum.nickname, gender), UNISEX, dice).evidence
+        rng = Random(seed)
+        gender, stratum = rng.choice(LABELS), draw_stratum(rng)
+        nickname = compose(signaled_gender(stratum.nickname, gender), UNISEX, rng).evidence
         known.append(posterior(certain_evidence(signaled_gender(stratum.avatar, gender)), nickname))
         women.append(gender == "female")
     assert_calibrated(np.array(known), np.array(women))

@@ -1,4 +1,4 @@
-"""Synthetic users: reproducible, honest about splits, and what they say they are."""
+"""Synthetic users are reproducible, split by identity, and readable."""
 
 import sys
 from pathlib import Path
@@ -23,24 +23,26 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-def synthesize_into(folder: Path, seed: int) -> dict[str, bytes]:
+def synthesized(folder: Path, seed: int) -> dict[str, bytes]:
     write_users(12, AvatarPool(), builtin_names(), folder, seed)
     write_nicknames(40, builtin_names(), folder, seed)
     return content(folder)
 
 
-def test_same_seed_same_bytes(tmp_path: Path) -> None:
-    first, second = (synthesize_into(tmp_path / name, seed=4) for name in ("a", "b"))
+def test_same_seed_gives_same_bytes(tmp_path: Path) -> None:
+    first, second = (synthesized(tmp_path / name, seed=4) for name in ("a", "b"))
     assert first == second
     assert len(first) > 10
 
 
-def test_another_seed_draws_other_users(tmp_path: Path) -> None:
-    first, second = (set(synthesize_into(tmp_path / str(seed), seed).values()) for seed in (4, 5))
+def test_another_seed_gives_other_users(tmp_path: Path) -> None:
+    first, second = (set(synthesized(tmp_path / str(seed), seed).values()) for seed in (4, 5))
     assert not first & second
 
 
-def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_writes_readable_manifests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(sys, "argv", ["synthesize", "--count", "30", "--nicknames", "9", "--out", str(tmp_path)])
     synthesize.main()
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "manifest.csv"), str(tmp_path / "nicknames.csv")]
@@ -54,14 +56,14 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert users["posterior"].between(0, 1).all()
 
 
-def picture(index: int, gender: str = "male", source: str = "people") -> Avatar:
+def avatar(index: int, gender: str = "male", source: str = "people") -> Avatar:
     return Avatar(f"{source}/{index}", gender, lambda _: f"{index}".encode(), source, certain_evidence(gender))
 
 
-def test_nobody_is_in_two_splits() -> None:
-    gallery = AvatarPool([picture(index) for index in range(20)])
+def test_identity_is_in_one_split() -> None:
+    pool = AvatarPool([avatar(index) for index in range(20)])
     seen = {
-        split: {found.identity for seed in range(150) if (found := gallery.pick(split, "male", seed, Random(seed)))}
+        split: {each.identity for seed in range(150) if (each := pool.pick(split, "male", seed, Random(seed)))}
         for split in SPLITS
     }
     drawn = {split: {identity for identity in seen[split] if identity.startswith("drawn")} for split in SPLITS}
@@ -71,48 +73,48 @@ def test_nobody_is_in_two_splits() -> None:
     assert 50 < len(drawn["train"]) < 100
 
 
-def test_a_gender_without_pictures_is_drawn() -> None:
-    gallery = AvatarPool([picture(index) for index in range(20)])
-    found = gallery.pick("train", "female", 7, Random(1))
-    assert found
-    assert (found.identity, found.gender, found.evidence.none) == ("drawn/7", "female", 0)
+def test_gender_without_images_is_drawn() -> None:
+    pool = AvatarPool([avatar(index) for index in range(20)])
+    drawn = pool.pick("train", "female", 7, Random(1))
+    assert drawn
+    assert (drawn.identity, drawn.gender, drawn.evidence.none) == ("drawn/7", "female", 0)
 
 
-def test_who_speaks_of_nobody_may_show_nothing() -> None:
-    found = [AvatarPool().pick("train", "", seed, Random(seed)) for seed in range(200)]
-    assert 8 < found.count(None) < 40
-    assert {avatar.evidence for avatar in found if avatar} == {NO_SIGNAL}
+def test_neutral_user_may_have_no_avatar() -> None:
+    avatars = [AvatarPool().pick("train", "", seed, Random(seed)) for seed in range(200)]
+    assert 8 < avatars.count(None) < 40
+    assert {avatar.evidence for avatar in avatars if avatar} == {NO_SIGNAL}
 
 
-def test_lists_of_names_are_read(tmp_path: Path) -> None:
+def test_name_lists_are_read(tmp_path: Path) -> None:
     full = "name,n_male,n_female\n王小明,3,1\n李小明,0,1\n李四,1,0\n欧阳某某,9,9\n王时光,5,5\n"
     (tmp_path / "zh_full_names.csv").write_text(full, "utf-8")
     (tmp_path / "latin_first_names.csv").write_text("name,gender\nJack,male\nLucy,female\nEcho,female\n", "utf-8")
     names = read_names(tmp_path)
-    # What anybody may be called, 时光 and echo, is no name here.
+    # The neutral words 时光 and echo are not names.
     assert names.han == {"male": {"小明": 0.75, "四": 0.25}, "female": {"小明": 1.0}}
     assert names.latin == {"male": ["Jack"], "female": ["Lucy"]}
 
 
 @pytest.mark.parametrize("gender", LABELS)
-def test_portraits_repeat_by_seed(gender: str) -> None:
+def test_portrait_depends_on_the_seed_only(gender: str) -> None:
     assert draw_portrait(gender, 3).tobytes() == draw_portrait(gender, 3).tobytes()
     assert draw_portrait(gender, 3).tobytes() != draw_portrait(gender, 4).tobytes()
 
 
-def test_drawings_are_colourful_squares() -> None:
+def test_drawings_are_colorful_squares() -> None:
     for image in (draw_portrait("male", 1), draw_scene(1)):
         assert (image.mode, image.size) == ("RGB", (512, 512))
         assert np.ptp(np.asarray(image).reshape(-1, 3), axis=1).max() > 20
     assert np.ptp(np.asarray(draw_default_avatar()), axis=2).max() == 0
 
 
-def test_portrait_of_nobody() -> None:
+def test_portrait_needs_a_label() -> None:
     with pytest.raises(ValueError, match=r"expected gender to be one of \('male', 'female'\), got 'unknown'"):
         draw_portrait("unknown", 1)
 
 
-def test_folders_of_pictures_are_read(tmp_path: Path) -> None:
+def test_image_folders_are_read(tmp_path: Path) -> None:
     def draw(file: str) -> None:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         draw_scene(1).save(tmp_path / file)
@@ -127,17 +129,17 @@ def test_folders_of_pictures_are_read(tmp_path: Path) -> None:
         draw(file)
     labels = "file,label\n1f469_1f3fb_200d_1f680.png,female\n1f469.png,neutral\n"
     (tmp_path / "fluent_emoji/labels.csv").write_text(labels)
-    found = {(avatar.identity, avatar.gender) for avatar in read_folders(tmp_path)}
-    assert found == {
+    avatars = read_folders(tmp_path)
+    assert {(each.identity, each.gender) for each in avatars} == {
         ("faker/male/1", "male"),
         ("faker/female/2", "female"),
         ("emoji/1f469", "female"),
         ("emoji/1f469", ""),
         ("landscape/lake", ""),
     }
-    assert all(prepare_image(avatar.encode(Random(1)))[1] for avatar in read_folders(tmp_path))
+    assert all(prepare_image(each.encode(Random(1)))[1] for each in avatars)
 
 
-def test_no_folder_of_pictures(tmp_path: Path) -> None:
+def test_missing_image_folders_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="expected at least one of the folders faker_portraits, us_congress"):
         read_folders(tmp_path)
