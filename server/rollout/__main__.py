@@ -13,7 +13,7 @@ mode; if their model control is locked, TRITON_ADMIN_KEY holds the key.
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,18 +23,16 @@ from server.errors import ControlError, RolloutError
 from server.launch.process import ROOT
 from server.triton_control import TritonControl
 
-from .apply import apply
+from .apply import apply, served_steps
 from .files import FileChanges
-from .follow import served_steps
 from .operations import canary, end, promote, rollback
 from .repository import Repository
 
-COMMANDS: Final = {
-    "list": "show the versions that are served and those on disk",
-    "canary": "serve a version in gender_<backbone>_canary, beside gender_<backbone>",
-    "promote": "serve the canary's version in gender_<backbone>",
-    "rollback": "serve in gender_<backbone> what it served before the last promotion",
-    "end": "remove the canary, and unload versions that no ensemble uses",
+OPERATIONS: Final[dict[str, Callable[..., FileChanges]]] = {
+    "canary": canary,
+    "promote": promote,
+    "rollback": rollback,
+    "end": end,
 }
 
 
@@ -44,7 +42,8 @@ def main() -> None:
     servers = [TritonControl.with_admin_key(url.removeprefix("grpc://"), key) for url in args.url]
     try:
         if args.command != "list":
-            apply(_changes(args), servers)
+            options = {"version": args.version} if "version" in args else {}
+            apply(OPERATIONS[args.command](Repository(args.repository), args.backbone, **options), servers)
         for line in _summary(Repository(args.repository), servers):
             print(line)
     except (RolloutError, ControlError, CatalogError) as exc:
@@ -53,25 +52,19 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "rollout", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m server.rollout", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, summary in COMMANDS.items():
+    for name, operation in {"list": None, **OPERATIONS}.items():
+        summary = operation.__doc__ if operation else "Show the versions that are served and those on disk."
         command = commands.add_parser(name, help=summary, description=summary)
-        if name != "list":
+        if operation:
             command.add_argument("backbone", help="for example mobilenet")
         if name == "canary":
             command.add_argument("version", type=int, help="a version that conversion.publish wrote")
         command.add_argument("--repository", type=Path, default=ROOT / "model_repository")
         command.add_argument("--url", action="append", default=[], metavar="HOST:PORT", help="gRPC of a running server")
     return parser
-
-
-def _changes(args: argparse.Namespace) -> FileChanges:
-    repository = Repository(args.repository)
-    if args.command == "canary":
-        return canary(repository, args.backbone, args.version)
-    return {"promote": promote, "rollback": rollback, "end": end}[args.command](repository, args.backbone)
 
 
 def _summary(repository: Repository, servers: Sequence[TritonControl]) -> Iterator[str]:

@@ -1,30 +1,59 @@
-"""Changes files and running servers together; if one fails, all are restored."""
+"""Changes files and running servers together; if one fails, all are restored.
+
+A server loads new versions beside the old ones, and reloads an ensemble only when the versions of its steps are ready:
+otherwise Triton 2.51 stops the ensemble that serves. A request keeps the versions that it started with, even if they are
+unloaded meanwhile.
+"""
 
 from collections.abc import Sequence
+from typing import Final
 
+from server.catalog import CONFIG
+from server.edge.admin_lock import KEY_VARIABLE
 from server.errors import ControlError, RolloutError
 from server.triton_control import TritonControl
 
+from .config_file import ConfigFile
 from .files import FileChanges, write_changes
-from .follow import check_controllable, follow
+
+# Unloading a model that does not exist does nothing, but is rejected where model control is off or locked.
+NO_MODEL: Final = "no_such_model"
 
 
 def apply(changes: FileChanges, servers: Sequence[TritonControl]) -> None:
     """Write the files and make every server follow them.
 
     Raises:
-        ControlError: A server cannot be controlled; nothing is changed.
+        ControlError: A server does not accept model control; nothing is changed.
         RolloutError: A change failed; the message says what is served now.
     """
     for server in servers:
-        check_controllable(server)
+        _check_controllable(server)
     undo = write_changes(changes)
     for number, server in enumerate(servers, start=1):
         try:
-            follow(server, changes)
+            _follow(server, changes)
         except ControlError as exc:
             write_changes(undo)
             raise RolloutError(f"{exc}; {_restore(undo, servers[:number])}") from exc
+
+
+def served_steps(server: TritonControl, ensemble: str) -> dict[str, int]:
+    """The versions that a server serves in an ensemble, by model; empty if it does not serve the ensemble."""
+    if not server.is_ready(ensemble):
+        return {}
+    return {step.model_name: step.model_version for step in server.config(ensemble).ensemble_scheduling.step}
+
+
+def _check_controllable(server: TritonControl) -> None:
+    server.check_live()
+    try:
+        server.unload(NO_MODEL)
+    except ControlError as exc:
+        raise ControlError(
+            f"{exc}; start it with --model-control-mode=explicit --load-model=*, and set {KEY_VARIABLE} if its model "
+            f"control is locked"
+        ) from exc
 
 
 def _restore(undo: FileChanges, servers: Sequence[TritonControl]) -> str:
@@ -32,9 +61,37 @@ def _restore(undo: FileChanges, servers: Sequence[TritonControl]) -> str:
     failed = []
     for server in servers:
         try:
-            follow(server, undo)
+            _follow(server, undo)
         except ControlError:
             failed.append(server.url)
     if failed:
         return f"the files are restored, but {', '.join(failed)} could not be restored: restart it"
     return "everything is served as before"
+
+
+def _follow(server: TritonControl, changes: FileChanges) -> None:
+    """Unload what is removed, then load changed models, and ensembles last."""
+    configs = {file: text for file, text in changes.items() if file.name == CONFIG}
+    for file in (file for file, text in configs.items() if text is None):
+        server.unload(file.parent.name)
+    changed = [ConfigFile.parse(file, text) for file, text in configs.items() if text is not None]
+    for config in sorted(changed, key=lambda config: bool(config.steps)):
+        if config.steps:
+            _load_ensemble(server, config)
+        else:
+            server.load(config.name)
+
+
+def _load_ensemble(server: TritonControl, ensemble: ConfigFile) -> None:
+    for model, version in ensemble.steps.items():
+        # A server lacks the version if an earlier command did not name it by --url.
+        if not server.is_ready(model, version):
+            server.load(model)
+        if not server.is_ready(model, version):
+            raise ControlError(f"{server.url}: {model} {version} is not ready; see its log, or correct --repository")
+    server.load(ensemble.name)
+    if (steps := served_steps(server, ensemble.name)) != ensemble.steps:
+        raise ControlError(
+            f"{server.url}: expected {ensemble.name} with {ensemble.steps}, got {steps}: the server does not read "
+            f"{ensemble.file}; correct --repository or --url"
+        )

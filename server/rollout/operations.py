@@ -1,4 +1,4 @@
-"""Each rollout command as changes of files.
+"""Each rollout command as changes of files, or a RolloutError that says why it cannot be carried out.
 
 A canary adds versions to those that are loaded; its end removes those that no ensemble uses. Promotion and rollback
 switch one ensemble to versions that are loaded already. An ensemble has the version of its backbone, so that answers
@@ -20,11 +20,7 @@ PLACEHOLDER: Final = ".gitkeep"
 
 
 def canary(repository: Repository, backbone: str, version: int) -> FileChanges:
-    """Serve this version beside the stable ensemble, as its canary.
-
-    Raises:
-        RolloutError: The version or its preprocessing is missing, or a model file differs from the published one.
-    """
+    """Serve this version beside the stable ensemble, as its canary."""
     try:
         check_files(repository.folder)  # the launcher checks only files that exist when it starts
     except LaunchError as exc:
@@ -41,11 +37,7 @@ def canary(repository: Repository, backbone: str, version: int) -> FileChanges:
 
 
 def promote(repository: Repository, backbone: str) -> FileChanges:
-    """Serve the canary's version in the stable ensemble; the canary stays, because clients still use it.
-
-    Raises:
-        RolloutError: There is no canary, it is promoted already, or its models do not fit together.
-    """
+    """Serve the canary's version in the stable ensemble; the canary stays, because clients still use it."""
     stable, canary = repository.stable(backbone), repository.canary(backbone)
     if canary is None:
         raise RolloutError(f"{stable.name} has no canary to promote; start one: canary {backbone} <version>")
@@ -61,11 +53,7 @@ def promote(repository: Repository, backbone: str) -> FileChanges:
 
 
 def rollback(repository: Repository, backbone: str) -> FileChanges:
-    """Serve in the stable ensemble what it served before the last promotion.
-
-    Raises:
-        RolloutError: There was no promotion since the last rollback, or the previous version is gone.
-    """
+    """Serve in the stable ensemble what it served before the last promotion."""
     stable, previous = repository.stable(backbone), repository.previous(backbone)
     if previous is None:
         raise RolloutError(
@@ -82,11 +70,7 @@ def rollback(repository: Repository, backbone: str) -> FileChanges:
 
 
 def end(repository: Repository, backbone: str) -> FileChanges:
-    """Remove the canary, and unload every version that no ensemble uses or would use after a rollback.
-
-    Raises:
-        RolloutError: An ensemble uses the latest version of a model.
-    """
+    """Remove the canary, and unload every version that no ensemble uses or would use after a rollback."""
     stable, previous = repository.stable(backbone), repository.previous(backbone)
     folder = repository.canary_file(backbone).parent
     needed = versions_in(each for each in repository.ensembles() if each.folder != folder)

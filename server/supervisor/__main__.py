@@ -10,8 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 from server.errors import LaunchError
 from server.launch.process import LAUNCHER
@@ -35,7 +34,7 @@ def main(launcher: Sequence[str] = LAUNCHER) -> None:
     parser.add_argument("--restart-limit", type=int, default=DEFAULTS.restarts, help="give up after so many in a row")
     args, arguments = parser.parse_known_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _exit)
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     status = SupervisorStatus()
     try:
         command = Command.parse(arguments, launcher)
@@ -51,10 +50,6 @@ def main(launcher: Sequence[str] = LAUNCHER) -> None:
         sys.exit(GAVE_UP)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _exit(number: int, _: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

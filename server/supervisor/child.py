@@ -34,19 +34,14 @@ LOAD_TIMEOUT_S: Final = 60.0
 class Command:
     """A complete command line of tritonserver, and what the supervisor needs to know about it."""
 
-    launcher: tuple[str, ...]
-    arguments: tuple[str, ...]
-    repositories: tuple[Path, ...]
+    argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
+    repositories: tuple[Path, ...]
     control: TritonControl
 
     @classmethod
     def parse(cls, arguments: Sequence[str], launcher: Sequence[str] = LAUNCHER) -> "Command":
-        """Read the flags that a user wrote for tritonserver.
-
-        Args:
-            arguments: Flags of tritonserver.
-            launcher: The command that becomes tritonserver.
+        """Complete the flags that a user wrote for tritonserver; `launcher` is the command that becomes it.
 
         Raises:
             LaunchError: With these flags, the server cannot be watched or its models cannot be reloaded.
@@ -59,18 +54,12 @@ class Command:
             raise LaunchError("--allow-grpc=false leaves no endpoint to watch; omit the flag")
         # If the launcher locks model control, the supervisor needs the key.
         key = os.environ.get(KEY_VARIABLE) or secrets.token_hex(32)
-        restricted = _metadata(flags.all("grpc-restricted-protocol"))
+        metadata = {f"{METADATA_PREFIX}{HEADER}": key, **_metadata(flags.all("grpc-restricted-protocol"))}
         return cls(
-            tuple(launcher),
-            tuple(complete),
-            tuple(map(Path, flags.all("model-repository") + flags.all("model-store"))),
+            (*launcher, *complete),
             {**os.environ, KEY_VARIABLE: key},
-            TritonControl(
-                _grpc_url(flags),
-                {f"{METADATA_PREFIX}{HEADER}": key, **restricted},
-                CALL_TIMEOUT_S,
-                LOAD_TIMEOUT_S,
-            ),
+            tuple(map(Path, flags.all("model-repository") + flags.all("model-store"))),
+            TritonControl(_grpc_url(flags), metadata, CALL_TIMEOUT_S, LOAD_TIMEOUT_S),
         )
 
 
@@ -97,7 +86,7 @@ class Child:
         self._shared_memory = f"triton_{os.getpid()}_{os.urandom(4).hex()}_"
         shared = f"--backend-config=python,shm-region-prefix-name={self._shared_memory}"
         with signals_blocked():
-            self._process = spawn([*command.launcher, *command.arguments, shared], log, command.environment)
+            self._process = spawn([*command.argv, shared], log, command.environment)
             self._ended = False
 
     @property

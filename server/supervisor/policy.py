@@ -31,6 +31,7 @@ class Snapshot:
     Attributes:
         exit_code: Exit code of the process; None while it runs.
         alive: Whether Triton's API answers.
+        steps: The models of each ensemble that has a canary.
         canaries: Canary results by ensemble.
         answered: Inferences answered so far by model.
         dead: Models that lack a Python stub.
@@ -39,6 +40,7 @@ class Snapshot:
 
     exit_code: int | None = None
     alive: bool = True
+    steps: Mapping[str, Iterable[str]] = field(default_factory=dict)
     canaries: Mapping[str, CanaryResult] = field(default_factory=dict)
     answered: Mapping[str, int] = field(default_factory=dict)
     dead: frozenset[str] = frozenset()
@@ -102,21 +104,13 @@ DEFAULTS: Final = Limits()
 
 
 class Policy:
-    """Turns snapshots into actions; `steps` maps each ensemble that has a canary to its models."""
+    """Turns snapshots into actions."""
 
-    def __init__(self, steps: Mapping[str, Iterable[str]], now_s: float, limits: Limits = DEFAULTS) -> None:
-        self._steps = {ensemble: tuple(models) for ensemble, models in steps.items()}
+    def __init__(self, now_s: float, limits: Limits = DEFAULTS) -> None:
         self._limits = limits
         self._restarts = 0
         self._ever_ready = False
         self._reset(now_s)
-
-    def follow(self, steps: Mapping[str, Iterable[str]], now_s: float) -> None:
-        """Watch these ensembles from now on, and keep what is known of those that stay."""
-        self._steps = {ensemble: tuple(models) for ensemble, models in steps.items()}
-        for since_s in (self._progress_at_s, self._canary_at_s):
-            for ensemble in self._steps:
-                since_s.setdefault(ensemble, now_s)
 
     def next(self, snapshot: Snapshot, now_s: float) -> Action:
         """What to do now; the caller does it before the next call."""
@@ -141,9 +135,9 @@ class Policy:
         self._loaded = False
         self._alive_at_s = now_s
         self._ready_since_s: float | None = None
-        self._answered: dict[str, int] = {}
-        self._progress_at_s = dict.fromkeys(self._steps, now_s)
-        self._canary_at_s = dict.fromkeys(self._steps, now_s)
+        self._answered: Mapping[str, int] = {}
+        self._progress_at_s: dict[str, float] = {}
+        self._canary_at_s: dict[str, float] = {}
         self._reloads: Counter[str] = Counter()
 
     def _handle_silence(self, now_s: float) -> Action:
@@ -155,12 +149,17 @@ class Policy:
         return self._restart(f"tritonserver {state} after {silent_s:.1f} s", True, now_s)
 
     def _note_progress(self, snapshot: Snapshot, now_s: float) -> None:
-        for ensemble, canary in snapshot.canaries.items():
-            if canary.verdict is Verdict.ANSWERED:
-                self._canary_at_s[ensemble] = self._progress_at_s[ensemble] = now_s
-            if snapshot.answered.get(ensemble) != self._answered.get(ensemble):
-                self._progress_at_s[ensemble] = now_s
-        self._answered = dict(snapshot.answered)
+        """Note when each ensemble last answered its canary, and any request; a new ensemble counts from now."""
+        answered = {name for name, canary in snapshot.canaries.items() if canary.verdict is Verdict.ANSWERED}
+        idle = {name for name in snapshot.canaries if snapshot.answered.get(name) == self._answered.get(name)}
+        self._canary_at_s = {
+            name: now_s if name in answered else self._canary_at_s.get(name, now_s) for name in snapshot.canaries
+        }
+        self._progress_at_s = {
+            name: self._progress_at_s.get(name, now_s) if name in idle - answered else now_s
+            for name in snapshot.canaries
+        }
+        self._answered = snapshot.answered
 
     def _failing(self, snapshot: Snapshot, now_s: float) -> set[str]:
         """The models to reload."""
@@ -169,7 +168,7 @@ class Policy:
             if canary.verdict is Verdict.BROKEN and canary.suspect:
                 failing.add(canary.suspect)
             elif self._is_lasting(ensemble, canary, now_s):
-                failing.update(self._steps[ensemble])
+                failing.update(snapshot.steps[ensemble])
         return failing
 
     def _is_lasting(self, ensemble: str, canary: CanaryResult, now_s: float) -> bool:
@@ -195,8 +194,7 @@ class Policy:
         if tried >= self._limits.reloads:
             return self._restart(f"{', '.join(sorted(models))}: reloading did not help", False, now_s)
         self._reloads.update(models)
-        for ensemble in self._steps:
-            self._canary_at_s[ensemble] = self._progress_at_s[ensemble] = now_s
+        self._canary_at_s, self._progress_at_s = {}, {}
         return Reload(tuple(sorted(models)), unload=tried > 0)
 
     def _restart(self, reason: str, at_once: bool, now_s: float) -> Restart | GiveUp:

@@ -77,7 +77,7 @@ class Supervisor:
         self._on_ready = on_ready
         self._log = log
         self._ensembles = read_ensembles(command.repositories)
-        self._policy = Policy(self._canary_steps(), time.monotonic(), limits)
+        self._policy = Policy(time.monotonic(), limits)
         self._was_ready = False
 
     def run(self) -> NoReturn:
@@ -145,10 +145,9 @@ class Supervisor:
             if ensembles.keys() == self._ensembles.keys():
                 return
             loaded = {each.model for each in self._control.ready()}
-            ensembles = {name: each for name, each in ensembles.items() if name in self._ensembles or name in loaded}
-            if ensembles != self._ensembles:
-                self._ensembles = ensembles
-                self._policy.follow(self._canary_steps(), time.monotonic())
+            self._ensembles = {
+                name: each for name, each in ensembles.items() if name in self._ensembles or name in loaded
+            }
 
     def _look(self, child: Child, stubs: StubWatch, canaries: CanaryClient) -> Snapshot:
         if (exit_code := child.exit_code()) is not None:
@@ -158,14 +157,14 @@ class Supervisor:
             for each in self._control.statistics():
                 answered[each.name] += each.inference_count
             dead = stubs.dead(living_stubs(child.pid), self._control.ready, self._instances)
-            canaried = self._canary_steps()
-            others = self._ensembles.keys() - canaried.keys()
+            steps = self._canary_steps()
+            others = self._ensembles.keys() - steps.keys()
             unready = frozenset(name for name in others if not self._control.is_ready(name))
         except ControlError:
             return Snapshot(alive=False)
         # A canary would wait a second for a stub that is known to be dead.
-        results = {} if dead else canaries.send(canaried)
-        return Snapshot(answered=answered, dead=dead, canaries=results, unready=unready)
+        results = {} if dead else canaries.send(steps)
+        return Snapshot(steps=steps, canaries=results, answered=answered, dead=dead, unready=unready)
 
     def _instances(self, model: str) -> int:
         return sum(group.count or 1 for group in self._control.config(model).instance_group) or 1

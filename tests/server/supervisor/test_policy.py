@@ -25,7 +25,7 @@ STEPS = {"both": ("prepare", "network"), "other": ("prepare", "small")}
 ANSWERED = CanaryResult(Verdict.ANSWERED, 0.01)
 BROKEN = CanaryResult(Verdict.BROKEN, 0.01)
 SILENT = CanaryResult(Verdict.SILENT, 2.0)
-READY = Snapshot(canaries=dict.fromkeys(STEPS, ANSWERED))
+READY = Snapshot(steps=STEPS, canaries=dict.fromkeys(STEPS, ANSWERED))
 NOT_ANSWERING = Snapshot(alive=False)
 EXITED = Snapshot(exit_code=-6)
 
@@ -43,7 +43,7 @@ class Clock:
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self.now_s = 0.0
-        self._policy = Policy(STEPS, 0.0, limits)
+        self._policy = Policy(0.0, limits)
         assert self.next(READY) == Wait()
 
     def next(self, snapshot: Snapshot, after_s: float = 0.5) -> Action:
@@ -64,15 +64,13 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_ensembles_are_added_and_removed() -> None:
-    policy = Policy(STEPS, 0.0, LIMITS)
-    assert policy.next(READY, 0.5) == Wait()
-    policy.follow({"both": STEPS["both"], "new": ("prepare", "late")}, 10.0)
-    snapshot = Snapshot(canaries={"both": ANSWERED, "new": BROKEN})
-    assert [policy.next(snapshot, now_s) for now_s in (10.5, 12.5)] == [Wait(), Wait()]  # counted from second 10
-    assert policy.next(snapshot, 13.5) == Reload(("late", "prepare"), unload=False)
-    policy.follow({"both": STEPS["both"]}, 14.0)
-    assert policy.next(Snapshot(canaries={"both": ANSWERED}), 14.5) == Wait()
+def test_added_ensemble_counts_from_its_first_canary(clock: Clock) -> None:
+    steps = {"both": STEPS["both"], "new": ("prepare", "late")}
+    added = Snapshot(steps=steps, canaries={"both": ANSWERED, "new": BROKEN})
+    assert clock.actions(2.5, added) == []
+    assert clock.actions(1, added) == [Reload(("late", "prepare"), unload=False)]
+    assert clock.actions(100, READY) == []
+    assert clock.actions(2.5, added) == []
 
 
 @pytest.mark.parametrize("snapshot", [READY, replace(READY, unready=frozenset({"rank"}))])
@@ -173,7 +171,7 @@ def test_restarts_are_counted_while_the_server_is_not_stable(clock: Clock) -> No
 
 
 def test_server_that_was_never_ready_is_not_restarted() -> None:
-    policy = Policy(STEPS, 0, LIMITS)
+    policy = Policy(0, LIMITS)
     assert policy.next(NOT_ANSWERING, 1) == Wait()
     action = policy.next(replace(EXITED, exit_code=1), 2)
     assert action == GiveUp("tritonserver exited with code 1, before it was ever ready; its log says why")
