@@ -4,17 +4,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
 
 from genderclient import Experiment
+from tests.client.cli.conftest import Run
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import Server, free_ports
-
-Run = Callable[..., Result]
 
 
 def test_predict_prints_gender_and_weights(run: Run, tmp_path: Path) -> None:

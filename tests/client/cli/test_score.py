@@ -6,18 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
 
 from genderclient.tables.chunks import CHUNK_ROWS
+from tests.client.cli.conftest import Run
 from tests.support.client.tables import Row, read_table, write_table
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import free_ports
 
-Run = Callable[..., Result]
 AVATAR = encode(noise(), "JPEG")
 # The avatar of `c` is not on disk; the nickname of `d` is too long.
 USERS: list[Row] = [

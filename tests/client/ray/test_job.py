@@ -124,27 +124,18 @@ def test_ray_rejects_csv(tmp_path: Path) -> None:
     assert "expected a Parquet file or a folder of them" in result.stderr
 
 
-@pytest.mark.parametrize(("engine", "finished"), [("ray", [0, 1]), ("local", [1])])
+@pytest.mark.parametrize(("engine", "finished"), [("ray", {0, 1}), ("local", {1})])
 def test_engine_resumes_job_of_other_engine(
-    users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, finished: list[int]
+    users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, finished: set[int]
 ) -> None:
     monkeypatch.setattr(ClientSettings, "client", lambda self: Client(transport=FakeTransport(respond_male)))
     monkeypatch.setattr(chunks, "CHUNK_ROWS", 400)
     monkeypatch.setenv("RAY_ADDRESS", "unused")
-    arguments = (users / "a.parquet", "-o", tmp_path / "out.parquet", "--id-column", "uid")
-    written: list[int] = []
-    write_chunk = chunks.write_chunk
-
-    def record(folder: Path, number: int, results: list[dict[str, Any]]) -> None:
-        written.append(number)
-        write_chunk(folder, number, results)
-
-    chunk_folder = tmp_path / "out.parquet.chunks"
-    chunk_folder.mkdir()
+    (tmp_path / "out.parquet.chunks").mkdir()
     for number in finished:
-        rows = [{"row": row, "id": f"a{row}"} for row in range(400 * number, min(400 * number + 400, FILE_ROWS))]
-        write_chunk(chunk_folder, number, rows)
-    monkeypatch.setattr(chunks, "write_chunk", record)
-    assert score(*arguments, "--engine", engine).exit_code == 0
-    assert pq.read_table(tmp_path / "out.parquet")["row"].to_pylist() == list(range(FILE_ROWS))
-    assert sorted([*finished, *written]) == [0, 1]
+        positions = range(400 * number, min(400 * number + 400, FILE_ROWS))
+        chunks.write_chunk(tmp_path / "out.parquet.chunks", number, [{"row": n, "model": "earlier"} for n in positions])
+    assert score(users / "a.parquet", "-o", tmp_path / "out.parquet", "--engine", engine).exit_code == 0
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["row"] for row in rows] == list(range(FILE_ROWS))
+    assert {row["row"] // 400 for row in rows if row["model"] == "earlier"} == finished
