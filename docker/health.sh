@@ -1,6 +1,7 @@
 #!/bin/sh
-# Docker's health check: every model answers a real inference. Docker leaves running what is unhealthy; so where all
-# answered before and now, twice, do not, Triton is ended, and the restart policy starts another one.
+# Docker's health check: a real inference with every model. Docker keeps unhealthy containers running, so this script
+# terminates Triton if the models answered before and now fail twice. The restart policy then starts the container
+# again.
 set -u
 folder=${TMPDIR:-/tmp}
 if genderclient health; then

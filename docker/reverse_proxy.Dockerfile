@@ -1,9 +1,9 @@
-# nginx before Triton: TLS, tokens, limits, and only the routes of inference.
+# nginx as the reverse proxy in front of Triton: TLS, tokens, limits, and only the routes of inference.
 #
 #     docker build --file docker/reverse_proxy.Dockerfile --tag gender-reverse-proxy:0.1.0 .
 FROM nginx:1.28-bookworm
 COPY server/edge/nginx.conf.template /etc/nginx/templates/
-# nginx' own entrypoint fills in the template from these, before a Triton in the same pod.
+# nginx's entrypoint fills in the template from these variables. The defaults fit a Triton in the same pod.
 ENV NGINX_ENVSUBST_OUTPUT_DIR=/tmp \
     FOLDER=/tmp \
     HTTP=127.0.0.1:8000 \

@@ -1,4 +1,4 @@
-# Training, evaluation and conversion; what comes out is published into a model repository.
+# Training, evaluation and conversion.
 #
 #     docker build --file docker/training.Dockerfile --tag gender-training:0.1.0 .
 FROM python:3.12-slim-bookworm
@@ -10,7 +10,7 @@ COPY model_repository model_repository
 COPY server server
 COPY training training
 
-# `genderprep` from where Triton has it. Keras and matplotlib keep files below a home.
+# `genderprep` is imported from the model repository. Keras and matplotlib write files into the home folder.
 ENV PYTHONPATH=/app:/app/model_repository/preprocess/1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp

@@ -1,8 +1,8 @@
-# NVIDIA's Triton with its C++ backend for ONNX, our model repository and what its Python model imports: what serves users.
+# NVIDIA's Triton with its C++ backend for ONNX, the model repository and the packages that its Python model imports.
 #
 #     docker build --file docker/triton.Dockerfile --tag gender-triton:0.1.0 .
 
-# The SDK as a wheel, so that what builds it stays out of the image.
+# Builds the SDK as a wheel, so that the build tools stay out of the image.
 FROM python:3.12-slim-bookworm AS sdk
 WORKDIR /build
 COPY requirements/build.txt requirements/
@@ -20,15 +20,15 @@ RUN python3 -m pip install --no-cache-dir --break-system-packages --require-hash
 COPY docker/triton.sh docker/health.sh /usr/local/bin/
 COPY model_repository /models
 
-# Why: server/launch/launcher.py.
+# server/launch/launcher.py explains these.
 ENV MALLOC_MMAP_THRESHOLD_=8388608 \
     MALLOC_TRIM_THRESHOLD_=16777216 \
     MALLOC_TOP_PAD_=16777216 \
     PYTHONDONTWRITEBYTECODE=1
-# The user that NVIDIA's image has for this, by number: Kubernetes can tell from it that it is not root.
+# The unprivileged user of NVIDIA's image. Kubernetes needs the number to verify that it is not root.
 USER 1000:1000
 EXPOSE 8000 8001 8002
-# Triton's own health stays green when a model cannot answer.
+# Triton's own health endpoint stays green when a model fails.
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 CMD ["genderclient", "health"]
 ENTRYPOINT ["triton.sh"]
 CMD ["--model-repository=/models"]

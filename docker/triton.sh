@@ -1,15 +1,15 @@
 #!/bin/sh
-# Triton in a container: whoever asks it to load models, map memory, log or trace is refused, for want of a key that is
-# made here and told to nobody. Further flags of Triton's own are passed on.
+# Starts Triton in a container with the given flags. A random, unknown key locks model control, shared memory, logging
+# and tracing.
 set -eu
 closed=model-repository,shared-memory,logging,trace
 key=$(cat /proc/sys/kernel/random/uuid)
-# Served are the models that were published, and no others.
+# Serve only the published model files.
 for argument; do
     repository=${argument#--model-repository=}
     [ ! -f "$repository/SHA256SUMS" ] || (cd "$repository" && sha256sum --check --quiet SHA256SUMS)
 done
-# For health.sh: the process stays the same.
+# For health.sh. exec keeps the process id.
 echo $$ > "${TMPDIR:-/tmp}/triton.pid"
 exec tritonserver \
     --http-restricted-api="$closed:closed=$key" \

@@ -1,6 +1,6 @@
-"""Runs the reverse proxy before Triton until Ctrl-C.
+"""Runs the reverse proxy in front of Triton until Ctrl-C.
 
-    python -m server.edge                # loopback, before a Triton on its default ports
+    python -m server.edge                # loopback, in front of a Triton on its default ports
     python -m server.edge --listen-http 0.0.0.0:8443 --listen-grpc 0.0.0.0:8444 \\
         --certificate proxy.pem --key proxy.key --clients clients --rate 50
 """

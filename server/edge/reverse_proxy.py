@@ -1,4 +1,4 @@
-"""Runs nginx as the reverse proxy before Triton.
+"""Runs nginx as the reverse proxy in front of Triton.
 
 nginx admits as many concurrent requests as Triton answers promptly and rejects the rest at once with 503. Triton's own
 queue policies could reject them too, but Triton 2.51 stalls under these policies while requests wait.
@@ -46,7 +46,7 @@ class ReverseProxy:
 def running_reverse_proxy(
     http_url: str, grpc_url: str, policy: AccessPolicy = OPEN_ACCESS, listen: tuple[str, str] | None = None
 ) -> Iterator[ReverseProxy]:
-    """Run nginx before a Triton until the context exits.
+    """Run nginx in front of a Triton until the context exits.
 
     Args:
         http_url: Triton's HTTP address, `host:port`.

@@ -1,4 +1,4 @@
-"""What the reverse proxy's image runs, with this machine's envsubst and nginx, before a real Triton."""
+"""What the reverse proxy's image runs, with this machine's envsubst and nginx, in front of a real Triton."""
 
 import os
 import re

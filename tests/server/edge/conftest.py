@@ -1,4 +1,4 @@
-"""Reverse proxies before the session's Triton."""
+"""Reverse proxies in front of the session's Triton."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""nginx before Triton: concurrency limit, start and stop."""
+"""nginx in front of Triton: concurrency limit, start and stop."""
 
 import re
 from collections import Counter
