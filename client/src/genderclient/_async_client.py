@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from genderclient._base_client import BaseClient
@@ -39,14 +38,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
 
         An avatar given as a path is read in the event loop's thread. If your files are slow to read, pass bytes.
         """
-        flow = self._flow(
-            avatar=avatar,
-            nickname=nickname,
-            model=model,
-            user_id=user_id,
-            timeout_s=timeout_s,
-            embedding=embedding,
-        )
+        flow = self._flow(avatar, nickname, model, user_id, timeout_s, embedding)
         return await TaskRunner(self._send).run(flow)
 
     def predict_many(
@@ -84,9 +76,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exception: object) -> None:
         await self.close()
 
     def _open_transport(self, url: ServerUrl) -> AsyncTransport:

@@ -28,11 +28,7 @@ def encode_avatar(avatar: "Avatar | None") -> bytes:
     """Returns the encoded image, empty for None.
 
     Bytes and files are returned unchanged; a file is read from its current position. PIL images and arrays become
-    lossless PNG.
-
-    Raises:
-        TypeError: If the type is not accepted.
-        InvalidAvatar: If there is nothing to read, or more than `MAX_AVATAR_BYTES`.
+    lossless PNG. At most `MAX_AVATAR_BYTES` are read.
     """
     if avatar is None:
         return b""

@@ -80,7 +80,6 @@ class BaseClient(ABC, Generic[T]):
 
     def _flow(
         self,
-        *,
         avatar: "Avatar | None",
         nickname: str | None,
         model: str | None,
@@ -138,11 +137,7 @@ class BaseClient(ABC, Generic[T]):
 
 
 def checked_timeout(timeout_s: float) -> float:
-    """Returns a positive, finite number of seconds.
-
-    Raises:
-        ValueError: For any other number.
-    """
+    """Returns a positive, finite number of seconds. Raises ValueError for any other."""
     if not (math.isfinite(timeout_s) and timeout_s > 0):
         raise ValueError(f"timeout_s: got {timeout_s}, expected a positive number of seconds")
     return timeout_s

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from genderclient._base_client import BaseClient, checked_timeout
@@ -67,14 +66,7 @@ class Client(BaseClient[Transport]):
             ValueError: If an argument has an invalid value.
             GenderClientError: If there is no prediction.
         """
-        flow = self._flow(
-            avatar=avatar,
-            nickname=nickname,
-            model=model,
-            user_id=user_id,
-            timeout_s=timeout_s,
-            embedding=embedding,
-        )
+        flow = self._flow(avatar, nickname, model, user_id, timeout_s, embedding)
         return ThreadRunner(self._send).run(flow)
 
     def predict_many(
@@ -137,9 +129,7 @@ class Client(BaseClient[Transport]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _open_transport(self, url: ServerUrl) -> Transport:

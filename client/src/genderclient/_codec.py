@@ -36,12 +36,7 @@ def encode(*, avatar: bytes, nickname: str | None) -> tuple[Tensor, ...]:
 
 
 def encode_nickname(nickname: str | None) -> bytes:
-    """Returns the nickname in UTF-8, empty for None.
-
-    Raises:
-        TypeError: If it is not a str.
-        InvalidNickname: If it contains half of a surrogate pair.
-    """
+    """Returns the nickname in UTF-8, empty for None."""
     if nickname is None:
         return b""
     if not isinstance(nickname, str):
@@ -54,11 +49,7 @@ def encode_nickname(nickname: str | None) -> bytes:
 
 
 def decode(response: InferenceResponse, *, unknown_below: float, embedding: bool) -> Prediction:
-    """Returns the prediction in a response.
-
-    Raises:
-        ProtocolError: If an output is missing or violates the contract.
-    """
+    """Returns the prediction in a response. Raises ProtocolError if an output violates the contract."""
     probabilities = Probabilities(*_values(response, PROBABILITIES, len(LABELS)))
     if not math.isclose(probabilities.male + probabilities.female, 1, abs_tol=1e-3):
         raise ProtocolError(f"output {PROBABILITIES} does not sum to 1; check the model", model=response.model)

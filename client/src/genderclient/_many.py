@@ -33,11 +33,7 @@ class Scored:
 
 
 def checked_concurrency(concurrency: int) -> int:
-    """Returns a positive number of simultaneous requests.
-
-    Raises:
-        ValueError: For any other number.
-    """
+    """Returns a positive number of simultaneous requests. Raises ValueError for any other."""
     if concurrency < 1:
         raise ValueError(f"concurrency: got {concurrency}, expected 1 or more")
     return concurrency

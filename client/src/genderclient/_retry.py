@@ -90,11 +90,7 @@ def send_with_retries(
     now: Callable[[], float] = time.monotonic,
     jitter: Callable[[], float] = random.random,
 ) -> Flow[Inference]:
-    """Sends `request` until there is a response, within `request.timeout_s` for all attempts.
-
-    Raises:
-        GenderClientError: If there is no response.
-    """
+    """Sends `request` until there is a response, within `request.timeout_s` for all attempts."""
     started_s, requests = now(), 0
     deadline_s = started_s + request.timeout_s
     for failures in range(1, retry.attempts + 1):

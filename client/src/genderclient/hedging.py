@@ -5,14 +5,14 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
 
 from genderclient._flow import Attempt, Call, Extension, Flow, Result, Send, TaskRunner, ThreadRunner
 from genderclient._models import Prediction
-from genderclient._transports.base import InferenceRequest, InferenceResponse, TransportError
+from genderclient._transports.base import InferenceRequest, InferenceResponse
 
 # Each hedged request waits in a thread of its own.
 MAX_THREADS: Final = 1024
@@ -134,22 +134,14 @@ class HedgedSend:
 
 def _first_response(in_flight: set[Future[Result]]) -> Result:
     """Waits for the first response, or for the last failure if there is none."""
-    pending = in_flight
-    while True:
-        done, pending = wait(pending, return_when=FIRST_COMPLETED)
-        results = [each.result() for each in done]
-        if not pending or any(isinstance(each, InferenceResponse) for each in results):
-            return _preferred(results)
+    for each in as_completed(in_flight):
+        if isinstance(result := each.result(), InferenceResponse):
+            break
+    return result
 
 
 async def _first_response_async(in_flight: set[asyncio.Future[Result]]) -> Result:
-    pending = in_flight
-    while True:
-        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        results = [each.result() for each in done]
-        if not pending or any(isinstance(each, InferenceResponse) for each in results):
-            return _preferred(results)
-
-
-def _preferred(results: list[Result]) -> Result:
-    return min(results, key=lambda result: isinstance(result, TransportError))
+    for each in asyncio.as_completed(in_flight):
+        if isinstance(result := await each, InferenceResponse):
+            break
+    return result

@@ -85,11 +85,7 @@ class Transport(Protocol):
     """Sends requests to one server. Thread-safe."""
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
-        """Sends `request` and waits at most `request.timeout_s` for the response.
-
-        Raises:
-            TransportError: If there is no response.
-        """
+        """Waits at most `request.timeout_s` for the response. Raises TransportError if there is none."""
 
     def close(self) -> None:
         """Closes all connections. Closing twice has no effect."""
@@ -99,13 +95,7 @@ class AsyncTransport(Protocol):
     """Sends requests to one server, for the tasks of one event loop."""
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
-        """Sends `request` and waits at most `request.timeout_s` for the response.
-
-        If the task is cancelled, gRPC also cancels the request on the server.
-
-        Raises:
-            TransportError: If there is no response.
-        """
+        """Waits at most `request.timeout_s` for the response. Raises TransportError if there is none."""
 
     async def close(self) -> None:
         """Closes all connections. Closing twice has no effect."""

@@ -22,11 +22,7 @@ class Deadline:
         return cls(time.monotonic() + timeout_s)
 
     def remaining_s(self) -> float:
-        """Seconds left.
-
-        Raises:
-            TimeoutError: If the deadline has passed.
-        """
+        """Returns the seconds left. Raises TimeoutError if there are none."""
         left_s = self.at_s - time.monotonic()
         if left_s <= 0:
             raise TimeoutError("deadline passed")
@@ -50,18 +46,10 @@ class ResponseTooLarge(http.client.HTTPException):
 
 
 class Connection(http.client.HTTPConnection):
-    """One kept-alive connection, for one thread at a time. The deadline covers all but the lookup of the host's name.
+    """One kept-alive connection, for one thread at a time.
 
-    http.client applies a timeout to each read and write, so a server that sends a byte now and then could hold a
-    request for ever. httpx has the same gap.
-
-    Args:
-        host: Host name, which TLS verifies.
-        port: Port of the server.
-        context: Encrypts the connection.
-        max_bytes: The largest response body that is read.
-        keepalive_s: Seconds of silence after which the system probes the connection.
-        address: IP address to connect to, if the host name is already resolved.
+    http.client and httpx apply a timeout to each read, so a server that sends single bytes can hold a request without
+    limit. Here the deadline covers everything except the lookup of the host name. `address` replaces the lookup.
     """
 
     def __init__(
@@ -85,12 +73,7 @@ class Connection(http.client.HTTPConnection):
     def exchange(
         self, method: str, path: str, deadline: Deadline, *, body: bytes | None = None, headers: Mapping[str, str]
     ) -> HttpResponse:
-        """Sends a request and reads the response.
-
-        Raises:
-            OSError: If the connection fails; TimeoutError at the deadline.
-            http.client.HTTPException: If the response is not HTTP or too large.
-        """
+        """Sends a request and reads the response. Raises TimeoutError, OSError or HTTPException."""
         self._open_socket(deadline).deadline = deadline
         self.request(method, path, body, headers)
         response = self.getresponse()

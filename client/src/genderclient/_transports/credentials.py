@@ -58,11 +58,7 @@ class Credentials:
 
     @classmethod
     def for_servers(cls, urls: Sequence[ServerUrl], tls: Tls | None, token: str | None) -> Self:
-        """Checks that `tls` is used and that `token` is encrypted on its way to every server.
-
-        Raises:
-            ValueError: Otherwise, or if the token contains characters that a header cannot carry.
-        """
+        """Checks that `tls` applies to every server and that no server gets `token` unencrypted."""
         plain = [url for url in urls if not url.secure]
         if tls is not None and plain:
             raise ValueError(f"tls: {plain[0]} is not encrypted; use grpcs:// or https://")

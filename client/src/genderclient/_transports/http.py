@@ -35,11 +35,7 @@ class HttpTransport:
                 self._idle.pop().close()
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpResponse:
-        """Sends a POST and returns the response, whatever its code.
-
-        Raises:
-            TransportError: If there is no response in time.
-        """
+        """Sends a POST and returns the response, whatever its code."""
         deadline = Deadline.after(timeout_s)
         with translated_errors(self._url, lost=(IncompleteRead,), malformed=(HTTPException,)):
             connection = self._acquire()

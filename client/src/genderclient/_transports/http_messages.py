@@ -39,11 +39,7 @@ _STATUSES: Final = {
 
 
 def encode_request(request: InferenceRequest, options: ConnectionOptions) -> tuple[str, dict[str, str], bytes]:
-    """Returns path, headers and body of the POST.
-
-    Raises:
-        TransportError: If the body exceeds the limit.
-    """
+    """Returns path, headers and body of the POST."""
     body, header_length = protocol.InferenceServerClient.generate_request_body(
         request_id=request.request_id, inputs=to_triton(request.inputs, protocol)
     )
@@ -57,11 +53,7 @@ def encode_request(request: InferenceRequest, options: ConnectionOptions) -> tup
 
 
 def decode_response(response: HttpResponse, options: ConnectionOptions) -> InferenceResponse:
-    """Parses the server's response.
-
-    Raises:
-        TransportError: If the server reports an error or violates the protocol.
-    """
+    """Parses the response. Raises TransportError if the server reports an error or violates the protocol."""
     response = _decompress(response, options.max_message_bytes)
     if response.code != 200:
         raise error_response(response)
@@ -96,10 +88,7 @@ def translated_errors(
 ) -> Iterator[None]:
     """Converts errors of the network into TransportError.
 
-    Args:
-        url: The server, which the message names.
-        lost: Errors of the HTTP library that mean a lost connection, besides OSError.
-        malformed: Errors of the HTTP library that mean that the response is not HTTP, or too large.
+    An HTTP library raises `lost`, besides OSError, for a lost connection, and `malformed` for an invalid response.
     """
     unavailable: tuple[type[Exception], ...] = (OSError, *lost)
     try:

@@ -7,20 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_INTEGERS: Final = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-DATATYPES: Final = {
-    "bool": "BOOL",
-    "object": "BYTES",
-    "float16": "FP16",
-    "float32": "FP32",
-    "float64": "FP64",
-    **{name: name.upper() for name in _INTEGERS},
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -30,22 +20,19 @@ class Tensor:
     Args:
         name: The tensor's name in the model's configuration.
         array: The values, with the batch dimension first. BYTES tensors are object arrays of `bytes`.
-
-    Raises:
-        TypeError: If the array's dtype has no counterpart in the v2 protocol.
     """
 
     name: str
     array: NDArray[Any]
 
-    def __post_init__(self) -> None:
-        if self.array.dtype.name not in DATATYPES:
-            raise TypeError(f"tensor {self.name}: got dtype {self.array.dtype}, expected one of {', '.join(DATATYPES)}")
-
     @property
     def datatype(self) -> str:
         """The v2 protocol's name of the dtype, such as BYTES, INT64 or FP32."""
-        return DATATYPES[self.array.dtype.name]
+        from tritonclient.utils import np_to_triton_dtype
+
+        if (datatype := np_to_triton_dtype(self.array.dtype)) is None:
+            raise TypeError(f"tensor {self.name}: dtype {self.array.dtype} is not supported; convert the array")
+        return str(datatype)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -17,20 +17,14 @@ from genderclient._transports.tensors import Tensor
 
 def to_triton(tensors: Iterable[Tensor], protocol: ModuleType) -> list[Any]:
     """Converts tensors to the `InferInput` of `protocol`: `tritonclient.grpc` or `tritonclient.http`."""
-    inputs = []
-    for tensor in tensors:
-        converted = protocol.InferInput(tensor.name, list(tensor.shape), tensor.datatype)
-        converted.set_data_from_numpy(tensor.array)
-        inputs.append(converted)
-    return inputs
+    return [
+        protocol.InferInput(tensor.name, list(tensor.shape), tensor.datatype).set_data_from_numpy(tensor.array)
+        for tensor in tensors
+    ]
 
 
 def from_triton(result: Any, names: Iterable[str]) -> tuple[Tensor, ...]:
-    """Converts the outputs `names` of a tritonclient `InferResult`.
-
-    Raises:
-        TransportError: If the data of an output does not match its declared shape and datatype.
-    """
+    """Converts the outputs `names` of a tritonclient `InferResult`."""
     return tuple(_output(result, name) for name in names)
 
 

@@ -3,37 +3,32 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Self, get_args
+from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
-
-Scheme = Literal["grpc", "grpcs", "http", "https"]
 
 URL_VARIABLE: Final = "GENDERCLIENT_URL"
 DEFAULT_URL: Final = "grpc://127.0.0.1:8001"
-_DEFAULT_PORTS: Final[dict[Scheme, int]] = {"grpc": 8001, "grpcs": 8001, "http": 8000, "https": 8000}
+_DEFAULT_PORTS: Final = {"grpc": 8001, "grpcs": 8001, "http": 8000, "https": 8000}
 
 
 @dataclass(frozen=True, slots=True)
 class ServerUrl:
     """Protocol and address of a server, such as `grpc://127.0.0.1:8001` or `http://[::1]:8000`."""
 
-    scheme: Scheme
+    scheme: str
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parses `scheme://host[:port]`. The port defaults to Triton's.
-
-        Raises:
-            ValueError: If `text` is not such a URL.
-        """
+        """Parses `scheme://host[:port]`. The port defaults to Triton's. Raises ValueError for any other text."""
         try:
             parts = urlsplit(text)
-            scheme = _parse_scheme(parts.scheme)
+            if parts.scheme not in _DEFAULT_PORTS:
+                raise ValueError("expected grpc://, grpcs://, http:// or https://")
             if not parts.hostname or _has_more_than_an_address(parts):
                 raise ValueError("expected scheme://host:port and nothing else")
-            return cls(scheme, parts.hostname, parts.port or _DEFAULT_PORTS[scheme])
+            return cls(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
         except ValueError as exc:
             raise ValueError(f"server URL {text!r}: {exc}; write it like {DEFAULT_URL}") from exc
 
@@ -57,14 +52,9 @@ class ServerUrl:
 
 
 def server_urls(url: str | Sequence[str] | None) -> tuple[ServerUrl, ...]:
-    """Parses the client's `url` argument.
+    """Parses one URL, several separated by commas, or a sequence of URLs.
 
-    Args:
-        url: One URL, several separated by commas, or a sequence of URLs. None reads the environment variable
-            `GENDERCLIENT_URL`, which defaults to Triton on this machine.
-
-    Raises:
-        ValueError: If there is no URL, or one cannot be parsed.
+    None reads the environment variable `GENDERCLIENT_URL`, which defaults to Triton on this machine.
     """
     if url is None:
         url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
@@ -72,13 +62,6 @@ def server_urls(url: str | Sequence[str] | None) -> tuple[ServerUrl, ...]:
     if not texts:
         raise ValueError(f"server URL: got none; write one like {DEFAULT_URL}")
     return tuple(ServerUrl.parse(text.strip()) for text in texts)
-
-
-def _parse_scheme(name: str) -> Scheme:
-    for scheme in get_args(Scheme):
-        if name == scheme:
-            return scheme  # type: ignore[no-any-return]
-    raise ValueError("expected grpc://, grpcs://, http:// or https://")
 
 
 def _has_more_than_an_address(parts: SplitResult) -> bool:

@@ -60,11 +60,7 @@ class Experiment:
             raise ValueError(f"overrides: {', '.join(sorted(unknown))} is no arm; expected {', '.join(self.arms)}")
 
     def arm_of(self, user_id: str) -> str | None:
-        """Returns the model for a user, None for a user in the holdout.
-
-        Raises:
-            ValueError: If the id is empty.
-        """
+        """Returns the model for a user, None for a user in the holdout."""
         if not user_id:
             raise ValueError("user_id: got an empty one; all users without an id would share an arm")
         if user_id in self.overrides:

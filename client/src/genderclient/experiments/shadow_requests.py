@@ -1,13 +1,13 @@
-"""Shadow requests: copies of a request to the other arms, in the background. Excess copies are dropped."""
+"""Shadow requests: copies of a request to the other arms, in the background."""
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from genderclient._exceptions import GenderClientError
 from genderclient._flow import Call, Flow, TaskRunner, ThreadRunner
@@ -20,13 +20,14 @@ _LOG: Final = logging.getLogger("genderclient")
 
 
 class ShadowRequests:
-    """The shadow requests of one client."""
+    """The shadow requests of one client. Excess requests are dropped."""
 
     def __init__(self, arms: Iterable[str], report_shadow: Callable[[Shadow], None]) -> None:
         self._arms = tuple(arms)
         self._report_shadow = report_shadow
-        self.threads = BackgroundThreads()
-        self.tasks = BackgroundTasks()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="genderclient-shadow")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = threading.Semaphore(MAX_WAITING)
 
     def prepare(self, call: Call) -> Call:
         """Makes the inputs reusable: a file can be read only once."""
@@ -41,11 +42,26 @@ class ShadowRequests:
                 copy = proceed(replace(call, model=model, retries=False))
                 yield InBackground(self, self._shadow(Shadow(exposure=exposure, served=served, model=model), copy))
 
+    def start_thread(self, run: Callable[[Flow[None]], None], flow: Flow[None]) -> None:
+        if self._take_slot():
+            self._threads.submit(run, flow).add_done_callback(self._finish)
+
+    def start_task(self, run: Callable[[Flow[None]], Coroutine[Any, Any, None]], flow: Flow[None]) -> None:
+        if self._take_slot():
+            task = asyncio.create_task(run(flow))
+            self._tasks.add(task)
+            task.add_done_callback(self._finish)
+
     def close(self) -> None:
-        self.threads.close()
+        """Waits for the threads that run and drops what waits."""
+        self._threads.shutdown(cancel_futures=True)
 
     async def aclose(self) -> None:
-        await self.tasks.close()
+        """Cancels all tasks."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _shadow(self, shadow: Shadow, copy: Flow[Prediction]) -> Flow[None]:
         try:
@@ -54,6 +70,20 @@ class ShadowRequests:
             self._report_shadow(replace(shadow, error=error))
         else:
             self._report_shadow(replace(shadow, other=replace(other, arm=shadow.model)))
+
+    def _take_slot(self) -> bool:
+        if self._slots.acquire(blocking=False):
+            return True
+        _LOG.debug("dropped a shadow request: %d are waiting", MAX_WAITING)
+        return False
+
+    def _finish(self, done: "Future[None] | asyncio.Task[None]") -> None:
+        self._slots.release()
+        if isinstance(done, asyncio.Task):
+            self._tasks.discard(done)
+        if not done.cancelled() and (error := done.exception()):
+            # The message could contain what the callback was called with.
+            _LOG.error("the experiment's on_shadow raised %s", type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,71 +94,7 @@ class InBackground:
     flow: Flow[None]
 
     def run(self, runner: ThreadRunner) -> None:
-        self.shadow_requests.threads.submit(partial(runner.run, self.flow))
+        self.shadow_requests.start_thread(runner.run, self.flow)
 
     async def run_async(self, runner: TaskRunner) -> None:
-        self.shadow_requests.tasks.submit(runner, self.flow)
-
-
-class BackgroundThreads:
-    """A bounded queue of jobs for a few threads."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="genderclient-shadow")
-        self._slots = threading.Semaphore(MAX_WAITING)
-
-    def submit(self, job: Callable[[], None]) -> None:
-        """Queues a job. If the queue is full, the job is dropped."""
-        if self._slots.acquire(blocking=False):
-            self._pool.submit(self._run, job)
-        else:
-            _log_dropped()
-
-    def close(self) -> None:
-        """Waits for the jobs that run and drops those that wait."""
-        self._pool.shutdown(cancel_futures=True)
-
-    def _run(self, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception as error:
-            _log_error(error)
-        finally:
-            self._slots.release()
-
-
-class BackgroundTasks:
-    """A bounded set of tasks."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def submit(self, runner: TaskRunner, flow: Flow[None]) -> None:
-        """Starts a flow. If there are too many, it is dropped."""
-        if len(self._tasks) >= MAX_WAITING:
-            _log_dropped()
-            return
-        task = asyncio.create_task(runner.run(flow))
-        self._tasks.add(task)
-        task.add_done_callback(self._finish)
-
-    async def close(self) -> None:
-        """Cancels all tasks."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _finish(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log_error(error)
-
-
-def _log_dropped() -> None:
-    _LOG.debug("dropped a shadow request: %d are waiting", MAX_WAITING)
-
-
-def _log_error(error: BaseException) -> None:
-    # The message could contain what the callback was called with.
-    _LOG.error("the experiment's on_shadow raised %s", type(error).__name__)
+        self.shadow_requests.start_task(runner.run, self.flow)

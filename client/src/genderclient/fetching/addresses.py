@@ -13,11 +13,7 @@ _TUNNELS: Final = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "64:ff9b::/
 
 
 def parse_url(url: str) -> SplitResult:
-    """Parses an https URL without credentials.
-
-    Raises:
-        InvalidAvatar: For any other URL.
-    """
+    """Parses an https URL without credentials. Raises InvalidAvatar for any other."""
     try:
         parts = urlsplit(url)
         if parts.scheme == "https" and parts.hostname and parts.username is None and parts.port != 0:
@@ -34,12 +30,7 @@ def request_path(url: SplitResult) -> str:
 
 
 def resolve(host: str, port: int, networks: Sequence[str]) -> str:
-    """Returns an IP address of the host.
-
-    Raises:
-        InvalidAvatar: If any of its addresses is neither public nor in `networks`.
-        OSError: If the name cannot be resolved.
-    """
+    """Returns an IP address of the host, if all of its addresses are public or in `networks`."""
     addresses = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     if not all(_is_allowed(address, networks) for address in addresses):
         raise InvalidAvatar(f"avatar: {host} does not resolve to a public address; add its network to `networks`")
