@@ -40,7 +40,9 @@ gRPC {GRPC}, HTTP {HTTP}, metrics {METRICS}/metrics, readiness 127.0.0.1:{STATUS
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="quickstart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--samples", type=Path, help="folder with your own images and nicknames.csv (file,nickname)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="PNG file to write (default: %(default)s)")
     parser.add_argument("--serve", action="store_true", help="serve on ports 8000 to 8002 until stopped")
