@@ -1,4 +1,4 @@
-"""Results as JSON, each with the machine, date and versions that produced it."""
+"""Results as JSON with the machine, date and library versions that produced them, and Markdown tables."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pandas as pd
 
 
 def write_report(file: Path, **results: Any) -> None:
-    """Write `results` to `file`, dataclasses as objects."""
+    """Write `results` to `file`; dataclasses become objects."""
     content = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.machine()}",
@@ -29,17 +29,15 @@ def write_report(file: Path, **results: Any) -> None:
 
 
 def read_run(run: Path) -> dict[str, Any]:
-    """What `training.gender.train` wrote about a run.
+    """Return the report of a finished run.
 
     Raises:
-        FileNotFoundError: no finished run in that folder.
+        FileNotFoundError: The folder has no finished run.
     """
     file = run / "report.json"
     if not file.is_file():
-        raise FileNotFoundError(
-            f"no finished run in {run}: no report.json, which `python -m training.gender.train` writes"
-        )
-    report: dict[str, Any] = json.loads(file.read_text())
+        raise FileNotFoundError(f"no finished run in {run}: expected report.json, which training.gender.train writes")
+    report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return report
 
 
