@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from . import tensors, text, vocabulary
+from . import markup, tensors, text, vocabulary
 from .image import prepare_image
 from .text import prepare_text
 
@@ -28,7 +28,8 @@ def prep_digest() -> str:
     """SHA-256, in hexadecimal, of what determines pixels and tokens."""
     constants = [tensors.IMAGE_SIZE, tensors.RESIZE_FILTER, tensors.MAX_TOKENS, text.SENTINEL_NICKNAMES]
     digest = hashlib.sha256(json.dumps(constants, ensure_ascii=False).encode())
-    digest.update(vocabulary.VOCABULARY_FILE.read_bytes())
+    for table in (vocabulary.VOCABULARY_FILE, markup.TABLES_FILE, markup.CHAT_CODES_FILE):
+        digest.update(table.read_bytes())
     for nickname in json.loads((PROBES / "nicknames.json").read_text(encoding="utf-8")):
         tokens, present = prepare_text(nickname.encode())
         digest.update(tokens.astype("<i4").tobytes() + bytes([present]))

@@ -1,7 +1,8 @@
 """Tokenize nicknames: UTF-8 bytes in, the token ids that the text tower reads out.
 
-One token is one grapheme cluster (UAX 29), what a reader calls one character. Every emoji is one token: gendered
-sequences (woman astronaut) stay whole; skin tones and presentation selectors are dropped.
+Nicknames are normalized first (`normalize.py`). One token is one grapheme cluster (UAX 29), what a reader calls one
+character. Every emoji is one token: gendered sequences (woman astronaut) stay whole; skin tones and presentation
+selectors are dropped.
 """
 
 import unicodedata
@@ -14,13 +15,14 @@ from numpy.typing import NDArray
 
 from .errors import InvalidNickname, NicknameFault
 from .limits import MAX_NICKNAME_BYTES
+from .normalize import normalize
 from .tensors import MAX_TOKENS
 from .vocabulary import EMPTY, PAD, vocabulary
 
 Tokens = NDArray[np.int32]  # [MAX_TOKENS]
 
-# Nicknames that a platform gives to every user: they carry no information.
-SENTINEL_NICKNAMES: Final = ("微信用户", "WeChat User")
+# Nicknames that a platform gives to every user, normalized and without spaces. A number may follow.
+SENTINEL_NICKNAMES: Final = ("微信用户", "wechatuser")
 
 _CLUSTER: Final = regex.compile(r"\X")
 _PRESENTATION: Final = regex.compile("[\ufe0f\U0001f3fb-\U0001f3ff]")
@@ -50,8 +52,8 @@ def prepare_text(nickname: bytes) -> tuple[Tokens, bool]:
     Raises:
         InvalidNickname: The nickname is not UTF-8, or longer than `MAX_NICKNAME_BYTES`.
     """
-    text = _decode(nickname)
-    ids = [] if is_missing(text) else tokenize(text)[:MAX_TOKENS]
+    text = normalize(_decode(nickname))
+    ids = [] if _is_empty(text) else [token_id(cluster) for cluster in _clusters(text)[:MAX_TOKENS]]
     tokens = np.full(MAX_TOKENS, vocabulary()[PAD], np.int32)
     tokens[: max(1, len(ids))] = ids or [vocabulary()[EMPTY]]
     return tokens, bool(ids)
@@ -59,19 +61,17 @@ def prepare_text(nickname: bytes) -> tuple[Tokens, bool]:
 
 def is_missing(nickname: str) -> bool:
     """Whether a nickname has no visible character, or is one that the platform gives to every user."""
-    visible = _INVISIBLE.sub("", nickname)
-    return not visible or visible in {_INVISIBLE.sub("", sentinel) for sentinel in SENTINEL_NICKNAMES}
+    return _is_empty(normalize(nickname))
 
 
 def tokenize(nickname: str) -> list[int]:
     """One id per visible grapheme cluster: `"小宝🌹"` gives three."""
-    return [token_id(cluster) for cluster in segment(unicodedata.normalize("NFC", nickname))]
+    return [token_id(cluster) for cluster in segment(nickname)]
 
 
 def segment(nickname: str) -> list[str]:
-    """Extended grapheme clusters (UAX 29) without invisible ones; a run of spaces is one cluster."""
-    spaced = " ".join(nickname.split())
-    return [c for c in _CLUSTER.findall(spaced) if c == " " or not _INVISIBLE.fullmatch(c)]
+    """Normalized extended grapheme clusters (UAX 29) without invisible ones; a run of spaces is one cluster."""
+    return _clusters(normalize(nickname))
 
 
 def token_id(cluster: str) -> int:
@@ -88,6 +88,16 @@ def emoji_key(cluster: str) -> str:
 def script_class(character: str) -> str:
     """The class token of one code point, such as `<HAN>`."""
     return next((name for name, pattern in _CLASS_PATTERNS if pattern.match(character)), "<OTHER>")
+
+
+def _is_empty(normalized: str) -> bool:
+    visible = _INVISIBLE.sub("", normalized)
+    return not visible or visible.rstrip("0123456789").rstrip("_-") in SENTINEL_NICKNAMES
+
+
+def _clusters(normalized: str) -> list[str]:
+    spaced = " ".join(normalized.split())
+    return [c for c in _CLUSTER.findall(spaced) if c == " " or not _INVISIBLE.fullmatch(c)]
 
 
 def _decode(nickname: bytes) -> str:
