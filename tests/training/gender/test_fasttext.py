@@ -84,7 +84,7 @@ def test_ngrams_equal_slow_version(nickname: str, max_n: int) -> None:
     [
         (f"小{ASTRONAUT}🇨🇳", ["小", "👩‍🚀", "🇨🇳"]),
         ("🏽", ["🏽"]),
-        ("Zoe\u0308", ["Z", "o", "\u00eb"]),
+        ("Zoe\u0308", ["z", "o", "e"]),
         ("a\nb", ["a", " ", "b"]),
         ("a\ud800b", ["a", "b"]),
         (ASTRONAUT * 40, ["👩‍🚀"] * 32),
