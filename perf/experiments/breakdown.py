@@ -1,32 +1,27 @@
 """How the time of one answer divides into steps."""
 
-import tempfile
-from argparse import ArgumentParser
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, Final
-
-import pandas as pd
 
 from server.launch.process import Server, running_triton
 from server.triton_control import TritonControl
 
 from ..load import baselines, perf_analyzer
 from ..load.baselines import Tensors, onnx_runtime, preprocess
-from ..load.perf_analyzer import InferenceLoad
 from ..load.served import REPOSITORY, gender_ensembles
-from ..load.workload import SyntheticUser, synthetic_users, write_perf_analyzer_data
-from ..report.experiment import Experiment, Measurement
+from ..load.workload import perf_analyzer_data, synthetic_users
+from ..report.experiment import Measurement
 from ..report.markdown import table
-from ..report.runner import add_rounds
+from ..report.rounds import RoundsExperiment, Row
 
 # Triton's parts of a step: waiting, copying in, the work of the stub and the way there and back, copying out.
 PARTS: Final = ("queue", "compute_input", "compute_infer", "compute_output")
 
-Statistics = Mapping[str, Mapping[str, float]]
+Statistics = Mapping[str, Mapping[str, float]]  # by model: requests as `count`, nanoseconds of each part
 
 
-class Breakdown(Experiment):
+class Breakdown(RoundsExperiment):
     """Compare Triton's statistics of every step with the time that the work of the step takes alone.
 
     One client at a time.
@@ -34,49 +29,36 @@ class Breakdown(Experiment):
 
     name = "breakdown"
     title = "Where the time goes"
+    arm = ("model",)
+    about = """Mean milliseconds of an answer over gRPC to one client, medians of the rounds. `alone` is the same work in a process
+that does nothing else. `queue` to `compute_output` are Triton's statistics; `compute_infer` is the work in the stub, with
+caches that others have used meanwhile, and the way to the stub and back. `rest` is protocol, ensemble and client."""
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_rounds(parser)
-
-    def measure(self, args: Any) -> Measurement:
-        with running_triton(REPOSITORY) as server:
-            users = synthetic_users(args.users, args.seed)
-            return Measurement(measure_parts(server, users, args.rounds, args.seconds), {})
+    def measure_rounds(self, args: Any) -> Iterator[Row]:
+        users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
+        prepared = [preprocess(user) for user in users]
+        alone = {model: _indexed(onnx_runtime(REPOSITORY, model), prepared) for model in ensembles}
+        with running_triton(REPOSITORY) as server, perf_analyzer_data(users) as data:
+            for number, (model, run) in product(range(args.rounds), alone.items()):
+                preprocessing = baselines.measure(lambda index: preprocess(users[index]), len(users), args.seconds)
+                network = baselines.measure(run, len(users), args.seconds)
+                before = _statistics(server)
+                figures = perf_analyzer.measure(server, ensembles[model], "grpc", data, args.seconds)
+                steps, whole = _step_ms(before, _statistics(server), model), 1000 / figures["per_s"]
+                yield {
+                    "round": number,
+                    "model": model,
+                    "preprocess alone": preprocessing["cpu_ms"],
+                    "model alone": network["cpu_ms"],
+                    **steps,
+                    "rest": whole - sum(steps.values()),
+                    "whole": whole,
+                }
 
     def table(self, measurement: Measurement) -> str:
-        by_model = measurement.rows.drop(columns="round").groupby("model", sort=False).median()
-        columns = {"part": "{part}", **{model: f"{{{model}:.2f}}" for model in by_model.index}}
-        return f"""Mean milliseconds of an answer over gRPC to one client, medians of the rounds. `alone` is the same work in a process
-that does nothing else. `queue` to `compute_output` are Triton's statistics; `compute_infer` is the work in the stub, with
-caches that others have used meanwhile, and the way to the stub and back. `rest` is protocol, ensemble and client.
-
-{table(by_model.T.rename_axis("part").reset_index(), columns)}"""
-
-
-def measure_parts(server: Server, users: Sequence[SyntheticUser], rounds: int, seconds: float) -> pd.DataFrame:
-    """Measure the mean milliseconds of each part; returns one row per round and model."""
-    rows: list[dict[str, Any]] = []
-    prepared = [preprocess(user) for user in users]
-    ensembles = gender_ensembles()
-    alone = {model: _indexed(onnx_runtime(REPOSITORY, model), prepared) for model in ensembles}
-    with tempfile.TemporaryDirectory() as folder:
-        data = write_perf_analyzer_data(users, Path(folder) / "users.json")
-        for number in range(rounds):
-            for model, run in alone.items():
-                work = {
-                    "preprocess alone": baselines.measure(lambda i: preprocess(users[i]), len(users), seconds)[
-                        "cpu_ms"
-                    ],
-                    "model alone": baselines.measure(run, len(users), seconds)["cpu_ms"],
-                }
-                before = _statistics(server)
-                load = InferenceLoad(ensembles[model], "grpc")
-                whole = 1000 / perf_analyzer.measure(server, load, data, seconds)["per_s"]
-                steps = _step_ms(before, _statistics(server), model)
-                rest = whole - sum(steps.values())
-                rows.append({"round": number, "model": model, **work, **steps, "rest": rest, "whole": whole})
-            print(f"round {number + 1} of {rounds}", flush=True)
-    return pd.DataFrame(rows)
+        arms = self.summarize(measurement.rows).set_index("model")
+        columns = {"part": "{part}", **{model: f"{{{model}:.2f}}" for model in arms.index}}
+        return f"{self.about}\n\n{table(arms.T.rename_axis('part').reset_index(), columns)}"
 
 
 def _indexed(run: Callable[[Tensors], object], prepared: Sequence[Tensors]) -> Callable[[int], object]:
@@ -95,7 +77,6 @@ def _step_ms(before: Statistics, after: Statistics, model: str) -> dict[str, flo
 
 
 def _statistics(server: Server) -> Statistics:
-    """Return by model the number of successful requests so far and the nanoseconds of each part."""
     return {
         model.name: {
             "count": model.inference_stats.success.count,

@@ -1,27 +1,22 @@
 """Latency, throughput and CPU of all backbones as the number of clients grows."""
 
-import tempfile
-from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from server.launch.process import Server, running_triton
+from server.launch.process import running_triton
 
 from ..load import baselines, perf_analyzer
-from ..load.perf_analyzer import PROTOCOLS, InferenceLoad
+from ..load.perf_analyzer import PROTOCOLS
 from ..load.served import REPOSITORY, gender_ensembles
-from ..load.workload import SyntheticUser, synthetic_users, write_perf_analyzer_data
+from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.charts import plot_latency
-from ..report.experiment import Experiment, Goal, Measurement
-from ..report.markdown import table
-from ..report.rounds import compare, medians
-from ..report.runner import add_rounds
+from ..report.experiment import Goal, Measurement
+from ..report.rounds import RoundsExperiment, Row, compare
 
 BARE: Final = "ONNX Runtime"
 # A busy hour: requests arrive independently, at this share of the highest throughput.
@@ -32,7 +27,7 @@ TAIL: Final = 3
 READY_S: Final = 8
 
 
-class Latency(Experiment):
+class Latency(RoundsExperiment):
     """Measure latency, throughput and CPU of all backbones over both protocols with 1 to many clients.
 
     Every round measures all arms in turn, among them baselines without a server.
@@ -40,19 +35,55 @@ class Latency(Experiment):
 
     name = "latency"
     title = "Latency and throughput"
+    clients = (1, 2, 4, 8, 16, 32)
+    arm = ("model", "how", "clients")
+    spread = ("p50_ms",)
+    about = f"""The article reports 85 ms per request with DenseNet121 and 25 ms with MobileNetV2, on 8 cores and at 224 pixels. Its
+engine, TensorFlow in process, is measured here at the size that this repository serves.
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_rounds(parser, clients=[1, 2, 4, 8, 16, 32])
+Values are medians of the rounds; p50 has its range. `ratio` and `over bare` compare p50 with that of {BARE} alone in
+the same round."""
+    columns: ClassVar = {
+        "model": "{model}",
+        "how": "{how}",
+        "clients": "{clients}",
+        "p50 ms": "{p50_ms:.1f} ({p50_ms_low:.1f} to {p50_ms_high:.1f})",
+        "p99 ms": "{p99_ms:.1f}",
+        "ratio": "{p50_ms_ratio:.2f}",
+        "over bare ms": "{p50_ms_difference:+.1f}",
+        "per second": "{per_s:.0f}",
+        "CPU ms per request": "{cpu_ms:.1f}",
+    }
 
     def measure(self, args: Any) -> Measurement:
-        users, start = synthetic_users(args.users, args.seed), perf_counter()
-        with running_triton(REPOSITORY) as server:
+        start = perf_counter()
+        with running_triton(REPOSITORY):
             ready_s = round(perf_counter() - start, 1)
-            rows = measure_arms(server, gender_ensembles(), users, args.clients, args.rounds, args.seconds)
-        return Measurement(rows, {"ready_s": ready_s})
+        return Measurement(super().measure(args).rows, {"ready_s": ready_s})
+
+    def measure_rounds(self, args: Any) -> Iterator[Row]:
+        users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
+        functions = {model: baselines.baselines(REPOSITORY, model, users) for model in ensembles}
+        with running_triton(REPOSITORY) as server, perf_analyzer_data(users) as data:
+            for number, (model, ensemble) in product(range(args.rounds), ensembles.items()):
+                arm = {"round": number, "model": model}
+                for how, answer in functions[model].items():
+                    yield {**arm, "how": how, "clients": 1, **baselines.measure(answer, len(users), args.seconds)}
+                best = 0.0
+                for protocol, clients in product(PROTOCOLS, args.clients):
+                    figures = perf_analyzer.measure(server, ensemble, protocol, data, args.seconds, clients)
+                    best = max(best, figures["per_s"])
+                    yield {**arm, "how": protocol, "clients": clients, **figures}
+                figures = perf_analyzer.measure(server, ensemble, "grpc", data, args.seconds, rate_per_s=BUSY * best)
+                yield {**arm, "how": AT_RATE, "clients": 0, **figures}
+
+    def summarize(self, rows: pd.DataFrame) -> pd.DataFrame:
+        bare = rows[rows["how"] == BARE]
+        arms = super().summarize(compare(rows, bare, on=["round", "model"], figures=["p50_ms"]))
+        return arms.assign(clients=arms["clients"].astype(object).where(arms["clients"] > 0))
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
-        arms = summarize(measurement.rows)
+        arms = self.summarize(measurement.rows)
         single = arms[arms["how"].isin(PROTOCOLS) & (arms["clients"] == 1)]
         for model, over_ms in single.groupby("model", sort=False)["p50_ms_difference"].min().items():
             text = f"{model}, one client: p50 at most {OVER_BARE_MS} ms over bare ONNX Runtime"
@@ -64,30 +95,8 @@ class Latency(Experiment):
         ready_s = measurement.metadata["ready_s"]
         yield Goal(f"ready within {READY_S} s of launch", f"{ready_s:g} s", ready_s <= READY_S)
 
-    def table(self, measurement: Measurement) -> str:
-        arms = summarize(measurement.rows)
-        arms["clients"] = arms["clients"].replace(0, pd.NA)
-        columns = {
-            "model": "{model}",
-            "how": "{how}",
-            "clients": "{clients}",
-            "p50 ms": "{p50_ms:.1f} ({p50_ms_low:.1f} to {p50_ms_high:.1f})",
-            "p99 ms": "{p99_ms:.1f}",
-            "ratio": "{p50_ms_ratio:.2f}",
-            "over bare ms": "{p50_ms_difference:+.1f}",
-            "per second": "{per_s:.0f}",
-            "CPU ms per request": "{cpu_ms:.1f}",
-        }
-        return f"""The article reports 85 ms per request with DenseNet121 and 25 ms with MobileNetV2, on 8 cores and at 224 pixels. Its
-engine, TensorFlow in process, is measured here at the size that this repository serves.
-
-Values are medians of the rounds; p50 has its range. `ratio` and `over bare` compare p50 with that of {BARE} alone in
-the same round.
-
-{table(arms, columns)}"""
-
     def chart(self, measurement: Measurement) -> Figure:
-        arms = summarize(measurement.rows)
+        arms = self.summarize(measurement.rows)
         figure = Figure(figsize=(9, 5))
         axes = figure.subplots()
         plot_latency(axes, arms[arms["how"].isin(PROTOCOLS)], x="per_s", by=["model", "how"])
@@ -96,47 +105,3 @@ the same round.
             axes.annotate(f"{BARE}, {bare['model']}", (bare["per_s"], bare["p50_ms"]), fontsize=8)
         axes.set(xlabel="answers per second", title="Latency and throughput, 1 client to many")
         return figure
-
-
-def measure_arms(
-    server: Server,
-    ensembles: Mapping[str, str],
-    users: Sequence[SyntheticUser],
-    clients: Sequence[int],
-    rounds: int,
-    seconds: float,
-) -> pd.DataFrame:
-    """Measure all arms in turn; returns one row per round and arm (`model`, `how`, `clients`)."""
-    functions = {model: baselines.baselines(REPOSITORY, model, users) for model in ensembles}
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        data = write_perf_analyzer_data(users, Path(folder) / "users.json")
-        for number in range(rounds):
-            for model, answers in functions.items():
-                for how, answer in answers.items():
-                    figures = baselines.measure(answer, len(users), seconds)
-                    rows.append({"round": number, "model": model, "how": how, "clients": 1, **figures})
-                served = _measure_served(server, ensembles[model], clients, data, seconds)
-                rows += [{"round": number, "model": model, **row} for row in served]
-            print(f"round {number + 1} of {rounds}", flush=True)
-    return pd.DataFrame(rows)
-
-
-def _measure_served(
-    server: Server, ensemble: str, clients: Sequence[int], data: Path, seconds: float
-) -> Iterator[dict[str, Any]]:
-    """Measure both protocols with each number of clients, then Poisson arrivals at `BUSY` of the best throughput."""
-    best = 0.0
-    for protocol, concurrency in product(PROTOCOLS, clients):
-        load = InferenceLoad(ensemble, protocol, concurrency)
-        figures = perf_analyzer.measure(server, load, data, seconds)
-        best = max(best, figures["per_s"])
-        yield {"how": protocol, "clients": concurrency, **figures}
-    load = InferenceLoad(ensemble, "grpc", rate_per_s=BUSY * best)
-    yield {"how": AT_RATE, "clients": 0, **perf_analyzer.measure(server, load, data, seconds)}
-
-
-def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians of the rounds, with p50 compared to that of bare ONNX Runtime."""
-    compared = compare(rows, rows[rows["how"] == BARE], on=["round", "model"], figures=["p50_ms"])
-    return medians(compared, by=["model", "how", "clients"], spread=["p50_ms"])

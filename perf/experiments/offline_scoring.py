@@ -5,12 +5,12 @@ import subprocess
 import sys
 import tempfile
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -20,9 +20,8 @@ from server.launch.process import Server, running_triton
 
 from ..load.served import REPOSITORY
 from ..load.workload import SyntheticUser, synthetic_users
-from ..report.experiment import Experiment, Measurement, MeasurementError
-from ..report.markdown import table
-from ..report.rounds import medians
+from ..report.experiment import Measurement, MeasurementError
+from ..report.rounds import RoundsExperiment, Row
 from ..report.runner import add_users, positive
 
 ENGINES: Final = ("local", "ray")
@@ -35,7 +34,7 @@ class ScoringError(MeasurementError):
     """The command failed or did not score every row."""
 
 
-class OfflineScoring(Experiment):
+class OfflineScoring(RoundsExperiment):
     """Time `genderclient score` with one process and with Ray's workers on the same Parquet files.
 
     The whole command is timed on fewer and on more rows. The additional time of the longer run is scoring; the rest is
@@ -44,6 +43,21 @@ class OfflineScoring(Experiment):
 
     name = "offline_scoring"
     title = "Offline scoring"
+    arm = ("engine",)
+    spread = ("per_s",)
+    about = """`genderclient score` on the same Parquet files, by one process (`local`) and by a Ray cluster of its own, in turn, with
+fewer and with more rows. Values are medians of the rounds; the rate has its range.
+
+Triton, client and Ray share the cores of one machine, so Ray's processes take CPU from Triton. This is the cost of Ray;
+its benefit is that more machines with more servers can share the work."""
+    columns: ClassVar = {
+        "engine": "{engine}",
+        "rows": "{rows:,}",
+        "rows per second": "{per_s:.0f} ({per_s_low:.0f} to {per_s_high:.0f})",
+        "startup s": "{ready_s:.1f}",
+        "seconds": "{seconds:.1f}",
+        "rows per second with startup": "{whole_per_s:.0f}",
+    }
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--rows", nargs=2, type=positive, default=[2_000, 20_000], help="fewer and more")
@@ -53,42 +67,38 @@ class OfflineScoring(Experiment):
     def measure(self, args: Any) -> Measurement:
         if args.rows[0] == args.rows[1]:
             raise ScoringError(f"--rows: expected two different counts, got {args.rows[0]} twice")
-        with running_triton(REPOSITORY) as server:
-            rows = measure_engines(server, synthetic_users(args.users, args.seed), args.rows, args.rounds)
-        summarize(rows)
+        rows = super().measure(args).rows
+        self.summarize(rows)
         return Measurement(rows, {"counts": args.rows, "ray": version("ray")})
 
-    def table(self, measurement: Measurement) -> str:
-        few, many = sorted(measurement.metadata["counts"])
-        columns = {
-            "engine": "{engine}",
-            "rows per second": "{per_s:.0f} ({per_s_low:.0f} to {per_s_high:.0f})",
-            "startup s": "{ready_s:.1f}",
-            f"seconds for {many:,} rows": "{seconds:.1f}",
-            "rows per second with startup": "{whole_per_s:.0f}",
-        }
-        return f"""`genderclient score` on the same Parquet files of {few:,} and {many:,} rows, by one process (`local`) and by a Ray cluster of its
-own, in turn. Values are medians of the rounds; the rate has its range.
-
-Triton, client and Ray share the cores of one machine, so Ray's processes take CPU from Triton. This is the cost of Ray;
-its benefit are more machines with more servers.
-
-{table(summarize(measurement.rows), columns)}"""
-
-
-def measure_engines(server: Server, users: Sequence[SyntheticUser], counts: Sequence[int], rounds: int) -> pd.DataFrame:
-    """Score tables of these row counts by both engines in turn; returns one row per round, engine and count."""
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        tables = {count: write_dataset(users, count, Path(folder) / str(count)) for count in counts}
-        score(server, ENGINES[0], tables[counts[0]], counts[0])
-        for number in range(rounds):
-            for count, dataset in tables.items():
+    def measure_rounds(self, args: Any) -> Iterator[Row]:
+        users = synthetic_users(args.users, args.seed)
+        with running_triton(REPOSITORY) as server, tempfile.TemporaryDirectory() as folder:
+            tables = {count: write_dataset(users, count, Path(folder) / str(count)) for count in args.rows}
+            # Warms the server up.
+            score(server, ENGINES[0], tables[args.rows[0]], args.rows[0])
+            for number, (count, dataset) in product(range(args.rounds), tables.items()):
                 for engine in ENGINES[:: 1 if number % 2 else -1]:
                     seconds = score(server, engine, dataset, count)
-                    rows.append({"round": number, "engine": engine, "rows": count, "seconds": seconds})
-            print(f"round {number + 1} of {rounds}", flush=True)
-    return pd.DataFrame(rows)
+                    yield {"round": number, "engine": engine, "rows": count, "seconds": seconds}
+
+    def summarize(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return one row per engine.
+
+        Columns: `rows`, `seconds` and `whole_per_s` of the longer run; `per_s`, its additional rows by its additional
+        seconds; `ready_s`, the time that remains for startup.
+
+        Raises:
+            ScoringError: The longer run took less time than the shorter one.
+        """
+        by_count = rows.pivot(index=["engine", "round"], columns="rows", values="seconds")
+        few, many = rows["rows"].min(), rows["rows"].max()
+        runs = pd.DataFrame({"rows": many, "seconds": by_count[many], "whole_per_s": many / by_count[many]})
+        runs["per_s"] = (many - few) / (by_count[many] - by_count[few])
+        if (runs["per_s"] < 0).any():
+            raise ScoringError(f"{many} rows took less time than {few}; give --rows that are further apart")
+        runs["ready_s"] = by_count[few] - few / runs["per_s"]
+        return super().summarize(runs.reset_index()).astype({"rows": int})
 
 
 def write_dataset(users: Sequence[SyntheticUser], count: int, folder: Path) -> Path:
@@ -120,22 +130,3 @@ def score(server: Server, engine: str, dataset: Path, count: int) -> float:
     if done.returncode or f"{count} scored, 0 failed" not in done.stderr:
         raise ScoringError(f"{' '.join(command)} exited with {done.returncode}: {done.stderr}")
     return seconds
-
-
-def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians of the rounds by engine.
-
-    Columns: `seconds` and `whole_per_s` of the longer run; `per_s`, its additional rows by its additional seconds;
-    `ready_s`, the time that remains for startup.
-
-    Raises:
-        ScoringError: The longer run took less time than the shorter one.
-    """
-    by_count = rows.pivot(index=["engine", "round"], columns="rows", values="seconds")
-    few, many = rows["rows"].min(), rows["rows"].max()
-    runs = pd.DataFrame({"seconds": by_count[many], "whole_per_s": many / by_count[many]})
-    runs["per_s"] = (many - few) / (by_count[many] - by_count[few])
-    if (runs["per_s"] < 0).any():
-        raise ScoringError(f"{many} rows took less time than {few}; give --rows that are further apart")
-    runs["ready_s"] = by_count[few] - few / runs["per_s"]
-    return medians(runs.reset_index(), by=["engine"], spread=["per_s"])

@@ -2,26 +2,21 @@
 
 import secrets
 import tempfile
-from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
-from typing import Any, Final
-
-import pandas as pd
+from typing import Any, ClassVar, Final
 
 from server.edge.access_policy import BULK, IN_FLIGHT, AccessPolicy
 from server.edge.reverse_proxy import running_reverse_proxy
-from server.launch.process import Server, running_triton
+from server.launch.process import running_triton
 
 from ..load.http_client_load import Request, background_job, triton_request
 from ..load.open_loop import RateStep, open_loop, summarize
 from ..load.served import REPOSITORY, gender_ensembles
-from ..load.workload import SyntheticUser, synthetic_users
-from ..report.experiment import Experiment, Measurement
-from ..report.markdown import table
-from ..report.rounds import medians
-from ..report.runner import add_rounds
+from ..load.workload import synthetic_users
+from ..report.rounds import RoundsExperiment, Row
 
 # A third of what the slower backbone answers on two cores.
 RATE_PER_S: Final = 50
@@ -31,10 +26,8 @@ JOB_CLIENTS: Final = 2 * IN_FLIGHT
 ARMS: Final = {"no job": None, "job held back": "bulk-job", "job like everybody": "job"}
 USER: Final = "user"
 
-RequestsByClient = Mapping[str, Sequence[Request]]
 
-
-class Priority(Experiment):
+class Priority(RoundsExperiment):
     """Measure interactive users at a steady rate while a job sends as much as it can, both through nginx.
 
     Each has its own token. Needs nginx.
@@ -42,71 +35,44 @@ class Priority(Experiment):
 
     name = "priority"
     title = "Interactive users beside a bulk job"
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_rounds(parser)
-
-    def measure(self, args: Any) -> Measurement:
-        users = synthetic_users(args.users, args.seed)
-        with running_triton(REPOSITORY) as server:
-            return Measurement(
-                measure_arms(server, gender_ensembles(), users, args.rounds, args.seconds, args.seed), {}
-            )
-
-    def table(self, measurement: Measurement) -> str:
-        arms = medians(measurement.rows, by=["model", "arm"], spread=["p99_ms"])
-        columns = {
-            "model": "{model}",
-            "arm": "{arm}",
-            "answered per second": "{per_s:.0f}",
-            "refused": "{refused_per_s:.1f}",
-            "p50 ms": "{p50_ms:.1f}",
-            "p99 ms": "{p99_ms:.1f}",
-            "p99 ms of the worst round": "{p99_ms_high:.1f}",
-            "answered per second, job": "{job_per_s:.0f}",
-        }
-        return f"""{RATE_PER_S} users per second, and a job of {JOB_CLIENTS} clients that resend refused requests. nginx lets in {IN_FLIGHT} requests at
-once, of which a job that is held back may have {BULK}. Values are medians of the rounds.
-
-{table(arms, columns)}"""
-
-
-def measure_arms(
-    server: Server, ensembles: Mapping[str, str], users: Sequence[SyntheticUser], rounds: int, seconds: float, seed: int
-) -> pd.DataFrame:
-    """Measure all arms in turn; returns one row per round, model and arm."""
-    tokens = {name: secrets.token_hex(32) for name in (USER, *filter(None, ARMS.values()))}
-    rows: list[dict[str, Any]] = []
-    with _proxy(server, tokens) as url:
-        for number in range(rounds):
-            for model, ensemble in ensembles.items():
-                requests = _requests(ensemble, users, tokens)
-                for arm, name in ARMS.items():
-                    figures = _measure(url, requests, name, seconds, seed)
-                    rows.append({"round": number, "model": model, "arm": arm, **figures})
-    return pd.DataFrame(rows)
-
-
-@contextmanager
-def _proxy(server: Server, tokens: Mapping[str, str]) -> Iterator[str]:
-    """Run nginx with these tokens by client name; yields its HTTP address."""
-    with tempfile.TemporaryDirectory() as folder:
-        clients = Path(folder) / "clients"
-        clients.write_text("".join(f'"Bearer {token}" {name};\n' for name, token in tokens.items()))
-        with running_reverse_proxy(server.http_url, server.grpc_url, AccessPolicy(clients=clients)) as proxy:
-            yield proxy.http_url
-
-
-def _requests(ensemble: str, users: Sequence[SyntheticUser], tokens: Mapping[str, str]) -> RequestsByClient:
-    """Encode the same requests for each client, with its token."""
-    plain = [triton_request(ensemble, user) for user in users]
-    return {
-        name: [each._replace(headers={**each.headers, "Authorization": f"Bearer {token}"}) for each in plain]
-        for name, token in tokens.items()
+    arm = ("model", "arm")
+    spread = ("p99_ms",)
+    about = f"""{RATE_PER_S} users per second, and a job of {JOB_CLIENTS} clients that resend refused requests. nginx lets in {IN_FLIGHT} requests at
+once, of which a job that is held back may have {BULK}. Values are medians of the rounds."""
+    columns: ClassVar = {
+        "model": "{model}",
+        "arm": "{arm}",
+        "answered per second": "{per_s:.0f}",
+        "refused": "{refused_per_s:.1f}",
+        "p50 ms": "{p50_ms:.1f}",
+        "p99 ms": "{p99_ms:.1f}",
+        "p99 ms of the worst round": "{p99_ms_high:.1f}",
+        "answered per second, job": "{job_per_s:.0f}",
     }
 
+    def measure_rounds(self, args: Any) -> Iterator[Row]:
+        users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
+        tokens = {name: secrets.token_hex(32) for name in (USER, *filter(None, ARMS.values()))}
+        with tempfile.NamedTemporaryFile("w") as clients, running_triton(REPOSITORY) as server:
+            clients.writelines(f'"Bearer {token}" {name};\n' for name, token in tokens.items())
+            clients.flush()
+            policy = AccessPolicy(clients=Path(clients.name))
+            with running_reverse_proxy(server.http_url, server.grpc_url, policy) as proxy:
+                for number, (model, ensemble) in product(range(args.rounds), ensembles.items()):
+                    plain = [triton_request(ensemble, user) for user in users]
+                    requests = {name: _with_token(plain, token) for name, token in tokens.items()}
+                    for arm, job in ARMS.items():
+                        figures = _measure(proxy.http_url, requests, job, args.seconds, args.seed)
+                        yield {"round": number, "model": model, "arm": arm, **figures}
 
-def _measure(url: str, requests: RequestsByClient, job: str | None, seconds: float, seed: int) -> dict[str, float]:
+
+def _with_token(requests: Sequence[Request], token: str) -> list[Request]:
+    return [each._replace(headers={**each.headers, "Authorization": f"Bearer {token}"}) for each in requests]
+
+
+def _measure(
+    url: str, requests: Mapping[str, Sequence[Request]], job: str | None, seconds: float, seed: int
+) -> dict[str, float]:
     with ExitStack() as stack:
         done = stack.enter_context(background_job(url, requests[job], JOB_CLIENTS)) if job else []
         open_loop(url, requests[USER], [RateStep(RATE_PER_S, seconds / 4)], seed)

@@ -1,12 +1,11 @@
 """The cost of answers as work grows: more clients, more instances, more users."""
 
 import tempfile
-from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -16,12 +15,11 @@ from server.launch.process import Server, running_triton
 from ..load.http_client_load import Request, closed_loop, triton_request
 from ..load.process_stats import cpu_seconds, pss_mb
 from ..load.served import REPOSITORY, gender_ensembles
-from ..load.workload import SyntheticUser, synthetic_users
-from ..report.charts import plot_latency
-from ..report.experiment import Experiment, Goal, Measurement, records
+from ..load.workload import synthetic_users
+from ..report.charts import plot_latency, plot_lines
+from ..report.experiment import Goal, Measurement, records
 from ..report.markdown import table
-from ..report.rounds import medians
-from ..report.runner import add_rounds
+from ..report.rounds import RoundsExperiment, Row
 from .server_settings import COUNT, Edit, Variant, repository_of
 
 INSTANCES: Final = (1, 2, 4)
@@ -37,10 +35,8 @@ BUSY: Final = 0.7
 FILLED: Final = 10_000
 FLAT: Final = 1.05
 
-Row = dict[str, Any]
 
-
-class Scaling(Experiment):
+class Scaling(RoundsExperiment):
     """Measure throughput, latency, CPU and memory with more clients, more instances and more users.
 
     The experiment for more requests than the server can answer is `python -m reliability overload`.
@@ -48,42 +44,52 @@ class Scaling(Experiment):
 
     name = "scaling"
     title = "Cost as work grows"
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_rounds(parser, clients=[1, 2, 4, 8, 16, 32, 64])
+    clients = (1, 2, 4, 8, 16, 32, 64)
+    arm = ("model", "kind", "amount")
+    spread = ("per_s",)
+    columns: ClassVar = {
+        "per second": "{per_s:.0f} ({per_s_low:.0f} to {per_s_high:.0f})",
+        "p50 ms": "{p50_ms:.1f}",
+        "p99 ms": "{p99_ms:.1f}",
+        "CPU ms per request": "{cpu_ms:.1f}",
+    }
 
     def measure(self, args: Any) -> Measurement:
-        users = synthetic_users(args.users, args.seed)
-        ensembles = gender_ensembles()
-        rows = measure_growth(ensembles, users, args.clients, args.rounds, args.seconds)
+        rows, users, scored = super().measure(args).rows, synthetic_users(args.users, args.seed), list[Row]()
         with running_triton(REPOSITORY) as server:
-            scored = [
-                {"model": model, **row}
-                for model, ensemble in ensembles.items()
-                for row in score_users(server, ensemble, users, SCORED)
-            ]
+            for model, ensemble in gender_ensembles().items():
+                requests = [triton_request(ensemble, user) for user in users]
+                scored += ({"model": model, **row} for row in score_users(server, requests, SCORED))
         return Measurement(rows, {"scored": records(pd.DataFrame(scored).round(1))})
 
+    def measure_rounds(self, args: Any) -> Iterator[Row]:
+        users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
+        for number in range(args.rounds):
+            with ExitStack() as stack:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                servers = {
+                    count: stack.enter_context(running_triton(repository_of(variant, folder / str(count))))
+                    for count, variant in ((count, _instances(count, [*ensembles])) for count in INSTANCES)
+                }
+                for model, ensemble in ensembles.items():
+                    requests = [triton_request(ensemble, user) for user in users]
+                    arms = [("clients", count, servers[SHIPPED_INSTANCES], count) for count in args.clients]
+                    arms += [("instances", count, server, CONCURRENCY) for count, server in servers.items()]
+                    for kind, amount, server, clients in arms:
+                        figures = _measure(server, requests, clients, args.seconds)
+                        yield {"round": number, "model": model, "kind": kind, "amount": amount, **figures}
+
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
-        scored = pd.DataFrame(measurement.metadata["scored"])
-        for model, rows in scored.groupby("model", sort=False):
-            total = rows[_processes(scored)].sum(axis=1)
-            filled, end = float(total[rows["users"] >= FILLED].iloc[0]), float(total.iloc[-1])
+        for model, rows in _scored(measurement).groupby("model", sort=False):
+            filled, end = rows["together"][rows["users"] >= FILLED].iloc[0], rows["together"].iloc[-1]
             users = rows["users"].iloc[-1]
             figure = f"{filled:.0f} MB after {FILLED:,}, {end:.0f} MB after {users:,.0f}"
             is_met = users >= max(SCORED) and end <= FLAT * filled
             yield Goal(f"{model}: memory flat over {max(SCORED):,} requests", figure, bool(is_met))
 
     def table(self, measurement: Measurement) -> str:
-        arms, scored = summarize(measurement.rows), pd.DataFrame(measurement.metadata["scored"])
-        processes = _processes(scored)
-        scored["together"] = scored[processes].sum(axis=1)
-        columns = {
-            "per second": "{per_s:.0f} ({per_s_low:.0f} to {per_s_high:.0f})",
-            "p50 ms": "{p50_ms:.1f}",
-            "p99 ms": "{p99_ms:.1f}",
-            "CPU ms per request": "{cpu_ms:.1f}",
-        }
+        arms, scored = self.summarize(measurement.rows), _scored(measurement)
+        scored_columns = {name: f"{{{name}:.0f}}" for name in scored.columns if name != "model"}
         capacity_columns = {
             "model": "{model}",
             "million users a day": "{users_a_day:.1f}",
@@ -92,95 +98,42 @@ class Scaling(Experiment):
         }
         return f"""Values are medians of the rounds; throughput has its range. The load generator runs on the cores of the server.
 
-{table(arms[arms["kind"] == "clients"], {"model": "{model}", "clients": "{amount}", **columns})}
+{table(arms[arms["kind"] == "clients"], {"model": "{model}", "clients": "{amount}", **self.columns})}
 
 Instances of each model, {CONCURRENCY} clients:
 
-{table(arms[arms["kind"] == "instances"], {"model": "{model}", "instances": "{amount}", **columns})}
+{table(arms[arms["kind"] == "instances"], {"model": "{model}", "instances": "{amount}", **self.columns})}
 
 Users scored without a pause, {CONCURRENCY} at once, and the memory of all of Triton's processes afterwards, MB:
 
-{table(scored, {"model": "{model}", **{name: f"{{{name}:.0f}}" for name in ("users", "seconds", *processes, "together")}})}
+{table(scored, {"model": "{model}", **scored_columns})}
 
 What this machine does at {BUSY:.0%} of its highest throughput, and what ten million users cost:
 
 {table(capacities(measurement.rows), capacity_columns)}"""
 
     def chart(self, measurement: Measurement) -> Figure:
-        arms, scored = summarize(measurement.rows), pd.DataFrame(measurement.metadata["scored"])
+        arms, scored = self.summarize(measurement.rows), _scored(measurement)
         by_clients = arms[arms["kind"] == "clients"]
-        figure = Figure(figsize=(9, 7))
-        latency, cpu, seconds, memory = figure.subplots(2, 2).flat
+        figure = Figure(figsize=(12, 3.5))
+        latency, cpu, memory = figure.subplots(1, 3)
         plot_latency(latency, by_clients, x="amount", by=["model"])
-        for model, arm in by_clients.groupby("model", sort=False):
-            cpu.plot(arm["amount"], arm["cpu_ms"], "o-", label=model)
-        for model, rows in scored.groupby("model", sort=False):
-            seconds.plot(rows["users"], rows["seconds"], "o-", label=model)
-            memory.plot(rows["users"], rows[_processes(scored)].sum(axis=1), "o-", label=model)
+        plot_lines(cpu, by_clients, x="amount", y="cpu_ms", by="model")
+        plot_lines(memory, scored, x="users", y="together", by="model")
         latency.set(title="latency, ms", xlabel="clients", xscale="log")
         cpu.set(title="CPU ms per request", xlabel="clients", xscale="log", ylim=(0, None))
-        seconds.set(title="seconds to score", xlabel="users", xscale="log", yscale="log")
         memory.set(title="memory, MB", xlabel="users since the first of the model", xscale="log", ylim=(0, None))
-        for axes in (cpu, seconds, memory):
-            axes.legend()
         return figure
 
 
-def measure_growth(
-    ensembles: Mapping[str, str], users: Sequence[SyntheticUser], clients: Sequence[int], rounds: int, seconds: float
-) -> pd.DataFrame:
-    """Measure more clients and more instances in turn, with new servers in each round.
-
-    Returns:
-        One row per round, model, `kind` (clients or instances) and `amount`.
-    """
-    rows: list[Row] = []
-    for number in range(rounds):
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            servers = {
-                count: stack.enter_context(
-                    running_triton(repository_of(_instances(count, *ensembles), folder / str(count)))
-                )
-                for count in INSTANCES
-            }
-            for model, ensemble in ensembles.items():
-                requests = [triton_request(ensemble, user) for user in users]
-                arms = [("clients", count, servers[SHIPPED_INSTANCES], count) for count in clients]
-                arms += [("instances", count, server, CONCURRENCY) for count, server in servers.items()]
-                for kind, amount, server, concurrency in arms:
-                    figures = _measure(server, requests, concurrency, seconds)
-                    rows.append({"round": number, "model": model, "kind": kind, "amount": amount, **figures})
-        print(f"round {number + 1} of {rounds}", flush=True)
-    return pd.DataFrame(rows)
-
-
-def score_users(server: Server, ensemble: str, users: Sequence[SyntheticUser], counts: Sequence[int]) -> Iterator[Row]:
+def score_users(server: Server, requests: Sequence[Request], counts: Sequence[int]) -> Iterator[Row]:
     """Answer more and more users; yields the seconds since the first, and the memory of each process, MB."""
-    requests = [triton_request(ensemble, user) for user in users]
     start, done = perf_counter(), 0.0
     for count in counts:
         while done < count:
             seconds = min(2.0, (count - done) / 200)
             done += closed_loop(server.http_url, requests, CONCURRENCY, seconds)["answers"]
         yield {"users": done, "seconds": perf_counter() - start, **pss_mb(server.process.pid)}
-
-
-def _measure(server: Server, requests: Sequence[Request], clients: int, seconds: float) -> Row:
-    closed_loop(server.http_url, requests, clients, seconds / 4)
-    cpu = cpu_seconds(server.process.pid)
-    figures = closed_loop(server.http_url, requests, clients, seconds)
-    return {**figures, "cpu_ms": 1000 * (cpu_seconds(server.process.pid) - cpu) / figures["answers"]}
-
-
-def _instances(count: int, *backbones: str) -> Variant:
-    edit = Edit(("preprocess", *backbones), COUNT, COUNT.replace(str(SHIPPED_INSTANCES), str(count)))
-    return Variant(f"{count} instances", (edit,))
-
-
-def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians of the rounds by model, kind and amount."""
-    return medians(rows, by=["model", "kind", "amount"], spread=["per_s"])
 
 
 def capacities(rows: pd.DataFrame) -> pd.DataFrame:
@@ -198,6 +151,19 @@ def capacities(rows: pd.DataFrame) -> pd.DataFrame:
     return capacity.reset_index()
 
 
-def _processes(scored: pd.DataFrame) -> list[str]:
-    """Return the columns with the memory of a process."""
-    return [name for name in scored.columns if name not in ("model", "users", "seconds", "together")]
+def _measure(server: Server, requests: Sequence[Request], clients: int, seconds: float) -> Row:
+    closed_loop(server.http_url, requests, clients, seconds / 4)
+    cpu = cpu_seconds(server.process.pid)
+    figures = closed_loop(server.http_url, requests, clients, seconds)
+    return {**figures, "cpu_ms": 1000 * (cpu_seconds(server.process.pid) - cpu) / figures["answers"]}
+
+
+def _instances(count: int, backbones: Sequence[str]) -> Variant:
+    edit = Edit(("preprocess", *backbones), COUNT, COUNT.replace(str(SHIPPED_INSTANCES), str(count)))
+    return Variant(f"{count} instances", (edit,))
+
+
+def _scored(measurement: Measurement) -> pd.DataFrame:
+    """Return the scored users; the memory of all processes together is in `together`, MB."""
+    scored = pd.DataFrame(measurement.metadata["scored"])
+    return scored.assign(together=scored.drop(columns=["model", "users", "seconds"]).sum(axis=1))

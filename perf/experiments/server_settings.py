@@ -2,25 +2,21 @@
 
 import shutil
 import tempfile
-from argparse import ArgumentParser
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import pandas as pd
 
 from server.launch.process import Server, running_triton
 
-from ..load.perf_analyzer import InferenceLoad, measure
+from ..load.perf_analyzer import measure
 from ..load.served import REPOSITORY, gender_ensembles
-from ..load.workload import SyntheticUser, synthetic_users, write_perf_analyzer_data
-from ..report.experiment import Experiment, Measurement
-from ..report.markdown import table
-from ..report.rounds import compare, medians
-from ..report.runner import add_rounds
+from ..load.workload import perf_analyzer_data, synthetic_users
+from ..report.rounds import RoundsExperiment, Row, compare
 
 SHIPPED: Final = "as shipped"
 COUNT: Final = "instance_group [ { kind: KIND_CPU count: 2 } ]"
@@ -50,7 +46,7 @@ class Variant:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class ServerSettings(Experiment):
+class ServerSettings(RoundsExperiment):
     """Measure variants of the model repository and of the environment against what ships.
 
     All variants run at once and are loaded in turn, so all see the same machine. The choices in
@@ -59,31 +55,39 @@ class ServerSettings(Experiment):
 
     name = "server_settings"
     title = "Server settings"
+    clients = (1, 8, 32)
+    arm = ("model", "clients", "variant")
+    spread = ("p50_ms_ratio",)
+    about = """Each variant relative to what ships, in the same round: the median of the rounds, and the range of p50. Lower is better,
+except for answers per second."""
+    columns: ClassVar = {
+        "model": "{model}",
+        "clients": "{clients}",
+        "variant": "{variant}",
+        "p50": "{p50_ms_ratio:.2f} ({p50_ms_ratio_low:.2f} to {p50_ms_ratio_high:.2f})",
+        "p99": "{p99_ms_ratio:.2f}",
+        "per second": "{per_s_ratio:.2f}",
+        "CPU per request": "{cpu_ms_ratio:.2f}",
+    }
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_rounds(parser, clients=[1, 8, 32])
+    def measure_rounds(self, args: Any) -> Iterator[Row]:
+        ensembles, servers = gender_ensembles(), dict[str, Server]()
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            data = stack.enter_context(perf_analyzer_data(synthetic_users(args.users, args.seed)))
+            for variant in variants(tuple(ensembles)):
+                repository = repository_of(variant, folder / str(len(servers)))
+                running = running_triton(repository, environment=variant.environment)
+                servers[variant.name] = stack.enter_context(running)
+            for number, model, clients in product(range(args.rounds), ensembles, args.clients):
+                for name in _rotated([*servers], number):
+                    figures = measure(servers[name], ensembles[model], "grpc", data, args.seconds, clients)
+                    yield {"round": number, "model": model, "clients": clients, "variant": name, **figures}
 
-    def measure(self, args: Any) -> Measurement:
-        users = synthetic_users(args.users, args.seed)
-        return Measurement(
-            measure_variants(variants(tuple(gender_ensembles())), users, args.clients, args.rounds, args.seconds), {}
-        )
-
-    def table(self, measurement: Measurement) -> str:
-        arms = summarize(measurement.rows)
-        columns = {
-            "model": "{model}",
-            "clients": "{clients}",
-            "variant": "{variant}",
-            "p50": "{p50_ms_ratio:.2f} ({p50_ms_ratio_low:.2f} to {p50_ms_ratio_high:.2f})",
-            "p99": "{p99_ms_ratio:.2f}",
-            "per second": "{per_s_ratio:.2f}",
-            "CPU per request": "{cpu_ms_ratio:.2f}",
-        }
-        return f"""Each variant relative to what ships, in the same round: the median of the rounds, and the range of p50. Lower is better,
-except for answers per second.
-
-{table(arms[arms["variant"] != SHIPPED], columns)}"""
+    def summarize(self, rows: pd.DataFrame) -> pd.DataFrame:
+        shipped, figures = rows["variant"] == SHIPPED, ["p50_ms", "p99_ms", "per_s", "cpu_ms"]
+        on = ["round", "model", "clients"]
+        return super().summarize(compare(rows, rows[shipped], on, figures).query("variant != @SHIPPED"))
 
 
 def variants(backbones: tuple[str, ...]) -> list[Variant]:
@@ -123,36 +127,7 @@ def repository_of(variant: Variant, folder: Path) -> Path:
     return repository
 
 
-def measure_variants(
-    variants: Sequence[Variant], users: Sequence[SyntheticUser], clients: Iterable[int], rounds: int, seconds: float
-) -> pd.DataFrame:
-    """Measure all variants in turn; returns one row per round, model, number of clients and variant."""
-    ensembles, rows = gender_ensembles(), list[dict[str, Any]]()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        data = write_perf_analyzer_data(users, folder / "users.json")
-        servers: dict[str, Server] = {}
-        for number, variant in enumerate(variants):
-            repository = repository_of(variant, folder / str(number))
-            running = running_triton(repository, environment=variant.environment)
-            servers[variant.name] = stack.enter_context(running)
-        for number, model, concurrency in product(range(rounds), ensembles, clients):
-            load = InferenceLoad(ensembles[model], "grpc", concurrency)
-            for name, server in _rotated(list(servers.items()), number):
-                figures = measure(server, load, data, seconds)
-                rows.append({"round": number, "model": model, "clients": concurrency, "variant": name, **figures})
-    return pd.DataFrame(rows)
-
-
-def _rotated(servers: list[tuple[str, Server]], number: int) -> list[tuple[str, Server]]:
+def _rotated(names: list[str], number: int) -> list[str]:
     """Start each round with another server, so that no variant is always measured first."""
-    start = number * (len(servers) // 2 + 1) % len(servers)
-    return servers[start:] + servers[:start]
-
-
-def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians of the rounds relative to what ships."""
-    shipped = rows[rows["variant"] == SHIPPED]
-    figures = ["p50_ms", "p99_ms", "per_s", "cpu_ms"]
-    compared = compare(rows, shipped, on=["round", "model", "clients"], figures=figures)
-    return medians(compared, by=["model", "clients", "variant"], spread=["p50_ms_ratio"])
+    start = number * (len(names) // 2 + 1) % len(names)
+    return names[start:] + names[:start]

@@ -11,7 +11,6 @@ import sys
 import tempfile
 import urllib.request
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -37,31 +36,25 @@ class PerfAnalyzerError(MeasurementError):
     """perf_analyzer is not installed or failed."""
 
 
-@dataclass(frozen=True)
-class InferenceLoad:
-    """A load on one model: `concurrency` clients in a closed loop or, if `rate_per_s` is set, Poisson arrivals."""
-
-    model: str
-    protocol: str
-    concurrency: int = 1
-    rate_per_s: float = 0
-
-    @property
-    def flags(self) -> list[str]:
-        """The flags of perf_analyzer for this load."""
-        if self.rate_per_s:
-            return [f"--request-rate-range={self.rate_per_s:g}", "--request-distribution=poisson"]
-        return [f"--concurrency-range={self.concurrency}"]
-
-
-def measure(server: Server, load: InferenceLoad, data: Path, seconds: float) -> dict[str, float]:
-    """Put a load on a server.
+def measure(
+    server: Server,
+    model: str,
+    protocol: str,
+    data: Path,
+    seconds: float,
+    clients: int = 1,
+    rate_per_s: float = 0,
+) -> dict[str, float]:
+    """Put a load on a server: a closed loop of `clients` or, if `rate_per_s` is set, Poisson arrivals.
 
     Args:
         server: The server, whose CPU time includes that of its children.
-        load: The load.
-        data: A file that `workload.write_perf_analyzer_data` wrote.
+        model: The model to ask for.
+        protocol: One of `PROTOCOLS`.
+        data: A file of `workload.perf_analyzer_data`.
         seconds: The duration.
+        clients: Concurrent clients.
+        rate_per_s: Requests per second.
 
     Returns:
         The rate `per_s`, percentiles of the latency such as `p99_ms`, and the server's CPU time per request `cpu_ms`.
@@ -69,9 +62,13 @@ def measure(server: Server, load: InferenceLoad, data: Path, seconds: float) -> 
     Raises:
         PerfAnalyzerError: perf_analyzer is not installed, or a request failed.
     """
-    cpu, requests = cpu_seconds(server.process.pid), successes(server, load.model)
-    figures = _run(server, load, data, seconds)
-    spent, done = cpu_seconds(server.process.pid) - cpu, successes(server, load.model) - requests
+    url = server.grpc_url if protocol == "grpc" else server.http_url
+    load = [f"--concurrency-range={clients}"]
+    if rate_per_s:
+        load = [f"--request-rate-range={rate_per_s:g}", "--request-distribution=poisson"]
+    cpu, requests = cpu_seconds(server.process.pid), successes(server, model)
+    figures = _run(["-m", model, "-u", url, "-i", protocol, f"--input-data={data}", *load], seconds)
+    spent, done = cpu_seconds(server.process.pid) - cpu, successes(server, model) - requests
     return {**figures, "cpu_ms": 1000 * spent / done}
 
 
@@ -83,27 +80,20 @@ def successes(server: Server, model: str) -> float:
     return sum(map(float, counts))
 
 
-def _run(server: Server, load: InferenceLoad, data: Path, seconds: float) -> dict[str, float]:
+def _run(flags: list[str], seconds: float) -> dict[str, float]:
     binary = FOLDER / "bin" / "perf_analyzer"
     if not binary.is_file():
         raise PerfAnalyzerError(f"no perf_analyzer in {FOLDER}; install it with: make perf-tools")
-    url = server.grpc_url if load.protocol == "grpc" else server.http_url
+    windows = ["-p", str(round(1000 * seconds / WINDOWS)), "-r", str(MAX_WINDOWS), "-s", str(STABILITY_PERCENT)]
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "measured.csv"
-        command = [str(binary), "-m", load.model, "-u", url, "-i", load.protocol, f"--input-data={data}", *load.flags]
-        windows = ["-p", str(round(1000 * seconds / WINDOWS)), "-r", str(MAX_WINDOWS), "-s", str(STABILITY_PERCENT)]
-        done = subprocess.run(
-            [*command, *windows, "-f", str(table)], env=_environment(), capture_output=True, text=True, check=False
-        )
+        command = [str(binary), *flags, *windows, "-f", str(table)]
+        done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
         if done.returncode or not table.is_file():
             log = " ".join((done.stderr or done.stdout).split())
-            raise PerfAnalyzerError(f"perf_analyzer on {load}: {log or f'exit code {done.returncode}'}")
-        return _read(table)
-
-
-def _read(table: Path) -> dict[str, float]:
-    with table.open(newline="") as file:
-        row = next(csv.DictReader(file))
+            raise PerfAnalyzerError(f"perf_analyzer {' '.join(flags)}: {log or f'exit code {done.returncode}'}")
+        with table.open(newline="") as file:
+            row = next(csv.DictReader(file))
     latencies = {f"p{rank}_ms": float(row[f"p{rank} latency"]) / 1000 for rank in PERCENTILES}
     return {"per_s": float(row["Inferences/Second"]), **latencies}
 

@@ -2,7 +2,9 @@
 
 import base64
 import json
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -34,11 +36,14 @@ def synthetic_users(count: int, seed: int) -> list[SyntheticUser]:
     return [_user(pool, names, seed * 1_000_000 + index) for index in range(count)]
 
 
-def write_perf_analyzer_data(users: Iterable[SyntheticUser], file: Path) -> Path:
-    """Write users as `--input-data` of perf_analyzer and return the file."""
+@contextmanager
+def perf_analyzer_data(users: Iterable[SyntheticUser]) -> Iterator[Path]:
+    """Write users as `--input-data` of perf_analyzer to a temporary file."""
     data = [{AVATAR: _bytes(user.avatar), NICKNAME: _bytes(user.nickname.encode())} for user in users]
-    file.write_text(json.dumps({"data": data}), encoding="utf-8")
-    return file
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"data": data}, file)
+        file.flush()
+        yield Path(file.name)
 
 
 def _user(pool: AvatarPool, names: Names, seed: int) -> SyntheticUser:

@@ -1,9 +1,9 @@
 """Triton against its peers: the same network, preprocessing, users and load."""
 
-from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import pandas as pd
@@ -17,10 +17,8 @@ from ..load.process_stats import cpu_seconds, pss_mb
 from ..load.served import REPOSITORY
 from ..load.workload import SyntheticUser, synthetic_users
 from ..report.charts import plot_latency
-from ..report.experiment import Experiment, Goal, Measurement
-from ..report.markdown import table
-from ..report.rounds import compare, medians
-from ..report.runner import add_rounds
+from ..report.experiment import Goal, Measurement
+from ..report.rounds import RoundsExperiment, Row, compare
 from .apps.predictor import Predictor
 from .catalogue import FASTAPI, PEERS, TRITON, Peer
 from .serving import PeerError, running
@@ -30,9 +28,10 @@ CHECKED: Final = 16
 TOLERANCE: Final = 1e-3
 # The numbers of clients for which Triton has to be as good as FastAPI.
 GOAL_CLIENTS: Final = (8, 32)
+SETUPS: Final = "\n".join(f"- {peer.name}: {peer.setup}" for peer in PEERS)
 
 
-class Peers(Experiment):
+class Peers(RoundsExperiment):
     """Measure Triton and what one could use instead: FastAPI, LitServe, BentoML, MLServer and Ray Serve.
 
     Every round starts each server, checks its answers and measures it with more and more clients. `make peers` installs
@@ -41,50 +40,49 @@ class Peers(Experiment):
 
     name = "peers"
     title = "Triton and its peers"
+    clients = (1, 8, 32)
+    arm = ("model", "peer", "clients")
+    spread = ("p50_ms", "per_s_ratio")
+    about = f"""All servers run the same network, preprocessing, users and load, one after the other, and start again in every round.
+{CHECKED} answers of each are compared with those of the network. Values are medians of the rounds; p50 and the throughput
+relative to {FASTAPI} in the same round have their range. Memory is that of all processes after the load; `ready` is the
+time from launch to the first answer.
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_rounds(parser, clients=[1, 8, 32])
+{SETUPS}"""
+    columns: ClassVar = {
+        "model": "{model}",
+        "clients": "{clients}",
+        "server": "{peer}",
+        "p50 ms": "{p50_ms:.1f} ({p50_ms_low:.1f} to {p50_ms_high:.1f})",
+        "p99 ms": "{p99_ms:.1f}",
+        "per second": "{per_s:.0f}",
+        f"relative to {FASTAPI}": "{per_s_ratio:.2f} ({per_s_ratio_low:.2f} to {per_s_ratio_high:.2f})",
+        "CPU ms per request": "{cpu_ms:.1f}",
+        "memory MB": "{memory_mb:.0f}",
+        "ready s": "{ready_s:.1f}",
+    }
 
-    def measure(self, args: Any) -> Measurement:
-        models, users = Catalog(REPOSITORY).backbones(), synthetic_users(args.users, args.seed)
-        return Measurement(measure_peers(PEERS, models, users, args.clients, args.rounds, args.seconds), {})
+    def measure_rounds(self, args: Any) -> Iterator[Row]:
+        users, models = synthetic_users(args.users, args.seed), Catalog(REPOSITORY).backbones()
+        for number, model, peer in product(range(args.rounds), models, PEERS):
+            for row in measure_peer(peer, model, users, args.clients, args.seconds):
+                yield {"round": number, "model": model, "peer": peer.name, **row}
+
+    def summarize(self, rows: pd.DataFrame) -> pd.DataFrame:
+        on, figures = ["round", "model", "clients"], ["per_s", "cpu_ms"]
+        arms = super().summarize(compare(rows, rows[rows["peer"] == FASTAPI], on, figures))
+        return arms.sort_values(["model", "clients", "per_s"], ascending=[True, True, False])
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
-        arms = summarize(measurement.rows)
+        arms = self.summarize(measurement.rows)
         for arm in arms[(arms["peer"] == TRITON) & arms["clients"].isin(GOAL_CLIENTS)].to_dict("records"):
             throughput, cpu = arm["per_s_ratio"], arm["cpu_ms_ratio"]
             text = f"{arm['model']}, {arm['clients']} clients: at least the throughput of {FASTAPI} for at most its CPU"
             figure = f"{throughput:.2f} of its throughput, {cpu:.2f} of its CPU per request"
             yield Goal(text, figure, throughput >= 1 and cpu <= 1)
 
-    def table(self, measurement: Measurement) -> str:
-        arms = summarize(measurement.rows).sort_values(["model", "clients", "per_s"], ascending=[True, True, False])
-        columns = {
-            "model": "{model}",
-            "clients": "{clients}",
-            "server": "{peer}",
-            "p50 ms": "{p50_ms:.1f} ({p50_ms_low:.1f} to {p50_ms_high:.1f})",
-            "p99 ms": "{p99_ms:.1f}",
-            "per second": "{per_s:.0f}",
-            f"relative to {FASTAPI}": "{per_s_ratio:.2f} ({per_s_ratio_low:.2f} to {per_s_ratio_high:.2f})",
-            "CPU ms per request": "{cpu_ms:.1f}",
-            "memory MB": "{memory_mb:.0f}",
-            "ready s": "{ready_s:.1f}",
-        }
-        setups = "\n".join(f"- {peer.name}: {peer.setup}" for peer in PEERS)
-        return f"""All servers run the same network, preprocessing, users and load, one after the other, and start again in every round.
-{CHECKED} answers of each are compared with those of the network. Values are medians of the rounds; p50 and the throughput
-relative to {FASTAPI} in the same round have their range. Memory is that of all processes after the load; `ready` is the
-time from launch to the first answer.
-
-{table(arms, columns)}
-
-How each is set up:
-
-{setups}"""
-
     def chart(self, measurement: Measurement) -> Figure:
-        arms = summarize(measurement.rows)
+        arms = self.summarize(measurement.rows)
         models = arms["model"].unique()
         figure = Figure(figsize=(11, 5))
         for axes, model in zip(figure.subplots(1, len(models), squeeze=False)[0], models, strict=True):
@@ -93,36 +91,18 @@ How each is set up:
         return figure
 
 
-def measure_peers(
-    peers: Sequence[Peer],
-    models: Sequence[str],
-    users: Sequence[SyntheticUser],
-    clients: Sequence[int],
-    rounds: int,
-    seconds: float,
-) -> pd.DataFrame:
-    """Measure peers in turn; returns one row per round, model, peer and number of clients.
+def measure_peer(
+    peer: Peer, model: str, users: Sequence[SyntheticUser], clients: Sequence[int], seconds: float
+) -> list[Row]:
+    """Start a peer and measure it; returns one row per number of clients.
 
     Raises:
-        PeerError: A peer is not installed, does not start, or answers differently from the network in this process.
+        PeerError: The peer is not installed, does not start, or answers differently from the network in this process.
         HttpLoadError: A request failed.
     """
-    rows: list[dict[str, Any]] = []
-    for number in range(rounds):
-        for model in models:
-            for peer in peers:
-                measured = _measure(peer, model, users, clients, seconds)
-                rows += [{"round": number, "model": model, "peer": peer.name, **row} for row in measured]
-        print(f"round {number + 1} of {rounds}", flush=True)
-    return pd.DataFrame(rows)
-
-
-def _measure(
-    peer: Peer, model: str, users: Sequence[SyntheticUser], clients: Sequence[int], seconds: float
-) -> list[dict[str, Any]]:
     ports, file = free_ports(3), Catalog(REPOSITORY).served_onnx(model)
     requests = [peer.request(model, user) for user in users]
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     with running(peer, ports, model, file, users[0]) as server:
         _check(peer, model, server.url, file, users[:CHECKED])
         for count in clients:
@@ -143,10 +123,3 @@ def _check(peer: Peer, model: str, url: str, file: Path, users: Sequence[Synthet
         answer = peer.probabilities(post_json(url, peer.request(model, user)))
         if not np.allclose(expected, answer, atol=TOLERANCE):
             raise PeerError(f"{peer.name}, user {index}: expected the network's answer {expected}, got {answer}")
-
-
-def summarize(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the medians of the rounds, with throughput and CPU relative to FastAPI's."""
-    on = ["round", "model", "clients"]
-    compared = compare(rows, rows[rows["peer"] == FASTAPI], on=on, figures=["per_s", "cpu_ms"])
-    return medians(compared, by=["model", "peer", "clients"], spread=["p50_ms", "per_s_ratio"])

@@ -43,3 +43,10 @@ def plot_latency(axes: Axes, rows: pd.DataFrame, x: str, by: Sequence[str]) -> N
         axes.plot(arm[x], arm["p99_ms"], "o:", color=line.get_color(), label=f"{label}, p99")
     axes.set(ylabel="ms", yscale="log")
     axes.legend()
+
+
+def plot_lines(axes: Axes, rows: pd.DataFrame, x: str, y: str, by: str) -> None:
+    """Plot a column over another, one line per value of `by`."""
+    for name, arm in rows.groupby(by, sort=False):
+        axes.plot(arm[x], arm[y], "o-", label=name)
+    axes.legend()

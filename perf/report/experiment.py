@@ -40,10 +40,10 @@ class Measurement:
 
 
 class Experiment(ABC):
-    """One experiment: a subcommand, three result files and a section of a results document.
+    """One experiment: a subcommand, its result files, and a section of a results document.
 
-    `measure` runs once and may take an hour. All other methods work on what `read` returns, so documents and charts
-    can be written again without measuring. The class docstring is the help of the subcommand.
+    `measure` runs once. All other methods work on what `read` returns, so documents and charts can be written again
+    without measuring. The docstring of a subclass is the help of its subcommand.
 
     Attributes:
         name: The subcommand, and the stem of the result files.
@@ -104,6 +104,5 @@ class Experiment(ABC):
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Convert a table for `Measurement.metadata`: four decimals, None instead of NaN."""
     frame = frame.round(4).astype(object)
-    return [
-        {str(name): value for name, value in row.items()} for row in frame.where(frame.notna(), None).to_dict("records")
-    ]
+    rows = frame.where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]

@@ -9,19 +9,24 @@ import pandas as pd
 
 from .experiment import Experiment, Measurement
 
+GOALS: Final = {"experiment": "{title}", "goal": "{text}", "measured": "{figure}", "verdict": "{verdict}"}
+PROVENANCE: Final = {
+    "experiment": "{title}",
+    "name": "`{name}`",
+    "file": "[{name}.json]({name}.json)",
+    "date": "{date:.10}",
+    "machine": "{machine}",
+    "seed": "{seed}",
+}
+
 
 def table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
     """Format rows as a Markdown table.
 
     Args:
         rows: The values by name.
-        columns: A `str.format` template for the cells of each heading. NaN and None give an empty cell.
-
-    Example:
-        >>> print(table([{"model": "densenet", "p50_ms": 11.24}], {"model": "{model}", "p50 ms": "{p50_ms:.1f}"}))
-        | model    | p50 ms   |
-        |----------|----------|
-        | densenet | 11.2     |
+        columns: A `str.format` template for the cells of each heading, such as `{p50_ms:.1f}`. NaN and None give an
+            empty cell.
     """
     values: Any = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
     cells = [[_cell(template, row) for template in columns.values()] for row in values]
@@ -36,15 +41,7 @@ def _cell(template: str, row: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Document:
-    """A results document about several experiments.
-
-    Attributes:
-        command: The package that `python -m` runs.
-        title: The heading.
-        file: Its name in the results folder.
-        introduction: The paragraph below the heading.
-        experiments: The sections in order.
-    """
+    """A results document about several experiments; `python -m COMMAND report` writes it to `file`."""
 
     command: str
     title: str
@@ -74,23 +71,13 @@ Written by `python -m {self.command} report`. Each experiment runs again with `p
 
 ## Goals
 
-{table(goals, {"experiment": "{title}", "goal": "{text}", "measured": "{figure}", "verdict": "{verdict}"})}
+{table(goals, GOALS)}
 
 ## Provenance
 
-{table(files, _PROVENANCE)}
+{table(files, PROVENANCE)}
 
 {chr(10).join(sections)}"""
-
-
-_PROVENANCE: Final = {
-    "experiment": "{title}",
-    "name": "`{name}`",
-    "file": "[{name}.json]({name}.json)",
-    "date": "{date:.10}",
-    "machine": "{machine}",
-    "seed": "{seed}",
-}
 
 
 def section(experiment: Experiment, measurement: Measurement) -> str:

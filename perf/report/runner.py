@@ -33,23 +33,19 @@ def main(document: Document, arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     args = _parser(document).parse_args(arguments)
     try:
-        if args.experiment is None:
-            write_document(document, args.results)
+        if args.experiment:
+            _run(args.experiment, args)
         else:
-            run(args.experiment, args)
+            _write(document, args.results)
     except ERRORS as exc:
         sys.exit(f"{args.command}: {exc}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def run(experiment: Experiment, args: argparse.Namespace) -> None:
-    """Measure one experiment, write its files and print its section.
-
-    Raises:
-        SystemExit: The results are a failure by themselves.
-    """
-    metadata = run_metadata(args)
+def _run(experiment: Experiment, args: argparse.Namespace) -> None:
+    """Measure one experiment, write its files and print its section."""
+    metadata = _run_metadata(args)
     measured = experiment.measure(args)
     experiment.write(Measurement(measured.rows, {**metadata, **measured.metadata}), args.results)
     measurement = experiment.read(args.results)
@@ -59,53 +55,17 @@ def run(experiment: Experiment, args: argparse.Namespace) -> None:
         sys.exit(f"{experiment.name}: {failure}")
 
 
-def write_document(document: Document, folder: Path) -> None:
-    """Write the document and its charts from the results in `folder`.
-
-    Raises:
-        FileNotFoundError: An experiment has no results in `folder`.
-    """
+def _write(document: Document, folder: Path) -> None:
+    """Write the document and its charts from the results in `folder`."""
     (folder / document.file).write_text(document.markdown(folder), encoding="utf-8")
     for experiment in document.experiments:
         draw(experiment, experiment.read(folder), folder)
 
 
-def run_metadata(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the numeric options of a run and the load of the machine; call it before measuring."""
+def _run_metadata(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the numeric options of a run, and the load of the machine before it."""
     options = {name: value for name, value in vars(args).items() if isinstance(value, int | float)}
     return {**options, "load_average_before": round(os.getloadavg()[0], 1)}
-
-
-def add_rounds(parser: argparse.ArgumentParser, clients: Sequence[int] | None = None) -> None:
-    """Add the options of an experiment that measures several arms in turn, in rounds.
-
-    Args:
-        parser: The parser of the subcommand.
-        clients: The default numbers of concurrent clients; None if the experiment does not vary them.
-    """
-    add_users(parser)
-    if clients:
-        parser.add_argument(
-            "--clients", nargs="+", type=positive, default=clients, help="numbers of clients to measure"
-        )
-    parser.add_argument("--rounds", type=positive, default=3, help="measurements of each arm")
-    parser.add_argument("--seconds", type=positive, default=3, help="length of one measurement")
-
-
-def add_users(parser: argparse.ArgumentParser) -> None:
-    """Add the option of an experiment that sends synthetic users."""
-    parser.add_argument("--users", type=positive, default=256, help="number of distinct users")
-
-
-def positive(text: str) -> int:
-    """Parse a count.
-
-    Raises:
-        argparse.ArgumentTypeError: The text is not an integer of 1 or more.
-    """
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer of 1 or more, got {text!r}")
-    return int(text)
 
 
 def _parser(document: Document) -> argparse.ArgumentParser:
@@ -126,3 +86,15 @@ def _parser(document: Document) -> argparse.ArgumentParser:
     for command in commands.choices.values():
         command.add_argument("--results", type=Path, default=ROOT / "results", help="folder of the result files")
     return parser
+
+
+def add_users(parser: argparse.ArgumentParser) -> None:
+    """Add the option of an experiment that sends synthetic users."""
+    parser.add_argument("--users", type=positive, default=256, help="number of distinct users")
+
+
+def positive(text: str) -> int:
+    """Parse an integer of 1 or more, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer of 1 or more, got {text!r}")
+    return int(text)

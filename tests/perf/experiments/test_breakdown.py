@@ -3,15 +3,14 @@
 import pandas as pd
 import pytest
 
-from perf.experiments.breakdown import Breakdown, measure_parts
-from perf.load.workload import synthetic_users
+from perf.experiments.breakdown import Breakdown
 from perf.report.experiment import Measurement
+from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
-from tests.support.tritonserver import Server
 
 
-def test_parts_add_up_to_the_whole(triton: Server) -> None:
-    rows = measure_parts(triton, synthetic_users(8, seed=1), rounds=1, seconds=0.6)
+def test_parts_add_up_to_the_whole() -> None:
+    rows = Breakdown().measure(short()).rows
     assert rows["model"].tolist() == ["densenet", "mobilenet"]
     for row in rows.to_dict("records"):
         alone = ("preprocess alone", "model alone")

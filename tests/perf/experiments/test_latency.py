@@ -1,16 +1,19 @@
 """Latency with the real perf_analyzer on a real server, and its summary of known figures."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from perf.experiments.latency import AT_RATE, BARE, Latency, measure_arms
+from perf.experiments import latency
+from perf.experiments.latency import AT_RATE, BARE, Latency
 from perf.load import perf_analyzer
-from perf.load.perf_analyzer import InferenceLoad, PerfAnalyzerError, measure
-from perf.load.workload import synthetic_users, write_perf_analyzer_data
+from perf.load.perf_analyzer import PerfAnalyzerError, measure
+from perf.load.workload import SyntheticUser, perf_analyzer_data
 from perf.report.experiment import Measurement
+from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
 from tests.support.tritonserver import Server
 
@@ -55,30 +58,36 @@ def test_chart_has_a_line_per_percentile_and_marks_the_baseline() -> None:
     assert [text.get_text() for text in axes.texts] == ["ONNX Runtime, mobilenet"]
 
 
-def test_every_arm_is_measured(triton: Server) -> None:
-    ensembles = {"mobilenet": "gender_mobilenet"}
-    rows = measure_arms(triton, ensembles, synthetic_users(8, seed=1), clients=[2], rounds=1, seconds=0.6)
+def test_every_arm_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "gender_ensembles", lambda: {"mobilenet": "gender_mobilenet"})
+    measurement = Latency().measure(short())
+    rows = measurement.rows
     baselines = [BARE, "preprocessing, ONNX Runtime", "preprocessing, TensorFlow fp32"]
     assert rows["how"].tolist() == [*baselines, "grpc", "http", AT_RATE]
     assert (rows[FIGURES] > 0).all(axis=None)
     assert (rows["p50_ms"] <= rows["p99_ms"]).all()
+    assert 0 < measurement.metadata["ready_s"] < 60
 
 
-def test_perf_analyzer_sends_at_a_rate(triton: Server, tmp_path: Path) -> None:
-    data = write_perf_analyzer_data(synthetic_users(8, seed=1), tmp_path / "users.json")
-    figures = measure(triton, InferenceLoad("gender_mobilenet", "http", rate_per_s=20), data, seconds=1.5)
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with perf_analyzer_data([SyntheticUser(b"", "小美")]) as file:
+        yield file
+
+
+def test_perf_analyzer_sends_at_a_rate(triton: Server, data: Path) -> None:
+    figures = measure(triton, "gender_mobilenet", "http", data, seconds=1.5, rate_per_s=20)
     assert 5 < figures["per_s"] < 60
 
 
-def test_perf_analyzer_error_names_an_unknown_model(triton: Server, tmp_path: Path) -> None:
-    data = write_perf_analyzer_data(synthetic_users(1, seed=1), tmp_path / "users.json")
-    with pytest.raises(PerfAnalyzerError, match=r"model='gender_resnet'.*[Uu]nknown model.*gender_resnet"):
-        measure(triton, InferenceLoad("gender_resnet", "grpc"), data, seconds=0.3)
+def test_perf_analyzer_error_names_an_unknown_model(triton: Server, data: Path) -> None:
+    with pytest.raises(PerfAnalyzerError, match=r"-m gender_resnet.*[Uu]nknown model.*gender_resnet"):
+        measure(triton, "gender_resnet", "grpc", data, seconds=0.3)
 
 
 def test_missing_perf_analyzer_error_says_how_to_install_it(
-    triton: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    triton: Server, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(perf_analyzer, "FOLDER", tmp_path)
     with pytest.raises(PerfAnalyzerError, match="install it with: make perf-tools"):
-        measure(triton, InferenceLoad("gender_mobilenet", "grpc"), tmp_path / "users.json", seconds=0.3)
+        measure(triton, "gender_mobilenet", "grpc", data, seconds=0.3)

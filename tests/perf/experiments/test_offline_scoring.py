@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from perf.experiments.offline_scoring import OfflineScoring, ScoringError, score, summarize, write_dataset
+from perf.experiments.offline_scoring import OfflineScoring, ScoringError, score, write_dataset
 from perf.load.workload import synthetic_users
 from perf.report.experiment import Measurement
 from tests.support.perf.tables import cells
@@ -29,12 +29,12 @@ def test_rates_come_from_the_additional_time_of_the_longer_run() -> None:
     )
     table = OfflineScoring().table(Measurement(rows, {"counts": [100, 1000]}))
     assert cells(table)[1:] == [
-        ["local", "200 (100 to 400)", "1.0", "6.0", "167"],
-        ["ray", "250 (100 to 500)", "9.0", "13.0", "77"],
+        ["local", "1,000", "200 (100 to 400)", "1.0", "6.0", "167"],
+        ["ray", "1,000", "250 (100 to 500)", "9.0", "13.0", "77"],
     ]
 
 
 def test_noise_larger_than_the_difference_is_an_error() -> None:
     rows = pd.DataFrame({"round": 0, "engine": "local", "rows": [100, 1000], "seconds": [3.0, 2.0]})
     with pytest.raises(ScoringError, match="1000 rows took less time than 100"):
-        summarize(rows)
+        OfflineScoring().summarize(rows)

@@ -3,19 +3,18 @@
 import pandas as pd
 import pytest
 
-from perf.experiments.priority import ARMS, Priority, measure_arms
-from perf.load.workload import synthetic_users
+from perf.experiments import priority
+from perf.experiments.priority import ARMS, Priority
 from perf.report.experiment import Measurement
 from server.edge.reverse_proxy import find_nginx
+from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
-from tests.support.tritonserver import Server
 
 
 @pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
-def test_every_arm_is_measured(triton: Server) -> None:
-    users = synthetic_users(8, seed=1)
-    rows = measure_arms(triton, {"mobilenet": "gender_mobilenet"}, users, rounds=1, seconds=0.8, seed=1)
-    rows = rows.set_index("arm")
+def test_every_arm_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "gender_ensembles", lambda: {"mobilenet": "gender_mobilenet"})
+    rows = Priority().measure(short(seconds=0.8)).rows.set_index("arm")
     assert list(rows.index) == list(ARMS)
     assert rows["per_s"]["no job"] > 0
     assert rows["job_per_s"]["no job"] == 0 < rows["job_per_s"]["job held back"]

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from genderclient import Client
-from perf.experiments.response_cache import CACHE, CACHING, ResponseCache, measure_servers
+from perf.experiments.response_cache import CACHE, CACHING, ResponseCache
 from perf.load.perf_analyzer import PROTOCOLS, successes
-from perf.load.workload import synthetic_users
 from perf.report.experiment import Measurement
+from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
 from tests.support.tritonserver import ROOT, Server, running_triton
 
@@ -40,9 +40,8 @@ def test_repeated_requests_run_no_model(caching: Server, protocol: str) -> None:
     assert runs == 2
 
 
-def test_repeated_requests_are_faster_with_a_cache(triton: Server, caching: Server) -> None:
-    servers = {"without a cache": triton, CACHING: caching}
-    rows = measure_servers(servers, synthetic_users(4, seed=1), rounds=1, seconds=0.3)
+def test_repeated_requests_are_faster_with_a_cache() -> None:
+    rows = ResponseCache().measure(short(users=4, seconds=0.3)).rows
     p50_ms = rows.pivot_table(index=["model", "protocol"], columns="server", values="p50_ms")
     assert len(p50_ms) == 4
     assert (p50_ms[CACHING] < p50_ms["without a cache"]).all()

@@ -4,13 +4,11 @@ import pandas as pd
 import pytest
 
 from perf.experiments import scaling
-from perf.experiments.scaling import Scaling, capacities, measure_growth, score_users
-from perf.load.workload import synthetic_users
+from perf.experiments.scaling import Scaling, capacities
 from perf.report.experiment import Measurement
+from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
-from tests.support.tritonserver import Server
 
-MOBILENET = {"mobilenet": "gender_mobilenet"}
 # Three rounds of one model; the best throughput is that of 8 clients, then twice that of 2.
 ROWS = pd.DataFrame(
     {"round": number, "model": "mobilenet", "kind": "clients", "amount": clients, "p50_ms": 1.0, "p99_ms": 1.0}
@@ -52,16 +50,14 @@ def test_tables_have_medians_memory_and_capacity() -> None:
     assert ["mobilenet", "4.8", "49.6", "11.1"] in rows
 
 
-def test_scoring_users_reports_time_and_memory(triton: Server) -> None:
-    rows = list(score_users(triton, "gender_mobilenet", synthetic_users(8, seed=1), (40, 200)))
-    assert [row["users"] >= count for row, count in zip(rows, (40, 200), strict=True)] == [True, True]
-    assert rows[1]["users"] > rows[0]["users"]
-    assert rows[1]["seconds"] > rows[0]["seconds"] > 0
-    assert rows[0]["mobilenet"] > 20
-
-
-def test_clients_and_instances_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_instances_and_users_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "INSTANCES", (1, 2))
-    rows = measure_growth(MOBILENET, synthetic_users(8, seed=1), clients=[4], rounds=1, seconds=0.6)
-    assert list(zip(rows["kind"], rows["amount"], strict=True)) == [("clients", 4), ("instances", 1), ("instances", 2)]
+    monkeypatch.setattr(scaling, "SCORED", (40, 200))
+    monkeypatch.setattr(scaling, "gender_ensembles", lambda: {"mobilenet": "gender_mobilenet"})
+    measurement = Scaling().measure(short())
+    rows, (few, many) = measurement.rows, measurement.metadata["scored"]
+    assert list(zip(rows["kind"], rows["amount"], strict=True)) == [("clients", 2), ("instances", 1), ("instances", 2)]
     assert (rows[["per_s", "cpu_ms"]] > 0).all(axis=None)
+    assert 40 <= few["users"] < 200 <= many["users"]
+    assert 0 < few["seconds"] < many["seconds"]
+    assert few["mobilenet"] > 20

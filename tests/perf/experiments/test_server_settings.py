@@ -5,17 +5,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from perf.experiments.server_settings import (
-    SHIPPED,
-    Edit,
-    ServerSettings,
-    Variant,
-    measure_variants,
-    repository_of,
-    variants,
-)
-from perf.load.workload import synthetic_users
+from perf.experiments import server_settings
+from perf.experiments.server_settings import SHIPPED, Edit, ServerSettings, Variant, repository_of, variants
 from perf.report.experiment import Measurement
+from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
 from tests.support.tritonserver import ROOT
 
@@ -50,8 +43,8 @@ def test_table_compares_variants_with_what_ships_in_the_same_round() -> None:
     assert row == ["mobilenet", "8", "other", "0.80 (0.50 to 1.50)", "0.80", "0.80", "0.80"]
 
 
-def test_variants_are_served_and_measured() -> None:
-    users = synthetic_users(8, seed=1)
-    rows = measure_variants((VARIANTS[0], VARIANTS[2]), users, clients=[2], rounds=1, seconds=0.6)
+def test_variants_are_served_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_settings, "variants", lambda _: (VARIANTS[0], VARIANTS[2]))
+    rows = ServerSettings().measure(short()).rows
     assert rows["variant"].tolist() == [SHIPPED, "1 preprocess instance"] * 2
     assert (rows["per_s"] > 0).all()

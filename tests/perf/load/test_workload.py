@@ -3,13 +3,12 @@
 import base64
 import json
 from io import BytesIO
-from pathlib import Path
 
 from PIL import Image
 
 from genderprep import prepare_image, prepare_text
 from genderprep.tensors import AVATAR, NICKNAME
-from perf.load.workload import FORMATS, SIDES, SyntheticUser, synthetic_users, write_perf_analyzer_data
+from perf.load.workload import FORMATS, SIDES, SyntheticUser, perf_analyzer_data, synthetic_users
 
 
 def test_seed_determines_the_users() -> None:
@@ -30,8 +29,8 @@ def test_users_cover_all_sizes_and_formats_and_preprocessing_accepts_them() -> N
         prepare_text(user.nickname.encode())
 
 
-def test_perf_analyzer_data_has_length_prefixed_bytes(tmp_path: Path) -> None:
-    file = write_perf_analyzer_data([SyntheticUser(b"\xff\xd8", "强")], tmp_path / "users.json")
-    (row,) = json.loads(file.read_text())["data"]
+def test_perf_analyzer_data_has_length_prefixed_bytes() -> None:
+    with perf_analyzer_data([SyntheticUser(b"\xff\xd8", "强")]) as file:
+        (row,) = json.loads(file.read_text())["data"]
     assert base64.b64decode(row[AVATAR]["b64"]) == b"\x02\x00\x00\x00\xff\xd8"
     assert base64.b64decode(row[NICKNAME]["b64"]) == b"\x03\x00\x00\x00" + "强".encode()

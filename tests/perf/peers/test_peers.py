@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from perf.load.workload import SyntheticUser, synthetic_users
-from perf.peers import serving
+from perf.peers import compare, serving
 from perf.peers.apps.predictor import Predictor
 from perf.peers.catalogue import (
     ENVIRONMENTS,
@@ -24,11 +24,12 @@ from perf.peers.catalogue import (
     of_tensor,
     protocol_request,
 )
-from perf.peers.compare import Peers, measure_peers
+from perf.peers.compare import Peers, measure_peer
 from perf.peers.serving import PeerError, running
 from perf.report.experiment import Measurement
 from server.catalog import Catalog
 from server.launch.process import free_ports
+from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
 from tests.support.tritonserver import ROOT
 
@@ -60,12 +61,11 @@ def test_every_peer_has_its_own_environment_and_pins() -> None:
     assert environments == {ENVIRONMENTS / name for name in pins}
 
 
-def test_triton_and_fastapi_are_measured() -> None:
-    peers = [peer for peer in PEERS if peer.name in (TRITON, FASTAPI)]
-    users = synthetic_users(16, seed=1)
-    rows = measure_peers(peers, ["mobilenet"], users, clients=[1, 4], rounds=1, seconds=0.6)
-    arms = [(TRITON, 1), (TRITON, 4), (FASTAPI, 1), (FASTAPI, 4)]
-    assert list(zip(rows["peer"], rows["clients"], strict=True)) == arms
+def test_triton_and_fastapi_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "PEERS", [peer for peer in PEERS if peer.name in (TRITON, FASTAPI)])
+    rows = Peers().measure(short(clients=[1, 4])).rows
+    arms = [(model, peer) for model in ("densenet", "mobilenet") for peer in (TRITON, FASTAPI)]
+    assert list(zip(rows["model"], rows["peer"], strict=True)) == [arm for arm in arms for _ in range(2)]
     assert (rows[FIGURES] > 0).all(axis=None)
     assert (rows["p50_ms"] <= rows["p99_ms"]).all()
 
@@ -73,7 +73,7 @@ def test_triton_and_fastapi_are_measured() -> None:
 def test_peer_with_different_answers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Predictor, "predict", lambda *_: {"male": 0.5, "female": 0.5})
     with pytest.raises(PeerError, match=r"FastAPI, user 0: expected the network's answer \[0.5, 0.5\], got \["):
-        measure_peers([FASTAPI_PEER], ["mobilenet"], synthetic_users(4, seed=1), [1], rounds=1, seconds=0.2)
+        measure_peer(FASTAPI_PEER, "mobilenet", synthetic_users(4, seed=1), [1], seconds=0.2)
 
 
 def test_missing_peer_error_says_how_to_install_it(tmp_path: Path) -> None:
