@@ -1,37 +1,7 @@
 """Run one performance experiment, or write `results/PERFORMANCE.md`."""
 
-from typing import Final
-
-from .experiments.ab import AB
-from .experiments.breakdown import Breakdown
-from .experiments.latency import Latency
-from .experiments.offline_scoring import OfflineScoring
-from .experiments.priority import Priority
-from .experiments.response_cache import ResponseCache
-from .experiments.scaling import Scaling
-from .experiments.server_settings import ServerSettings
-from .peers.compare import Peers
-from .report.markdown import Document
+from .document import DOCUMENT
 from .report.runner import main
-
-DOCUMENT: Final = Document(
-    command="perf",
-    title="Performance",
-    file="PERFORMANCE.md",
-    introduction="Load generators and servers share the cores of one machine, so absolute figures are worse than with "
-    "separate machines. Compare the arms of one experiment.",
-    experiments=(
-        Latency(),
-        Breakdown(),
-        Peers(),
-        Scaling(),
-        ResponseCache(),
-        ServerSettings(),
-        Priority(),
-        OfflineScoring(),
-        AB(),
-    ),
-)
 
 if __name__ == "__main__":
     main(DOCUMENT)

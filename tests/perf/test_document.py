@@ -1,6 +1,6 @@
 """The shipped document follows from the shipped result files."""
 
-from perf.__main__ import DOCUMENT
+from perf.document import DOCUMENT
 from tests.support.tritonserver import ROOT
 
 RESULTS = ROOT / "results"

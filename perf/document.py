@@ -1,0 +1,33 @@
+"""The performance document."""
+
+from typing import Final
+
+from .experiments.ab import AB
+from .experiments.breakdown import Breakdown
+from .experiments.latency import Latency
+from .experiments.offline_scoring import OfflineScoring
+from .experiments.priority import Priority
+from .experiments.response_cache import ResponseCache
+from .experiments.scaling import Scaling
+from .experiments.server_settings import ServerSettings
+from .peers.compare import Peers
+from .report.markdown import Document
+
+DOCUMENT: Final = Document(
+    command="perf",
+    title="Performance",
+    file="PERFORMANCE.md",
+    introduction="Load generators and servers share the cores of one machine, so absolute figures are worse than with "
+    "separate machines. Compare the arms of one experiment.",
+    experiments=(
+        Latency(),
+        Breakdown(),
+        Peers(),
+        Scaling(),
+        ResponseCache(),
+        ServerSettings(),
+        Priority(),
+        OfflineScoring(),
+        AB(),
+    ),
+)
