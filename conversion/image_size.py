@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from training.data.manifest import ManifestError
 from training.evaluation.platt import PlattScaling
+from training.gender.build import Pretrained
 from training.gender.config import Config, ConfigError, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, serving_model
-from training.gender.train import Pretrained, train
+from training.gender.train import train
 from training.report import markdown_table, write_report
 
 from .export import to_onnx

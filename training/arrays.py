@@ -17,6 +17,7 @@ BoolsN2 = NDArray[np.bool_]
 IntsN = NDArray[np.integer[Any]]
 FloatsN = NDArray[np.floating[Any]]
 FloatsN1 = NDArray[np.floating[Any]]
+FloatsN2 = NDArray[np.floating[Any]]
 FloatsNHW = NDArray[np.floating[Any]]
 FloatsNHWC = NDArray[np.floating[Any]]
 # A model's inputs or outputs by name.

@@ -7,7 +7,7 @@ from conversion.image_size import markdown, report, summarize
 from tests.support.markdown import cells
 from tests.support.training.stand_in import small_towers
 from training.gender.config import Config
-from training.gender.train import Pretrained
+from training.gender.build import Pretrained
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users

@@ -5,8 +5,8 @@ r"""Ablation: train every model of the article's story on one synthetic manifest
         --densenet121 WEIGHTS.npz --mobilenetv2 WEIGHTS.npz
 
 Writes `results/ablation.{json,md,png}`. The weights are those of `training.gender.train --imagenet`. If you repeat the
-command, finished rows are kept and an interrupted row resumes. `--only` selects rows to train now; rows that they depend
-on are trained first. The results always include all finished rows.
+command, finished rows are kept and an interrupted row resumes. `--only` selects rows to train now, after the rows that
+they depend on. The results always include all finished rows.
 """
 
 import argparse
@@ -26,11 +26,12 @@ from ..evaluation.platt import PlattScaling
 from ..losses.late_mask import LateMask
 from ..report import read_run
 from . import ablation_report, fasttext
+from .build import Pretrained
 from .config import Config, ConfigError
 from .configs import seed as seed_preset
 from .fasttext import FastText, FastTextConfig
 from .model import load_model, main_logits
-from .train import Pretrained, train
+from .train import train
 
 ROOT: Final = Path(__file__).parents[2]
 # Small images and few epochs: the whole table takes a few hours on two cores.

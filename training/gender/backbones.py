@@ -1,6 +1,10 @@
-"""Image trunks by name, each with the normalisation that its ImageNet weights expect."""
+"""The registry of image trunks, each with the pixel normalization that its ImageNet weights expect.
+
+To add a trunk, add an entry to `BACKBONES`.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,94 +13,101 @@ import numpy as np
 
 from genderprep.tensors import IMAGE_SIZE
 
+from ..engine.errors import ConfigError
 from ..layers import CBAM
-from .config import ConfigError
 
 FINE_TUNING_MOMENTUM: Final = 0.9
 
-# The outputs of DenseNet121's dense blocks, which CBAM follows.
-DENSE_BLOCKS: Final = ("conv2_block6_concat", "conv3_block12_concat", "conv4_block24_concat", "conv5_block16_concat")
 
-# DenseNet121 was trained on ImageNet's mean and deviation, MobileNetV2 on [-1, 1].
-_SCALES: Final = {
-    "densenet121": (
-        1 / (255 * np.array([0.229, 0.224, 0.225])),
-        -np.array([0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225],
+@dataclass(frozen=True)
+class Backbone:
+    """An image classification network.
+
+    Args:
+        build: Its function of `keras.applications`.
+        mean: Mean of the red, green and blue pixels of its training data, within 0..255.
+        std: Their standard deviation.
+        blocks: Layers that end a block; CBAM follows each. Without blocks the network has no CBAM variant.
+    """
+
+    build: Callable[..., keras.Model]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    blocks: tuple[str, ...] = ()
+
+
+BACKBONES: Final = {
+    "densenet121": Backbone(
+        keras.applications.DenseNet121,
+        mean=(255 * 0.485, 255 * 0.456, 255 * 0.406),
+        std=(255 * 0.229, 255 * 0.224, 255 * 0.225),
+        blocks=("conv2_block6_concat", "conv3_block12_concat", "conv4_block24_concat", "conv5_block16_concat"),
     ),
-    "mobilenetv2": (np.full(3, 1 / 127.5), np.full(3, -1.0)),
-}
-_BUILDERS: Final[dict[str, Callable[..., keras.Model]]] = {
-    "densenet121": keras.applications.DenseNet121,
-    "mobilenetv2": keras.applications.MobileNetV2,
+    "mobilenetv2": Backbone(keras.applications.MobileNetV2, mean=(127.5,) * 3, std=(127.5,) * 3),
 }
 
 
 def build_trunk(name: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
-    """A trunk without classifier: uint8 [B, S, S, 3] to float [B, C], normalisation included.
+    """Build a trunk without classifier, from pixels, uint8 [B, S, S, 3], to features, float [B, C].
 
     Args:
-        name: `densenet121` or `mobilenetv2`.
+        name: A name in `BACKBONES`.
         size: S, in pixels.
-        cbam: with attention (arXiv 1807.06521) after each dense block of DenseNet121.
+        cbam: Whether attention (arXiv 1807.06521) follows each block.
 
     Raises:
-        ConfigError: unknown name, or CBAM for another trunk than DenseNet121.
+        ConfigError: The name is unknown, or CBAM is requested for a trunk without blocks.
     """
-    if name not in _BUILDERS:
-        raise ConfigError(f"backbone {name!r} is not one of {', '.join(_BUILDERS)}")
-    if cbam and name != "densenet121":
-        raise ConfigError(f"cbam goes with densenet121, whose dense blocks it follows, not with {name!r}")
-    scale, offset = _SCALES[name]
-    image = keras.Input((size, size, 3), dtype="uint8", name="pixels")
-    normalised = keras.layers.Rescaling(scale.tolist(), offset.tolist())(image)
-    network = _BUILDERS[name](include_top=False, weights=None, pooling="avg", input_shape=(size, size, 3))
-    trunk = _with_cbam(network) if cbam else network
-    return keras.Model(image, trunk(normalised), name="trunk")
+    if name not in BACKBONES:
+        raise ConfigError(f"expected a backbone of {', '.join(BACKBONES)}, got {name!r}")
+    backbone = BACKBONES[name]
+    if cbam and not backbone.blocks:
+        raise ConfigError(f"{name} has no blocks for cbam to follow; use a backbone that has, such as densenet121")
+    pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
+    scale, offset = 1 / np.array(backbone.std), -np.array(backbone.mean) / backbone.std
+    normalized = keras.layers.Rescaling(scale.tolist(), offset.tolist())(pixels)
+    network = backbone.build(include_top=False, weights=None, pooling="avg", input_shape=(size, size, 3))
+    trunk = _with_cbam(network, backbone.blocks) if cbam else network
+    return keras.Model(pixels, trunk(normalized), name="trunk")
 
 
 def load_imagenet(trunk: keras.Model, file: Path) -> list[keras.layers.Layer]:
-    """Fill a trunk from an npz whose entries are named `<layer>/<weight>`, as Keras names them.
+    """Load the weights of a trunk from an npz with entries `<layer>/<weight>`, as Keras names them.
 
-    Returns the layers that were filled: all that have weights, but for CBAM, which ImageNet did not train.
+    Returns:
+        The loaded layers: all that have weights, except CBAM, which is not pretrained.
 
     Raises:
-        FileNotFoundError: no such file.
-        ConfigError: an entry is missing.
+        FileNotFoundError: The file does not exist.
+        ConfigError: An entry is missing.
     """
-    trained = [layer for layer in _network(trunk).layers if layer.weights and not isinstance(layer, CBAM)]
-    with np.load(file) as stored:
-        for layer in trained:
-            layer.set_weights([_entry(stored, file, f"{layer.name}/{w.name.split('/')[-1]}") for w in layer.weights])
-    follow_new_data(trunk)
-    return trained
+    network = next(layer for layer in trunk.layers if isinstance(layer, keras.Model))
+    pretrained = [layer for layer in network.layers if layer.weights and not isinstance(layer, CBAM)]
+    with np.load(file) as entries:
+        for layer in pretrained:
+            keys = [f"{layer.name}/{weight.name.split('/')[-1]}" for weight in layer.weights]
+            if missing := [key for key in keys if key not in entries]:
+                raise ConfigError(f"{file}: expected an entry {missing[0]!r}; use the weights of this backbone")
+            layer.set_weights([entries[key] for key in keys])
+    lower_batch_norm_momentum(trunk)
+    return pretrained
 
 
-def follow_new_data(network: keras.Model) -> None:
-    """Let batch normalisation follow new data within tens of steps.
+def lower_batch_norm_momentum(model: keras.Model) -> None:
+    """Make the statistics of batch normalization adapt to new data within tens of steps.
 
-    With the momentum that it was built with (0.999 in MobileNetV2) its statistics would lag behind the weights for all
-    of a short fine-tuning.
+    With the original momentum (0.999 in MobileNetV2) they would lag behind the weights for all of a short fine-tuning.
     """
-    for layer in network.layers:
+    for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = FINE_TUNING_MOMENTUM
         elif isinstance(layer, keras.Model):
-            follow_new_data(layer)
+            lower_batch_norm_momentum(layer)
 
 
-def _with_cbam(network: keras.Model) -> keras.Model:
+def _with_cbam(network: keras.Model, blocks: tuple[str, ...]) -> keras.Model:
     def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
         features = layer(*args, **kwargs)
-        return CBAM(name=f"{layer.name}_cbam")(features) if layer.name in DENSE_BLOCKS else features
+        return CBAM(name=f"{layer.name}_cbam")(features) if layer.name in blocks else features
 
     return keras.models.clone_model(network, call_function=call)
-
-
-def _network(trunk: keras.Model) -> keras.Model:
-    return next(layer for layer in trunk.layers if isinstance(layer, keras.Model))
-
-
-def _entry(stored: Any, file: Path, key: str) -> Any:
-    if key not in stored:
-        raise ConfigError(f"{file}: no entry {key!r}; these are weights of another network")
-    return stored[key]

@@ -1,8 +1,8 @@
-"""Fit what turns a logit into a probability, and below which probability the answer is `unknown`.
+"""Fit the probabilities and the threshold of `unknown` of a trained model.
 
     python -m training.gender.calibrate --run runs/mobilenet --data runs/data/manifest.csv
 
-`training.gender.train` does this at its end; again for users of another kind, without training anew.
+`training.gender.train` does this at its end. Use this command to recalibrate for other users without retraining.
 """
 
 import argparse
@@ -21,25 +21,25 @@ from .model import load_model, main_logits
 
 
 def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
-    """Fit on the validation split, take the prior of the train split, and write `run/report.json`.
+    """Fit on the validation split, take the class prior from the train split, and write `report.json` to `run`.
 
     Raises:
-        ManifestError: the manifest cannot be used, or lacks train or validation rows.
-        FileNotFoundError: no `model.keras` in `run`.
+        ManifestError: The manifest cannot be used, or has no train or no validation rows.
+        FileNotFoundError: The run has no `model.keras`.
     """
     manifest.require_splits("train", "validation")
-    _, users, answers = predict_split(load_model(run / "model.keras"), manifest, "validation", config.image_size)
-    logits, shown = main_logits(answers), users.present.any(axis=1)
+    _, users, outputs = predict_split(load_model(run / "model.keras"), manifest, "validation", config.image_size)
+    logits, shown = main_logits(outputs), users.present.any(axis=1)
     scaling = fit_platt(logits[shown], users.female[shown], manifest.stats.prior_female)
-    labels, female = users.female[:, 0], scaling(logits, users.present)
+    labels, p_female = users.female[:, 0], scaling(logits, users.present)
     write_report(
         run / "report.json",
         config=config,
         manifest=manifest.file.name,
         prep_digest=prep_digest(),
         scaling=scaling,
-        unknown_below=threshold_for(config.precision, labels, female, shown),
-        validation=summary(labels, female),
+        unknown_below=threshold_for(config.precision, labels, p_female, shown),
+        validation=summary(labels, p_female),
         rows=manifest.stats.rows,
         bad_rows=manifest.bad_rows.report(),
     )
@@ -48,8 +48,8 @@ def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.gender.train")
-    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of it")
-    parser.add_argument("--precision", type=float, help="of those it decides, instead of the config's")
+    parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of Parquet")
+    parser.add_argument("--precision", type=float, help="share of the decided users that must be correct")
     args = parser.parse_args()
     try:
         config = config_from(read_run(args.run)["config"])

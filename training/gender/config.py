@@ -1,41 +1,58 @@
-"""What a config file in `training/gender/configs` returns from `get_config()`: plain values."""
+"""The configuration of a training run. A config file returns one from `get_config()`."""
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from genderprep.tensors import IMAGE_SIZE
 
 from ..data.augmentation import LIGHT, Augmentation
 from ..data.manifest import MAX_BAD_ROWS
 from ..engine.errors import ConfigError as ConfigError
+from ..losses.distillation import Distillation
 from ..losses.late_mask import LateMask
 
 
 @dataclass(frozen=True)
 class Config:
-    """One supervised run. `backbone` is empty for the text tower alone, `text` false for the image tower alone.
+    """One supervised run.
 
-    An epoch, after which is validated and saved, is `steps_per_epoch` batches, by default one pass over the rows.
-    It is validated on at most `validation_rows` rows, which stay in memory. `max_bad_rows` is the share of the
-    manifest's rows that may be unusable.
-
-    `fusion` (`attention` or `concat`) and `hand_features` need both towers, `cbam` needs DenseNet121.
-
-    `precision` is the share of the decided users that shall be right: whoever is less sure than takes that is
-    `unknown`.
+    Args:
+        backbone: Trunk of the image tower, a name in `backbones.BACKBONES`; empty for the text tower alone.
+        epochs: Number of epochs. Each ends with validation and a checkpoint.
+        batch: Rows in a batch.
+        learning_rate: Peak of a cosine schedule with warm-up.
+        pretrained_lr_multiplier: Factor of the learning rate of pretrained layers.
+        weight_decay: Decoupled weight decay of AdamW.
+        label_smoothing: Of all losses on labels.
+        auxiliary_loss: Weight of the loss of each tower's own logit.
+        precision: Share of the decided users that must be correct. It sets the threshold of `unknown`.
+        seed: Seed of weights, order and augmentation.
+        image_size: Side of the avatars, in pixels.
+        augmentation: Random changes to each batch.
+        text: False for the image tower alone.
+        mean_over_padding: Whether the text tower averages padding too, as the article does.
+        fusion: `attention` or `concat`; needs both towers.
+        mask_loss: The article's mask loss, or None.
+        distillation: How a student learns from the model of `--teacher`.
+        cbam: Attention in the trunk; needs a backbone with blocks.
+        hand_features: Hand-crafted features after the fusion; needs both towers.
+        gradient_centralization: GCAdamW instead of AdamW.
+        steps_per_epoch: Batches in an epoch; by default one pass over the train rows.
+        validation_rows: At most this many validation rows are held in memory.
+        max_bad_rows: Share of the manifest's rows that may be unusable.
 
     Raises:
-        ConfigError: there is no tower, or a switch without the towers that it needs.
+        ConfigError: Neither tower is selected, or an option lacks the tower that it needs.
     """
 
     backbone: str
     epochs: int
     batch: int = 32
     learning_rate: float = 1e-3
-    pretrained_pace: float = 0.1
+    pretrained_lr_multiplier: float = 0.1
     weight_decay: float = 1e-4
     label_smoothing: float = 0.05
     auxiliary_loss: float = 0.3
@@ -47,6 +64,7 @@ class Config:
     mean_over_padding: bool = False
     fusion: str = "attention"
     mask_loss: LateMask | None = None
+    distillation: Distillation = field(default_factory=Distillation)
     cbam: bool = False
     hand_features: bool = False
     gradient_centralization: bool = False
@@ -56,26 +74,33 @@ class Config:
 
     def __post_init__(self) -> None:
         if not (self.backbone or self.text):
-            raise ConfigError("nothing to train: no backbone and text=False")
-        if not (self.backbone and self.text) and (self.hand_features or self.fusion != "attention"):
+            raise ConfigError("expected a tower to train, got no backbone and text=False")
+        if not self.is_fused and (self.hand_features or self.fusion != "attention"):
             raise ConfigError("fusion and hand_features need a backbone and text=True")
         if self.cbam and not self.backbone:
             raise ConfigError("cbam needs a backbone")
 
+    @property
+    def is_fused(self) -> bool:
+        """Whether the model has both towers."""
+        return bool(self.backbone and self.text)
+
+
+_NESTED: Final = {"mask_loss": LateMask, "augmentation": Augmentation, "distillation": Distillation}
+
 
 def config_from(values: Mapping[str, Any]) -> Config:
-    """A config as `report.json` has it."""
-    nested = {"mask_loss": LateMask, "augmentation": Augmentation}
-    built = {name: kind(**values[name]) for name, kind in nested.items() if values.get(name)}
-    return Config(**{**values, **built})
+    """Restore a config from the values in `report.json`."""
+    nested = {name: kind(**values[name]) for name, kind in _NESTED.items() if values.get(name)}
+    return Config(**{**values, **nested})
 
 
 def load_config(file: Path) -> Config:
     """Import a config file and call its `get_config`.
 
     Raises:
-        FileNotFoundError: no such file.
-        ConfigError: the file has no `get_config` that returns a `Config`.
+        FileNotFoundError: The file does not exist.
+        ConfigError: The file has no `get_config` that returns a `Config`.
     """
     if not file.is_file():
         raise FileNotFoundError(f"no config {file}; the ready ones are in training/gender/configs")
@@ -85,5 +110,5 @@ def load_config(file: Path) -> Config:
     spec.loader.exec_module(module)
     config = module.get_config() if hasattr(module, "get_config") else None
     if not isinstance(config, Config):
-        raise ConfigError(f"{file}: needs a function get_config() that returns a training.gender.config.Config")
+        raise ConfigError(f"{file}: expected a function get_config() that returns a training.gender.config.Config")
     return config

@@ -1,4 +1,4 @@
-"""The two-tower model of the article: nickname and avatar, fused by attention. Each tower alone, too."""
+"""The two-tower model of the article: avatar and nickname, fused by attention; and each tower alone."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Any, Final
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
 from genderprep.tensors import (
     EMBEDDING,
@@ -22,6 +21,7 @@ from genderprep.tensors import (
 )
 from genderprep.vocabulary import vocabulary
 
+from ..arrays import Arrays, FloatsN1
 from ..data.batches import Users
 from ..evaluation.platt import PlattScaling
 from ..layers import (
@@ -36,7 +36,7 @@ from ..layers import (
 from .backbones import build_trunk
 from .config import ConfigError
 
-# Logits of P(female): the fused one, and one of each tower for the auxiliary losses.
+# The logits of P(female): fused, and of each tower for the auxiliary losses.
 GENDER: Final = "gender"
 AVATAR_ONLY: Final = "avatar_only"
 NICKNAME_ONLY: Final = "nickname_only"
@@ -47,9 +47,14 @@ _FUSIONS: Final[dict[str, Callable[..., keras.layers.Layer]]] = {"attention": At
 def build_text_tower(
     size: int = 128, layers: int = 4, heads: int = 4, feed_forward: int = 512, mean_over_padding: bool = False
 ) -> keras.Model:
-    """Token ids, int32 [B, 32], to features, float [B, 256].
+    """Build the text tower, from token ids, int32 [B, T], to features, float [B, EMBEDDING_SIZE].
 
-    Padding takes no part; `mean_over_padding` has it in the mean over the steps, as the article does.
+    Args:
+        size: Width of the transformer.
+        layers: Number of encoder layers.
+        heads: Number of attention heads.
+        feed_forward: Hidden width of the feed-forward layers.
+        mean_over_padding: Whether the mean over the T steps includes padding, as in the article.
     """
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name="ids")
     valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
@@ -62,7 +67,7 @@ def build_text_tower(
 
 
 def build_image_tower(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
-    """Pixels, uint8 [B, S, S, 3], to features, float [B, 256]."""
+    """Build the image tower, from pixels, uint8 [B, S, S, 3], to features, float [B, EMBEDDING_SIZE]."""
     trunk = build_trunk(backbone, size, cbam)
     pixels = keras.Input((size, size, 3), dtype="uint8", name="pixels")
     features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(trunk(pixels))
@@ -70,14 +75,14 @@ def build_image_tower(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False)
 
 
 def build_nickname_model(mean_over_padding: bool = False) -> keras.Model:
-    """The text tower alone, for pretraining: `TOKENS` to its own logit."""
+    """Build the text tower with a logit of its own, from `TOKENS` to `NICKNAME_ONLY`."""
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
     logit = keras.layers.Dense(1, name=NICKNAME_ONLY)(build_text_tower(mean_over_padding=mean_over_padding)(tokens))
     return keras.Model({TOKENS: tokens}, {NICKNAME_ONLY: logit}, name="nickname")
 
 
 def build_avatar_model(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
-    """The image tower alone: `IMAGE` to its own logit."""
+    """Build the image tower with a logit of its own, from `IMAGE` to `AVATAR_ONLY`."""
     image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
     logit = keras.layers.Dense(1, name=AVATAR_ONLY)(build_image_tower(backbone, size, cbam)(image))
     return keras.Model({IMAGE: image}, {AVATAR_ONLY: logit}, name="avatar")
@@ -93,18 +98,25 @@ def build_fused_model(
     hand_features: bool = False,
     dropout: float = 0.2,
 ) -> keras.Model:
-    """Both towers and their fusion, for training.
+    """Build both towers and their fusion, for training.
 
-    Inputs by contract name: `IMAGE` uint8 [B, S, S, 3], `TOKENS` int32 [B, 32], `PRESENT` bool [B, 2].
-    Outputs: the fused logit and one logit of each tower, float [B, 1]. `WEIGHTS` and `EMBEDDING` are
-    the outputs of the layer `fusion`; hand-crafted features join only after it. Concatenation
-    has its hidden layer within, attention is followed by one.
+    The inputs are `IMAGE` [B, S, S, 3], `TOKENS` [B, T] and `PRESENT` [B, 2]. The outputs are the logits `GENDER`,
+    `AVATAR_ONLY` and `NICKNAME_ONLY`, [B, 1] each. The layer `fusion` returns the embedding and the fusion weights.
+
+    Args:
+        backbone: A name in `backbones.BACKBONES`.
+        size: S, in pixels.
+        mean_over_padding: See `build_text_tower`.
+        fusion: `attention`, followed by a hidden layer, or `concat`, which contains one.
+        cbam: See `backbones.build_trunk`.
+        hand_features: Whether hand-crafted features join after the fusion.
+        dropout: Rate of the dropout before the fused logit.
 
     Raises:
-        ConfigError: unknown fusion or backbone, or CBAM for another trunk than DenseNet121.
+        ConfigError: The fusion or the backbone is unknown, or the backbone has no CBAM variant.
     """
     if fusion not in _FUSIONS:
-        raise ConfigError(f"fusion {fusion!r} is not one of {', '.join(_FUSIONS)}")
+        raise ConfigError(f"expected a fusion of {', '.join(_FUSIONS)}, got {fusion!r}")
     image = keras.Input((size, size, 3), dtype="uint8", name=IMAGE)
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
     present = keras.Input((2,), dtype="bool", name=PRESENT)
@@ -125,7 +137,7 @@ def build_fused_model(
 
 
 def serving_model(trained: keras.Model, scaling: PlattScaling) -> keras.Model:
-    """What goes to Triton: the inputs of `build_fused_model`, the outputs of the tensor contract."""
+    """Build the model for Triton, with the inputs of `build_fused_model` and the outputs of `genderprep.tensors`."""
     fused, weights = trained.get_layer("fusion").output
     present = trained.input[PRESENT]
     calibration = Calibration(scaling.temperature, scaling.bias, scaling.prior_logit)
@@ -135,10 +147,10 @@ def serving_model(trained: keras.Model, scaling: PlattScaling) -> keras.Model:
 
 
 def load_model(file: Path) -> keras.Model:
-    """A model saved by `training.gender.train`, for inference.
+    """Load a model of `training.gender.train` for inference.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: The file does not exist.
     """
     if not file.is_file():
         raise FileNotFoundError(f"no trained model {file}; `python -m training.gender.train` writes it")
@@ -146,19 +158,19 @@ def load_model(file: Path) -> keras.Model:
 
 
 def image_size(model: keras.Model) -> int:
-    """The S of the avatars that a model takes; the contract's for the text tower alone."""
+    """Return the avatar size that a model expects; `IMAGE_SIZE` for the text tower alone."""
     size: int = model.input[IMAGE].shape[1] if IMAGE in model.input else IMAGE_SIZE
     return size
 
 
-def main_logits(answers: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
-    """The main logits of P(female) among outputs, float64 [N, 1]: fused, or a tower's own where it is alone."""
-    logits: NDArray[Any] = next(answers[head] for head in (GENDER, AVATAR_ONLY, NICKNAME_ONLY) if head in answers)
+def main_logits(outputs: Arrays) -> FloatsN1:
+    """Select the main logits of P(female) as float64: fused, or of the only tower."""
+    logits: FloatsN1 = next(outputs[head] for head in (GENDER, AVATAR_ONLY, NICKNAME_ONLY) if head in outputs)
     return logits.astype(np.float64)
 
 
-def predict_logits(model: keras.Model, users: Users) -> NDArray[np.float64]:
-    """The main logits of P(female), float64 [N, 1], of users in memory."""
+def predict_logits(model: keras.Model, users: Users) -> FloatsN1:
+    """Predict the main logits of P(female) of users in memory."""
     return main_logits(model.predict(users.inputs(model.input), batch_size=64, verbose=0))
 
 

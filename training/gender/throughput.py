@@ -1,10 +1,10 @@
-"""How fast rows can be had, how fast a model takes them, and how much memory many rows need.
+r"""Measure how fast rows are prepared and trained on, and how much memory many rows need.
 
-    python -m training.gender.throughput --run training/gender/configs/nickname.py runs/data/nicknames.csv \\
+    python -m training.gender.throughput --run training/gender/configs/nickname.py runs/data/nicknames.csv \
         --run training/gender/configs/mobilenet.py runs/data/manifest.csv
 
-Writes `results/data_scale.json`. For the memory, nickname rows are written to shards in a temporary folder, and a
-process for each number of rows reads them once through the input pipeline, without a model.
+Writes `results/data_scale.json`. For the memory, nickname rows are written to temporary shards. A separate process per
+number of rows then reads them once through the input pipeline, without a model.
 """
 
 import argparse
@@ -26,36 +26,36 @@ from ..data.stream import BatchStream
 from ..report import write_report
 from ..synthetic.nicknames import builtin_names
 from ..synthetic.users import write_nicknames
+from .build import build
 from .config import Config, ConfigError, load_config
 from .model import NICKNAME_ONLY
-from .train import compiled
 
 ROOT: Final = Path(__file__).parents[2]
 SHARD: Final = 50_000
-# Batches that are left out of every measure: Keras compiles, the first block of rows is read.
+# Batches before each measurement, while Keras compiles and the first block of rows is read.
 WARM_UP: Final = 3
 
 
 def rates(config: Config, file: Path, batches: int) -> dict[str, float]:
-    """Rows per second of the pipeline alone, of the model alone on one batch again and again, and of training.
+    """Measure the rows per second of the pipeline alone, of the model alone on one batch, and of training.
 
-    The pipeline's rows are fresh: none is remembered from an earlier pass, if the manifest is that large.
+    If the manifest has enough rows, every row is prepared for the first time, so no cache helps the pipeline.
 
     Raises:
-        ManifestError: the manifest cannot be used.
+        ManifestError: The manifest cannot be used.
     """
     manifest = Manifest(file, config.max_bad_rows)
-    model, stream = compiled(config, manifest)
+    model, stream = build(config, manifest)
     pipeline = _rate(stream.batches(0, WARM_UP + batches), stream.batch)
-    one = next(stream.batches(0, 1))
-    alone = _rate((model.train_on_batch(*one) for _ in range(WARM_UP + batches)), stream.batch)
-    _, fresh = compiled(config, manifest)
+    batch = next(stream.batches(0, 1))
+    alone = _rate((model.train_on_batch(*batch) for _ in range(WARM_UP + batches)), stream.batch)
+    _, fresh = build(config, manifest)
     trained = _rate((model.train_on_batch(*each) for each in fresh.batches(0, WARM_UP + batches)), stream.batch)
     return {"pipeline_rows_per_s": pipeline, "model_rows_per_s": alone, "training_rows_per_s": trained}
 
 
 def memory(manifest: Path, batch: int, seed: int) -> dict[str, float]:
-    """One pass over the nicknames of a manifest, without a model: rows, seconds, and this process' peak memory."""
+    """Read the nicknames of a manifest once, without a model, and measure the speed and this process's peak memory."""
     before, start = _peak_mb(), perf_counter()
     stream = BatchStream(Manifest(manifest), (TOKENS,), {NICKNAME_ONLY: 1}, batch, seed, size=0)
     rows = sum(len(inputs[TOKENS]) for inputs, _, _ in stream.batches(0, stream.steps))
@@ -65,7 +65,7 @@ def memory(manifest: Path, batch: int, seed: int) -> dict[str, float]:
 
 
 def write_shards(rows: int, folder: Path, seed: int) -> Path:
-    """Nickname rows in Parquet shards, all of them in `train`; returns the folder."""
+    """Write nickname rows of the train split to Parquet shards, and return their folder."""
     folder.mkdir()
     with tempfile.TemporaryDirectory() as scratch:
         for index, first in enumerate(range(0, rows, SHARD)):
@@ -76,23 +76,23 @@ def write_shards(rows: int, folder: Path, seed: int) -> Path:
 
 
 def measured_memory(rows: Iterable[int], batch: int, seed: int) -> dict[str, dict[str, float]]:
-    """`memory` of each number of rows, each in a process of its own: a peak never falls again."""
-    found = {}
+    """Measure `memory` for each number of rows, in separate processes because a peak never falls."""
+    measured = {}
     for number in rows:
         with (
             tempfile.TemporaryDirectory() as folder,
             ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process,
         ):
             shards = write_shards(number, Path(folder) / "shards", seed)
-            found[str(number)] = process.submit(memory, shards, batch, seed).result()
-    return found
+            measured[str(number)] = process.submit(memory, shards, batch, seed).result()
+    return measured
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", nargs=2, type=Path, action="append", default=[], metavar=("CONFIG", "MANIFEST"))
-    parser.add_argument("--batches", type=int, default=30)
-    parser.add_argument("--rows", nargs="+", type=int, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--batches", type=int, default=30, help="batches per measurement")
+    parser.add_argument("--rows", nargs="+", type=int, default=[10_000, 100_000, 1_000_000], help="for the memory")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     args = parser.parse_args()
@@ -118,7 +118,7 @@ def _seeded(config: Path, seed: int) -> Config:
 
 
 def _rate(batches: Iterable[Any], rows: int) -> float:
-    """Rows per second, after a warm-up."""
+    """Return the rows per second after a warm-up."""
     items = iter(batches)
     for _ in islice(items, WARM_UP):
         pass
@@ -127,7 +127,7 @@ def _rate(batches: Iterable[Any], rows: int) -> float:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process ever held. `ru_maxrss` would count the parent's, too."""
+    """Return the peak memory of this process. `ru_maxrss` would include the parent's."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return round(int(line.split()[1]) / 1024, 1)
 

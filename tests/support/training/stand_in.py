@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import keras
 import pytest
 
-from training.gender import backbones, model
+from training.gender import model
+from training.gender.backbones import BACKBONES
 
 
 @contextmanager
@@ -16,8 +18,8 @@ def small_towers() -> Iterator[None]:
     """Build models with a small text tower and small backbones inside this context."""
     text_tower = partial(model.build_text_tower, size=16, layers=1, heads=2, feed_forward=16)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(backbones._BUILDERS, "mobilenetv2", _small_network)
-        patch.setitem(backbones._BUILDERS, "densenet121", _small_dense_network)
+        for name, build in (("mobilenetv2", _small_network), ("densenet121", _small_dense_network)):
+            patch.setitem(BACKBONES, name, replace(BACKBONES[name], build=build))
         patch.setattr(model, "build_text_tower", text_tower)
         yield
 
@@ -35,7 +37,7 @@ def _small_dense_network(*, include_top: bool, weights: None, pooling: str, inpu
     assert (include_top, weights, pooling) == (False, None, "avg")
     image = keras.Input(input_shape)
     x = keras.layers.Conv2D(16, 7, strides=8, activation="relu", name="conv1_conv")(image)
-    for block in backbones.DENSE_BLOCKS:
+    for block in BACKBONES["densenet121"].blocks:
         new = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name=block.replace("concat", "2_conv"))(x)
         x = keras.layers.Concatenate(name=block)([x, new])
     x = keras.layers.BatchNormalization(name="bn")(x)

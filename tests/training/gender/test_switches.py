@@ -21,9 +21,10 @@ from training.data.manifest import read_manifest, write_manifest
 from training.evaluation.platt import PlattScaling
 from training.gender import model
 from training.gender.backbones import DENSE_BLOCKS
+from training.gender.build import Pretrained
 from training.gender.config import Config, ConfigError
 from training.gender.model import AVATAR_ONLY, build_fused_model, image_size, load_model, predict_logits, serving_model
-from training.gender.train import Pretrained, train
+from training.gender.train import train
 from training.losses.late_mask import LateMask
 from training.optimizers.gc_adamw import GCAdamW
 

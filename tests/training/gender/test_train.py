@@ -21,10 +21,11 @@ from training.engine.resume import Checkpoint
 from training.gender import calibrate
 from training.gender import train as command
 from training.gender.backbones import FINE_TUNING_MOMENTUM
+from training.gender.build import Pretrained
 from training.gender.config import Config, ConfigError, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, predict_logits
-from training.gender.train import Pretrained, train
+from training.gender.train import train
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.drawing import draw_portrait
 from training.synthetic.nicknames import builtin_names
