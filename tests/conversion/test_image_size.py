@@ -6,8 +6,8 @@ import numpy as np
 from conversion.image_size import markdown, report, summarize
 from tests.support.markdown import cells
 from tests.support.training.stand_in import small_towers
-from training.gender.config import Config
 from training.gender.build import Pretrained
+from training.gender.config import Config
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users

@@ -1,5 +1,3 @@
-"""One call evaluates a run: numbers, and the pictures that apply to it."""
-
 import json
 import sys
 from pathlib import Path
@@ -20,9 +18,9 @@ from training.gender import evaluate as command
 from training.gender.evaluate import draw, draw_fusion, evaluate, explained, with_weights
 from training.gender.model import build_fused_model, build_nickname_model, load_model
 
-OF_EVERY_RUN = {"learning_curves", "confusion", "reliability", "coverage"}
-OF_AVATARS = {"avatar_weights", "gradcam"}
-# Source, nickname, whether there is an avatar, and the split.
+ALWAYS = {"learning_curves", "confusion", "reliability", "coverage"}
+FUSED_ONLY = {"avatar_weights", "gradcam"}
+# Source, nickname, has an avatar, split.
 ROWS = [
     ("photo", "国强", True, "test"),
     ("photo", "", True, "test"),
@@ -61,65 +59,63 @@ def write_run(model: keras.Model, run: Path) -> Path:
     return run
 
 
-def pictures_in(folder: Path) -> set[str]:
+def figures_in(folder: Path) -> set[str]:
     for file in folder.glob("*.png"):
         Image.open(file).verify()
     return {file.stem for file in folder.glob("*.png")}
 
 
 def drawn(run: Path, manifest: Path) -> dict[str, Any]:
-    """The pictures of the test split where P(female) is .9, .2, .7, .55 and .99."""
+    """Draw the figures of the test split with P(female) of 0.9, 0.2, 0.7, 0.55 and 0.99."""
     model, rows = load_model(run / "model.keras"), Manifest(manifest)
-    table, users, answers = predict_split(with_weights(model), rows, "test", IMAGE_SIZE)
+    table, users, outputs = predict_split(with_weights(model), rows, "test", IMAGE_SIZE)
     female = np.array([0.9, 0.2, 0.7, 0.55, 0.99])[: len(table)]
-    return draw(run, users, female, 0.6) | draw_fusion(model, rows, table, users, female, answers[WEIGHTS])
+    return draw(run, users, female, 0.6) | draw_fusion(model, rows, table, users, female, outputs[WEIGHTS])
 
 
-def test_numbers_and_pictures_lie_in_one_folder(run: Path, manifest: Path) -> None:
+def test_evaluate_writes_metrics_and_figures(run: Path, manifest: Path) -> None:
     slices = evaluate(run, manifest, "test")
     written = json.loads((run / "evaluation_test" / "evaluation.json").read_text())
     assert written["slices"]["all"] == slices["all"]
-    assert {name: found["users"] for name, found in slices.items()} == {
+    assert {name: metrics["users"] for name, metrics in slices.items()} == {
         "all": 5, "both": 2, "avatar only": 1, "nickname only": 1, "nothing": 1, "source drawn": 2, "source photo": 3,
         "script Han": 3
     }  # fmt: skip
     assert {label: sum(said.values()) for label, said in written["answers"].items()} == {"male": 3, "female": 2}
     assert sum(said["unknown"] for said in written["answers"].values()) >= 1
-    assert pictures_in(run / "evaluation_test") == OF_EVERY_RUN | OF_AVATARS
+    assert figures_in(run / "evaluation_test") == ALWAYS | FUSED_ONLY
 
 
-def test_it_writes_where_it_is_told(run: Path, manifest: Path, tmp_path: Path) -> None:
+def test_evaluate_writes_to_out(run: Path, manifest: Path, tmp_path: Path) -> None:
     evaluate(run, manifest, "test", tmp_path / "elsewhere")
-    assert pictures_in(tmp_path / "elsewhere") == OF_EVERY_RUN | OF_AVATARS
+    assert figures_in(tmp_path / "elsewhere") == ALWAYS | FUSED_ONLY
     assert not (run / "evaluation_test").exists()
 
 
-def test_pictures_show_the_users_of_the_split(run: Path, manifest: Path) -> None:
-    found = drawn(run, manifest)
-    cells = [text.get_text() for text in found["confusion"].axes[0].texts]
-    # The fourth is less sure than 0.6 and the fifth shows nothing.
+def test_figures_show_users_of_split(run: Path, manifest: Path) -> None:
+    charts = drawn(run, manifest)
+    cells = [text.get_text() for text in charts["confusion"].axes[0].texts]
+    # The fourth user is below the threshold of 0.6. The fifth has no input.
     assert cells == ["0\n0.0%", "2\n66.7%", "1\n33.3%", "1\n50.0%", "0\n0.0%", "1\n50.0%"]
-    assert np.asarray(found["coverage"].axes[0].lines[0].get_xdata()).tolist() == [0.2, 0.4, 0.6, 0.8]
-    titles = [axes.get_title(loc="left") for axes in found["avatar_weights"].axes]
+    assert np.asarray(charts["coverage"].axes[0].lines[0].get_xdata()).tolist() == [0.2, 0.4, 0.6, 0.8]
+    titles = [axes.get_title(loc="left") for axes in charts["avatar_weights"].axes]
     assert [title.split(",")[0] for title in titles] == [
         "avatar only: 1 users", "both: 2 users", "nickname only: 1 users", "nothing: 1 users"
     ]  # fmt: skip
     assert [title.split(", ")[1] for title in titles[::2]] == ["mean 1.00", "mean 0.00"]
-    captions = [axes.get_title() for axes in found["gradcam"].axes]
+    captions = [axes.get_title() for axes in charts["gradcam"].axes]
     assert len(captions) == 1
-    assert captions[0].startswith("is female, said female 0.55, avatar weighs 0.")
+    assert captions[0].startswith("female, predicted female 0.55, avatar weight 0.")
 
 
-def test_strata_of_the_manifest_come_before_what_is_shown(
-    run: Path, rows: list[dict[str, object]], tmp_path: Path
-) -> None:
+def test_strata_of_manifest_replace_modalities(run: Path, rows: list[dict[str, object]], tmp_path: Path) -> None:
     manifest = write_manifest([row | {"stratum": f"kind {row['source']}"} for row in rows], tmp_path / "kinds.csv")
     titles = [axes.get_title(loc="left") for axes in drawn(run, manifest)["avatar_weights"].axes]
     assert [title.split(":")[0] for title in titles] == ["kind drawn", "kind photo"]
 
 
 @pytest.mark.parametrize(("source", "expected"), [("drawn", [3]), ("photo", [0, 1, 3]), ("", [0, 1, 3])])
-def test_drawn_avatars_are_explained_before_others(source: str, expected: list[int], manifest: Path) -> None:
+def test_drawn_avatars_are_explained_first(source: str, expected: list[int], manifest: Path) -> None:
     table = read_manifest(manifest)
     users = prepare_users(table)
     table["source"] = table["source"].where(table["source"] == source, "other")
@@ -131,36 +127,36 @@ def test_at_most_eight_avatars_are_explained(manifest: Path) -> None:
     assert np.flatnonzero(explained(table, prepare_users(table))).tolist() == list(range(8))
 
 
-def test_a_run_of_nicknames_has_no_pictures_of_avatars(manifest: Path, tmp_path: Path) -> None:
+def test_text_tower_has_no_avatar_figures(manifest: Path, tmp_path: Path) -> None:
     with small_towers():
         run = write_run(build_nickname_model(), tmp_path / "nicknames")
     evaluate(run, manifest, "test")
-    assert pictures_in(run / "evaluation_test") == OF_EVERY_RUN
+    assert figures_in(run / "evaluation_test") == ALWAYS
 
 
-def test_what_does_not_apply_is_not_there_and_does_not_stay(run: Path, manifest: Path) -> None:
+def test_stale_figures_are_deleted(run: Path, manifest: Path) -> None:
     evaluate(run, manifest, "test")
     (run / "history.csv").unlink()
     table = pd.read_csv(manifest, keep_default_na=False).assign(avatar="")
     table.to_csv(manifest, index=False)
     evaluate(run, manifest, "test")
-    assert pictures_in(run / "evaluation_test") == {"confusion", "reliability", "coverage", "avatar_weights"}
+    assert figures_in(run / "evaluation_test") == {"confusion", "reliability", "coverage", "avatar_weights"}
     table.assign(nickname="").to_csv(manifest, index=False)
     (run / "history.csv").touch()
     evaluate(run, manifest, "test")
-    assert pictures_in(run / "evaluation_test") == {"confusion", "reliability", "avatar_weights"}
+    assert figures_in(run / "evaluation_test") == {"confusion", "reliability", "avatar_weights"}
 
 
-def test_one_user_is_enough(run: Path, manifest: Path) -> None:
+def test_evaluate_accepts_single_user(run: Path, manifest: Path) -> None:
     assert evaluate(run, manifest, "train").keys() == {"all", "nickname only", "source nicknames", "script Latin"}
-    assert pictures_in(run / "evaluation_train") == OF_EVERY_RUN | {"avatar_weights"}
+    assert figures_in(run / "evaluation_train") == ALWAYS | {"avatar_weights"}
 
 
 @pytest.mark.parametrize(
     ("folder", "split", "message"),
     [("run", "validation", "no rows in the split 'validation'"), ("nowhere", "test", "no finished run in .*nowhere")],
 )
-def test_command_ends_with_one_line(
+def test_evaluate_command_fails_with_one_line(
     folder: str, split: str, message: str, run: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["--run", str(run.with_name(folder)), "--data", str(manifest), "--split", split]

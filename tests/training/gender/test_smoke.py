@@ -1,7 +1,4 @@
-"""The article's claim in small: on drawn users, both modalities together beat the better one, and none the ceiling.
-
-The towers are small stand-ins, so that it takes seconds; the real ones are measured by `training.gender.ablate`.
-"""
+"""The article's claim on small stand-in towers. `training.gender.ablate` measures the real ones."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,13 +27,13 @@ def towers() -> Iterator[None]:
         yield
 
 
-def test_together_they_beat_the_better_one_and_none_the_ceiling(tmp_path: Path) -> None:
+def test_fusion_beats_single_towers_without_leak(tmp_path: Path) -> None:
     study = Study(write_users(900, AvatarPool(), builtin_names(), tmp_path, seed=5), tmp_path / "runs", imagenet={})
     for row in (TEXT, IMAGE, BOTH):
         study.run(row, 1)
     users = study.users()
-    found = {row.name: measure(users, study.predictions(row, [1])[1]) for row in (TEXT, IMAGE, BOTH)}
-    assert not any(result["leak"] for result in found.values())
+    metrics = {row.name: measure(users, study.predictions(row, [1])[1]) for row in (TEXT, IMAGE, BOTH)}
+    assert not any(result["leak"] for result in metrics.values())
     noise = 2 * np.sqrt(users.ceiling * (1 - users.ceiling) / len(users.female))
-    assert found["both"]["accuracy"] >= max(found["text"]["accuracy"], found["image"]["accuracy"]) - noise
-    assert found["both"]["auc"] > 0.7
+    assert metrics["both"]["accuracy"] >= max(metrics["text"]["accuracy"], metrics["image"]["accuracy"]) - noise
+    assert metrics["both"]["auc"] > 0.7

@@ -1,5 +1,3 @@
-"""A run with each switch of a config: it trains, and its model is loaded and served in a process of its own."""
-
 import json
 import subprocess
 import sys
@@ -20,7 +18,7 @@ from training.data.batches import Users, prepare_users
 from training.data.manifest import read_manifest, write_manifest
 from training.evaluation.platt import PlattScaling
 from training.gender import model
-from training.gender.backbones import DENSE_BLOCKS
+from training.gender.backbones import BACKBONES
 from training.gender.build import Pretrained
 from training.gender.config import Config, ConfigError
 from training.gender.model import AVATAR_ONLY, build_fused_model, image_size, load_model, predict_logits, serving_model
@@ -50,12 +48,12 @@ def towers() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """32 users with a nickname and a picture of one colour."""
-    folder, dice = tmp_path_factory.mktemp("users"), np.random.default_rng(0)
+    """32 users, each with a nickname and an avatar of one color."""
+    folder, rng = tmp_path_factory.mktemp("users"), np.random.default_rng(0)
     rows: list[dict[str, object]] = []
     for index in range(32):
         picture = folder / f"{index}.png"
-        keras.utils.save_img(picture, np.tile(dice.integers(0, 256, 3), (64, 64, 1)), scale=False)
+        keras.utils.save_img(picture, np.tile(rng.integers(0, 256, 3), (64, 64, 1)), scale=False)
         gender, nickname = (("male", "国强7"), ("female", "婷婷🌹"))[index % 2]
         split = "validation" if index % 4 > 1 else "train"
         rows.append({"nickname": nickname, "avatar": str(picture), "gender": gender, "split": split})
@@ -72,7 +70,9 @@ def config_with(values: dict[str, Any]) -> Config:
 
 
 @pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
-def test_a_run_with(values: dict[str, Any], manifest: Path, tmp_path: Path) -> None:
+def test_run_with_switch_trains_and_loads_in_another_process(
+    values: dict[str, Any], manifest: Path, tmp_path: Path
+) -> None:
     file = train(config_with(values), manifest, tmp_path)
     model = load_model(file)
     users = prepare_users(read_manifest(manifest), image_size(model))
@@ -86,18 +86,18 @@ def test_a_run_with(values: dict[str, Any], manifest: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["concat", "cbam", "hand", "hand concat"])
-def test_the_contract_holds_with(name: str, users: Users) -> None:
+def test_model_with_switch_exports_to_contract(name: str, users: Users) -> None:
     values = {"backbone": "mobilenetv2"} | SWITCHES[name]
     model = serving_model(build_fused_model(values.pop("backbone"), **values), PlattScaling(1.5, 0.1, 0.6))
     rows = users.inputs(model.input)
     expected = model.predict(rows, verbose=0)
-    found = run_onnx(to_onnx(model).SerializeToString(), rows)
-    check_parity(expected, found)
-    assert found[EMBEDDING].shape == (32, EMBEDDING_SIZE)
-    np.testing.assert_allclose(found[WEIGHTS].sum(axis=1), 1, atol=1e-6)
+    outputs = run_onnx(to_onnx(model).SerializeToString(), rows)
+    check_parity(expected, outputs)
+    assert outputs[EMBEDDING].shape == (32, EMBEDDING_SIZE)
+    np.testing.assert_allclose(outputs[WEIGHTS].sum(axis=1), 1, atol=1e-6)
 
 
-def test_padding_is_in_the_mean_only_where_it_is_asked_for() -> None:
+def test_mean_over_padding_changes_padded_rows_only() -> None:
     tower, over_all = (model.build_text_tower(mean_over_padding=padding) for padding in (False, True))
     over_all.set_weights(tower.get_weights())
     tokens = np.full((2, MAX_TOKENS), 7, np.int32)
@@ -107,20 +107,20 @@ def test_padding_is_in_the_mean_only_where_it_is_asked_for() -> None:
     assert np.abs(plain[1] - with_padding[1]).max() > 1e-3
 
 
-def test_hand_features_reach_the_logit_and_not_the_embedding(users: Users) -> None:
+def test_hand_features_reach_logit_but_not_embedding(users: Users) -> None:
     model = build_fused_model("mobilenetv2", hand_features=True)
     assert model.get_layer("head").input.shape == (None, EMBEDDING_SIZE + 4)
     assert model.get_layer("fusion").output[0].shape == (None, EMBEDDING_SIZE)
 
 
-def test_the_image_tower_alone_reads_no_nickname(manifest: Path, tmp_path: Path) -> None:
+def test_image_tower_alone_has_no_nickname_input(manifest: Path, tmp_path: Path) -> None:
     model = load_model(train(config_with({"text": False}), manifest, tmp_path))
     assert set(model.input) == {IMAGE} and set(model.output) == {AVATAR_ONLY}
     assert TOKENS not in model.input
 
 
-def test_a_mask_covers_the_last_epochs_and_shows_its_coverage(manifest: Path, tmp_path: Path) -> None:
-    """Nothing is that sure, so with no guard the masked epoch has no loss: validation still has one."""
+def test_mask_covers_last_epochs_and_reports_coverage(manifest: Path, tmp_path: Path) -> None:
+    # The band covers every probability, so without the guard the masked epoch has no loss. Validation still has one.
     mask = LateMask(low=0.0, high=1.0, min_coverage=0.0, share=0.5)
     train(config_with({"mask_loss": mask, "epochs": 2, "auxiliary_loss": 0.0}), manifest, tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
@@ -130,7 +130,7 @@ def test_a_mask_covers_the_last_epochs_and_shows_its_coverage(manifest: Path, tm
     assert (history[["gender_coverage", "val_gender_coverage"]] == 0).all(axis=None)
 
 
-def test_gradients_are_centralized_in_a_run(manifest: Path, tmp_path: Path) -> None:
+def test_gradient_centralization_reaches_saved_optimizer(manifest: Path, tmp_path: Path) -> None:
     file = train(config_with({"gradient_centralization": True}), manifest, tmp_path)
     optimizer = keras.saving.load_model(file).optimizer
     assert isinstance(optimizer, GCAdamW)
@@ -138,29 +138,31 @@ def test_gradients_are_centralized_in_a_run(manifest: Path, tmp_path: Path) -> N
     assert (0, 1, 2) in optimizer.axes
 
 
-def test_new_modules_of_a_pretrained_trunk_keep_the_full_pace(manifest: Path, tmp_path: Path) -> None:
+def test_new_modules_of_pretrained_trunk_keep_full_learning_rate(manifest: Path, tmp_path: Path) -> None:
     plain = build_fused_model("densenet121").get_layer("image_tower").get_layer("trunk")
     network = plain.layers[-1]
     np.savez(
         tmp_path / "weights.npz",
         **{f"{layer.name}/{w.name}": keras.ops.convert_to_numpy(w) for layer in network.layers for w in layer.weights},
     )
-    config = config_with({"backbone": "densenet121", "cbam": True, "learning_rate": 0.01, "pretrained_pace": 0.0})
+    config = config_with(
+        {"backbone": "densenet121", "cbam": True, "learning_rate": 0.01, "pretrained_lr_multiplier": 0.0}
+    )
     model = load_model(train(config, manifest, tmp_path, Pretrained(imagenet=tmp_path / "weights.npz")))
     trained = model.get_layer("image_tower").get_layer("trunk").layers[-1]
     before, after = (each.get_layer("conv1_conv").kernel for each in (network, trained))
     np.testing.assert_allclose(after, before, atol=1e-5)  # weight decay keeps its rate
-    assert np.abs(trained.get_layer(f"{DENSE_BLOCKS[0]}_cbam").widen.kernel).max() > 0
+    assert np.abs(trained.get_layer(f"{BACKBONES['densenet121'].blocks[0]}_cbam").widen.kernel).max() > 0
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"fusion": "sum"}, "fusion 'sum' is not one of attention, concat"),
-        ({"cbam": True}, "cbam goes with densenet121"),
-        ({"cbam": True, "text": False}, "cbam goes with densenet121"),
+        ({"fusion": "sum"}, "expected a fusion of attention, concat, got 'sum'"),
+        ({"cbam": True}, "mobilenetv2 has no blocks for cbam"),
+        ({"cbam": True, "text": False}, "mobilenetv2 has no blocks for cbam"),
     ],
 )
-def test_a_run_that_cannot_be_is_refused(values: dict[str, Any], message: str, manifest: Path, tmp_path: Path) -> None:
+def test_invalid_run_is_rejected(values: dict[str, Any], message: str, manifest: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         train(config_with(values), manifest, tmp_path)

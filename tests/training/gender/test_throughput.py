@@ -1,5 +1,3 @@
-"""The command that measures, on few rows: what it writes, and that a pass holds only so many rows."""
-
 import json
 import sys
 from pathlib import Path
@@ -15,7 +13,7 @@ from training.synthetic.users import write_nicknames
 CONFIG = "from training.gender.config import Config\ndef get_config(): return Config(backbone='', epochs=1, batch=8)\n"
 
 
-def test_the_command_measures_and_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_throughput_command_writes_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "small.py").write_text(CONFIG)
     manifest = write_nicknames(150, builtin_names(), tmp_path, seed=1)
     monkeypatch.setattr(throughput, "measured_memory", lambda rows, batch, seed: {str(rows[0]): {"rows_per_s": 1}})
@@ -31,11 +29,11 @@ def test_the_command_measures_and_writes(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(rates) == 3 and all(rate > 0 for rate in rates.values())
 
 
-def test_rows_are_written_in_shards_and_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_reads_all_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throughput, "SHARD", 100)
     shards = throughput.write_shards(250, tmp_path / "shards", seed=1)
     assert len(list(shards.iterdir())) == 3
     assert Manifest(shards).stats.rows == {"train": 250, "validation": 0, "test": 0}
-    found = throughput.memory(shards, batch=50, seed=1)
-    assert found["rows_per_s"] > 0
-    assert found["mb_peak"] > 0.9 * found["mb_before"] > 0
+    measured = throughput.memory(shards, batch=50, seed=1)
+    assert measured["rows_per_s"] > 0
+    assert measured["mb_peak"] > 0.9 * measured["mb_before"] > 0
