@@ -81,10 +81,8 @@ def running_reverse_proxy(
 
 
 def find_nginx() -> str | None:
-    """Return the path of nginx, or None if it is not installed.
-
-    Debian installs it into a folder that is not on every user's PATH.
-    """
+    """Return the path of nginx, or None if it is not installed."""
+    # Debian installs it into /usr/sbin, which is not on every user's PATH.
     folders = (os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin")
     return shutil.which("nginx", path=os.pathsep.join(folders))
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -144,12 +144,8 @@ def spawn(
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=_unblock_signals,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS),
     )
-
-
-def _unblock_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def _wait_ready(server: Server, timeout_s: float) -> None:
@@ -171,14 +167,10 @@ def failure_in(log: str) -> str:
 
 
 def _is_ready(http_url: str) -> bool:
-    connection = http.client.HTTPConnection(http_url, timeout=5)
-    try:
+    with suppress(OSError), closing(http.client.HTTPConnection(http_url, timeout=5)) as connection:
         connection.request("GET", "/v2/health/ready")
         return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+    return False
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = STOP_S) -> None:

@@ -111,7 +111,7 @@ def _complete(auto_complete: Any, signature: Signature) -> None:
     config = auto_complete.as_dict()
     max_batch_size = ort_signature.auto_batch_size(config, signature)
     auto_complete.set_max_batch_size(max_batch_size)
-    if max_batch_size > 1 and "sequence_batching" not in config:
+    if max_batch_size > 1:
         auto_complete.set_dynamic_batching()
     for key, specs in (("input", signature.inputs), ("output", signature.outputs)):
         if not config[key]:

@@ -85,12 +85,10 @@ def check(config: ModelConfig, signature: Signature) -> None:
     """Compare a complete model configuration with the ONNX file.
 
     Raises:
-        ConfigError: They differ in names, number, types or dims of tensors, or the configuration uses a feature that
-            a Python-based backend cannot provide.
+        ConfigError: Their tensors differ, or the configuration uses a feature that this backend lacks.
     """
     _check_features(config)
-    controls = config.get("sequence_batching", {}).get("control_input", [])
-    expected = len(controls) + sum(not entry.get("optional") for entry in config["input"])
+    expected = sum(not entry.get("optional") for entry in config["input"])
     if expected != len(signature.inputs):
         raise _error(config, f"configuration expects {expected} inputs, model provides {len(signature.inputs)}")
     for entry in config["input"]:
@@ -108,7 +106,7 @@ def _check_features(config: ModelConfig) -> None:
         "batch_input": config.get("batch_input"),
         "batch_output": config.get("batch_output"),
         "allow_ragged_batch": any(entry.get("allow_ragged_batch") for entry in config["input"]),
-        "sequence_batching.state": config.get("sequence_batching", {}).get("state"),
+        "sequence_batching": config.get("sequence_batching"),
         "cpu_execution_accelerator": accelerators.get("cpu_execution_accelerator"),
         "model_operations": config.get("model_operations", {}).get("op_library_filename"),
     }

@@ -31,9 +31,7 @@ ELEMENT_TYPES: dict[str, tuple[int, Any]] = {
 BATCHES_OF_4 = "dynamic_batching { preferred_batch_size: [4] max_queue_delay_microseconds: 2000000 }"
 TUNED = "\n".join(
     [
-        parameter("execution_mode", "1"),
         parameter("intra_op_thread_count", "1"),
-        parameter("inter_op_thread_count", "1"),
         parameter("enable_mem_arena", "1"),
         parameter("gpu_mem_limit", "1024"),
         'optimization { graph { level: 2 } execution_accelerators { gpu_execution_accelerator: [{ name: "cuda" }] } }',

@@ -72,15 +72,6 @@ def test_concurrent_requests_share_one_call(client: InferenceServerClient) -> No
     assert counts(client, "batching") == (rows_before + 4, calls_before + 1)
 
 
-def test_requests_of_several_rows_get_their_own_rows(client: InferenceServerClient) -> None:
-    inputs = [np.full((size, 3), size, np.float32) for size in (1, 3)]
-
-    results = infer_concurrently(client, "batching", inputs)
-
-    for array, result in zip(inputs, results, strict=True):
-        np.testing.assert_array_equal(result.result()["Y"], -array)
-
-
 def test_invalid_request_fails_alone_in_a_batch(client: InferenceServerClient) -> None:
     results = infer_concurrently(client, "lookup", [np.array([[index]]) for index in (0, 7, 1, 2)])
 

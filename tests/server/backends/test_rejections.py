@@ -11,79 +11,67 @@ from onnx import TensorProto, helper
 from tests.support.server.onnx_models import parameter, unary_config, write_model, write_unary
 from tests.support.tritonserver import running_triton
 
-Y = 'name: "Y" data_type: TYPE_FP32'
-X = 'name: "X" data_type: TYPE_FP32'
 ACCELERATOR = 'optimization { execution_accelerators { cpu_execution_accelerator: [{ name: "openvino" }] } }'
+UNSUPPORTED = "not supported by the Python-based onnxruntime backend"
 
-# model name → configuration, part of the reason
-UNARY = {
-    "input-name": (
-        unary_config(input='input [{ name: "Z" data_type: TYPE_FP32 dims: [3] }]'),
-        "unexpected inference input 'Z', allowed inputs are: X",
-    ),
+
+def tensor(name: str, dims: list[int], data_type: str = "FP32", more: str = "") -> str:
+    return f'{{ name: "{name}" data_type: TYPE_{data_type} dims: {dims} {more} }}'
+
+
+def x(dims: list[int], data_type: str = "FP32", more: str = "") -> str:
+    return f"input [{tensor('X', dims, data_type, more)}]"
+
+
+def y(dims: list[int], data_type: str = "FP32") -> str:
+    return f"output [{tensor('Y', dims, data_type)}]"
+
+
+# model name → parts of its configuration, part of the reason
+UNARY: dict[str, tuple[dict[str, str], str]] = {
+    "input-name": ({"input": f"input [{tensor('Z', [3])}]"}, "unexpected inference input 'Z', allowed inputs are: X"),
     "output-name": (
-        unary_config(output='output [{ name: "Z" data_type: TYPE_FP32 dims: [3] }]'),
+        {"output": f"output [{tensor('Z', [3])}]"},
         "unexpected inference output 'Z', allowed outputs are: Y",
     ),
     "input-count": (
-        unary_config(input=f'input [{{ {X} dims: [3] }}, {{ name: "Z" data_type: TYPE_FP32 dims: [3] }}]'),
+        {"input": f"input [{tensor('X', [3])}, {tensor('Z', [3])}]"},
         "configuration expects 2 inputs, model provides 1",
     ),
     "input-type": (
-        unary_config(input='input [{ name: "X" data_type: TYPE_INT32 dims: [3] }]'),
+        {"input": x([3], "INT32")},
         "configuration expects datatype TYPE_INT32 for input 'X', model provides TYPE_FP32",
     ),
     "output-type": (
-        unary_config(output='output [{ name: "Y" data_type: TYPE_FP16 dims: [3] }]'),
+        {"output": y([3], "FP16")},
         "configuration expects datatype TYPE_FP16 for output 'Y', model provides TYPE_FP32",
     ),
     "input-dims": (
-        unary_config(input=f"input [{{ {X} dims: [4] }}]"),
+        {"input": x([4])},
         "tensor 'X': the model expects 1 dimensions (shape [3]) but the model configuration specifies 1 dimensions",
     ),
-    "input-rank": (
-        unary_config(input=f"input [{{ {X} dims: [3, 1] }}]"),
-        "the model configuration specifies 2 dimensions (shape [3, 1])",
-    ),
-    "input-variable": (
-        unary_config(input=f"input [{{ {X} dims: [-1] }}]"),
-        "the model configuration specifies 1 dimensions (shape [-1])",
-    ),
-    "output-dims": (
-        unary_config(output=f"output [{{ {Y} dims: [-1] }}]"),
-        "tensor 'Y': the model expects 1 dimensions (shape [3])",
-    ),
+    "input-rank": ({"input": x([3, 1])}, "the model configuration specifies 2 dimensions (shape [3, 1])"),
+    "input-variable": ({"input": x([-1])}, "the model configuration specifies 1 dimensions (shape [-1])"),
+    "output-dims": ({"output": y([-1])}, "tensor 'Y': the model expects 1 dimensions (shape [3])"),
     "output-narrowed": (
-        unary_config(batch="", input=f"input [{{ {X} dims: [2, 3] }}]", output=f"output [{{ {Y} dims: [2, 3] }}]"),
+        {"batch": "", "input": x([2, 3]), "output": y([2, 3])},
         "tensor 'Y': the model expects 2 dimensions (shape [-1, 3])",
     ),
-    "mode": (
-        unary_config(more=parameter("execution_mode", "2")),
-        "Expected values for execution_mode are 0 or 1 but got 2",
-    ),
     "threads": (
-        unary_config(more=parameter("intra_op_thread_count", "two")),
+        {"more": parameter("intra_op_thread_count", "two")},
         "failed to convert 'two' of parameter 'intra_op_thread_count' to integral number",
     ),
-    "accelerator": (
-        unary_config(more=ACCELERATOR),
-        "cpu_execution_accelerator not supported by the Python-based onnxruntime backend",
-    ),
-    "operators": (
-        unary_config(more='model_operations { op_library_filename: "libops.so" }'),
-        "model_operations not supported by the Python-based onnxruntime backend",
-    ),
     "file": (
-        unary_config(more='default_model_filename: "absent.onnx"'),
+        {"more": 'default_model_filename: "absent.onnx"'},
         "unable to find 'absent.onnx' for model 'file', version 1",
     ),
-    "optional": (
-        unary_config(input=f"input [{{ {X} dims: [3] optional: true }}]"),
-        "configuration expects 0 inputs, model provides 1",
-    ),
-    "ragged": (
-        unary_config(input=f"input [{{ {X} dims: [3] allow_ragged_batch: true }}]"),
-        "allow_ragged_batch not supported by the Python-based onnxruntime backend",
+    "optional": ({"input": x([3], more="optional: true")}, "configuration expects 0 inputs, model provides 1"),
+    "ragged": ({"input": x([3], more="allow_ragged_batch: true")}, f"allow_ragged_batch {UNSUPPORTED}"),
+    "sequence-batching": ({"more": "sequence_batching { }"}, f"sequence_batching {UNSUPPORTED}"),
+    "accelerator": ({"more": ACCELERATOR}, f"cpu_execution_accelerator {UNSUPPORTED}"),
+    "operators": (
+        {"more": 'model_operations { op_library_filename: "libops.so" }'},
+        f"model_operations {UNSUPPORTED}",
     ),
 }
 
@@ -112,7 +100,7 @@ def write_sequence(repository: Path, name: str, config: str) -> None:
 
 # model name → writer, configuration, part of the reason
 CASES: dict[str, tuple[Callable[[Path, str, str], None], str, str]] = {
-    **{name: (write_unary, config, reason) for name, (config, reason) in UNARY.items()},
+    **{name: (write_unary, unary_config(**parts), reason) for name, (parts, reason) in UNARY.items()},
     "fixed": (
         write_single_row,
         unary_config(),
