@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -87,7 +88,7 @@ def _drill(fault: Fault, target: Replica, control: Replica, load: DrillLoad) -> 
     with RecoveryProbe(target.http_url, models) as probe, traffic as tally:
         time.sleep(load.before_s)
         since_s = time.monotonic()
-        with fault.inject(target):
+        with contextmanager(fault.inject)(target):
             time.sleep(fault.duration_s)
         if fault.duration_s:
             since_s = time.monotonic()

@@ -1,12 +1,13 @@
-"""The faults. Each is a context manager that injects the fault on entry and removes it on exit."""
+"""The faults. Each is a generator that injects the fault, yields, and removes the fault."""
 
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ CLOCK_JUMP_S: Final = 3600
 PULSE_S: Final = 0.2
 MEGABYTE: Final = 2**20
 
-Inject = Callable[[Replica], AbstractContextManager[None]]
+Inject = Callable[[Replica], Iterator[None]]
 
 
 @dataclass(frozen=True)
@@ -46,29 +47,18 @@ class Fault:
     duration_s: float = 0.0
 
 
-def stub_killed(model: str) -> Inject:
-    """Return a fault that kills one of a model's stubs."""
-
-    @contextmanager
-    def inject(replica: Replica) -> Iterator[None]:
-        replica.kill_stub(model)
-        yield
-
-    return inject
+def stub_killed(replica: Replica, model: str) -> Iterator[None]:
+    """Kill one of a model's stubs."""
+    replica.kill_stub(model)
+    yield
 
 
-def server_signalled(number: signal.Signals) -> Inject:
-    """Return a fault that sends a signal to tritonserver."""
-
-    @contextmanager
-    def inject(replica: Replica) -> Iterator[None]:
-        os.kill(replica.server_pid(), number)
-        yield
-
-    return inject
+def server_signaled(replica: Replica, number: signal.Signals) -> Iterator[None]:
+    """Send a signal to tritonserver."""
+    os.kill(replica.server_pid(), number)
+    yield
 
 
-@contextmanager
 def replica_restarted(replica: Replica) -> Iterator[None]:
     """Stop the supervisor and start it again, as a release does."""
     replica.stop()
@@ -76,7 +66,6 @@ def replica_restarted(replica: Replica) -> Iterator[None]:
     yield
 
 
-@contextmanager
 def model_replaced(replica: Replica) -> Iterator[None]:
     """Rewrite the ONNX file in use, and load it while the old network answers."""
     file = _onnx_file(replica)
@@ -85,7 +74,6 @@ def model_replaced(replica: Replica) -> Iterator[None]:
     yield
 
 
-@contextmanager
 def model_corrupted(replica: Replica) -> Iterator[None]:
     """Overwrite the ONNX file in use with garbage, which Triton must refuse to load."""
     file = _onnx_file(replica)
@@ -99,7 +87,6 @@ def model_corrupted(replica: Replica) -> Iterator[None]:
     replica.control.load(BACKBONE)
 
 
-@contextmanager
 def disk_full(replica: Replica) -> Iterator[None]:
     """Fill the disk of logs and temporary files, and kill a stub."""
     with filled(_as_replica_sees(replica, replica.folder / "disk"), DISK_MB):
@@ -107,7 +94,6 @@ def disk_full(replica: Replica) -> Iterator[None]:
         yield
 
 
-@contextmanager
 def shared_memory_full(replica: Replica) -> Iterator[None]:
     """Fill /dev/shm, through which Triton passes tensors to stubs, and kill a stub."""
     with filled(_as_replica_sees(replica, Path("/dev/shm")), SHARED_MEMORY_MB):
@@ -115,7 +101,6 @@ def shared_memory_full(replica: Replica) -> Iterator[None]:
         yield
 
 
-@contextmanager
 def instance_slow(replica: Replica) -> Iterator[None]:
     """Pause one stub of two for half of the time."""
     stub, stop = replica.stubs(BACKBONE)[0], threading.Event()
@@ -137,7 +122,6 @@ def instance_slow(replica: Replica) -> Iterator[None]:
         thread.join()
 
 
-@contextmanager
 def clock_jumped(replica: Replica) -> Iterator[None]:
     """Set the wall clock an hour ahead, and back on exit."""
     clock = replica.folder / "clock"
@@ -190,10 +174,10 @@ def all_faults() -> list[Fault]:
     catalog = Catalog(REPOSITORY)
     models = sorted({model for backbone in catalog.backbones() for model in catalog.ensemble(backbone).steps})
     return [
-        *(Fault(f"a stub of {model} killed", stub_killed(model), STUB_GOAL_S) for model in models),
-        Fault("server killed", server_signalled(signal.SIGKILL), SERVER_GOAL_S),
-        Fault("server hung", server_signalled(signal.SIGSTOP), SERVER_GOAL_S),
-        Fault("server told to end", server_signalled(signal.SIGTERM), SERVER_GOAL_S),
+        *(Fault(f"a stub of {model} killed", partial(stub_killed, model=model), STUB_GOAL_S) for model in models),
+        Fault("server killed", partial(server_signaled, number=signal.SIGKILL), SERVER_GOAL_S),
+        Fault("server hung", partial(server_signaled, number=signal.SIGSTOP), SERVER_GOAL_S),
+        Fault("server told to end", partial(server_signaled, number=signal.SIGTERM), SERVER_GOAL_S),
         Fault("replica restarted", replica_restarted, SERVER_GOAL_S),
         Fault("model file replaced", model_replaced, STUB_GOAL_S),
         Fault("model file corrupted", model_corrupted, STUB_GOAL_S, duration_s=3),

@@ -1,13 +1,9 @@
 """Fuzz the preprocessing with atheris, guided by the coverage of `genderprep` and of Pillow's parsers.
 
-    python -m reliability.malformed.fuzz                  # one minute each for avatar and nickname
-    python -m reliability.malformed.fuzz --seconds 3600
-
 A run stops at the first input that raises anything but InvalidAvatar or InvalidNickname, needs more than a gigabyte, or
 takes more than ten seconds. The input is kept in `out/fuzz`; add it to `cases/`, and its name to the regression tests.
 """
 
-import argparse
 import re
 import subprocess
 import sys
@@ -17,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from perf.report.runner import positive
 from server.launch.process import ROOT
 
 from .cases.valid_files import valid_files
@@ -77,19 +72,3 @@ def fuzz(modality: str, seconds: int, seed: int, artifacts: Path = ARTIFACTS) ->
 def _initial_corpus(modality: str) -> Iterator[bytes]:
     contents = valid_files().values() if modality == "avatar" else (case.make() for case in nicknames())
     return (content for content in contents if len(content) <= MAX_BYTES[modality])
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=positive, default=60, help="for each of avatar and nickname")
-    parser.add_argument("--seed", type=positive, default=1)
-    args = parser.parse_args()
-    runs = [fuzz(modality, args.seconds, args.seed) for modality in MAX_BYTES]
-    for run in runs:
-        print(f"{run.modality}: {run.executions} executions, {run.coverage} edges, {run.kept} inputs kept")
-    if crashed := [run for run in runs if run.crash]:
-        sys.exit("\n".join(f"{run.modality} crashed, input in {ARTIFACTS}:\n{run.crash}" for run in crashed))
-
-
-if __name__ == "__main__":
-    main()

@@ -23,7 +23,7 @@ from server.launch.process import Server
 from .cases.valid_files import valid_files
 from .isolated_worker import TIMEOUT_S, CaseResult
 from .requests.grpc_requests import grpc_request
-from .requests.http_requests import http_request, post
+from .requests.http_requests import post
 
 METHOD: Final = "/inference.GRPCInferenceService/ModelInfer"
 SAMPLE_S: Final = 0.02
@@ -82,18 +82,6 @@ class LiveTarget:
                 return CaseResult("hung up", type(exc).__name__, perf_counter() - start)
         message = "" if status == 200 else f"{status}: {body.decode(errors='replace')}"
         return CaseResult(HTTP_RESULTS.get(status, "another error"), message, perf_counter() - start)
-
-    def avatar_by_grpc(self, avatar: bytes) -> CaseResult:
-        return self.grpc(grpc_request(avatar, b"a"))
-
-    def avatar_by_http(self, avatar: bytes) -> CaseResult:
-        return self.http(http_request(avatar, b"a"))
-
-    def nickname_by_grpc(self, nickname: bytes) -> CaseResult:
-        return self.grpc(grpc_request(b"", nickname))
-
-    def nickname_by_http(self, nickname: bytes) -> CaseResult:
-        return self.http(http_request(b"", nickname))
 
     def close(self) -> None:
         self._channel.close()

@@ -19,6 +19,8 @@ from .corpus import avatars, nicknames
 from .isolated_worker import CaseResult, running_worker
 from .live_target import LiveTarget, half_open_connections, live_target, side_effects
 from .requests import grpc_requests, http_requests
+from .requests.grpc_requests import grpc_request
+from .requests.http_requests import http_request
 
 Row = dict[str, Any]
 Cases = Callable[[int], Iterator[Case]]
@@ -55,10 +57,10 @@ def send_all(server: Server, per_kind: int, seed: int) -> tuple[list[Row], list[
 
 
 def _routes(target: LiveTarget) -> Iterator[tuple[str, str, Cases, Callable[[bytes], CaseResult]]]:
-    yield "gRPC", "avatar", avatars, target.avatar_by_grpc
-    yield "HTTP", "avatar", avatars, target.avatar_by_http
-    yield "gRPC", "nickname", nicknames, target.nickname_by_grpc
-    yield "HTTP", "nickname", nicknames, target.nickname_by_http
+    yield "gRPC", "avatar", avatars, lambda avatar: target.grpc(grpc_request(avatar, b"a"))
+    yield "HTTP", "avatar", avatars, lambda avatar: target.http(http_request(avatar, b"a"))
+    yield "gRPC", "nickname", nicknames, lambda nickname: target.grpc(grpc_request(b"", nickname))
+    yield "HTTP", "nickname", nicknames, lambda nickname: target.http(http_request(b"", nickname))
     yield "gRPC", "request", grpc_requests.cases, target.grpc
     yield "HTTP", "request", http_requests.cases, target.http
 
@@ -69,7 +71,8 @@ def _send_largest(target: LiveTarget) -> None:
     avatar += bytes(MAX_AVATAR_BYTES - len(avatar))
     # Concurrently, since every thread of the server has its own buffers.
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda send: send(avatar), [target.avatar_by_grpc, target.avatar_by_http] * 16))
+        list(pool.map(target.grpc, [grpc_request(avatar, b"a")] * 16))
+        list(pool.map(target.http, [http_request(avatar, b"a")] * 16))
 
 
 def hold_open(server: Server, count: int = HALF_OPEN, seconds: float = HALF_OPEN_S) -> Row:

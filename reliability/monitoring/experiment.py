@@ -17,8 +17,7 @@ from perf.report.markdown import table
 from perf.report.runner import add_users, positive
 from server.launch.process import running_triton
 
-from .client_process import ClientProcess, running_client
-from .instrumented_client import LoadPhase
+from .instrumented_client import InstrumentedClient, LoadPhase, running_client
 from .prometheus import Prometheus, running_prometheus
 from .queries import COUNTS, SERIES
 
@@ -111,7 +110,7 @@ def load_phases(clients: int, seconds: float) -> list[LoadPhase]:
     ]
 
 
-def record(prometheus: Prometheus, client: ClientProcess, phases: Sequence[LoadPhase]) -> Measurement:
+def record(prometheus: Prometheus, client: InstrumentedClient, phases: Sequence[LoadPhase]) -> Measurement:
     """Run the phases, and read every second of `SERIES` and the increase of `COUNTS` from Prometheus.
 
     Raises:

@@ -1,19 +1,14 @@
-"""A program that uses genderclient and exposes its OpenTelemetry metrics to Prometheus.
+"""A client in a process of its own that exposes its OpenTelemetry metrics to Prometheus."""
 
-    python -m reliability.monitoring.instrumented_client --url grpc://127.0.0.1:8001 --metrics-port 9464
-
-Reads phases from stdin, one JSON object a line, and writes counts of the results to stdout, one JSON object a line.
-"""
-
-import argparse
-import json
-import sys
+import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
+from multiprocessing.connection import Connection
 from random import Random
 from typing import Final
 
@@ -26,7 +21,8 @@ from genderclient import Client, InvalidAvatar, InvalidNickname
 from genderprep.limits import MAX_NICKNAME_BYTES
 from genderprep.tensors import AVATAR, NICKNAME
 from perf.load.workload import SyntheticUser, synthetic_users
-from perf.report.runner import add_users, positive
+from perf.report.experiment import MeasurementError
+from server.launch.process import Server, free_ports
 
 BACKBONE: Final = "mobilenet"
 MODEL: Final = f"gender_{BACKBONE}"
@@ -90,22 +86,52 @@ def _invalid_users(users: Sequence[SyntheticUser]) -> list[SyntheticUser]:
     return [SyntheticUser(b"not an image", "小美"), SyntheticUser(truncated, "小美"), SyntheticUser(jpeg, too_long)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url", required=True, help="URL of Triton")
-    parser.add_argument("--metrics-port", type=positive, required=True, help="loopback port of the metrics")
-    parser.add_argument("--seed", type=int, default=1)
-    add_users(parser)
-    args = parser.parse_args()
+def _serve(pipe: Connection, url: str, metrics_port: int, users: int, seed: int) -> None:
+    """Run the phases that arrive through the pipe, and send back their counts."""
     set_meter_provider(MeterProvider([PrometheusMetricReader()]))
-    start_http_server(args.metrics_port, "127.0.0.1")
-    users = synthetic_users(args.users, args.seed)
-    with Client(args.url, model=MODEL) as client:
+    start_http_server(metrics_port, "127.0.0.1")
+    load = synthetic_users(users, seed)
+    with Client(url, model=MODEL) as client:
         client.wait_until_ready()
-        print("ready", flush=True)
-        for line in sys.stdin:
-            print(json.dumps(run_phase(client, users, LoadPhase(**json.loads(line)), args.seed)), flush=True)
+        while True:
+            pipe.send(run_phase(client, load, pipe.recv(), seed))
 
 
-if __name__ == "__main__":
-    main()
+@dataclass(frozen=True)
+class InstrumentedClient:
+    """A running client; `metrics_url` is `host:port`."""
+
+    metrics_url: str
+    pipe: Connection
+
+    def run(self, phase: LoadPhase) -> Counter[str]:
+        """Run a phase in the client's process, and return the counts of `run_phase`.
+
+        Raises:
+            MeasurementError: The process exited.
+        """
+        with suppress(BrokenPipeError):
+            self.pipe.send(phase)
+        try:
+            counts: Counter[str] = self.pipe.recv()
+        except (EOFError, ConnectionResetError) as exc:
+            raise MeasurementError("the client exited; its traceback is above") from exc
+        return counts
+
+
+@contextmanager
+def running_client(server: Server, users: int, seed: int) -> Iterator[InstrumentedClient]:
+    """Start a client of `server` with `users` distinct users."""
+    (port,) = free_ports(1)
+    # Not a fork: the meter provider is global, and gRPC does not survive one.
+    context = multiprocessing.get_context("spawn")
+    pipe, child_pipe = context.Pipe()
+    arguments = (child_pipe, f"grpc://{server.grpc_url}", port, users, seed)
+    process = context.Process(target=_serve, args=arguments, daemon=True)
+    process.start()
+    child_pipe.close()
+    try:
+        yield InstrumentedClient(f"127.0.0.1:{port}", pipe)
+    finally:
+        process.terminate()
+        process.join()

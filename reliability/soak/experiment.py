@@ -1,5 +1,6 @@
 """Soak as an experiment: which resources grow."""
 
+import asyncio
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any, Final
@@ -51,7 +52,7 @@ class Soak(Experiment):
     def measure(self, args: Any) -> Measurement:
         users, models = synthetic_users(args.users, args.seed), list(gender_ensembles().values())
         with running_triton(REPOSITORY) as server:
-            saturation, rows = soak(server, models, users, args.seed, 60.0 * args.minutes, EVERY_S)
+            saturation, rows = asyncio.run(soak(server, models, users, args.seed, 60.0 * args.minutes, EVERY_S))
         ends = {name: int(rows[name].sum()) for name in ENDS}
         failures = " ".join(sorted(set(" ".join(rows["failures"]).split())))
         return Measurement(rows, {"saturation_per_s": round(saturation, 1), **ends, "failures": failures})

@@ -45,7 +45,7 @@ class SoakResult(NamedTuple):
     took_ms: float
 
 
-def soak(
+async def soak(
     server: Server, models: Sequence[str], users: Sequence[SyntheticUser], seed: int, seconds: float, every_s: float
 ) -> tuple[float, pd.DataFrame]:
     """Measure how many requests the server can answer, then send `LOAD_SHARE` of that.
@@ -59,12 +59,6 @@ def soak(
         MeasurementError: A request failed before the soak began.
         psutil.Error: The server exited.
     """
-    return asyncio.run(_soak(server, models, users, seed, seconds, every_s))
-
-
-async def _soak(
-    server: Server, models: Sequence[str], users: Sequence[SyntheticUser], seed: int, seconds: float, every_s: float
-) -> tuple[float, pd.DataFrame]:
     async with _clients(server) as clients:
         next_request = _requests(users, clients, models, Random(seed))
         saturation_per_s = await _saturate(next_request, min(SATURATING_S, seconds))

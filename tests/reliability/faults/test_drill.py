@@ -11,12 +11,12 @@ import pytest
 from perf.report.experiment import Measurement
 from reliability.faults import drill
 from reliability.faults.experiment import Faults
-from reliability.faults.faults import MEGABYTE, Fault, all_faults, filled, stub_killed
+from reliability.faults.faults import MEGABYTE, Fault, all_faults, filled, replica_restarted
 from reliability.faults.load import Tally
 from reliability.faults.replica import ReplicaError
 from reliability.faults.sandboxes import DISK_MB, SHARED_MEMORY_MB, SandboxUnavailable, private_disks
 
-FAULT = Fault("a fault", stub_killed("mobilenet"), goal_s=5.0)
+FAULT = Fault("a fault", replica_restarted, goal_s=5.0)
 IN_ORDER = Tally(sent=3, seconds=[0.01, 0.02, 0.03])
 
 

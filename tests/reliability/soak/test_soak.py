@@ -1,5 +1,6 @@
 """A soak of a few seconds on a real server, and the verdicts on synthetic series."""
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def test_soak_samples_requests_and_resources(triton: Server, monkeypatch: pytest
     monkeypatch.setattr(load, "BROKEN", 0.3)
     monkeypatch.setattr(load, "SATURATING_S", 1.0)
     models, users = ["gender_densenet", "gender_mobilenet"], synthetic_users(16, seed=1)
-    saturation_per_s, rows = load.soak(triton, models, users, seed=1, seconds=4, every_s=0.5)
+    saturation_per_s, rows = asyncio.run(load.soak(triton, models, users, seed=1, seconds=4, every_s=0.5))
     assert saturation_per_s > 0
     assert rows["seconds"].is_monotonic_increasing
     assert rows["answered"].sum() > rows["refused"].sum() > 0
@@ -40,7 +41,7 @@ def test_soak_samples_requests_and_resources(triton: Server, monkeypatch: pytest
 
 def test_soak_does_not_begin_if_requests_fail(triton: Server) -> None:
     with pytest.raises(MeasurementError, match=r"requests failed: ModelNotFound$"):
-        load.soak(triton, ["gender_unknown"], synthetic_users(2, seed=1), seed=1, seconds=0.2, every_s=0.5)
+        asyncio.run(load.soak(triton, ["gender_unknown"], synthetic_users(2, seed=1), 1, seconds=0.2, every_s=0.5))
 
 
 def test_flat_series_meet_every_goal() -> None:
