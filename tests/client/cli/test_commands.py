@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from genderclient import Experiment
+from genderclient._cli.app import MODELS
+from server.catalog import GENDER, Catalog
 from tests.client.cli.conftest import Run
 from tests.support.pictures import encode, noise
-from tests.support.tritonserver import Server, free_ports
+from tests.support.tritonserver import ROOT, Server, free_ports
+
+CATALOG = Catalog(ROOT / "model_repository")
 
 
 def test_predict_prints_gender_and_weights(run: Run, tmp_path: Path) -> None:
@@ -49,10 +53,11 @@ def test_error_is_one_line(run: Run, arguments: tuple[str, ...], code: int, mess
     assert result.stderr.count("\n") == 1
 
 
-def test_health_checks_every_model(run: Run) -> None:
+def test_health_checks_default_models(run: Run) -> None:
     result = run("health")
     assert result.exit_code == 0
-    assert re.fullmatch(r"gender_densenet: ok, [\d.]+ ms\ngender_mobilenet: ok, [\d.]+ ms\n", result.output)
+    assert re.fullmatch("".join(rf"{model}: ok, [\d.]+ ms\n" for model in MODELS), result.output)
+    assert {*MODELS} <= {ensemble.name for ensemble in CATALOG.ensembles(GENDER)}
 
 
 def test_health_reports_models_that_fail(run: Run) -> None:
@@ -68,9 +73,7 @@ def test_health_reports_models_that_fail(run: Run) -> None:
 def test_models_lists_repository(run: Run, triton: Server, scheme: str) -> None:
     url = f"{scheme}://{triton.grpc_url if scheme == 'grpc' else triton.http_url}"
     (entries,) = json.loads(run("models", "--url", url, "--json").output).values()
-    assert {entry["name"]: entry["state"] for entry in entries} == dict.fromkeys(
-        ("preprocess", "densenet", "mobilenet", "gender_densenet", "gender_mobilenet"), "READY"
-    )
+    assert {entry["name"]: entry["state"] for entry in entries} == dict.fromkeys(CATALOG.models(), "READY")
     assert re.search(r"^  gender_mobilenet \d+ READY$", run("models", "--url", url).output, re.MULTILINE)
 
 
