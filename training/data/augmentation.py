@@ -20,17 +20,10 @@ _SMOOTH: Final = Image.Resampling.BILINEAR
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How often, or by how much at most, each change is made.
+    """Probabilities of the changes, or their largest size.
 
-    Args:
-        drop_modality: Probability that an avatar, or a nickname, is hidden.
-        drop_token: Probability that a token becomes `<UNK>`.
-        flip: Probability that an image is mirrored.
-        shift_pixels: Largest shift in each direction.
-        zoom: Largest share of the side that a crop removes.
-        blur: Probability that an image is shrunk and enlarged again.
-        colour: Largest relative gain of each channel.
-        saturation: Largest relative change of the distance from gray.
+    `drop_modality`, `drop_token`, `flip` and `blur` (shrink and enlarge) are probabilities. `zoom` is the largest
+    share of the side that a crop removes; `colour` and `saturation` are the largest relative gains.
     """
 
     drop_modality: float = 0.15

@@ -19,14 +19,7 @@ class BadRows:
     """The unusable rows of one manifest. Thread-safe; each row counts once."""
 
     def __init__(self, file: Path, rows: int, max_share: float, name_of: Callable[[int], str]) -> None:
-        """Start with no bad rows.
-
-        Args:
-            file: The manifest, for messages.
-            rows: Number of rows in the manifest.
-            max_share: Largest share of rows that may be bad.
-            name_of: Maps a row number to its name in messages.
-        """
+        """Allow `max_share` of the `rows` to be bad. `file` and `name_of` (a row's name) are for messages."""
         self.allowed = int(rows * max_share)
         self._file, self._rows, self._name_of = file, rows, name_of
         self._bad: dict[int, tuple[str, str]] = {}

@@ -74,13 +74,7 @@ class Preparation:
     """Converts manifest rows to `Users` and records the rows that cannot be converted."""
 
     def __init__(self, bad_rows: BadRows, size: int | None = IMAGE_SIZE, cache: bool = False) -> None:
-        """Configure the conversion.
-
-        Args:
-            bad_rows: Receives the rows that fail.
-            size: S, the side of the images in pixels. None skips all avatars.
-            cache: Keep decoded avatars and nicknames for later passes.
-        """
+        """Convert images to S = `size` pixels; None skips all avatars. `cache` keeps inputs for later passes."""
         self._bad_rows, self._size = bad_rows, size
         self._pixels = lru_cache(CACHED_AVATARS if cache else 0)(_pixels)
         self._tokens = lru_cache(CACHED_NICKNAMES if cache else 0)(_tokens)

@@ -55,11 +55,11 @@ class BatchStream:
             manifest: Source of the rows.
             inputs: Names of the model's inputs.
             heads: The model's outputs and the modality of each.
-            batch: B, rows in a batch; capped at the rows in the train split.
-            seed: Seed of order and augmentation.
+            batch: B, capped at the rows in the train split.
+            seed: Determines order and augmentation.
             size: S, the side of the images in pixels.
-            teacher: Adds the targets of the heads that it supervises.
-            augmentation: Random changes to each batch.
+            teacher: Adds targets for the heads that it supervises.
+            augmentation: Changes to each batch.
 
         Raises:
             ManifestError: The manifest cannot be used, or has no train rows.
@@ -112,15 +112,9 @@ def prepare_chunks(tables: Iterable[pd.DataFrame], prepare: Preparation) -> Iter
 def sample(
     manifest: Manifest, split: str, rows: int, inputs: Collection[str], size: int, seed: int
 ) -> tuple[pd.DataFrame, Users]:
-    """Return at most `rows` random rows of a split and their users.
+    """Return at most `rows` random rows of a split and their users, with images of S = `size` pixels.
 
-    Args:
-        manifest: Source of the rows.
-        split: Sampled split.
-        rows: Largest number of rows.
-        inputs: Names of the model's inputs; avatars are read only for `IMAGE`.
-        size: S, the side of the images in pixels.
-        seed: Seed of the choice.
+    Avatars are read only if `inputs` contains `IMAGE`.
 
     Raises:
         ManifestError: The manifest cannot be used, or has no usable rows in the split.

@@ -13,13 +13,7 @@ from ..data.stream import prepare_chunks
 def predict_split(model: keras.Model, manifest: Manifest, split: str, size: int) -> tuple[pd.DataFrame, Users, Arrays]:
     """Return the usable rows of a split, their users without images, and the model's outputs by name.
 
-    Images, and the bytes of a manifest that holds them, are in memory for a few hundred users at a time.
-
-    Args:
-        model: A model whose inputs and outputs are dictionaries.
-        manifest: Source of the rows.
-        split: Predicted split.
-        size: S, the side of the images in pixels.
+    Images of S = `size` pixels are in memory for a few hundred users at a time.
 
     Raises:
         ManifestError: The manifest cannot be used, or has no usable rows in the split.

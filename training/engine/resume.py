@@ -24,14 +24,7 @@ class Checkpoint(keras.callbacks.Callback):
     """
 
     def __init__(self, out: Path, config: Mapping[str, Any], monitor: str, bad_rows: BadRows) -> None:
-        """Configure the checkpoint.
-
-        Args:
-            out: The run's folder.
-            config: The run's config as plain values; a resumed run must have the same.
-            monitor: The log whose smallest value marks the best epoch.
-            bad_rows: Saved and restored with the run.
-        """
+        """Checkpoint a run of `config`. The smallest value of the log `monitor` marks the best epoch."""
         super().__init__()
         self.history: list[dict[str, Any]] = []
         self._out, self._config, self._monitor, self._bad_rows = out, json.dumps(config), monitor, bad_rows

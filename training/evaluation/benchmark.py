@@ -11,12 +11,9 @@ from .metrics import Summary, summary, wilson_interval
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What is known about N synthetic users.
+    """Labels and exact posteriors P(female | inputs) of synthetic users.
 
-    Args:
-        female: The label.
-        posterior: The exact P(female | inputs).
-        determinable: Whether avatar or nickname carries a signal, correct or misleading.
+    A user is determinable if avatar or nickname carries a signal, correct or misleading.
     """
 
     female: BoolsN

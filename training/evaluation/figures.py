@@ -56,12 +56,7 @@ def confusion_matrix(counts: NDArray[np.integer[Any]], unknown_below: float) -> 
 
 
 def reliability_diagram(bins: ReliabilityBins, error: float) -> Figure:
-    """Plot accuracy over confidence with 95 % intervals, above the number of users in each bin.
-
-    Args:
-        bins: The binned users.
-        error: Their expected calibration error.
-    """
+    """Plot accuracy over confidence with 95 % intervals, above the users per bin. `error` is for the title."""
     figure, (upper, lower) = _panels(2, 1, size=(5.6, 5.4), height_ratios=(3, 1), sharex=True)
     edges = np.linspace(0, 1, len(bins.counts) + 1)
     used = np.flatnonzero(bins.counts)

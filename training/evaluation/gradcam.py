@@ -40,13 +40,7 @@ def gradient(score: Score, maps: FloatsNHWC) -> FloatsNHWC:
 
 
 def overlay(image: ImageSS3, heat: Any, strength: float = 0.6) -> ImageSS3:
-    """Color a gray copy of an image `[S, S, 3]` by its heat `[H, W]`.
-
-    Args:
-        image: The explained image.
-        heat: Non-negative heat of any scale.
-        strength: Opacity at the hottest place.
-    """
+    """Color a gray copy of an image by its non-negative heat `[H, W]`; `strength` is the opacity of the maximum."""
     height, width, _ = image.shape
     small = Image.fromarray((heat / (heat.max() or 1)).astype(np.float32))
     share = np.clip(np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)), 0, 1)

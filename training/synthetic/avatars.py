@@ -18,15 +18,7 @@ SOURCE_WEIGHTS: Final = {"faker_portraits": 2, "us_congress": 2}
 
 @dataclass(frozen=True)
 class Avatar:
-    """One image.
-
-    Args:
-        identity: Who or what it shows; decides the split.
-        gender: The gender that it shows, empty for a neutral image.
-        encode: Returns a randomly degraded copy as bytes.
-        source: Name of the collection.
-        evidence: What the image says about the gender.
-    """
+    """An image of `gender` (empty: neutral). `identity` is who or what it shows; `encode` degrades a copy at random."""
 
     identity: str
     gender: str

@@ -7,12 +7,9 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 
 def degrade(image: Image.Image, rng: Random, turn_hue: bool = False) -> bytes:
-    """Return a square JPEG of 64 to 200 pixels.
+    """Return a square JPEG of 64 to 200 pixels; transparency is composited over a random color.
 
-    Args:
-        image: Any image; transparency is composited over a random color.
-        rng: Source of all choices.
-        turn_hue: Rotate the hues. Use it for drawings whose colors reveal more than their subject.
+    `turn_hue` rotates the hues. Use it for drawings whose colors reveal more than their subject.
     """
     avatar = _over_random_color(image, rng)
     if turn_hue:

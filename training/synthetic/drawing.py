@@ -35,15 +35,13 @@ class _Pen:
     cues: list[tuple[float, float]] = field(default_factory=list)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Color) -> None:
-        box = [(v * CANVAS) for v in (x - rx, y - ry, x + rx, y + ry)]
-        self.draw.ellipse(box, fill=fill)
+        self.draw.ellipse([v * CANVAS for v in (x - rx, y - ry, x + rx, y + ry)], fill=fill)
 
     def polygon(self, points: list[tuple[float, float]], fill: Color) -> None:
         self.draw.polygon([(x * CANVAS, y * CANVAS) for x, y in points], fill=fill)
 
     def rectangle(self, x0: float, y0: float, x1: float, y1: float, fill: Color, radius: float = 0.0) -> None:
-        box = [(v * CANVAS) for v in (x0, y0, x1, y1)]
-        self.draw.rounded_rectangle(box, radius * CANVAS, fill=fill)
+        self.draw.rounded_rectangle([v * CANVAS for v in (x0, y0, x1, y1)], radius * CANVAS, fill=fill)
 
     def arc(self, x: float, y: float, rx: float, ry: float, start: int, end: int, fill: Color, width: float) -> None:
         box = [(v * CANVAS) for v in (x - rx, y - ry, x + rx, y + ry)]
