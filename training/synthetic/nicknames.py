@@ -18,11 +18,11 @@ from typing import Final
 from genderprep.tensors import LABELS
 
 from . import words
-from .strata import NO_SIGNAL, Evidence
+from .strata import NO_SIGNAL, OPPOSITE, Evidence
 
-# P(part | male) and P(part | female).
-Likelihoods = tuple[float, float]
-Composed = tuple[str, Likelihoods]
+# P(text | gender) of a composed part, by gender.
+Likelihood = Callable[[str], float]
+Part = tuple[str, Likelihood]
 
 # The shares of the forms in `_han`.
 _HAN_FORMS: Final = (0.35, 0.3, 0.05, 0.12, 0.1, 0.08)
@@ -92,10 +92,10 @@ def compose(gender: str, names: Names, rng: Random) -> Nickname:
     if not gender:
         return Nickname(_neutral(rng), NO_SIGNAL)
     (kind,) = rng.choices((_han, _latin, _title, _word, _emoji_name), weights=(45, 20, 10, 13, 12))
-    text, likelihoods = kind(gender, names, rng)
-    if kind is not _emoji_name:
-        text, likelihoods = _with_emoji(text, likelihoods, gender, rng)
-    return Nickname(_ornamented(text, 0.12, rng), Evidence(0, *likelihoods))
+    text, likelihood = kind(gender, names, rng)
+    ending, ending_likelihood = ("", lambda _: 1.0) if kind is _emoji_name else _emoji_ending(gender, rng)
+    evidence = Evidence(0, *(likelihood(g) * ending_likelihood(g) for g in LABELS))
+    return Nickname(_ornamented(text + ending, 0.12, rng), evidence)
 
 
 def _neutral(rng: Random) -> str:
@@ -121,7 +121,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-def _han(gender: str, names: Names, rng: Random) -> Composed:
+def _han(gender: str, names: Names, rng: Random) -> Part:
     population, totals = names.han_cumulative[gender]
     (given,) = rng.choices(population, cum_weights=totals)
     forms: tuple[Callable[[], str], ...] = (
@@ -134,7 +134,7 @@ def _han(gender: str, names: Names, rng: Random) -> Composed:
     )
     (form,) = rng.choices(forms, _HAN_FORMS)
     text = form()
-    return text, _for_each_gender(lambda g: _han_likelihood(text, g, names))
+    return text, lambda g: _han_likelihood(text, g, names)
 
 
 def _han_likelihood(text: str, gender: str, names: Names) -> float:
@@ -152,48 +152,42 @@ def _han_likelihood(text: str, gender: str, names: Names) -> float:
     return sum(share * likelihood for share, likelihood in zip(_HAN_FORMS, by_form, strict=True))
 
 
-def _latin(gender: str, names: Names, rng: Random) -> Composed:
+def _latin(gender: str, names: Names, rng: Random) -> Part:
     name = rng.choice(names.latin[gender])
-    likelihoods = _for_each_gender(lambda g: names.latin_shares[g].get(name.casefold(), 0))
     handle = rng.choice((name, name, name.lower(), name.upper()))
     if rng.random() < 0.35:
         handle += rng.choice(("", "", "_", ".")) + str(rng.randint(1, 2010))
-    return handle, likelihoods
+    return handle, lambda g: names.latin_shares[g].get(name.casefold(), 0)
 
 
-def _title(gender: str, _: Names, rng: Random) -> Composed:
+def _title(gender: str, _: Names, rng: Random) -> Part:
     trade = rng.choice(words.TRADES) if rng.random() < 0.5 else ""
     prefix = "AAA" if trade and rng.random() < 0.5 else ""
-    return prefix + trade + rng.choice(words.SURNAMES) + rng.choice(words.TITLES[gender]), _certain(gender)
+    return prefix + trade + rng.choice(words.SURNAMES) + rng.choice(words.TITLES[gender]), lambda g: float(g == gender)
 
 
-def _word(gender: str, _: Names, rng: Random) -> Composed:
-    return rng.choice(("", "", "小", "快乐的", "一个")) + rng.choice(words.WORDS[gender]), _certain(gender)
+def _word(gender: str, _: Names, rng: Random) -> Part:
+    return rng.choice(("", "", "小", "快乐的", "一个")) + rng.choice(words.WORDS[gender]), lambda g: float(g == gender)
 
 
-def _emoji_name(gender: str, _: Names, rng: Random) -> Composed:
+def _emoji_name(gender: str, _: Names, rng: Random) -> Part:
     emojis = [_gendered_emoji(gender, rng) for _ in range(rng.randint(1, 3))]
-    likelihoods = _for_each_gender(lambda g: math.prod(_emoji_likelihood(emoji, g) for emoji in emojis))
-    return rng.choice(words.SENTIMENTS) + "".join(emojis), likelihoods
+    text = rng.choice(words.SENTIMENTS) + "".join(emojis)
+    return text, lambda g: math.prod(_emoji_likelihood(emoji, g) for emoji in emojis)
 
 
-def _with_emoji(text: str, likelihoods: Likelihoods, gender: str, rng: Random) -> Composed:
+def _emoji_ending(gender: str, rng: Random) -> Part:
     if rng.random() >= _EMOJI_AT_END[gender]:
-        return text, _product(likelihoods, _for_each_gender(lambda g: 1 - _EMOJI_AT_END[g]))
+        return "", lambda g: 1 - _EMOJI_AT_END[g]
     if rng.random() < 0.5:
-        return text + rng.choice(words.SHARED_EMOJI), _product(
-            likelihoods, _for_each_gender(lambda g: _EMOJI_AT_END[g])
-        )
+        return rng.choice(words.SHARED_EMOJI), lambda g: _EMOJI_AT_END[g]
     emoji = _gendered_emoji(gender, rng)
-    return text + emoji, _product(
-        likelihoods, _for_each_gender(lambda g: _EMOJI_AT_END[g] * _emoji_likelihood(emoji, g))
-    )
+    return emoji, lambda g: _EMOJI_AT_END[g] * _emoji_likelihood(emoji, g)
 
 
 def _gendered_emoji(gender: str, rng: Random) -> str:
-    male, female = LABELS
     own = rng.random() < _OWN_EMOJI
-    return rng.choice(words.EMOJI[gender if own else {male: female, female: male}[gender]])
+    return rng.choice(words.EMOJI[gender if own else OPPOSITE[gender]])
 
 
 def _emoji_likelihood(emoji: str, gender: str) -> float:
@@ -202,16 +196,3 @@ def _emoji_likelihood(emoji: str, gender: str) -> float:
 
 def _ornamented(text: str, probability: float, rng: Random) -> str:
     return rng.choice(words.ORNAMENTS).format(text) if rng.random() < probability else text
-
-
-def _for_each_gender(likelihood: Callable[[str], float]) -> Likelihoods:
-    male, female = (likelihood(gender) for gender in LABELS)
-    return male, female
-
-
-def _certain(gender: str) -> Likelihoods:
-    return _for_each_gender(lambda g: float(g == gender))
-
-
-def _product(a: Likelihoods, b: Likelihoods) -> Likelihoods:
-    return a[0] * b[0], a[1] * b[1]

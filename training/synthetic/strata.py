@@ -16,7 +16,7 @@ OWN: Final = "own"
 OTHER: Final = "other"
 NONE: Final = ""
 
-_OPPOSITE: Final = dict(zip(LABELS, reversed(LABELS), strict=True))
+OPPOSITE: Final = dict(zip(LABELS, reversed(LABELS), strict=True))
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def draw_stratum(rng: Random) -> Stratum:
 
 def signaled_gender(signal: str, gender: str) -> str:
     """Return the gender that a modality with `signal` shows for a user of `gender`; empty for `NONE`."""
-    return {OWN: gender, OTHER: _OPPOSITE[gender], NONE: NONE}[signal]
+    return {OWN: gender, OTHER: OPPOSITE[gender], NONE: NONE}[signal]
 
 
 def posterior(avatar: Evidence, nickname: Evidence) -> float:
