@@ -4,7 +4,6 @@ The evidence of each nickname is exact: each gendered part has known likelihoods
 are equally likely for both.
 """
 
-import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,8 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Final
+
+import pandas as pd
 
 from genderprep.tensors import LABELS
 
@@ -75,15 +76,17 @@ def read_names(folder: Path) -> Names:
     """Read `zh_full_names.csv` (name,n_male,n_female) and `latin_first_names.csv` (name,gender)."""
     neutral = {sentiment.casefold() for sentiment in words.SENTIMENTS}
     han: dict[str, Counter[str]] = {gender: Counter() for gender in LABELS}
-    for row in _rows(folder / "zh_full_names.csv"):
-        given = row["name"][1:]
+    full_names = pd.read_csv(folder / "zh_full_names.csv", keep_default_na=False)
+    for name, *counts in full_names[["name", *(f"n_{gender}" for gender in LABELS)]].itertuples(index=False):
+        given = name[1:]
         if len(given) in (1, 2) and given not in neutral:
-            for gender in LABELS:
-                han[gender][given] += int(row[f"n_{gender}"])
-    latin = [row for row in _rows(folder / "latin_first_names.csv") if row["name"].casefold() not in neutral]
+            for gender, count in zip(LABELS, counts, strict=True):
+                han[gender][given] += int(count)
+    latin = pd.read_csv(folder / "latin_first_names.csv", keep_default_na=False)
+    latin = latin[~latin["name"].str.casefold().isin(neutral)]
     return Names(
         {gender: _shares(counts) for gender, counts in han.items()},
-        {gender: [row["name"] for row in latin if row["gender"] == gender] for gender in LABELS},
+        {gender: latin["name"][latin["gender"] == gender].tolist() for gender in LABELS},
     )
 
 
@@ -114,11 +117,6 @@ def _neutral(rng: Random) -> str:
 def _shares(weights: Mapping[str, float]) -> dict[str, float]:
     total = sum(weights.values())
     return {name: weight / total for name, weight in weights.items() if weight}
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
 
 
 def _han(gender: str, names: Names, rng: Random) -> Part:

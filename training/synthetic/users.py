@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from random import Random
+from typing import Final
 
 from tqdm import tqdm
 
@@ -11,6 +12,8 @@ from ..data.manifest import SPLITS, write_manifest
 from .avatars import AvatarPool
 from .nicknames import Names, compose
 from .strata import NO_SIGNAL, UNOBSERVED, Stratum, draw_stratum, posterior, signaled_gender
+
+COLUMNS: Final = ("nickname", "avatar", "gender", "split", "source", "stratum", "posterior")
 
 
 def write_users(count: int, avatars: AvatarPool, names: Names, out: Path, seed: int) -> Path:
@@ -26,8 +29,8 @@ def write_users(count: int, avatars: AvatarPool, names: Names, out: Path, seed: 
             (out / file).write_bytes(avatar.encode(rng))
         p_female = posterior(avatar.evidence if avatar else NO_SIGNAL, nickname.evidence)
         source = avatar.source if avatar else "no avatar"
-        rows.append(_row(nickname.text, file, gender, split, source, stratum, p_female))
-    return write_manifest(rows, out / "manifest.csv")
+        rows.append((nickname.text, file, gender, split, source, stratum.name, round(p_female, 6)))
+    return write_manifest([dict(zip(COLUMNS, row, strict=True)) for row in rows], out / "manifest.csv")
 
 
 def write_nicknames(count: int, names: Names, out: Path, seed: int) -> Path:
@@ -37,25 +40,11 @@ def write_nicknames(count: int, names: Names, out: Path, seed: int) -> Path:
         split, gender, stratum, rng = _draw_user(f"{seed}/nickname/{index}")
         nickname = compose(signaled_gender(stratum.nickname, gender), names, rng)
         p_female = posterior(UNOBSERVED, nickname.evidence)
-        rows.append(_row(nickname.text, "", gender, split, "nicknames", stratum, p_female))
-    return write_manifest(rows, out / "nicknames.csv")
+        rows.append((nickname.text, "", gender, split, "nicknames", stratum.name, round(p_female, 6)))
+    return write_manifest([dict(zip(COLUMNS, row, strict=True)) for row in rows], out / "nicknames.csv")
 
 
 def _draw_user(seed: str) -> tuple[str, str, Stratum, Random]:
     rng = Random(seed)
     (split,) = rng.choices(SPLITS, weights=(7, 1, 2))
     return split, rng.choice(LABELS), draw_stratum(rng), rng
-
-
-def _row(
-    nickname: str, avatar: str, gender: str, split: str, source: str, stratum: Stratum, p_female: float
-) -> dict[str, object]:
-    return {
-        "nickname": nickname,
-        "avatar": avatar,
-        "gender": gender,
-        "split": split,
-        "source": source,
-        "stratum": stratum.name,
-        "posterior": round(p_female, 6),
-    }
