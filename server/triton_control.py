@@ -93,11 +93,9 @@ class TritonControl:
         self._call(f"cannot unload {model}", InferenceServerClient.unload_model, model, timeout_s=self.load_timeout_s)
 
     def reload(self, models: Iterable[str], *, unload: bool) -> None:
-        """Load models again although nothing changed; Triton rewires the ensembles around them itself.
+        """Load models again although nothing changed; Triton updates their ensembles itself.
 
-        Args:
-            models: Names of loaded models.
-            unload: Unload the running instances first. Otherwise they serve until the new ones are ready.
+        Without `unload`, the running instances serve until the new ones are ready.
         """
         models = list(models)
         for model in models if unload else ():

@@ -13,13 +13,6 @@ from server.errors import LaunchError
 from .policy import CanaryResult, Verdict
 
 STATUS_PORT: Final = 8003
-HELP: Final = {
-    "ready": ("gauge", "1 if every ensemble answered its last canary or is ready, and no model lacks a stub."),
-    "canary_ok": ("gauge", "1 if the ensemble answered its last canary."),
-    "canary_seconds": ("gauge", "Duration of the ensemble's last canary."),
-    "server_restarts_total": ("counter", "Servers that were ended and replaced."),
-    "model_revivals_total": ("counter", "Times the model was reloaded."),
-}
 
 
 @dataclass
@@ -33,22 +26,25 @@ class SupervisorStatus:
 
     def metrics(self) -> str:
         """The status in Prometheus' text format."""
-        samples: dict[str, list[tuple[str, float]]] = {
-            "ready": [("", self.ready)],
-            "canary_ok": [(_label(name), each.verdict is Verdict.ANSWERED) for name, each in self.canaries.items()],
-            "canary_seconds": [(_label(name), each.seconds) for name, each in self.canaries.items()],
-            "server_restarts_total": [("", self.restarts)],
-            "model_revivals_total": [(_label(name), count) for name, count in sorted(self.reloads.copy().items())],
-        }
-        lines = []
-        for name, (kind, meaning) in HELP.items():
-            lines += [f"# HELP gender_{name} {meaning}", f"# TYPE gender_{name} {kind}"]
-            lines += [f"gender_{name}{label} {float(value):g}" for label, value in samples[name]]
-        return "\n".join(lines) + "\n"
+        answered = {name: each.verdict is Verdict.ANSWERED for name, each in self.canaries.items()}
+        seconds = {name: each.seconds for name, each in self.canaries.items()}
+        reloads = dict(sorted(self.reloads.copy().items()))
+        return (
+            _family("ready", "gauge", "1 if every ensemble answers and no model lacks a stub.", {"": self.ready})
+            + _family("canary_ok", "gauge", "1 if the ensemble answered its last canary.", answered)
+            + _family("canary_seconds", "gauge", "Duration of the ensemble's last canary.", seconds)
+            + _family("server_restarts_total", "counter", "Servers that were replaced.", {"": self.restarts})
+            + _family("model_revivals_total", "counter", "Times the model was reloaded.", reloads)
+        )
 
 
-def _label(model: str) -> str:
-    return f'{{model="{model}"}}'
+def _family(name: str, kind: str, meaning: str, samples: Mapping[str, float]) -> str:
+    """One metric with its samples by model; the model is empty if the metric is the server's."""
+    lines = [f"# HELP gender_{name} {meaning}", f"# TYPE gender_{name} {kind}"]
+    for model, value in samples.items():
+        label = f'{{model="{model}"}}' if model else ""
+        lines.append(f"gender_{name}{label} {float(value):g}")
+    return "\n".join(lines) + "\n"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from genderclient import Client, Experiment, Unavailable
+from genderclient import Client, Unavailable
 from server.edge.admin_lock import KEY_VARIABLE
 from server.launch.process import StartError
 from server.rollout.files import write_changes
@@ -166,16 +166,6 @@ def test_response_cache_never_answers_for_another_version(rollout: Rollout, serv
         rollout("end", "mobilenet", "--url", server.grpc_url)
     assert promoted.probabilities.female == pytest.approx(p_female(3))
     assert rolled_back.probabilities.female == pytest.approx(p_female(2))
-
-
-def test_experiment_splits_users_between_stable_and_canary(rollout: Rollout, server: Server) -> None:
-    rollout("canary", "mobilenet", "2", "--url", server.grpc_url)
-    experiment = Experiment("mobilenet-2", {STABLE: 0.95, CANARY: 0.05})
-    with Client(f"grpc://{server.grpc_url}", experiment=experiment) as client:
-        predictions = [client.predict(nickname="小美", user_id=str(user)) for user in range(200)]
-    assert all(each.arm == each.model for each in predictions)
-    assert 1 <= sum(each.model == CANARY for each in predictions) <= 30
-    rollout("end", "mobilenet", "--url", server.grpc_url)
 
 
 def test_server_that_missed_a_command_catches_up(rollout: Rollout, server: Server) -> None:

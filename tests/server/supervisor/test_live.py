@@ -3,9 +3,9 @@
 import os
 import re
 import signal
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -150,7 +150,7 @@ def burst(server: Replica) -> Iterator[list[tuple[float, Exception | None]]]:
     """Concurrent requests, of which some are answered on entering and all on leaving; yields end times and errors."""
     user, results = sample_users()[0], list[tuple[float, Exception | None]]()
 
-    def send() -> None:
+    def send(_: int) -> None:
         error: Exception | None = None
         try:
             client.predict(avatar=user.avatar, nickname=user.nickname, model="gender_densenet")
@@ -158,12 +158,10 @@ def burst(server: Replica) -> Iterator[list[tuple[float, Exception | None]]]:
             error = exc
         results.append((time.monotonic(), error))
 
-    with Client(f"grpc://{server.grpc_url}", retry=Retry(attempts=1), timeout_s=60) as client:
-        send()
-        threads = [threading.Thread(target=send) for _ in range(CONCURRENCY)]
-        for thread in threads:
-            thread.start()
+    with (
+        Client(f"grpc://{server.grpc_url}", retry=Retry(attempts=1), timeout_s=60) as client,
+        ThreadPoolExecutor(CONCURRENCY) as pool,
+    ):
+        pool.map(send, range(CONCURRENCY))
         server.wait(lambda: len(results) > 4, "answering the burst")
         yield results
-        for thread in threads:
-            thread.join()

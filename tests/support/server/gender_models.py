@@ -1,26 +1,37 @@
 """A model repository with the product's preprocessing and ensemble, and a backbone whose answers reveal its version."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+import onnx.parser
 
 from genderprep import prep_digest
 from genderprep.tensors import EMBEDDING_SIZE, IMAGE_SIZE, MAX_TOKENS
+from server.catalog import Catalog
 from tests.support.tritonserver import ROOT
 
 MODELS = ("preprocess", "mobilenet", "gender_mobilenet")
 # Preprocessing 2 treats this nickname as missing; preprocessing 1 does not.
 NEW_SENTINEL = "新用户"
 UNKNOWN_DIGEST = "0123456789ab" + "0" * 52
+GRAPH = """
+<ir_version: 8, opset_import: ["" : 17]>
+backbone (uint8[users, {size}, {size}, 3] IMAGE, int32[users, {tokens}] TOKENS, bool[users, 2] PRESENT)
+    => (float[users, 2] PROBABILITIES, float[users, 2] WEIGHTS, float[users, {features}] EMBEDDING)
+    <float zero = {{0}}, float[1, 2] answer = {{{male}, {female}}},
+     int64[1] columns = {{1}}, int64[2] shape = {{1, {features}}}>
+{{
+    WEIGHTS = Cast <to = 1> (PRESENT)
+    zeros = Mul (WEIGHTS, zero)
+    PROBABILITIES = Add (zeros, answer)
+    sum = ReduceSum (zeros, columns)
+    EMBEDDING = Expand (sum, shape)
+}}
+"""
 WAITING = """
         import time
         while Path("{folder}/hold").exists():
@@ -56,36 +67,10 @@ def publish(
     """Write a version of a backbone whose WEIGHTS are the presence of its inputs."""
     file = repository / backbone / str(version) / "model.onnx"
     file.parent.mkdir(exist_ok=True)
-    constants: dict[str, NDArray[Any]] = {
-        "zero": np.zeros((1, 1), np.float32),
-        "answer": np.array([[1 - p_female(version), p_female(version)]], np.float32),
-        "embedding": np.zeros((1, EMBEDDING_SIZE), np.float32),
-        "columns": np.array([1], np.int64),
-    }
-    nodes = [
-        helper.make_node("Cast", ["PRESENT"], ["WEIGHTS"], to=TensorProto.FLOAT),
-        helper.make_node("Mul", ["WEIGHTS", "zero"], ["zeros"]),
-        helper.make_node("Add", ["zeros", "answer"], ["PROBABILITIES"]),
-        helper.make_node("ReduceSum", ["zeros", "columns"], ["sum"]),
-        helper.make_node("Add", ["sum", "embedding"], ["EMBEDDING"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "backbone",
-        [
-            helper.make_tensor_value_info("IMAGE", TensorProto.UINT8, ["users", image_size, image_size, 3]),
-            helper.make_tensor_value_info("TOKENS", TensorProto.INT32, ["users", MAX_TOKENS]),
-            helper.make_tensor_value_info("PRESENT", TensorProto.BOOL, ["users", 2]),
-        ],
-        [
-            helper.make_tensor_value_info("PROBABILITIES", TensorProto.FLOAT, ["users", 2]),
-            helper.make_tensor_value_info("WEIGHTS", TensorProto.FLOAT, ["users", 2]),
-            helper.make_tensor_value_info("EMBEDDING", TensorProto.FLOAT, ["users", EMBEDDING_SIZE]),
-        ],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {"prep_digest": prep_digest() if digest is None else digest})
+    male, female = 1 - p_female(version), p_female(version)
+    text = GRAPH.format(size=image_size, tokens=MAX_TOKENS, features=EMBEDDING_SIZE, male=male, female=female)
+    model = onnx.parser.parse_model(text)
+    onnx.helper.set_model_props(model, {"prep_digest": prep_digest() if digest is None else digest})
     onnx.save(model, file)
 
 
@@ -118,9 +103,7 @@ def add_preprocessing(repository: Path) -> str:
 
 def served(repository: Path, model: str) -> list[int]:
     """The versions that a model's configuration tells Triton to load."""
-    versions = re.search(r"versions: \[ ([\d, ]+) ]", (repository / model / "config.pbtxt").read_text())
-    assert versions
-    return [int(version) for version in versions[1].split(",")]
+    return list(Catalog(repository).model(model).config.version_policy.specific.versions)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
