@@ -1,7 +1,6 @@
 """Results."""
 
 import json
-from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -54,8 +53,3 @@ def test_to_dict_is_json() -> None:
         "attempts": 1,
         "request_id": "",
     }
-
-
-def test_prediction_is_frozen() -> None:
-    with pytest.raises(FrozenInstanceError):
-        predicted(0.75).model = "other"  # type: ignore[misc]

@@ -1,15 +1,12 @@
 """The HTTP transports against servers that are missing, slow, or not Triton, over real sockets."""
 
 import asyncio
-import gzip
 import http.client
 import select
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,83 +27,18 @@ from genderclient import (
     Unavailable,
 )
 from genderclient._transports.connection import Connection, Deadline
+from tests.support.client.socket_server import (
+    Talk,
+    drip_body,
+    drip_headers,
+    gzipped,
+    http_reply,
+    read_slowly,
+    replies,
+    respond_never,
+    socket_server,
+)
 from tests.support.client.tls import write_pem_files
-
-Talk = Callable[[socket.socket], object]
-
-
-@contextmanager
-def server(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Yields the port of a server that calls `talk` with each connection, in a thread of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        # Small, so that unread requests block the client.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**13)
-        threading.Thread(target=_accept, args=(listener, talk, tls), daemon=True).start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-
-
-def _accept(listener: socket.socket, talk: Talk, tls: ssl.SSLContext | None) -> None:
-    try:
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=_serve, args=(connection, talk, tls), daemon=True).start()
-    except OSError:
-        """The listener was shut down."""
-
-
-def _serve(connection: socket.socket, talk: Talk, tls: ssl.SSLContext | None) -> None:
-    try:
-        with tls.wrap_socket(connection, server_side=True) if tls else connection as stream:
-            talk(stream)
-            stream.shutdown(socket.SHUT_WR)
-            while stream.recv(2**16):
-                """Unread bytes would turn the end into a reset."""
-    except OSError:
-        """The client closed the connection."""
-
-
-def replies(reply: bytes) -> Talk:
-    def talk(connection: socket.socket) -> None:
-        connection.recv(2**16)
-        connection.sendall(reply)
-
-    return talk
-
-
-def drip_headers(connection: socket.socket) -> None:
-    """Sends one byte every 50 ms."""
-    connection.recv(2**16)
-    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 100:
-        connection.sendall(bytes([byte]))
-        time.sleep(0.05)
-
-
-def drip_body(connection: socket.socket) -> None:
-    connection.recv(2**16)
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-    for _ in range(100):
-        connection.sendall(b".")
-        time.sleep(0.05)
-
-
-def read_slowly(connection: socket.socket) -> None:
-    """Reads 8 KiB every 50 ms, so that no single write of the client takes long."""
-    for _ in range(100):
-        connection.recv(2**13)
-        time.sleep(0.05)
-
-
-def respond_never(connection: socket.socket) -> None:
-    time.sleep(3)
-
-
-def http_reply(code: int, body: bytes, header: bytes = b"") -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n%b\r\n%b" % (code, len(body), header, body)
-
-
-def gzipped(body: bytes) -> bytes:
-    return http_reply(200, gzip.compress(body, mtime=0), b"Content-Encoding: gzip\r\n")
 
 
 def predict(port: int, avatar: bytes | None = None, scheme: str = "http", tls: Tls | None = None) -> None:
@@ -145,7 +77,7 @@ def test_refused_connection_is_unavailable(scheme: str, free_port: int) -> None:
     [(drip_headers, None), (drip_body, None), (respond_never, None), (read_slowly, bytes(2**22))],
 )
 def test_deadline_covers_everything(send: Callable[..., None], talk: Talk, avatar: bytes | None) -> None:
-    with server(talk) as port:
+    with socket_server(talk) as port:
         started_s = time.monotonic()
         with pytest.raises(DeadlineExceeded, match=r"no response within 0\.4 s"):
             send(port, avatar)
@@ -156,7 +88,7 @@ def test_deadline_covers_tls_writes(tmp_path: Path) -> None:
     files = write_pem_files(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(files.server, files.server_key)
-    with server(read_slowly, context) as port:
+    with socket_server(read_slowly, context) as port:
         started_s = time.monotonic()
         with pytest.raises(DeadlineExceeded):
             predict(port, bytes(2**22), "https", Tls(ca_file=files.ca))
@@ -165,7 +97,7 @@ def test_deadline_covers_tls_writes(tmp_path: Path) -> None:
 
 def test_deadline_covers_grpc_handshake() -> None:
     with (
-        server(drip_headers) as port,
+        socket_server(drip_headers) as port,
         Client(f"grpc://127.0.0.1:{port}", timeout_s=0.4) as client,
         pytest.raises((DeadlineExceeded, Unavailable)),
     ):
@@ -204,7 +136,7 @@ def test_deadline_covers_grpc_handshake() -> None:
 )
 def test_invalid_response_has_an_error(reply: bytes, error: type[GenderClientError], message: str) -> None:
     with (
-        server(replies(reply)) as port,
+        socket_server(replies(reply)) as port,
         Client(f"http://127.0.0.1:{port}") as client,
         pytest.raises(error, match=message),
     ):
@@ -226,14 +158,14 @@ def test_invalid_response_has_the_same_error_async(reply: bytes, error: type[Gen
         async with AsyncClient(f"http://127.0.0.1:{port}") as client:
             await client.predict(nickname="小美")
 
-    with server(replies(reply)) as port, pytest.raises(error, match=message):
+    with socket_server(replies(reply)) as port, pytest.raises(error, match=message):
         asyncio.run(run(port))
 
 
 def test_connection_closed_by_server_is_not_reused() -> None:
     """The server closes the connection after each response without announcing it."""
     reply = http_reply(500, b'{"error":"stub died"}')
-    with server(replies(reply)) as port, Client(f"http://127.0.0.1:{port}") as client:
+    with socket_server(replies(reply)) as port, Client(f"http://127.0.0.1:{port}") as client:
         for _ in range(3):
             with pytest.raises(ServerError, match="stub died"):
                 client.predict(nickname="小美")
@@ -247,7 +179,7 @@ def test_without_poll_and_keepalive_options(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.delattr(socket, name, raising=False)
     reply = http_reply(500, b'{"error":"stub died"}')
     options = ConnectionOptions(keepalive_s=1)
-    with server(replies(reply)) as port, Client(f"http://127.0.0.1:{port}", options=options) as client:
+    with socket_server(replies(reply)) as port, Client(f"http://127.0.0.1:{port}", options=options) as client:
         for _ in range(2):
             with pytest.raises(ServerError, match="stub died"):
                 client.predict(nickname="小美")
@@ -255,7 +187,7 @@ def test_without_poll_and_keepalive_options(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_next_address_of_host_is_used(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
-    with server(replies(http_reply(200, b"ok"))) as port:
+    with socket_server(replies(http_reply(200, b"ok"))) as port:
         addresses = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", each)) for each in (free_port, port)]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: addresses)
         connection = Connection("triton.example", port, max_bytes=100)
@@ -264,7 +196,7 @@ def test_next_address_of_host_is_used(monkeypatch: pytest.MonkeyPatch, free_port
 
 
 def test_response_over_limit_is_too_large() -> None:
-    with server(replies(http_reply(200, bytes(101)))) as port:
+    with socket_server(replies(http_reply(200, bytes(101)))) as port:
         connection = Connection("127.0.0.1", port, max_bytes=100)
         with pytest.raises(http.client.HTTPException, match="over 100 bytes"):
             connection.exchange("GET", "/", Deadline.after(5), headers={})

@@ -117,12 +117,6 @@ class _DeadlineMixin:
 
     deadline: Deadline
 
-    def send(self, *args: Any) -> int:
-        """`sendall` of a TLS socket calls this for each record."""
-        self.settimeout(self.deadline.remaining_s())  # type: ignore[attr-defined]
-        sent: int = super().send(*args)  # type: ignore[misc]
-        return sent
-
     def sendall(self, *args: Any) -> None:
         self.settimeout(self.deadline.remaining_s())  # type: ignore[attr-defined]
         super().sendall(*args)  # type: ignore[misc]
