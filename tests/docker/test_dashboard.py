@@ -49,11 +49,6 @@ def metrics_of(expression: str) -> set[str]:
     return set(re.findall(r"[A-Za-z_][\w:]*", expression))
 
 
-def test_metrics_of_an_expression() -> None:
-    expression = 'sum by (a, b) (rate(x_total{m!~"y.+"}[5m])) / on () group_left () a:b:rate5m offset 1w > 1e3'
-    assert metrics_of(expression) == {"x_total", "a:b:rate5m"}
-
-
 def test_every_metric_exists(triton: Server) -> None:
     served = {sample.name for sample in scrape(triton)}
     known = served | NOT_FROM_TRITON | {rule["record"] for rule in RULES if "record" in rule}

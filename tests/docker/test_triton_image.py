@@ -5,10 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +18,7 @@ from tritonclient.utils import InferenceServerException
 from server.launch.process import free_ports
 from tests.support.docker.dockerfiles import image
 from tests.support.tritonserver import LAUNCHER, ROOT
-
-WAIT_S = 60.0
+from tests.support.waiting import wait_until
 
 
 @dataclass(frozen=True)
@@ -35,13 +33,6 @@ class Container:
     def health(self) -> int:
         """Run the health check and return its exit code."""
         return subprocess.run([str(ROOT / "docker" / "health.sh")], env=self.variables, capture_output=True).returncode
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +68,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
 
 def test_starting_triton_is_unhealthy_but_keeps_running(container: Container) -> None:
     assert container.health() == 1
-    until(lambda: container.health() == 0)
+    wait_until(lambda: container.health() == 0)
     assert container.process.poll() is None
 
 
@@ -101,7 +92,7 @@ def test_admin_apis_are_locked_over_grpc(container: Container, call: str) -> Non
 
 
 def test_container_ends_when_a_model_stops_answering(container: Container) -> None:
-    until(lambda: container.health() == 0)
+    wait_until(lambda: container.health() == 0)
     stubs = subprocess.run(
         ["pgrep", "--session", str(container.process.pid), "--full", "preprocess"], capture_output=True
     )
@@ -109,7 +100,7 @@ def test_container_ends_when_a_model_stops_answering(container: Container) -> No
     for pid in map(int, stubs.stdout.split()):
         os.kill(pid, signal.SIGKILL)
     assert container.health() == 1
-    container.process.wait(WAIT_S)
+    container.process.wait(60)
 
 
 @pytest.mark.parametrize(("served", "code"), [(b"as published", 0), (b"something else", 1)])

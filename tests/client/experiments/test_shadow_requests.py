@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -24,17 +23,11 @@ from genderclient import (
 )
 from genderclient.experiments.shadow_requests import MAX_WAITING
 from tests.support.client.fakes import Recorder, respond_male, respond_male_async
+from tests.support.waiting import wait_until
 
 
 def experiment(on_shadow: Callable[[Shadow], None], holdout: float = 0.0) -> Experiment:
     return Experiment("x", {"a": 1.0, "b": 1.0}, overrides={"u": "a"}, on_shadow=on_shadow, holdout=holdout)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline_s = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.01)
 
 
 def test_other_arm_gets_a_copy_with_its_own_id() -> None:
@@ -44,7 +37,7 @@ def test_other_arm_gets_a_copy_with_its_own_id() -> None:
     # Shadow requests are neither retried nor hedged.
     with Client(transport=FakeTransport(recorder), experiment=split, hedge=Hedge(after_s=5)) as client:
         served = client.predict(nickname="小美", user_id="u", embedding=True)
-        wait_for(lambda: shadows)
+        wait_until(lambda: shadows)
     first, second = recorder.requests
     assert (first.model, second.model, first.inputs) == ("a", "b", second.inputs)
     assert first.request_id != second.request_id
@@ -69,7 +62,7 @@ def test_caller_does_not_wait_and_excess_is_dropped() -> None:
             assert client.predict(user_id="u").model == "a"
         assert not shadows
         gate.set()
-        wait_for(lambda: len(shadows) == MAX_WAITING)
+        wait_until(lambda: len(shadows) == MAX_WAITING)
     assert len(shadows) == MAX_WAITING
     assert all(isinstance(shadow.error, ServerError) and shadow.other is None for shadow in shadows)
 
@@ -90,7 +83,7 @@ def test_error_of_callback_is_logged_by_type(caplog: pytest.LogCaptureFixture) -
     split = experiment(broken)
     with caplog.at_level(logging.DEBUG), Client(transport=FakeTransport(respond_male), experiment=split) as client:
         client.predict(nickname="小美", user_id="u")
-        wait_for(lambda: caplog.records)
+        wait_until(lambda: caplog.records)
     assert [record.getMessage() for record in caplog.records] == ["the experiment's on_shadow raised KeyError"]
 
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
 
 import grpc
@@ -16,6 +16,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from server.edge.reverse_proxy import running_reverse_proxy
 from tests.support.server.edge import INFER, JOB, SHOP, Edge, EdgeFiles, bearer, infer_message
 from tests.support.tritonserver import Server
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("nginx")
 
@@ -75,13 +76,6 @@ def test_bulk_clients_leave_room_for_others(triton: Server, files: EdgeFiles) ->
             wait_until(lambda: edge.infer(JOB).status == 503)
             assert edge.infer(SHOP).status == 200
         wait_until(lambda: edge.infer(JOB).status == 200)
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_slow_clients_are_dropped_and_do_not_delay_others(edge: Edge) -> None:

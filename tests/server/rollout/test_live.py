@@ -1,7 +1,6 @@
 """The commands on running servers under load: no request fails, and each is answered by the right version."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from tests.support.server.gender_models import (
     write_repository,
 )
 from tests.support.tritonserver import Server, running_triton
+from tests.support.waiting import wait_until
 
 EXPLICIT = ("--model-control-mode=explicit", "--load-model=*")
 STABLE, CANARY = "gender_mobilenet", "gender_mobilenet_canary"
@@ -61,13 +61,6 @@ def statistics(server: Server, model: str) -> dict[str, int]:
     versions = [each for each in TritonControl(server.grpc_url).statistics() if each.name == model]
     hits = sum(each.inference_stats.cache_hit.count for each in versions)
     return {each.version: each.inference_stats.success.count for each in versions} | {"cached": hits}
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_canary_promotion_and_rollback_under_load(rollout: Rollout, repository: Path, server: Server) -> None:
