@@ -1,8 +1,8 @@
 """Changes files and running servers together; if one fails, all are restored.
 
 A server loads new versions beside the old ones, and reloads an ensemble only when the versions of its steps are ready:
-otherwise Triton 2.51 stops the ensemble that serves. A request keeps the versions that it started with, even if they are
-unloaded meanwhile.
+otherwise Triton 2.51 stops the ensemble that serves. A request keeps the versions that it started with, even if they
+are unloaded meanwhile.
 """
 
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
 """What the files of a model repository say about a rollout: which versions are served, which fit together."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -48,39 +49,29 @@ class Repository:
         return ConfigFile.read(self.folder / name / CONFIG)
 
     def steps_of(self, backbone: str, version: int) -> dict[str, int]:
-        """A version on disk, and the newest preprocessing on disk that it was trained with.
-
-        Raises:
-            RolloutError: One of them is missing.
-        """
-        digest = self._digest(backbone, version)
-        preprocess = self.model(PREPROCESS)
-        digests = {each: preprocess.parameter(f"{DIGEST}_{each}") for each in preprocess.versions}
-        matches = [each for each, declared in digests.items() if declared == digest]
-        if not matches:
-            listed = ", ".join(f"{each}: {declared[:12] or 'none'}" for each, declared in digests.items())
-            raise RolloutError(
-                f"{backbone}/{version}/model.onnx was trained with preprocessing {digest[:12]}, but "
-                f"{preprocess.folder} has {listed}; train and publish the model again, or add that preprocessing"
-            )
-        return {PREPROCESS: max(matches), backbone: version}
+        """A version on disk, and the newest preprocessing on disk that it was trained with."""
+        return {PREPROCESS: max(self._preprocessings(backbone, version)), backbone: version}
 
     def check(self, steps: dict[str, int]) -> None:
-        """Check that these models are on disk and were trained with this preprocessing.
-
-        Raises:
-            RolloutError: One does not fit.
-        """
-        preprocess, version = self.model(PREPROCESS), steps[PREPROCESS]
-        if version not in preprocess.versions:
-            raise RolloutError(f"{preprocess.folder}/{version} does not exist")
-        declared = preprocess.parameter(f"{DIGEST}_{version}")
+        """Raises RolloutError if a model is not on disk, or was not trained with this preprocessing."""
         for model in steps.keys() - {PREPROCESS}:
-            if (digest := self._digest(model, steps[model])) != declared:
+            if steps[PREPROCESS] not in (fitting := self._preprocessings(model, steps[model])):
                 raise RolloutError(
-                    f"{model}/{steps[model]}/model.onnx was trained with preprocessing {digest[:12]}, but "
-                    f"{PREPROCESS} {version} is {declared[:12] or 'not declared'}"
+                    f"{model} {steps[model]} was trained with {PREPROCESS} {', '.join(map(str, fitting))}, "
+                    f"not with {steps[PREPROCESS]}; start a canary of it again"
                 )
+
+    def _preprocessings(self, model: str, version: int) -> list[int]:
+        """The preprocessings on disk that a version was trained with, by digest; at least one."""
+        digest, preprocess = self._digest(model, version), self.model(PREPROCESS)
+        digests = {each: preprocess.parameter(f"{DIGEST}_{each}") for each in preprocess.versions}
+        if digest not in digests.values():
+            listed = ", ".join(f"{each}: {declared[:12] or 'none'}" for each, declared in digests.items())
+            raise RolloutError(
+                f"{model}/{version}/model.onnx was trained with preprocessing {digest[:12]}, but {preprocess.folder} "
+                f"has {listed}; train and publish the model again, or add that preprocessing"
+            )
+        return [each for each, declared in digests.items() if declared == digest]
 
     def _digest(self, model: str, version: int) -> str:
         """The digest of the preprocessing that a version was trained with."""
@@ -117,8 +108,8 @@ def _session(file: Path) -> ort.InferenceSession:
 
 def versions_in(ensembles: Iterable[ConfigFile]) -> dict[str, set[int]]:
     """The versions of each model that these ensembles use."""
-    versions: dict[str, set[int]] = {}
+    versions: defaultdict[str, set[int]] = defaultdict(set)
     for ensemble in ensembles:
         for model, version in ensemble.steps.items():
-            versions.setdefault(model, set()).add(version)
+            versions[model].add(version)
     return versions

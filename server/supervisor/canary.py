@@ -53,7 +53,7 @@ def classify(error: GenderClientError) -> tuple[Verdict, str | None]:
 
 @cache
 def _avatar() -> bytes:
-    """A JPEG to decode that shows nobody."""
+    """A JPEG of no person, which has to be decoded all the same."""
     file = BytesIO()
     Image.radial_gradient("L").resize((132, 132)).save(file, "JPEG")
     return file.getvalue()

@@ -54,11 +54,6 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Look again later."""
-
-
-@dataclass(frozen=True)
 class Reload:
     """Reload these models, beside the running instances or, with `unload`, after unloading them."""
 
@@ -82,7 +77,7 @@ class GiveUp:
     reason: str
 
 
-Action = Wait | Reload | Restart | GiveUp
+Action = Reload | Restart | GiveUp
 
 
 @dataclass(frozen=True)
@@ -112,8 +107,8 @@ class Policy:
         self._ever_ready = False
         self._reset(now_s)
 
-    def next(self, snapshot: Snapshot, now_s: float) -> Action:
-        """What to do now; the caller does it before the next call."""
+    def next(self, snapshot: Snapshot, now_s: float) -> Action | None:
+        """What to do now, if anything; the caller does it before the next call."""
         if snapshot.exit_code is not None:
             return self._restart(f"tritonserver exited with code {snapshot.exit_code}", True, now_s)
         if not snapshot.alive:
@@ -124,7 +119,7 @@ class Policy:
             return self._reload(failing, now_s)
         if snapshot.is_ready:
             self._note_ready(now_s)
-        return Wait()
+        return None
 
     def reload_failed(self, models: Iterable[str], now_s: float) -> Restart | GiveUp:
         """What to do after models were unloaded and could not be loaded again."""
@@ -140,11 +135,11 @@ class Policy:
         self._canary_at_s: dict[str, float] = {}
         self._reloads: Counter[str] = Counter()
 
-    def _handle_silence(self, now_s: float) -> Action:
+    def _handle_silence(self, now_s: float) -> Action | None:
         limit_s = self._limits.hang_s if self._loaded else self._limits.start_s
         silent_s = now_s - self._alive_at_s
         if silent_s < limit_s:
-            return Wait()
+            return None
         state = "does not answer" if self._loaded else "is not ready"
         return self._restart(f"tritonserver {state} after {silent_s:.1f} s", True, now_s)
 

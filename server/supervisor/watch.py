@@ -13,7 +13,7 @@ from server.errors import ControlError, LaunchError
 
 from .canary import CanaryClient
 from .child import Child, Command
-from .policy import DEFAULTS, CanaryResult, GiveUp, Limits, Policy, Reload, Restart, Snapshot, Verdict, Wait
+from .policy import DEFAULTS, CanaryResult, GiveUp, Limits, Policy, Reload, Restart, Snapshot, Verdict
 from .status import SupervisorStatus
 from .stubs import StubWatch, living_stubs
 
@@ -119,7 +119,7 @@ class Supervisor:
             if isinstance(action, Reload):
                 action = self._reload(child, action)
             match action:
-                case Wait():
+                case None:
                     child.wait(INTERVAL_S)
                 case Restart() as restart:
                     return restart
@@ -169,8 +169,8 @@ class Supervisor:
     def _instances(self, model: str) -> int:
         return sum(group.count or 1 for group in self._control.config(model).instance_group) or 1
 
-    def _reload(self, child: Child, reload: Reload) -> Wait | Restart | GiveUp:
-        """Reload the models; returns what to do next."""
+    def _reload(self, child: Child, reload: Reload) -> Restart | GiveUp | None:
+        """Reload the models; returns what to do next, if anything."""
         self._status.ready = False
         self._status.reloads.update(reload.models)
         names = ", ".join(reload.models)
@@ -180,8 +180,8 @@ class Supervisor:
             self._control.reload(reload.models, unload=reload.unload)
         except ControlError as exc:
             log_action(f"{names}: {exc}")
-            return self._policy.reload_failed(reload.models, time.monotonic()) if reload.unload else Wait()
+            return self._policy.reload_failed(reload.models, time.monotonic()) if reload.unload else None
         # By then, they have answered the requests that they still had.
         child.wait(INTERVAL_S)
         child.end_stubs(old)
-        return Wait()
+        return None

@@ -15,7 +15,6 @@ from server.supervisor.policy import (
     Restart,
     Snapshot,
     Verdict,
-    Wait,
 )
 
 LIMITS = Limits(
@@ -44,19 +43,19 @@ class Clock:
     def __init__(self, limits: Limits = LIMITS) -> None:
         self.now_s = 0.0
         self._policy = Policy(0.0, limits)
-        assert self.next(READY) == Wait()
+        assert self.next(READY) is None
 
-    def next(self, snapshot: Snapshot, after_s: float = 0.5) -> Action:
+    def next(self, snapshot: Snapshot, after_s: float = 0.5) -> Action | None:
         self.now_s += after_s
         return self._policy.next(snapshot, self.now_s)
 
-    def reload_failed(self, model: str) -> Action:
+    def reload_failed(self, model: str) -> Action | None:
         return self._policy.reload_failed((model,), self.now_s)
 
     def actions(self, seconds: float, snapshot: Snapshot) -> list[Action]:
-        """The actions other than waiting while the snapshot stays the same."""
+        """The actions while the snapshot stays the same."""
         actions = [self.next(snapshot) for _ in range(int(seconds / 0.5))]
-        return [action for action in actions if action != Wait()]
+        return [action for action in actions if action is not None]
 
 
 @pytest.fixture
@@ -123,7 +122,7 @@ def test_error_that_names_no_model_has_to_last(clock: Clock) -> None:
 def test_silent_canaries_are_no_fault_while_other_requests_are_answered(clock: Clock) -> None:
     for answered in range(200):
         snapshot = with_canaries({"both": answered, "other": answered}, both=SILENT, other=SILENT)
-        assert clock.next(snapshot, after_s=2.0) == Wait()
+        assert clock.next(snapshot, after_s=2.0) is None
 
 
 def test_ensemble_that_answers_no_request_is_reloaded(clock: Clock) -> None:
@@ -172,7 +171,7 @@ def test_restarts_are_counted_while_the_server_is_not_stable(clock: Clock) -> No
 
 def test_server_that_was_never_ready_is_not_restarted() -> None:
     policy = Policy(0, LIMITS)
-    assert policy.next(NOT_ANSWERING, 1) == Wait()
+    assert policy.next(NOT_ANSWERING, 1) is None
     action = policy.next(replace(EXITED, exit_code=1), 2)
     assert action == GiveUp("tritonserver exited with code 1, before it was ever ready; its log says why")
 
