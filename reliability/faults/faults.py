@@ -30,15 +30,7 @@ Inject = Callable[[Replica], Iterator[None]]
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault and its goal.
-
-    Attributes:
-        name: Unique.
-        inject: Injects the fault into a replica.
-        goal_s: Recovery may take so long, counted from the end of the fault.
-        sandbox: Where the replica has to run.
-        duration_s: How long the fault lasts; 0 for an instant.
-    """
+    """A fault that lasts `duration_s`. Recovery, counted from its end, may take `goal_s`."""
 
     name: str
     inject: Inject

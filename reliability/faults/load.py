@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from random import Random
 from typing import Final, Self
 
@@ -52,16 +52,7 @@ def _values(prediction: Prediction) -> Values:
 
 @dataclass
 class Tally:
-    """Counts of requests.
-
-    Attributes:
-        sent: All requests.
-        lost: Requests that raised after the SDK's retries, by the name of the error.
-        doubled: Answers beyond the first of a request.
-        wrong: Answers that differ from the reference.
-        retried: Answers that took more than one attempt.
-        seconds: Latency of each answer.
-    """
+    """Counts of requests: `lost` after the SDK's retries by the error's name, `doubled` answers beyond the first."""
 
     sent: int = 0
     lost: Counter[str] = field(default_factory=Counter)
@@ -71,12 +62,8 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
 
     def add(self, other: "Tally") -> None:
-        self.sent += other.sent
-        self.lost += other.lost
-        self.doubled += other.doubled
-        self.wrong += other.wrong
-        self.retried += other.retried
-        self.seconds += other.seconds
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 @dataclass

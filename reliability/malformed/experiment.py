@@ -1,7 +1,7 @@
 """Malformed input as an experiment."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -63,19 +63,11 @@ class Malformed(Experiment):
         crashes = sum(row["died"] for row in proxied)
         text = "the reverse proxy stops requests that crash Triton 2.51"
         yield Goal(text, f"{crashes} of {len(proxied)} got through", bool(proxied) and not crashes)
-        executions, broken = (sum(map(key, found["fuzzing"])) for key in (_executions, _crashed))
+        executions, broken = sum(run["executions"] for run in found["fuzzing"]), _fuzzing_crashes(found)
         yield Goal("fuzzing finds no crash", f"{broken} in {executions:,} executions", not broken)
 
     def table(self, measurement: Measurement) -> str:
         found = measurement.metadata
-        crashing = [
-            {
-                **row,
-                "proxied": "yes" if row["front"] else "no",
-                "server": "died" if row["died"] else "survived",
-            }
-            for row in found["killers"]
-        ]
         return f"""\
 Code in `reliability/malformed` makes every input. Avatars and nicknames go to the preprocessing in a process of
 its own, where CPU time and memory are measured, and to a live Triton over gRPC and HTTP; whole requests go to Triton.
@@ -86,25 +78,22 @@ named error, and if it is not valid HTTP, to a closed connection. `{self.name}.j
 
 {_wrong(found["wrong"])}\
 Meanwhile, a client sent a valid request over a new connection again and again. Wrong: no answer, or another answer than
-from an idle server. Memory is that of Triton and its stubs above the start, after avatars of
-10 MiB.
+from an idle server. Memory is that of Triton and its stubs above the start, after avatars of 10 MiB.
 
 {table(found["meanwhile"], _EFFECTS)}
 
 Requests that Triton 2.51 does not survive or that take all its memory, each sent to a new server, directly and through
 `server.edge.reverse_proxy`. Wherever strangers can reach the wheel's Triton, it must stand behind that proxy.
 
-{table(crashing, _CRASHING)}
+{table(found["killers"], _CRASHING)}
 
 Fuzzing with atheris, guided by coverage:
 
-{table([{**run, "broken": "yes" if run["crash"] else "no"} for run in found["fuzzing"]], _FUZZING)}"""
+{table([{**run, "crashed": bool(run["crash"])} for run in found["fuzzing"]], _FUZZING)}"""
 
     def failure(self, measurement: Measurement) -> str:
         found = measurement.metadata
-        failed = (
-            found["wrong"] or any(row["wrong"] for row in found["meanwhile"]) or any(map(_crashed, found["fuzzing"]))
-        )
+        failed = found["wrong"] or any(row["wrong"] for row in found["meanwhile"]) or _fuzzing_crashes(found)
         crashed = any(row["died"] for row in found["killers"] if row["front"])
         return "an input has an incorrect result, see above" if failed or crashed else ""
 
@@ -130,18 +119,18 @@ _EFFECTS: Final = {
 _CRASHING: Final = {
     "kind": "{kind}",
     "request": "{name}",
-    "proxied": "{proxied}",
+    "proxied": "{front}",
     "result": "{result}",
     "seconds": "{seconds:.1f}",
     "most MB": "{memory_mb:.0f}",
-    "Triton": "{server}",
+    "Triton crashed": "{died}",
 }
 _FUZZING: Final = {
     "input": "{modality}",
     "executions": "{executions:,}",
     "edges": "{coverage}",
     "inputs kept": "{kept}",
-    "crashed": "{broken}",
+    "crashed": "{crashed}",
 }
 
 
@@ -174,9 +163,5 @@ def _wrong(wrong: list[Row]) -> str:
     return f"Incorrect results:\n\n{table(wrong, columns)}\n\n" if wrong else ""
 
 
-def _executions(run: Row) -> int:
-    return int(run["executions"])
-
-
-def _crashed(run: Row) -> bool:
-    return bool(run["crash"])
+def _fuzzing_crashes(found: Mapping[str, Any]) -> int:
+    return sum(bool(run["crash"]) for run in found["fuzzing"])

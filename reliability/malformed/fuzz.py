@@ -27,15 +27,7 @@ _COVERAGE: Final = re.compile(r"cov: (\d+) .*corp: (\d+)")
 
 @dataclass(frozen=True)
 class FuzzRun:
-    """The result of fuzzing one modality.
-
-    Attributes:
-        modality: `avatar` or `nickname`.
-        executions: Inputs tried.
-        coverage: Edges covered.
-        kept: Inputs in the corpus.
-        crash: The end of the log, empty if nothing broke.
-    """
+    """The result of fuzzing: `coverage` in edges, inputs `kept` in the corpus, and the end of the log of a crash."""
 
     modality: str
     executions: int

@@ -1,8 +1,7 @@
 """The preprocessing in a process of its own, which measures the CPU time and memory of each input."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,14 +21,9 @@ TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What an input led to.
+    """What an input led to: `answered`, `refused` or another result, with its costs.
 
-    Attributes:
-        result: `answered`, `refused`, or a word for another end; `runner.unexpected` says which are correct.
-        message: The error message, empty if there is none.
-        seconds: Wall time.
-        cpu_seconds: CPU time; 0 for a live server.
-        memory_mb: Peak memory above that of an idle worker; 0 for a live server.
+    `memory_mb` is the peak above that of an idle worker. A live server has neither CPU time nor memory of one input.
     """
 
     result: str
@@ -74,15 +68,6 @@ class Worker:
         self.close()
         self._start()
         return CaseResult(result, "", perf_counter() - start)
-
-
-@contextmanager
-def running_worker(timeout_s: float = TIMEOUT_S) -> Iterator[Worker]:
-    worker = Worker(timeout_s)
-    try:
-        yield worker
-    finally:
-        worker.close()
 
 
 def _work(pipe: Connection) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -10,17 +11,18 @@ import pandas as pd
 
 from genderprep.limits import MAX_AVATAR_BYTES
 from perf.load.served import REPOSITORY
-from server.edge.reverse_proxy import find_nginx, running_reverse_proxy
+from server.edge.reverse_proxy import ReverseProxy, find_nginx, running_reverse_proxy
 from server.launch.process import Server, running_triton
 
 from .cases.case import Case, sample_per_kind
 from .cases.valid_files import valid_files
 from .corpus import avatars, nicknames
-from .isolated_worker import CaseResult, running_worker
-from .live_target import LiveTarget, half_open_connections, live_target, side_effects
+from .isolated_worker import CaseResult, Worker
+from .live_target import LiveTarget, half_open_connections
 from .requests import grpc_requests, http_requests
 from .requests.grpc_requests import grpc_request
 from .requests.http_requests import http_request
+from .side_effects import side_effects
 
 Row = dict[str, Any]
 Cases = Callable[[int], Iterator[Case]]
@@ -34,7 +36,7 @@ HALF_OPEN_S: Final = 3.0
 
 def prepare_all(per_kind: int, seed: int) -> Iterator[Row]:
     """Prepare at most `per_kind` inputs of each kind in a process of its own, and yield one row per input."""
-    with running_worker() as worker:
+    with closing(Worker()) as worker:
         for modality, cases in (("avatar", avatars(seed)), ("nickname", nicknames(seed))):
             for case in sample_per_kind(cases, per_kind):
                 yield _row(DIRECT, modality, case, worker.prepare(modality, case.make()))
@@ -46,7 +48,7 @@ def send_all(server: Server, per_kind: int, seed: int) -> tuple[list[Row], list[
     The rows of routes hold `SideEffects`.
     """
     rows, effects = list[Row](), list[Row]()
-    with live_target(server) as target:
+    with closing(LiveTarget(server.http_url, server.grpc_url)) as target:
         _send_largest(target)
         for route, what, cases, send in _routes(target):
             with side_effects(server) as observed:
@@ -95,13 +97,12 @@ def send_crashing(cases: Iterable[Case], *flags: str) -> Iterator[Row]:
 
 
 def _survival(server: Server, content: bytes, proxied: bool) -> Row:
-    with side_effects(server, send=False) as effects:
+    with side_effects(server, send=False) as effects, ExitStack() as stack:
+        endpoint: Server | ReverseProxy = server
         if proxied:
-            with running_reverse_proxy(server.http_url, server.grpc_url) as proxy, live_target(proxy) as target:
-                result = target.http(content, half_close=False)
-        else:
-            with live_target(server) as target:
-                result = target.http(content, half_close=False)
+            endpoint = stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url))
+        target = stack.enter_context(closing(LiveTarget(endpoint.http_url, endpoint.grpc_url)))
+        result = target.http(content, half_close=False)
         # A crashing server closes its connections before the process ends.
         time.sleep(0.5)
         died = server.process.poll() is not None

@@ -33,14 +33,7 @@ REFUSALS: Final = {InvalidAvatar: f"refused {AVATAR}", InvalidNickname: f"refuse
 
 @dataclass(frozen=True)
 class LoadPhase:
-    """Load from concurrent clients, each of which sends its next request when the last is answered.
-
-    Attributes:
-        name: The name of the phase.
-        clients: Concurrent clients.
-        bad: Share of requests with an invalid input.
-        seconds: Length of the phase.
-    """
+    """Load from concurrent clients without pauses; `bad` is the share of requests with an invalid input."""
 
     name: str
     clients: int

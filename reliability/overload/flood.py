@@ -58,14 +58,8 @@ def flood_all(
 ) -> list[Flood]:
     """Flood one model after the other.
 
-    Args:
-        server: The Triton behind the proxy.
-        models: Ensembles by backbone.
-        users: The users that are sent in turn.
-        seed: The seed of the arrival times.
-        flood_s: Length of the flood.
-        around_s: Length of the idle load before and after, and of other measurements.
-        in_flight: Requests that the proxy admits at once.
+    `around_s` is the length of the idle load before and after, and of other measurements. The proxy admits `in_flight`
+    requests at once.
 
     Raises:
         HttpLoadError: A response has an unexpected status.
@@ -113,7 +107,6 @@ def summarize(flood: Flood, cores: int) -> dict[str, Any]:
     due, end = flood.requests["due_s"], flood.before_s + flood.flood_s
     during = flood.requests[(due >= flood.before_s) & (due < end)]
     idle_p99_ms = _took_ms(flood.requests[due < flood.before_s], ANSWERED).quantile(0.99)
-    answered, refused = _took_ms(during, ANSWERED), _took_ms(during, REFUSED)
     rates = {name: (during["status"] == status).sum() / flood.flood_s for name, status in RATES.items()}
     busy = _busy_cores(flood.cpu, flood.before_s, end)
     return {
@@ -124,11 +117,7 @@ def summarize(flood: Flood, cores: int) -> dict[str, Any]:
         **rates,
         "times": len(during) / flood.flood_s / flood.best_per_s,
         "kept": rates["answered_per_s"] / flood.best_per_s,
-        "p50_ms": answered.quantile(0.5),
-        "p99_ms": answered.quantile(0.99),
-        "refused_p50_ms": refused.quantile(0.5),
-        "refused_p99_ms": refused.quantile(0.99),
-        "late_p99_ms": during["late_ms"].quantile(0.99),
+        **_latencies(during),
         **busy,
         "left": 1 - (busy["nginx_cores"] + busy["generator_cores"]) / cores,
         "back_s": recovery_s(flood.requests, end, RECOVERED * float(idle_p99_ms)),
@@ -154,17 +143,25 @@ def by_second(flood: Flood) -> pd.DataFrame:
 
 
 def _second(flood: Flood, second: int, rows: pd.DataFrame) -> dict[str, Any]:
-    answered, begin = _took_ms(rows, ANSWERED), flood.before_s + second
+    begin = flood.before_s + second
     return {
         "model": flood.model,
         "second": second,
         "sent": len(rows),
         **{name.removesuffix("_per_s"): int((rows["status"] == status).sum()) for name, status in RATES.items()},
+        **_latencies(rows),
+        **_busy_cores(flood.cpu, begin, begin + 1),
+    }
+
+
+def _latencies(requests: pd.DataFrame) -> dict[str, Any]:
+    answered, refused = _took_ms(requests, ANSWERED), _took_ms(requests, REFUSED)
+    return {
         "p50_ms": answered.quantile(0.5),
         "p99_ms": answered.quantile(0.99),
-        "refused_p99_ms": _took_ms(rows, REFUSED).quantile(0.99),
-        "late_p99_ms": rows["late_ms"].quantile(0.99),
-        **_busy_cores(flood.cpu, begin, begin + 1),
+        "refused_p50_ms": refused.quantile(0.5),
+        "refused_p99_ms": refused.quantile(0.99),
+        "late_p99_ms": requests["late_ms"].quantile(0.99),
     }
 
 

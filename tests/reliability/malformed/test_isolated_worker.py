@@ -1,6 +1,7 @@
 """Malformed avatars and nicknames through the preprocessing: answered or refused, within bounds of time and memory."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from reliability.malformed.cases.case import Case, Expected, sample_per_kind
 from reliability.malformed.cases.valid_files import valid_files
 from reliability.malformed.corpus import avatars, nicknames
 from reliability.malformed.fuzz import MAX_BYTES, fuzz
-from reliability.malformed.isolated_worker import PREPARE, SHAPES, Worker, running_worker
+from reliability.malformed.isolated_worker import PREPARE, SHAPES, Worker
 
 # The goal is one second of CPU time; a busy machine may need much longer.
 TIMEOUT_S = 15
@@ -39,7 +40,7 @@ REGRESSIONS = (
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
-    with running_worker(TIMEOUT_S) as worker:
+    with closing(Worker(TIMEOUT_S)) as worker:
         yield worker
 
 
