@@ -78,5 +78,5 @@ def _lost(drill: dict[str, Any]) -> str:
 
 
 def _actions(drill: dict[str, Any]) -> str:
-    # Files of before the rename have `said`.
+    # Older result files call the actions `said`.
     return "; ".join(drill.get("actions", drill.get("said", [])))

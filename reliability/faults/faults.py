@@ -169,7 +169,7 @@ def all_faults() -> list[Fault]:
         *(Fault(f"a stub of {model} killed", partial(stub_killed, model=model), STUB_GOAL_S) for model in models),
         Fault("server killed", partial(server_signaled, number=signal.SIGKILL), SERVER_GOAL_S),
         Fault("server hung", partial(server_signaled, number=signal.SIGSTOP), SERVER_GOAL_S),
-        Fault("server told to end", partial(server_signaled, number=signal.SIGTERM), SERVER_GOAL_S),
+        Fault("server terminated", partial(server_signaled, number=signal.SIGTERM), SERVER_GOAL_S),
         Fault("replica restarted", replica_restarted, SERVER_GOAL_S),
         Fault("model file replaced", model_replaced, STUB_GOAL_S),
         Fault("model file corrupted", model_corrupted, STUB_GOAL_S, duration_s=3),

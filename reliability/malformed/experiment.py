@@ -48,53 +48,53 @@ class Malformed(Experiment):
         return Measurement(pd.DataFrame(), summarize(pd.DataFrame(rows + live_rows)) | results)
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
-        found = measurement.metadata
-        tried, wrong = sum(row["count"] for row in found["kinds"]), len(found["wrong"])
+        results = measurement.metadata
+        tried, wrong = sum(row["count"] for row in results["kinds"]), len(results["wrong"])
         yield Goal("every malformed input is answered, or refused by name", f"{wrong} of {tried:,} are not", not wrong)
-        direct = [row for row in found["kinds"] if row["route"] == DIRECT]
+        direct = [row for row in results["kinds"] if row["route"] == DIRECT]
         cpu_s, input_mb = (max(row[name] for row in direct) for name in ("worst_cpu_s", "memory_mb"))
         yield Goal(f"an input takes at most {MAX_CPU_S:g} s of CPU", f"{cpu_s:.2f} s", cpu_s <= MAX_CPU_S)
         yield Goal(f"an input takes at most {MAX_MB} MB", f"{input_mb:.0f} MB", input_mb <= MAX_MB)
-        sent, failed = (sum(row[name] for row in found["meanwhile"]) for name in ("answers", "wrong"))
+        sent, failed = (sum(row[name] for row in results["meanwhile"]) for name in ("answers", "wrong"))
         yield Goal("valid requests are answered correctly meanwhile", f"{failed} of {sent:,} are not", not failed)
-        server_mb = max(row["memory_mb"] for row in found["meanwhile"])
+        server_mb = max(row["memory_mb"] for row in results["meanwhile"])
         yield Goal(f"the server grows by at most {MAX_MB} MB meanwhile", f"{server_mb:.0f} MB", server_mb <= MAX_MB)
-        proxied = [row for row in found["killers"] if row["front"]]
+        proxied = [row for row in results["killers"] if row["front"]]
         crashes = sum(row["died"] for row in proxied)
         text = "the reverse proxy stops requests that crash Triton 2.51"
         yield Goal(text, f"{crashes} of {len(proxied)} got through", bool(proxied) and not crashes)
-        executions, broken = sum(run["executions"] for run in found["fuzzing"]), _fuzzing_crashes(found)
+        executions, broken = sum(run["executions"] for run in results["fuzzing"]), _fuzzing_crashes(results)
         yield Goal("fuzzing finds no crash", f"{broken} in {executions:,} executions", not broken)
 
     def table(self, measurement: Measurement) -> str:
-        found = measurement.metadata
+        results = measurement.metadata
         return f"""\
 Code in `reliability/malformed` makes every input. Avatars and nicknames go to the preprocessing in a process of
 its own, where CPU time and memory are measured, and to a live Triton over gRPC and HTTP; whole requests go to Triton.
 An avatar or nickname must be answered or refused (INVALID_ARGUMENT, 400). A whole request may also lead to another
 named error, and if it is not valid HTTP, to a closed connection. `{self.name}.json` has the routes one by one.
 
-{table(_by_kind(found["kinds"]), _KINDS)}
+{table(_by_kind(results["kinds"]), _KINDS)}
 
-{_wrong(found["wrong"])}\
+{_wrong(results["wrong"])}\
 Meanwhile, a client sent a valid request over a new connection again and again. Wrong: no answer, or another answer than
 from an idle server. Memory is that of Triton and its stubs above the start, after avatars of 10 MiB.
 
-{table(found["meanwhile"], _EFFECTS)}
+{table(results["meanwhile"], _EFFECTS)}
 
 Requests that Triton 2.51 does not survive or that take all its memory, each sent to a new server, directly and through
 `server.edge.reverse_proxy`. Wherever strangers can reach the wheel's Triton, it must stand behind that proxy.
 
-{table(found["killers"], _CRASHING)}
+{table(results["killers"], _CRASHING)}
 
 Fuzzing with atheris, guided by coverage:
 
-{table([{**run, "crashed": bool(run["crash"])} for run in found["fuzzing"]], _FUZZING)}"""
+{table([{**run, "crashed": bool(run["crash"])} for run in results["fuzzing"]], _FUZZING)}"""
 
     def failure(self, measurement: Measurement) -> str:
-        found = measurement.metadata
-        failed = found["wrong"] or any(row["wrong"] for row in found["meanwhile"]) or _fuzzing_crashes(found)
-        crashed = any(row["died"] for row in found["killers"] if row["front"])
+        results = measurement.metadata
+        failed = results["wrong"] or any(row["wrong"] for row in results["meanwhile"]) or _fuzzing_crashes(results)
+        crashed = any(row["died"] for row in results["killers"] if row["front"])
         return "an input has an incorrect result, see above" if failed or crashed else ""
 
 
@@ -163,5 +163,5 @@ def _wrong(wrong: list[Row]) -> str:
     return f"Incorrect results:\n\n{table(wrong, columns)}\n\n" if wrong else ""
 
 
-def _fuzzing_crashes(found: Mapping[str, Any]) -> int:
-    return sum(bool(run["crash"]) for run in found["fuzzing"])
+def _fuzzing_crashes(results: Mapping[str, Any]) -> int:
+    return sum(bool(run["crash"]) for run in results["fuzzing"])

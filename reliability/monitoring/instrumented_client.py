@@ -86,6 +86,7 @@ def _serve(pipe: Connection, url: str, metrics_port: int, users: int, seed: int)
     load = synthetic_users(users, seed)
     with Client(url, model=MODEL) as client:
         client.wait_until_ready()
+        pipe.send(Counter())
         while True:
             pipe.send(run_phase(client, load, pipe.recv(), seed))
 
@@ -105,6 +106,10 @@ class InstrumentedClient:
         """
         with suppress(BrokenPipeError):
             self.pipe.send(phase)
+        return self.receive()
+
+    def receive(self) -> Counter[str]:
+        """Return the next counts from the client's process."""
         try:
             counts: Counter[str] = self.pipe.recv()
         except (EOFError, ConnectionResetError) as exc:
@@ -114,7 +119,11 @@ class InstrumentedClient:
 
 @contextmanager
 def running_client(server: Server, users: int, seed: int) -> Iterator[InstrumentedClient]:
-    """Start a client of `server` with `users` distinct users."""
+    """Start a client of `server` with `users` distinct users, and wait until it is ready.
+
+    Raises:
+        MeasurementError: The client exited.
+    """
     (port,) = free_ports(1)
     # Not a fork: the meter provider is global, and gRPC does not survive one.
     context = multiprocessing.get_context("spawn")
@@ -124,7 +133,10 @@ def running_client(server: Server, users: int, seed: int) -> Iterator[Instrument
     process.start()
     child_pipe.close()
     try:
-        yield InstrumentedClient(f"127.0.0.1:{port}", pipe)
+        client = InstrumentedClient(f"127.0.0.1:{port}", pipe)
+        # The client sends empty counts when the server is ready.
+        client.receive()
+        yield client
     finally:
         process.terminate()
         process.join()
