@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ..data.manifest import Manifest, ManifestError, read_manifest
@@ -29,7 +28,6 @@ from . import ablation_report, fasttext
 from .build import Pretrained
 from .config import Config, ConfigError
 from .configs import seed as seed_preset
-from .fasttext import FastText, FastTextConfig
 from .model import load_model, main_logits
 from .train import train
 
@@ -49,7 +47,7 @@ class Row:
 
     Args:
         name: Its label.
-        config: The config to train, or None for the FastText baseline.
+        config: The config to train.
         article: What the article reports.
         imagenet: Whether the trunk starts from ImageNet weights.
         text: The row whose text tower it starts from.
@@ -57,7 +55,7 @@ class Row:
     """
 
     name: str
-    config: Config | None
+    config: Config
     article: str = ""
     imagenet: bool = False
     text: str = ""
@@ -72,7 +70,7 @@ class Row:
 TEXT: Final = "text tower alone"
 FULL: Final = "attention, ImageNet"
 ROWS: Final = (
-    Row("FastText", None, article="74 %"),
+    Row("FastText", fasttext.CONFIG, article="74 %"),
     Row(TEXT, Config(backbone="", epochs=6, batch=128, learning_rate=5e-4)),
     Row("image tower alone", replace(DENSENET, text=False)),
     Row("image tower alone, ImageNet", replace(DENSENET, text=False), imagenet=True),
@@ -107,8 +105,7 @@ class Study:
         if (folder / "predictions.npz").is_file():
             return
         print(f"{row.name}, seed {seed}", flush=True)
-        p_female = self._train(row, row.config, seed) if row.config else self._fasttext(folder, seed)
-        np.savez(folder / "predictions.npz", female=p_female)
+        np.savez(folder / "predictions.npz", female=self._train(row, seed))
 
     def predictions(self, row: Row, seeds: Iterable[int]) -> dict[int, Probabilities]:
         """Return the stored predictions of a row, by seed."""
@@ -121,7 +118,8 @@ class Study:
         Raises:
             ManifestError: The manifest lacks the columns of synthetic users.
         """
-        table = self._test_rows()
+        table = read_manifest(self.manifest)
+        table = table[table["split"] == "test"]
         if missing := [column for column in ("posterior", "stratum") if column not in table]:
             raise ManifestError(
                 f"{self.manifest}: no column {', '.join(missing)}; use a manifest of training.synthetic.synthesize"
@@ -132,8 +130,8 @@ class Study:
             determinable=(table["stratum"] != "neither").to_numpy(),
         )
 
-    def _train(self, row: Row, config: Config, seed: int) -> Probabilities:
-        folder = self.folder(row.name, seed)
+    def _train(self, row: Row, seed: int) -> Probabilities:
+        folder, config = self.folder(row.name, seed), row.config
         pretrained = Pretrained(
             imagenet=self.imagenet[config.backbone] if row.imagenet else None,
             text=self.folder(row.text, seed) / "model.keras" if row.text else None,
@@ -146,14 +144,6 @@ class Study:
         _, users, outputs = predict_split(model, Manifest(self.manifest, 0), "test", config.image_size)
         return scaling(main_logits(outputs), users.present)
 
-    def _fasttext(self, folder: Path, seed: int) -> Probabilities:
-        fasttext.run(self.manifest, folder, FastTextConfig(seed=seed))
-        return FastText.load(folder).predict(self._test_rows()["nickname"])
-
-    def _test_rows(self) -> pd.DataFrame:
-        table = read_manifest(self.manifest)
-        return table[table["split"] == "test"]
-
 
 def with_dependencies(names: Iterable[str]) -> list[Row]:
     """Return the named rows and the rows that they depend on, in the order of the table.
@@ -161,15 +151,12 @@ def with_dependencies(names: Iterable[str]) -> list[Row]:
     Raises:
         ConfigError: The table has no such row.
     """
-    rows = {row.name: row for row in ROWS}
-    selected: set[str] = set()
-    pending = list(names)
-    while pending:
-        name = pending.pop()
-        if name not in rows:
-            raise ConfigError(f"expected a row of the table, got {name!r}; the rows are: {'; '.join(rows)}")
-        selected.add(name)
-        pending += rows[name].dependencies
+    selected, known = set(names), [row.name for row in ROWS]
+    if unknown := selected.difference(known):
+        raise ConfigError(f"expected rows of the table ({'; '.join(known)}), got {', '.join(sorted(unknown))}")
+    for row in reversed(ROWS):
+        if row.name in selected:
+            selected.update(row.dependencies)
     return [row for row in ROWS if row.name in selected]
 
 
@@ -180,12 +167,12 @@ def ablate(study: Study, rows: Iterable[Row], seeds: Iterable[int], results: Pat
         for row in rows:
             study.run(row, seed)
     predictions = {row.name: by_seed for row in ROWS if (by_seed := study.predictions(row, seeds))}
-    about = {row.name: {"article": row.article, "epochs": row.config.epochs if row.config else ""} for row in ROWS}
+    about = {row.name: {"article": row.article, "epochs": row.config.epochs} for row in ROWS}
     return ablation_report.write(users, predictions, about, study.manifest, results)
 
 
 def main() -> None:
-    backbones = sorted({row.config.backbone for row in ROWS if row.config and row.imagenet})
+    backbones = sorted({row.config.backbone for row in ROWS if row.imagenet})
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="manifest of training.synthetic.synthesize")
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs")

@@ -77,7 +77,7 @@ def _heads(config: Config) -> Heads:
 
 def _model(config: Config) -> keras.Model:
     if not config.backbone:
-        return build_nickname_model(config.mean_over_padding)
+        return build_nickname_model(config.mean_over_padding, config.max_ngram)
     if not config.text:
         return build_avatar_model(config.backbone, config.image_size, config.cbam)
     return build_fused_model(

@@ -34,6 +34,8 @@ class Config:
         augmentation: Random changes to each batch.
         text: False for the image tower alone.
         mean_over_padding: Whether the text tower averages padding too, as the article does.
+        max_ngram: None for the transformer. Else the text tower, alone, is that of FastText: its longest n-gram in
+            graphemes, or 0 to make the whole nickname one feature.
         fusion: `attention` or `concat`; needs both towers.
         mask_loss: The article's mask loss, or None.
         distillation: How a student learns from the model of `--teacher`.
@@ -62,6 +64,7 @@ class Config:
     augmentation: Augmentation = LIGHT
     text: bool = True
     mean_over_padding: bool = False
+    max_ngram: int | None = None
     fusion: str = "attention"
     mask_loss: LateMask | None = None
     distillation: Distillation = field(default_factory=Distillation)
@@ -77,6 +80,8 @@ class Config:
             raise ConfigError("expected a tower to train, got no backbone and text=False")
         if not self.is_fused and (self.hand_features or self.fusion != "attention"):
             raise ConfigError("fusion and hand_features need a backbone and text=True")
+        if self.backbone and self.max_ngram is not None:
+            raise ConfigError("max_ngram needs the text tower alone")
         if self.cbam and not self.backbone:
             raise ConfigError("cbam needs a backbone")
 

@@ -29,6 +29,7 @@ from ..layers import (
     Calibration,
     ConcatFusion,
     HandFeatures,
+    HashedNgrams,
     MaskedMean,
     PositionEmbedding,
     TransformerEncoderLayer,
@@ -66,6 +67,18 @@ def build_text_tower(
     return keras.Model(tokens, features, name="text_tower")
 
 
+def build_ngram_tower(max_n: int, buckets: int = 2**17, size: int = 10) -> keras.Model:
+    """Build the text tower of FastText (arXiv 1607.01759), from token ids, int32 [B, T], to features, float [B, size].
+
+    The features are the mean embedding of the hashed n-grams; see `HashedNgrams` for the arguments.
+    """
+    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name="ids")
+    ngrams = HashedNgrams(len(vocabulary()), buckets, max_n, name="ngrams")(tokens)
+    valid = keras.layers.Lambda(_is_token, name="valid")(ngrams)
+    embeddings = keras.layers.Embedding(1 + buckets, size, name="embedding")(ngrams)
+    return keras.Model(tokens, MaskedMean()([embeddings, valid]), name="text_tower")
+
+
 def build_image_tower(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.Model:
     """Build the image tower, from pixels, uint8 [B, S, S, 3], to features, float [B, EMBEDDING_SIZE]."""
     trunk = build_trunk(backbone, size, cbam)
@@ -74,10 +87,11 @@ def build_image_tower(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False)
     return keras.Model(pixels, features, name="image_tower")
 
 
-def build_nickname_model(mean_over_padding: bool = False) -> keras.Model:
-    """Build the text tower with a logit of its own, from `TOKENS` to `NICKNAME_ONLY`."""
+def build_nickname_model(mean_over_padding: bool = False, max_ngram: int | None = None) -> keras.Model:
+    """Build a text tower, with `max_ngram` that of FastText, with a logit of its own: `TOKENS` to `NICKNAME_ONLY`."""
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
-    logit = keras.layers.Dense(1, name=NICKNAME_ONLY)(build_text_tower(mean_over_padding=mean_over_padding)(tokens))
+    tower = build_text_tower(mean_over_padding=mean_over_padding) if max_ngram is None else build_ngram_tower(max_ngram)
+    logit = keras.layers.Dense(1, name=NICKNAME_ONLY)(tower(tokens))
     return keras.Model({TOKENS: tokens}, {NICKNAME_ONLY: logit}, name="nickname")
 
 

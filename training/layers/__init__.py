@@ -4,6 +4,7 @@ from .calibration import Calibration
 from .cbam import CBAM
 from .fusion import AttentionFusion, ConcatFusion
 from .hand_features import HandFeatures
+from .ngrams import HashedNgrams
 from .transformer import MaskedMean, PositionEmbedding, TransformerEncoderLayer
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Calibration",
     "ConcatFusion",
     "HandFeatures",
+    "HashedNgrams",
     "MaskedMean",
     "PositionEmbedding",
     "TransformerEncoderLayer",

@@ -21,6 +21,7 @@ CONFIGS = sorted((Path(__file__).parents[3] / "training" / "gender" / "configs")
         ({"backbone": "mobilenetv2", "text": False, "hand_features": True}, "need a backbone and text=True"),
         ({"backbone": "mobilenetv2", "text": False, "fusion": "concat"}, "need a backbone and text=True"),
         ({"backbone": "", "cbam": True}, "cbam needs a backbone"),
+        ({"backbone": "mobilenetv2", "max_ngram": 3}, "max_ngram needs the text tower alone"),
     ],
 )
 def test_option_without_its_tower_is_rejected(values: dict[str, Any], message: str) -> None:

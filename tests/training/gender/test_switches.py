@@ -36,8 +36,10 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "image alone": {"text": False},
     "small": {"image_size": 64},
     "mean over padding": {"mean_over_padding": True},
+    "n-grams": {"backbone": "", "max_ngram": 3},
+    "whole nickname": {"backbone": "", "max_ngram": 0},
 }
-LOAD = "import sys, pathlib; from training.gender.model import load_model; print(load_model(pathlib.Path(sys.argv[1])).name)"
+LOAD = "import pathlib, sys, training.gender.model as model; print(model.load_model(pathlib.Path(sys.argv[1])).name)"
 
 
 @pytest.fixture(autouse=True)
