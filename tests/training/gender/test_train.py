@@ -237,7 +237,7 @@ def test_too_many_bad_rows_stop_run(tmp_path: Path) -> None:
     [
         ("nothing.py", "nothing.csv", "train: no config .*nothing.py; the ready ones are in training/gender/configs"),
         ("nickname.py", "nothing.csv", "train: .*nothing.csv"),
-        ("nickname.py", "notes.txt", "train: .*notes.txt: a manifest is .csv, .jsonl, .parquet or a folder"),
+        ("nickname.py", "notes.txt", "train: .*notes.txt: expected .csv"),
     ],
 )
 def test_train_command_fails_with_one_line(
