@@ -95,7 +95,7 @@ def _is_free(port: int) -> bool:
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Delay stop signals, so that a child never outlives this process between its start and its cleanup."""
+    """Delay stop signals: until the cleanup of a new child is registered, and during the cleanup."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
@@ -174,7 +174,10 @@ def _is_ready(http_url: str) -> bool:
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = STOP_S) -> None:
-    """Terminate a child of `spawn`, then kill its process group. Stop signals do not interrupt this."""
+    """Terminate a child of `spawn`, and kill its process group after `grace_s`, at once if this is 0.
+
+    Stop signals do not interrupt the cleanup.
+    """
     with signals_blocked():
         if grace_s:
             process.terminate()
