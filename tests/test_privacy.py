@@ -88,15 +88,15 @@ class Stack:
     """Everything between a caller and the models, and the folder for what is written."""
 
     server: Server
-    front: ReverseProxy
+    proxy: ReverseProxy
     files: EdgeFiles
     folder: Path
 
     @property
     def urls(self) -> list[str]:
-        """Triton's own, and the front's."""
+        """Triton's own, and the reverse proxy's."""
         alone = [f"grpc://{self.server.grpc_url}", f"http://{self.server.http_url}"]
-        return [*alone, f"grpcs://{self.front.grpc_url}", f"https://{self.front.http_url}"]
+        return [*alone, f"grpcs://{self.proxy.grpc_url}", f"https://{self.proxy.http_url}"]
 
     def access(self, url: str) -> dict[str, Any]:
         return {"tls": Tls(ca_file=self.files.authority), "token": SHOP} if "s://" in url else {}
@@ -111,9 +111,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     flags = ("--log-verbose=1", *(f"--trace-config={setting}" for setting in tracing))
     with (
         running_triton(ROOT / "model_repository", *flags) as server,
-        running_reverse_proxy(server.http_url, server.grpc_url, files.policy()) as front,
+        running_reverse_proxy(server.http_url, server.grpc_url, files.policy()) as proxy,
     ):
-        yield Stack(server, front, files, folder)
+        yield Stack(server, proxy, files, folder)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def written(stack: Stack) -> dict[str, bytes]:
     terminal = by_command(stack)
     return {
         "Triton's log": stack.server.log().encode(),
-        "nginx' log": stack.front.log().encode(),
+        "nginx' log": stack.proxy.log().encode(),
         "metrics": get(f"http://{stack.server.metrics_url}/metrics"),
         "statistics": get(f"http://{stack.server.http_url}/v2/models/stats"),
         "traces": b"".join(file.read_bytes() for file in stack.folder.glob("trace*")),
@@ -178,7 +178,7 @@ def by_hand(stack: Stack) -> Iterator[str]:
         for name in (AVATAR, NICKNAME):
             message.inputs.add(name=name, datatype="BYTES", shape=[1, 1])
         yield grpc_status(stack.server.grpc_url, "ModelInfer", message, {}, None)
-    # Over the limit of the front, which says so in its log.
+    # Over the limit of the reverse proxy, which logs this.
     url, options = stack.urls[2], ConnectionOptions(max_message_bytes=2**26)
     with pytest.raises(GenderClientError) as refused, Client(url, options=options, **stack.access(url)) as client:
         client.predict(nickname=NAME * 2**20)

@@ -83,7 +83,7 @@ from an idle server. Memory is that of Triton and its stubs above the start, aft
 {table(results["meanwhile"], _EFFECTS)}
 
 Requests that Triton 2.51 does not survive or that take all its memory, each sent to a new server, directly and through
-`server.edge.reverse_proxy`. Wherever strangers can reach the wheel's Triton, it must stand behind that proxy.
+`server.edge`. Wherever strangers can reach the wheel's Triton, it must stand behind that proxy.
 
 {table(results["killers"], _CRASHING)}
 

@@ -1,4 +1,4 @@
-"""HTTP requests that make Triton 2.51 crash or use all memory. `server.edge.reverse_proxy` must reject them."""
+"""HTTP requests that make Triton 2.51 crash or use all memory. `server.edge` must reject them."""
 
 import zlib
 from collections.abc import Iterator
