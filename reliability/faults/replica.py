@@ -88,8 +88,8 @@ class Replica:
         finally:
             connection.close()
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = READY_S) -> float:
-        """Poll until the condition holds, and return the seconds that took.
+    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = READY_S) -> None:
+        """Poll until the condition holds; `what` names it in the error.
 
         Raises:
             ReplicaError: It does not hold within `timeout_s`.
@@ -99,7 +99,6 @@ class Replica:
             if time.monotonic() - started_s > timeout_s:
                 raise ReplicaError(f"not {what} after {timeout_s:g} s; supervisor: {self.actions()}")
             time.sleep(POLL_S)
-        return time.monotonic() - started_s
 
     def server_pid(self) -> int:
         """Return tritonserver's process id."""
