@@ -172,3 +172,13 @@ def test_public_names_are_importable() -> None:
         "assert not hasattr(genderclient, 'nothing')"
     )
     assert {"genderclient.experiments", "genderclient.fetching", "genderclient.hedging"} <= modules
+
+
+def test_error_of_transport_propagates() -> None:
+    """Even one that generators give a meaning."""
+
+    def respond(request: InferenceRequest) -> InferenceResponse:
+        raise StopIteration
+
+    with pytest.raises(StopIteration):
+        make_client(FakeTransport(respond)).predict()

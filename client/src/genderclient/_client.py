@@ -35,9 +35,6 @@ class Client(BaseClient[Transport]):
         token: Sent with every request as a bearer token.
         options: Options of all connections.
         transport: Replaces the network, for tests.
-
-    Raises:
-        ValueError: If an argument is invalid.
     """
 
     def predict(
@@ -81,9 +78,6 @@ class Client(BaseClient[Transport]):
             concurrency: Number of simultaneous requests.
             ordered: Whether results keep the order of `users`. Otherwise they come as they complete.
             model: Overrides the client's model.
-
-        Raises:
-            ValueError: If `concurrency` is under 1.
         """
         return predict_in_threads(
             lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, user_id=user.id, model=model),

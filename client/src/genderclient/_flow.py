@@ -8,6 +8,7 @@ Each arrow is an `Extension.handle` around the next. The runners execute the ste
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -111,14 +112,14 @@ class ThreadRunner:
 
     def run(self, flow: Flow[T]) -> T:
         attempt: Attempt | None = None
-        try:
+        with closing(flow):
             while True:
-                attempt = flow.send(attempt).run(self)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            flow.close()
+                try:
+                    step = flow.send(attempt)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                attempt = step.run(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +130,11 @@ class TaskRunner:
 
     async def run(self, flow: Flow[T]) -> T:
         attempt: Attempt | None = None
-        try:
+        with closing(flow):
             while True:
-                attempt = await flow.send(attempt).run_async(self)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            flow.close()
+                try:
+                    step = flow.send(attempt)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
+                attempt = await step.run_async(self)

@@ -24,9 +24,6 @@ class Retry:
 
     The wait before attempt n + 1 is uniform between 0 and `first_backoff_s` · 2ⁿ⁻¹ seconds, at most `max_backoff_s`.
     The jitter keeps clients that failed together from returning together.
-
-    Raises:
-        ValueError: If a value is out of range.
     """
 
     attempts: int = 3

@@ -28,9 +28,6 @@ class Hedge:
         after_s: Seconds before the second request.
         max_share: Limits second requests to this share of all predictions: if all servers are slow, more load makes
             them slower.
-
-    Raises:
-        ValueError: If a value is out of range.
     """
 
     after_s: float

@@ -22,9 +22,6 @@ class Tls:
         ca_file: Certificate authorities to trust. By default, those of the system.
         certificate_file: The client's own certificate.
         key_file: The private key of that certificate.
-
-    Raises:
-        ValueError: If a file is missing, or only one of certificate and key is given.
     """
 
     ca_file: str | os.PathLike[str] | None = None

@@ -18,9 +18,6 @@ class ConnectionOptions:
             because Triton closes the connections of gRPC clients that probe unless it was started with
             `--grpc-keepalive-permit-without-calls=true` and `--grpc-http2-min-recv-ping-interval-without-data=` a
             smaller number of milliseconds.
-
-    Raises:
-        ValueError: If a value is out of range.
     """
 
     max_message_bytes: int = 16 * 2**20

@@ -33,9 +33,6 @@ class Experiment:
         on_shadow: Called with the outcome of each shadow request. If it is set, every other arm gets a copy of each
             request after the caller has the prediction. Excess copies, and those still unanswered when the client is
             closed, are dropped.
-
-    Raises:
-        ValueError: If the name is empty, or a weight, the holdout or an override is invalid.
     """
 
     name: str

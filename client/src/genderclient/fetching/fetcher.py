@@ -32,9 +32,6 @@ class AvatarFetcher:
         max_redirects: The most redirects that are followed.
         networks: Networks that are allowed besides public addresses, such as "10.1.0.0/16".
         tls: Certificate authorities to trust.
-
-    Raises:
-        ValueError: If a network is invalid.
     """
 
     timeout_s: float = 5.0
