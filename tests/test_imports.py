@@ -51,7 +51,7 @@ LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/limits.py": set(),
     f"{GENDERPREP}/vocabulary.py": set(),
     f"{GENDERPREP}/errors.py": {"genderprep.tensors"},
-    f"{GENDERPREP}/image.py": {"numpy", "PIL", "genderprep.errors", "genderprep.limits", "genderprep.tensors"},
+    f"{GENDERPREP}/image.py": {"numpy", "PIL", "genderprep"},
     f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep"},
     f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep"},
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},

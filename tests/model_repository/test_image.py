@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-import genderprep.image
+import genderprep.rgb
 from genderprep import InvalidAvatar, prepare_image
 from genderprep.limits import AVATAR_FORMATS, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
 from genderprep.tensors import IMAGE_SIZE
 from tests.support.pictures import encode, flat, noise, png_of_size
-from training.synthetic.drawing import draw_default_avatar, draw_portrait, draw_scene
+from training.synthetic.drawing import draw_portrait, draw_scene
 
 Pixels = NDArray[np.uint8]
 
@@ -95,7 +95,7 @@ def test_bands_equal_whole_picture(mode: str, orientation: int, monkeypatch: pyt
         image = noise(401).crop((0, 0, 401, 300)).convert(mode)
     content = encode(image, "PNG", exif=exif(orientation))
     whole = pixels_of(content)
-    monkeypatch.setattr(genderprep.image, "_BAND_PIXELS", 10_000)
+    monkeypatch.setattr(genderprep.rgb, "_BAND_PIXELS", 10_000)
     np.testing.assert_array_equal(pixels_of(content), whole)
 
 
@@ -179,13 +179,6 @@ def test_empty_avatar_is_missing() -> None:
     pixels, present = prepare_image(b"")
     np.testing.assert_array_equal(pixels, np.zeros(SHAPE, np.uint8))
     assert present is False
-
-
-@pytest.mark.parametrize("side", [64, 132, 200, 512])
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_default_avatar_is_missing(kind: str, side: int) -> None:
-    _, present = prepare_image(encode(draw_default_avatar().resize((side, side)), kind))
-    assert not present
 
 
 @pytest.mark.parametrize("seed", range(8))

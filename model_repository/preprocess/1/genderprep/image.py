@@ -5,7 +5,6 @@ a decoder may make of it. Neither changes a pixel, so no weights depend on them.
 """
 
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Final
 
@@ -15,6 +14,8 @@ from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, UnidentifiedImageErr
 
 from .errors import AvatarFault, InvalidAvatar
 from .limits import AVATAR_FORMATS, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
+from .placeholder import is_placeholder
+from .rgb import TURNS, to_upright_rgb
 from .tensors import IMAGE_SIZE, RESIZE_FILTER
 
 Pixels = NDArray[np.uint8]  # [S, S, 3], RGB
@@ -34,23 +35,9 @@ MAX_PIECES: Final = 2**18
 # A longer EXIF block is ignored: one tag may hold a million numbers.
 MAX_EXIF_BYTES: Final = 2**18
 
-# Larger pictures are rotated and converted band by band, to avoid three full copies.
-_BAND_PIXELS: Final = 10**6
+# A JPEG without end marker is decoded three times, so it may have fewer pixels.
+_MAX_UNENDED_PIXELS: Final = 4 * 10**6
 _FILTER: Final = Image.Resampling[RESIZE_FILTER.upper()]
-_WHITE: Final = (255, 255, 255, 255)
-# The transposition that undoes each value of EXIF's orientation tag.
-_TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-# Orientations whose first upright row is the last stored row or column.
-_FROM_THE_END: Final = (3, 4, 7, 8)
-_SIDEWAYS: Final = (5, 6, 7, 8)
 # A JPEG marker that a length follows. Inside a scan, FF precedes only 0 and restart markers.
 _SEGMENT: Final = re.compile(rb"\xff([\xc0-\xcf\xd8-\xfe])")
 _JPEG, _SCAN, _END = b"\xff\xd8\xff", b"\xda", b"\xd9"
@@ -64,7 +51,7 @@ def prepare_image(avatar: bytes, size: int = IMAGE_SIZE) -> tuple[Pixels, bool]:
         size: The side S of the result. Experiments may train at a size other than the served one.
 
     Returns:
-        Pixels, uint8 [S, S, 3] RGB, and whether an avatar is present. Empty bytes and the gray default avatar count as
+        Pixels, uint8 [S, S, 3] RGB, and whether an avatar is present. Empty bytes and a platform's placeholder count as
         missing.
 
     Raises:
@@ -73,48 +60,14 @@ def prepare_image(avatar: bytes, size: int = IMAGE_SIZE) -> tuple[Pixels, bool]:
     if not avatar:
         return np.zeros((size, size, 3), np.uint8), False
     pixels = np.asarray(_decode(avatar, size))
-    return pixels, not is_default_avatar(pixels)
-
-
-def is_default_avatar(pixels: Pixels) -> bool:
-    """Whether a picture is a platform's placeholder: a light gray silhouette on a light gray ground.
-
-    Such a picture has no color and at most two flat levels, both light; a photograph has more.
-
-    Args:
-        pixels: uint8 [S, S, 3].
-    """
-    # A few pixels already show the color of nearly every picture, which halves the time of a small avatar.
-    if _has_color(pixels[::8, ::8]) or _has_color(pixels):
-        return False
-    green = pixels[..., 1].ravel()
-    levels = np.bincount(green, minlength=256)
-    share_of_level = np.convolve(levels, np.ones(9), mode="same") / len(green)
-    first = int(share_of_level.argmax())
-    rest = share_of_level.copy()
-    rest[max(0, first - 8) : first + 9] = 0
-    second = int(rest.argmax())
-    light = first >= 128 and (second >= 128 or rest[second] < 0.02)
-    return light and bool(share_of_level[first] + rest[second] >= 0.9)
-
-
-def _has_color(pixels: Pixels) -> bool:
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
-    return bool((spread > 8).any())
+    return pixels, not is_placeholder(pixels)
 
 
 def _decode(avatar: bytes, size: int) -> Image.Image:
     if len(avatar) > MAX_AVATAR_BYTES:
         raise InvalidAvatar(AvatarFault.TOO_MANY_BYTES, f"{len(avatar)} bytes, the limit is {MAX_AVATAR_BYTES}")
     try:
-        image = _open(avatar)
-        _check_pixels(image, avatar)
-        # JPEG only: decode at the smallest eighth that still leaves twice the pixels to resize from.
-        image.draft(None, (2 * size, 2 * size))
-        _check_color(image)
-        image.load()
-        return ImageOps.fit(_converted(image, _orientation(image)), (size, size), method=_FILTER)
+        return _fit(avatar, size)
     except InvalidAvatar:
         raise
     except UnidentifiedImageError as exc:
@@ -125,8 +78,37 @@ def _decode(avatar: bytes, size: int) -> Image.Image:
         raise InvalidAvatar(AvatarFault.TOO_MANY_PIXELS, message) from exc
     except Exception as exc:
         # On malformed bytes, decoders raise errors of any type: struct, zlib, OS and syntax errors.
+        if (image := _fit_without_end_marker(avatar, size)) is not None:
+            return image
         message = f"the image is damaged or truncated ({type(exc).__name__})"
         raise InvalidAvatar(AvatarFault.DAMAGED, message) from exc
+
+
+def _fit(avatar: bytes, size: int) -> Image.Image:
+    image = _open(avatar)
+    _check_pixels(image, avatar)
+    # JPEG only: decode at the smallest eighth that still leaves twice the pixels to resize from.
+    image.draft(None, (2 * size, 2 * size))
+    _check_color(image)
+    image.load()
+    return ImageOps.fit(to_upright_rgb(image, _orientation(image)), (size, size), method=_FILTER)
+
+
+def _fit_without_end_marker(avatar: bytes, size: int) -> Image.Image | None:
+    """Decode a JPEG that lacks only its end marker; None if pixels are missing too.
+
+    After the last pixel, further bytes change nothing; before it, the decoder would take them for pixels.
+    """
+    if not avatar.startswith(_JPEG):
+        return None
+    try:
+        width, height = _open(avatar).size
+        if width * height > _MAX_UNENDED_PIXELS:
+            return None
+        image, filled = (_fit(avatar.rstrip(b"\xff") + filler + b"\xff\xd9", size) for filler in (b"", b"\x55" * 16))
+    except Exception:
+        return None
+    return image if image.tobytes() == filled.tobytes() else None
 
 
 class _File(BytesIO):
@@ -202,42 +184,6 @@ def _orientation(image: Image.Image) -> int:
     """EXIF's orientation, 1 to 8; 1 if the tags are damaged."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1) if _has_small_exif(image) else 1
-        return int(orientation) if orientation in _TURNS else 1
+        return int(orientation) if orientation in TURNS else 1
     except Exception:
         return 1
-
-
-def _converted(image: Image.Image, orientation: int) -> Image.Image:
-    """Rotate upright and convert to RGB."""
-    if image.width * image.height <= _BAND_PIXELS:
-        return _to_rgb(_upright(image, orientation))
-    picture, row = Image.new("RGB", image.size[::-1] if orientation in _SIDEWAYS else image.size), 0
-    for band in _bands(image, orientation):
-        picture.paste(band, (0, row))
-        row += band.height
-    return picture
-
-
-def _bands(image: Image.Image, orientation: int) -> Iterator[Image.Image]:
-    """Yield the upright picture in RGB from top to bottom, some rows at a time."""
-    sideways = orientation in _SIDEWAYS
-    length, across = image.size if sideways else image.size[::-1]
-    step = max(1, _BAND_PIXELS // across)
-    starts = range(0, length, step)
-    for start in reversed(starts) if orientation in _FROM_THE_END else starts:
-        end = min(start + step, length)
-        band = image.crop((start, 0, end, across) if sideways else (0, start, across, end))
-        yield _to_rgb(_upright(band, orientation))
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image if orientation == 1 else image.transpose(_TURNS[orientation])
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image).convert("RGB")
-    return image.convert("RGB")
