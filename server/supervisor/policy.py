@@ -196,7 +196,7 @@ class Policy:
         if not self._ever_ready:
             return GiveUp(f"{reason}, before it was ever ready; its log says why")
         if self._restarts >= self._limits.restarts:
-            return GiveUp(f"{reason}; {self._restarts} restarts did not help")
+            return GiveUp(f"{reason}; --restart-limit={self._restarts} is reached")
         self._restarts += 1
         # The first restart is immediate; the pauses double after that.
         pause_s = 0.0 if self._restarts == 1 else self._limits.first_pause_s * 2.0 ** (self._restarts - 2)

@@ -69,7 +69,7 @@ def test_dead_stub_is_reloaded_and_hung_server_is_replaced(tmp_path: Path) -> No
         assert ready == f"every ensemble answers; http://127.0.0.1:{server.ports[3]}/ready says so"
         assert reloaded == "mobilenet: cannot answer; reloading"
         assert re.fullmatch(r"tritonserver does not answer after \d+\.\d s; starting another one", replaced)
-        assert gave_up == "giving up: tritonserver exited with code -9; 1 restarts did not help"
+        assert gave_up == "giving up: tritonserver exited with code -9; --restart-limit=1 is reached"
         assert shared_memory(server) == set()
 
 

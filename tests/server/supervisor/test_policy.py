@@ -99,7 +99,7 @@ def test_failed_reload_after_unloading_restarts_the_server(clock: Clock) -> None
     reason = "network: could not be loaded again"
     assert clock.reload_failed("network") == Restart(reason, at_once=False, pause_s=0)
     actions = [clock.reload_failed("network") for _ in range(3)]
-    assert actions[-1] == GiveUp(f"{reason}; 3 restarts did not help")
+    assert actions[-1] == GiveUp(f"{reason}; --restart-limit=3 is reached")
 
 
 def test_reloads_are_counted_by_model(clock: Clock) -> None:
@@ -151,7 +151,7 @@ def test_pauses_double_up_to_a_limit_until_it_gives_up() -> None:
     clock = Clock(replace(LIMITS, restarts=6))
     *restarts, last = (clock.next(EXITED) for _ in range(7))
     assert [each.pause_s for each in restarts if isinstance(each, Restart)] == [0, 1, 2, 3, 3, 3]
-    assert last == GiveUp("tritonserver exited with code -6; 6 restarts did not help")
+    assert last == GiveUp("tritonserver exited with code -6; --restart-limit=6 is reached")
 
 
 def test_restarts_are_forgotten_after_a_stable_time(clock: Clock) -> None:
