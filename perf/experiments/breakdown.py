@@ -1,6 +1,6 @@
 """How the time of one answer divides into steps."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from server.launch.process import Server, running_triton
 from server.triton_control import TritonControl
 
 from ..load import baselines, perf_analyzer
-from ..load.baselines import Tensors, onnx_runtime, preprocess
+from ..load.baselines import network_alone, prepare
 from ..load.served import REPOSITORY, gender_ensembles
 from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.experiment import Measurement
@@ -36,11 +36,10 @@ caches that others have used meanwhile, and the way to the stub and back. `rest`
 
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
-        prepared = [preprocess(user) for user in users]
-        alone = {model: _indexed(onnx_runtime(REPOSITORY, model), prepared) for model in ensembles}
+        alone = {model: network_alone(REPOSITORY, model, users) for model in ensembles}
         with running_triton(REPOSITORY) as server, perf_analyzer_data(users) as data:
             for number, (model, run) in product(range(args.rounds), alone.items()):
-                preprocessing = baselines.measure(lambda index: preprocess(users[index]), len(users), args.seconds)
+                preprocessing = baselines.measure(lambda index: prepare(users[index]), len(users), args.seconds)
                 network = baselines.measure(run, len(users), args.seconds)
                 before = _statistics(server)
                 figures = perf_analyzer.measure(server, ensembles[model], "grpc", data, args.seconds)
@@ -59,10 +58,6 @@ caches that others have used meanwhile, and the way to the stub and back. `rest`
         arms = self.summarize(measurement.rows).set_index("model")
         columns = {"part": "{part}", **{model: f"{{{model}:.2f}}" for model in arms.index}}
         return f"{self.about}\n\n{table(arms.T.rename_axis('part').reset_index(), columns)}"
-
-
-def _indexed(run: Callable[[Tensors], object], prepared: Sequence[Tensors]) -> Callable[[int], object]:
-    return lambda index: run(prepared[index])
 
 
 def _step_ms(before: Statistics, after: Statistics, model: str) -> dict[str, float]:

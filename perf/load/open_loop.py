@@ -158,7 +158,7 @@ class _Connections:
                 self._read(fd)
         limit = self.now() - GIVE_UP_S
         while self.exchanges and (oldest := next(iter(self.exchanges)), self.exchanges[oldest].sent < limit)[1]:
-            self._finish(oldest, LOST, keep=False)
+            self._finish(oldest, LOST)
 
     def close(self) -> None:
         """Close all connections."""
@@ -184,7 +184,7 @@ class _Connections:
         except BlockingIOError:
             pass
         except OSError:
-            self._finish(fd, LOST, keep=False)
+            self._finish(fd, LOST)
             return
         if exchange.unsent or is_partial:
             self._epoll.modify(fd, select.EPOLLIN | (select.EPOLLOUT if exchange.unsent else 0))
@@ -200,7 +200,7 @@ class _Connections:
         if exchange is None:
             self._drop(fd)
         elif not received:
-            self._finish(fd, LOST, keep=False)
+            self._finish(fd, LOST)
         else:
             exchange.received += received
             self._parse(fd, exchange)
@@ -215,14 +215,14 @@ class _Connections:
             return
         if (status := int(head[1])) not in (ANSWERED, REFUSED):
             raise HttpLoadError(f"expected 200 or 503, got {status} {exchange.received[head.end() :][:300]!r}")
-        # If the server answered before it had the whole request, the connection cannot be used again.
-        self._finish(fd, status, keep=not exchange.unsent)
+        self._finish(fd, status)
 
-    def _finish(self, fd: int, status: int, keep: bool) -> None:
+    def _finish(self, fd: int, status: int) -> None:
         exchange = self.exchanges.pop(fd)
         late, took = exchange.sent - exchange.due, self.now() - exchange.sent
         self.results.append(RequestResult(exchange.due, 1000 * late, status, 1000 * took))
-        if keep:
+        # If the server answered before it had the whole request, the connection cannot be used again.
+        if status != LOST and not exchange.unsent:
             self._idle.append(fd)
         else:
             self._drop(fd)

@@ -14,9 +14,9 @@ from genderprep.tensors import AVATAR, LABELS, NICKNAME
 from server.catalog import Catalog
 
 from ..load.http_client_load import Request, triton_request
+from ..load.predictor import WORKERS
 from ..load.served import REPOSITORY
 from ..load.workload import SyntheticUser
-from .apps.predictor import WORKERS
 
 APPS: Final = "perf.peers.apps"
 ENVIRONMENTS: Final = Path(sys.prefix) / "peers"

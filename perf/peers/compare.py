@@ -13,13 +13,13 @@ from server.catalog import Catalog
 from server.launch.process import free_ports
 
 from ..load.http_client_load import closed_loop, post_json
+from ..load.predictor import Predictor
 from ..load.process_stats import cpu_seconds, pss_mb
 from ..load.served import REPOSITORY
 from ..load.workload import SyntheticUser, synthetic_users
 from ..report.charts import plot_latency
 from ..report.experiment import Goal, Measurement
 from ..report.rounds import RoundsExperiment, Row, compare
-from .apps.predictor import Predictor
 from .catalogue import FASTAPI, PEERS, TRITON, Peer
 from .serving import PeerError, running
 

@@ -12,12 +12,12 @@ from typing import Final
 
 import psutil
 
-from server.launch.process import ROOT
+from server.launch.process import ROOT, end, spawn
 
 from ..load.http_client_load import HttpLoadError, post_json
+from ..load.predictor import MODEL
 from ..load.workload import SyntheticUser
 from ..report.experiment import MeasurementError
-from .apps.predictor import MODEL
 from .catalogue import Peer
 
 # Ray starts half a dozen processes before it serves.
@@ -82,7 +82,7 @@ def _start(peer: Peer, values: Mapping[str, str], model: Path, folder: Path) -> 
     paths = {"PYTHONPATH": modules, "PATH": os.pathsep.join((values["bin"], os.environ["PATH"]))}
     environment = {**os.environ, **paths, MODEL: str(model), **variables}
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
+        return spawn(command, log, environment, ROOT)
 
 
 def _wait(
@@ -103,17 +103,11 @@ def _wait(
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Terminate the process, then kill its remaining descendants, even those that left its process group."""
-    try:
+    """Stop the process and its remaining descendants, even those that left its process group."""
+    family: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
         family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        family = []
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    end(process, STOP_S)
     for child in family:
         with suppress(psutil.NoSuchProcess):
             child.kill()

@@ -2,7 +2,7 @@
 
 import bentoml
 
-from perf.peers.apps.predictor import WORKERS, Predictor
+from perf.load.predictor import WORKERS, Predictor
 
 
 @bentoml.service(workers=WORKERS)

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request
 
-from perf.peers.apps.predictor import Predictor
+from perf.load.predictor import Predictor
 
 app = FastAPI()
 predictor = Predictor.from_environment()

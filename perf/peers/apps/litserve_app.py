@@ -8,7 +8,7 @@ from typing import Any
 
 import litserve
 
-from perf.peers.apps.predictor import WORKERS, Predictor
+from perf.load.predictor import WORKERS, Predictor
 
 
 class Gender(litserve.LitAPI):

@@ -6,7 +6,7 @@ from mlserver.codecs import Base64Codec, NumpyCodec, StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse
 
 from genderprep.tensors import AVATAR, NICKNAME, PROBABILITIES
-from perf.peers.apps.predictor import Predictor
+from perf.load.predictor import Predictor
 
 
 class Gender(MLModel):

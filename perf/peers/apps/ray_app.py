@@ -10,7 +10,7 @@ import ray
 from ray import serve
 from starlette.requests import Request
 
-from perf.peers.apps.predictor import WORKERS, Predictor
+from perf.load.predictor import WORKERS, Predictor
 
 
 @serve.deployment(num_replicas=WORKERS, max_ongoing_requests=32, ray_actor_options={"num_cpus": 1})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from perf.load.baselines import onnx_runtime, preprocess
+from perf.load.baselines import network, prepare
 from perf.load.workload import synthetic_users
 from server.catalog import Catalog
 from tests.support.tritonserver import ROOT
@@ -22,5 +22,5 @@ def test_onnx_runtime_baseline_runs_the_served_version(tmp_path: Path) -> None:
     newest.mkdir()
     (newest / "model.onnx").write_bytes(b"not a network")
     (user,) = synthetic_users(1, seed=1)
-    expected, actual = (onnx_runtime(folder, "mobilenet")(preprocess(user)) for folder in (REPOSITORY, repository))
+    expected, actual = (network(folder, "mobilenet")(prepare(user)) for folder in (REPOSITORY, repository))
     np.testing.assert_array_equal(actual[0], expected[0])

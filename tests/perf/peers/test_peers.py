@@ -10,9 +10,9 @@ import pandas as pd
 import psutil
 import pytest
 
+from perf.load.predictor import Predictor
 from perf.load.workload import SyntheticUser, synthetic_users
 from perf.peers import compare, serving
-from perf.peers.apps.predictor import Predictor
 from perf.peers.catalogue import (
     ENVIRONMENTS,
     FASTAPI,
