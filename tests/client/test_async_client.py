@@ -12,16 +12,12 @@ from genderclient import (
     AsyncClient,
     AsyncFakeTransport,
     DeadlineExceeded,
-    InferenceRequest,
-    InferenceResponse,
     InvalidAvatar,
     ModelNotFound,
-    Status,
-    TransportError,
     Unavailable,
 )
 from server.launch.process import free_ports
-from tests.support.client.fakes import respond_male, respond_male_async
+from tests.support.client.fakes import respond_male_async
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import Server
 
@@ -47,20 +43,6 @@ def test_predictions_and_errors_equal_the_sync_clients() -> None:
             await client.predict(nickname=3)  # type: ignore[arg-type]
 
     run(use, transport=AsyncFakeTransport(respond_male_async), unknown_below=0.9)
-
-
-def test_lost_request_is_retried() -> None:
-    failures = [TransportError(Status.UNAVAILABLE, "gone")] * 2
-
-    async def respond(request: InferenceRequest) -> InferenceResponse:
-        if failures:
-            raise failures.pop()
-        return respond_male(request)
-
-    async def use(client: AsyncClient) -> None:
-        assert (await client.predict(nickname="小美")).attempts == 3
-
-    run(use, transport=AsyncFakeTransport(respond))
 
 
 def test_closed_client_cannot_be_used() -> None:
