@@ -68,6 +68,10 @@ class Malformed(Experiment):
 
     def table(self, measurement: Measurement) -> str:
         results = measurement.metadata
+        crashing = [
+            {**row, "proxied": _YES_NO[row["front"]], "crashed": _YES_NO[row["died"]]} for row in results["killers"]
+        ]
+        fuzzing = [{**run, "crashed": _YES_NO[bool(run["crash"])]} for run in results["fuzzing"]]
         return f"""\
 Code in `reliability/malformed` makes every input. Avatars and nicknames go to the preprocessing in a process of
 its own, where CPU time and memory are measured, and to a live Triton over gRPC and HTTP; whole requests go to Triton.
@@ -85,11 +89,11 @@ from an idle server. Memory is that of Triton and its stubs above the start, aft
 Requests that Triton 2.51 does not survive or that take all its memory, each sent to a new server, directly and through
 `server.edge`. Wherever strangers can reach the wheel's Triton, it must stand behind that proxy.
 
-{table(results["killers"], _CRASHING)}
+{table(crashing, _CRASHING)}
 
 Fuzzing with atheris, guided by coverage:
 
-{table([{**run, "crashed": bool(run["crash"])} for run in results["fuzzing"]], _FUZZING)}"""
+{table(fuzzing, _FUZZING)}"""
 
     def failure(self, measurement: Measurement) -> str:
         results = measurement.metadata
@@ -98,6 +102,7 @@ Fuzzing with atheris, guided by coverage:
         return "an input has an incorrect result, see above" if failed or crashed else ""
 
 
+_YES_NO: Final = ("no", "yes")
 _KINDS: Final = {
     "what": "{what}",
     "kind": "{kind}",
@@ -119,11 +124,11 @@ _EFFECTS: Final = {
 _CRASHING: Final = {
     "kind": "{kind}",
     "request": "{name}",
-    "proxied": "{front}",
+    "proxied": "{proxied}",
     "result": "{result}",
     "seconds": "{seconds:.1f}",
     "most MB": "{memory_mb:.0f}",
-    "Triton crashed": "{died}",
+    "Triton crashed": "{crashed}",
 }
 _FUZZING: Final = {
     "input": "{modality}",
