@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import matplotlib
 import numpy as np
+from keras import ops
 from PIL import Image
 
 from ..arrays import FloatsNHW, FloatsNHWC, ImageSS3, TensorB1, TensorBHWC
@@ -22,21 +23,31 @@ def grad_cam(score: Score, maps: FloatsNHWC) -> FloatsNHW:
 
 
 def gradient(score: Score, maps: FloatsNHWC) -> FloatsNHWC:
-    """Return ∂score/∂maps on TensorFlow, PyTorch or JAX. The score of a row must depend on the maps of that row only.
+    """Return ∂score/∂maps. The score of a row must depend on the maps of that row only.
 
     Raises:
-        NotImplementedError: Another Keras backend is in use.
+        NotImplementedError: The Keras backend is not TensorFlow, PyTorch or JAX.
     """
-    gradients: dict[str, Callable[[Score, FloatsNHWC], Any]] = {
-        "tensorflow": _tensorflow_gradient,
-        "torch": _torch_gradient,
-        "jax": _jax_gradient,
-    }
-    backend = keras.backend.backend()
-    if backend not in gradients:
-        raise NotImplementedError(f"expected the Keras backend to be one of {', '.join(gradients)}, got {backend}")
-    result: FloatsNHWC = keras.ops.convert_to_numpy(gradients[backend](score, maps))
-    return result
+    backend, tensor = keras.backend.backend(), ops.convert_to_tensor(maps)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensor)
+            total = ops.sum(score(tensor))
+        result = tape.gradient(total, tensor)
+    elif backend == "torch":
+        import torch
+
+        (result,) = torch.autograd.grad(ops.sum(score(tensor.requires_grad_())), tensor)
+    elif backend == "jax":
+        import jax
+
+        result = jax.grad(lambda each: ops.sum(score(each)))(tensor)
+    else:
+        raise NotImplementedError(f"expected the Keras backend tensorflow, torch or jax, got {backend}")
+    gradients: FloatsNHWC = ops.convert_to_numpy(result)
+    return gradients
 
 
 def overlay(image: ImageSS3, heat: Any, strength: float = 0.6) -> ImageSS3:
@@ -48,26 +59,3 @@ def overlay(image: ImageSS3, heat: Any, strength: float = 0.6) -> ImageSS3:
     gray = image.mean(axis=-1, keepdims=True)
     mixed: ImageSS3 = np.rint(gray + strength * share[..., None] * (color - gray)).astype(np.uint8)
     return mixed
-
-
-def _tensorflow_gradient(score: Score, maps: FloatsNHWC) -> Any:
-    import tensorflow as tf
-
-    tensor = tf.convert_to_tensor(maps)
-    with tf.GradientTape() as tape:
-        tape.watch(tensor)
-        total = keras.ops.sum(score(tensor))
-    return tape.gradient(total, tensor)
-
-
-def _torch_gradient(score: Score, maps: FloatsNHWC) -> Any:
-    import torch
-
-    tensor = keras.ops.convert_to_tensor(maps).requires_grad_()
-    return torch.autograd.grad(keras.ops.sum(score(tensor)), tensor)[0]
-
-
-def _jax_gradient(score: Score, maps: FloatsNHWC) -> Any:
-    import jax
-
-    return jax.grad(lambda tensor: keras.ops.sum(score(tensor)))(keras.ops.convert_to_tensor(maps))

@@ -1,20 +1,11 @@
 """Layers, one idea per file, written with `keras.ops` only."""
 
-from .calibration import Calibration
-from .cbam import CBAM
-from .fusion import AttentionFusion, ConcatFusion
-from .hand_features import HandFeatures
-from .ngrams import HashedNgrams
-from .transformer import MaskedMean, PositionEmbedding, TransformerEncoderLayer
-
-__all__ = [
-    "CBAM",
-    "AttentionFusion",
-    "Calibration",
-    "ConcatFusion",
-    "HandFeatures",
-    "HashedNgrams",
-    "MaskedMean",
-    "PositionEmbedding",
-    "TransformerEncoderLayer",
-]
+from .calibration import Calibration as Calibration
+from .cbam import CBAM as CBAM
+from .fusion import AttentionFusion as AttentionFusion
+from .fusion import ConcatFusion as ConcatFusion
+from .hand_features import HandFeatures as HandFeatures
+from .ngrams import HashedNgrams as HashedNgrams
+from .transformer import MaskedMean as MaskedMean
+from .transformer import PositionEmbedding as PositionEmbedding
+from .transformer import TransformerEncoderLayer as TransformerEncoderLayer
