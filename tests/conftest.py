@@ -1,4 +1,4 @@
-"""Fixtures that more than one folder uses."""
+"""Fixtures that several folders use."""
 
 from collections.abc import Iterator
 
@@ -10,21 +10,21 @@ from tests.support.tritonserver import ROOT, Server, running_triton
 
 @pytest.fixture(scope="session")
 def triton() -> Iterator[Server]:
-    """The project's own model repository, served once for all tests that ask."""
+    """A Triton with the project's model repository, started once per session."""
     with running_triton(ROOT / "model_repository") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def traces() -> Iterator[Receiver]:
-    """Where `observed` sends its traces."""
+    """The receiver of the traces of `observed`."""
     with receiving() as receiver:
         yield receiver
 
 
 @pytest.fixture(scope="session")
 def observed(traces: Receiver) -> Iterator[Server]:
-    """The same with everything on that operators can ask for: percentiles, and a trace of one request in 1,000."""
+    """Like `triton`, with all observability on: latency percentiles, and a trace of one request in 1,000."""
     settings = {
         "mode": "opentelemetry",
         "opentelemetry,url": traces.url,

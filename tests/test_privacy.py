@@ -1,7 +1,7 @@
-"""Avatars and nicknames appear in nothing that is written: planted, sent on every way, and looked for everywhere.
+"""No output contains an avatar or a nickname: planted markers are sent by every path and searched in every output.
 
-Triton is at `--log-verbose=1` and traces. Two things it does write, and SECURITY.md says so: the ids that callers give
-their requests, and with the trace level TENSORS the inputs, which is what proves here that a marker would be found.
+Triton runs with `--log-verbose=1` and tracing. It writes two things, as SECURITY.md says: the request ids of callers, and
+at trace level TENSORS the inputs, which proves here that a marker would be found.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ NICKNAMES = (f"小{NAME}美", NAME * 500, f"{NAME}\0")
 
 
 def planted_png() -> bytes:
-    """A picture that can be decoded, with the marker in what PNG has for comments."""
+    """A valid PNG with the marker in its text chunk."""
     file, comment = BytesIO(), PngInfo()
     comment.add_text("Comment", PICTURE)
     Image.new("RGB", (48, 48), "red").save(file, "PNG", pnginfo=comment)
@@ -62,8 +62,7 @@ AVATARS = (planted_png(), planted_png()[:60] + PICTURE.encode(), PICTURE.encode(
 
 
 def spellings(marker: str) -> set[bytes]:
-    """The marker as it is, in hexadecimal and in base64, wherever it begins; without its ends, which its neighbours
-    change there."""
+    """The marker in plain, hexadecimal and base64 at every offset, without the ends that its neighbors change."""
     plain = marker.encode()
     shifted = (base64.b64encode(bytes(shift) + plain)[4:-4] for shift in range(3))
     return {plain, plain.hex().encode(), *shifted}
@@ -75,7 +74,7 @@ def found(written: bytes) -> set[bytes]:
 
 @dataclass
 class Errors:
-    """What a caller sees of failures, all of it."""
+    """Everything that a caller sees of failures."""
 
     seen: list[str] = field(default_factory=list)
 
@@ -85,7 +84,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class Stack:
-    """Everything between a caller and the models, and the folder for what is written."""
+    """Everything between a caller and the models, and the folder for output."""
 
     server: Server
     proxy: ReverseProxy
@@ -118,7 +117,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="module")
 def written(stack: Stack) -> dict[str, bytes]:
-    """Everything that was written while markers went through, by where."""
+    """Everything that was written while markers passed through, by place."""
     errors = Errors()
     answers = [*by_sdk(stack, errors), *by_hand(stack)]
     asyncio.run(by_async_sdk(stack, errors))
@@ -167,7 +166,7 @@ async def by_async_sdk(stack: Stack, errors: Errors) -> None:
 
 
 def by_hand(stack: Stack) -> Iterator[str]:
-    """Requests that no client of ours would send."""
+    """Requests that our clients would not send."""
     for request in (*well_formed(), *malformed()):
         try:
             yield json.dumps(post_json(stack.server.http_url, request))
@@ -191,7 +190,7 @@ def well_formed() -> Iterator[Request]:
 
 
 def malformed() -> Iterator[Request]:
-    """JSON that is not what was agreed upon, and binary tensors that are cut."""
+    """JSON that does not fit the protocol, and truncated binary tensors."""
     for shape, data in (([1], [NAME]), ([1, 1], [NAME, NAME]), ([1, 1], NAME), ([1, 1], [{"x": NAME}])):
         inputs = [{"name": NICKNAME, "datatype": "BYTES", "shape": shape, "data": data}]
         content = json.dumps({"inputs": inputs}).encode()
@@ -203,7 +202,7 @@ def malformed() -> Iterator[Request]:
 
 
 def by_command(stack: Stack) -> str:
-    """`genderclient predict` and `score`, with what is refused among it; what both say on the terminal."""
+    """Run `genderclient predict` and `score`, also with bad input; return their terminal output."""
     for number, avatar in enumerate(AVATARS):
         (stack.folder / f"{number}.png").write_bytes(avatar)
     users = stack.folder / "users.csv"
@@ -236,14 +235,14 @@ def by_command(stack: Stack) -> str:
         "the command's files",
     ],
 )
-def test_nothing_shows_an_avatar_or_a_nickname(written: dict[str, bytes], where: str) -> None:
-    assert written[where], "nothing was written there, so nothing was looked at"
+def test_output_contains_no_marker(written: dict[str, bytes], where: str) -> None:
+    assert written[where], "expected output to search, got none"
     assert found(written[where]) == set()
     assert SHOP.encode() not in written[where]
 
 
-def test_the_markers_did_go_through(written: dict[str, bytes]) -> None:
-    """What was looked at is about them."""
+def test_markers_reached_every_part(written: dict[str, bytes]) -> None:
+    """The searched output is about the markers."""
     assert written["Triton's log"].count(b"Done for ModelInferHandler") > len(AVATARS)
     assert b"Infer failed" in written["Triton's log"]
     assert b"client intended to send too large" in written["nginx' log"]
@@ -253,8 +252,8 @@ def test_the_markers_did_go_through(written: dict[str, bytes]) -> None:
     assert b"InvalidNickname" in written["the command's files"]
 
 
-def test_a_marker_would_be_found(written: dict[str, bytes], stack: Stack) -> None:
-    """The one level of tracing that writes inputs; nobody may choose it where people are served."""
+def test_marker_is_found_in_tensor_traces(written: dict[str, bytes], stack: Stack) -> None:
+    """The trace level TENSORS writes inputs; production must not use it."""
     url = f"http://{stack.server.http_url}/v2/trace/setting"
     setting = urllib.request.Request(url, json.dumps({"trace_level": ["TIMESTAMPS", "TENSORS"]}).encode())
     urllib.request.urlopen(setting, timeout=10).close()
@@ -275,6 +274,6 @@ def traces_but(folder: Path, before: set[Path]) -> bytes:
 
 @pytest.mark.parametrize("wrap", [bytes.hex, lambda plain: base64.b64encode(plain).decode(), bytes.decode])
 @pytest.mark.parametrize("start", range(3))
-def test_a_marker_is_found_however_it_is_spelled(wrap: Callable[[bytes], str], start: int) -> None:
+def test_marker_is_found_in_every_encoding(wrap: Callable[[bytes], str], start: int) -> None:
     assert found(wrap(b"x" * start + NAME.encode() + b"y").encode())
     assert not found(wrap(b"x" * start + b"planted" + b"y").encode())

@@ -1,4 +1,4 @@
-"""What the documents, the client and the model repository say is what the last measurements say."""
+"""Documents, client defaults and model repository agree with the last measurements."""
 
 import json
 from pathlib import Path
@@ -21,12 +21,12 @@ def test_documents_are_up_to_date() -> None:
     assert stale == [], "run `python -m conversion.model_card`"
 
 
-def test_the_client_is_as_careful_as_the_models_need() -> None:
+def test_client_threshold_is_highest_of_models() -> None:
     assert max(report["unknown_below"] for report in REPORTS.values()) == DEFAULT_UNKNOWN_BELOW
 
 
 @pytest.mark.parametrize("model", REPORTS)
-def test_the_measured_model_is_the_one_that_ships(model: str) -> None:
+def test_measured_model_is_shipped_model(model: str) -> None:
     report = REPORTS[model]
     (folder,) = (each for each in (ROOT / "model_repository" / model).iterdir() if each.is_dir())
     assert folder.name == str(report["version"])

@@ -1,4 +1,4 @@
-"""No secret is in what is tracked, and everything that is installed is pinned by its hash."""
+"""Tracked files contain no secret, and every installed package is pinned by hash."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import trustme
 from server.edge.client_tokens import check_token_file
 
 ROOT = Path(__file__).resolve().parent.parent
-# What secrets look like: private keys, the tokens of well-known services, our own clients', and what is called one.
+# Patterns of secrets: private keys, tokens of well-known services and of our clients, and values named like a secret.
 SECRETS = re.compile(
     "|".join(
         (
@@ -36,7 +36,7 @@ HASHED = re.compile(
 
 
 def tracked() -> list[Path]:
-    # Whoever owns the clone: git does not run anything of it here.
+    # safe.directory: the clone may belong to another user, and git runs nothing of it here.
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     return [ROOT / name.decode() for name in listed.split(b"\0") if name]
@@ -46,16 +46,16 @@ def lines_with_secrets(text: str) -> list[int]:
     return [text.count("\n", 0, match.start()) + 1 for match in SECRETS.finditer(text)]
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone: nobody knows what is tracked")
-def test_no_secret_is_tracked() -> None:
-    """Named by line only: what was found is not to be read in the log of a test, either."""
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git clone, so tracked files are unknown")
+def test_tracked_files_have_no_secret() -> None:
+    """Report line numbers only, so that no test log shows the secret."""
     files = [file for file in tracked() if file.is_file()]
     assert len(files) > 100
     found = {str(file): lines_with_secrets(file.read_text(errors="replace")) for file in files}
     assert {file: lines for file, lines in found.items() if lines} == {}
 
 
-def test_a_secret_would_be_seen(tmp_path: Path) -> None:
+def test_planted_secret_is_found(tmp_path: Path) -> None:
     key = trustme.CA().issue_cert("localhost").private_key_pem.bytes().decode()
     line = f'"Bearer {"5e" * 32}" shop;'
     (tmp_path / "clients").write_text(line)
@@ -65,5 +65,5 @@ def test_a_secret_would_be_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "requirements").rglob("*.txt")), ids=lambda file: file.name)
-def test_everything_installed_is_pinned_by_its_hash(file: Path) -> None:
+def test_requirements_are_pinned_by_hash(file: Path) -> None:
     assert HASHED.sub("", file.read_text()) == ""

@@ -52,14 +52,14 @@ def caller(request: pytest.FixtureRequest, triton: Server) -> Iterator[Caller]:
         yield caller
 
 
-def test_the_expectations_are_about_the_probes() -> None:
+def test_expectations_cover_probes() -> None:
     probes = json.loads((PROBES / "nicknames.json").read_text(encoding="utf-8"))
     assert [nickname for nickname, _ in NICKNAMES] == probes
     assert len(PICTURES) >= 8
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda file: file.name)
-def test_pixels_here(picture: Path) -> None:
+def test_pixels_in_process(picture: Path) -> None:
     pixels, present = prepare_image(picture.read_bytes())
     # Lossy decoders differ by a gray level between processors.
     allowed = 0 if picture.suffix in LOSSLESS else 1
@@ -68,19 +68,19 @@ def test_pixels_here(picture: Path) -> None:
 
 
 @pytest.mark.parametrize(("nickname", "words"), NICKNAMES)
-def test_tokens_here(nickname: str, words: list[str]) -> None:
+def test_tokens_in_process(nickname: str, words: list[str]) -> None:
     tokens, present = prepare_text(nickname.encode())
     assert tokens.tolist() == expected_tokens(words)
     assert present == (words != ["<EMPTY>"])
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda file: file.name)
-def test_the_live_model_sees_the_same_pixels(caller: Caller, picture: Path) -> None:
+def test_live_pixels_equal_in_process(caller: Caller, picture: Path) -> None:
     avatar = picture.read_bytes()
     assert_same_bits(caller.infer("preprocess", users((avatar, b""))), prepare_here(avatar, b""))
 
 
-def test_the_live_model_sees_the_same_tokens(caller: Caller) -> None:
+def test_live_tokens_equal_in_process(caller: Caller) -> None:
     found = caller.infer("preprocess", users(*((b"", nickname.encode()) for nickname, _ in NICKNAMES)))
     assert found["TOKENS"].tolist() == [expected_tokens(words) for _, words in NICKNAMES]
     for row, (nickname, _) in enumerate(NICKNAMES):

@@ -42,27 +42,27 @@ def check(repository: Path, version: int = 1, digest: str | None = None) -> None
     check_binding(parameters, repository / "preprocess", version)
 
 
-def test_weights_of_this_preprocessing(tmp_path: Path) -> None:
+def test_matching_weights_load(tmp_path: Path) -> None:
     add_model(tmp_path, "densenet/1/model.onnx", backbone="densenet121", prep_digest=prep_digest(), trained="today")
     add_model(tmp_path, "mobilenet/3/model.onnx", prep_digest=prep_digest())
     wire(tmp_path, "model_version: 1", densenet="1", mobilenet="3")
     check(tmp_path)
 
 
-def test_models_that_say_nothing_are_no_matter(tmp_path: Path) -> None:
+def test_models_without_digest_are_ignored(tmp_path: Path) -> None:
     add_model(tmp_path, "pets/1/model.onnx", author="somebody else")
     add_model(tmp_path, "plants/1/model.onnx")
     wire(tmp_path, "model_version: 1", pets="1", plants="1")
     check(tmp_path)
 
 
-def test_config_of_another_preprocessing(tmp_path: Path) -> None:
+def test_config_with_other_digest_is_refused(tmp_path: Path) -> None:
     message = r"^prep_digest_1 of preprocess/config\.pbtxt belongs to preprocessing 0123456789ab, preprocess 1 is"
     with pytest.raises(PrepMismatch, match=message):
         check(tmp_path, digest=OTHER)
 
 
-def test_config_without_this_version(tmp_path: Path) -> None:
+def test_config_without_digest_is_refused(tmp_path: Path) -> None:
     parameters = {f"{METADATA_KEY}_1": {"string_value": prep_digest()}}
     with pytest.raises(
         PrepMismatch, match=r"^prep_digest_2 of preprocess/config\.pbtxt belongs to preprocessing unknown"
@@ -71,7 +71,7 @@ def test_config_without_this_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("position", ["first", "last"])
-def test_weights_of_another_preprocessing(tmp_path: Path, position: str) -> None:
+def test_weights_with_other_digest_are_refused(tmp_path: Path, position: str) -> None:
     add_model(tmp_path, "mobilenet/1/model.onnx", prep_digest=prep_digest())
     metadata = {"first": {"prep_digest": OTHER, "z": "1"}, "last": {"a": "1", "prep_digest": OTHER}}[position]
     add_model(tmp_path, "densenet/2/model.onnx", **metadata)
@@ -84,7 +84,7 @@ def test_weights_of_another_preprocessing(tmp_path: Path, position: str) -> None
 
 
 @pytest.mark.parametrize("wired", ["2", "-1"])
-def test_what_no_ensemble_wires_to_it_is_not_checked(tmp_path: Path, wired: str) -> None:
+def test_unwired_weights_are_not_checked(tmp_path: Path, wired: str) -> None:
     add_model(tmp_path, "densenet/1/model.onnx", prep_digest=OTHER)
     add_model(tmp_path, "densenet/2/model.onnx", prep_digest=prep_digest())
     add_model(tmp_path, "mobilenet/1/model.onnx", prep_digest=OTHER)
@@ -96,7 +96,7 @@ def test_what_no_ensemble_wires_to_it_is_not_checked(tmp_path: Path, wired: str)
 
 
 @pytest.mark.parametrize("preprocess", ["model_version: -1", ""])
-def test_the_latest_preprocessing_is_found_on_disk(tmp_path: Path, preprocess: str) -> None:
+def test_latest_version_is_resolved_on_disk(tmp_path: Path, preprocess: str) -> None:
     for version in ("1", "2"):
         (tmp_path / "preprocess" / version).mkdir(parents=True)
     add_model(tmp_path, "densenet/1/model.onnx", prep_digest=OTHER)
@@ -106,7 +106,7 @@ def test_the_latest_preprocessing_is_found_on_disk(tmp_path: Path, preprocess: s
         check(tmp_path, version=2)
 
 
-def test_text_inside_the_graph_is_not_metadata(tmp_path: Path) -> None:
+def test_graph_text_is_not_metadata(tmp_path: Path) -> None:
     entry = f"\n{chr(len(METADATA_KEY))}{METADATA_KEY}\x12@{OTHER}"
     add_model(tmp_path, "densenet/1/model.onnx", doc=entry, prep_digest=prep_digest())
     wire(tmp_path, "model_version: 1", densenet="1")

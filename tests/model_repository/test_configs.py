@@ -76,17 +76,17 @@ def onnx_tensors(values: Any) -> dict[str, tuple[int, list[int]]]:
     return result
 
 
-def test_every_model_of_the_repository_is_known() -> None:
+def test_repository_has_expected_models() -> None:
     assert {folder.name for folder in REPOSITORY.iterdir() if folder.is_dir()} == set(MODELS)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_name_is_that_of_the_folder(model: str) -> None:
+def test_name_matches_folder(model: str) -> None:
     assert config_of(model).name == model
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_tensors_are_those_of_the_contract(model: str) -> None:
+def test_tensors_match_genderprep(model: str) -> None:
     config = config_of(model)
     assert (tensors(config.input), tensors(config.output)) == SIGNATURES[model]
     assert config.max_batch_size == 32
@@ -102,7 +102,7 @@ def test_backend(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_parameters_are_the_documented_ones(model: str) -> None:
+def test_parameters(model: str) -> None:
     found = {key: value.string_value for key, value in config_of(model).parameters.items()}
     assert found == PARAMETERS[model]
 
@@ -115,25 +115,25 @@ def test_label_file(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
-def test_instances_are_explicit_and_on_the_processor(model: str) -> None:
+def test_instances_are_explicit_and_on_cpu(model: str) -> None:
     (group,) = config_of(model).instance_group
     assert group.kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
     assert group.count >= 1
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
-def test_waiting_requests_share_batches_and_nobody_waits_for_others(model: str) -> None:
+def test_batching_has_no_queue_delay(model: str) -> None:
     config = config_of(model)
     assert config.WhichOneof("scheduling_choice") == "dynamic_batching"
     assert config.dynamic_batching.max_queue_delay_microseconds == 0
 
 
-def test_preprocessing_takes_requests_one_by_one() -> None:
+def test_preprocess_has_no_batching() -> None:
     assert config_of("preprocess").WhichOneof("scheduling_choice") is None
 
 
 @pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
-def test_warm_up_gives_every_input(model: str) -> None:
+def test_warmup_has_every_input(model: str) -> None:
     config = config_of(model)
     assert config.model_warmup
     for sample in config.model_warmup:
@@ -160,7 +160,7 @@ def test_ensemble_wires_every_tensor(ensemble: str) -> None:
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
-def test_onnx_files_have_the_tensors_of_the_config(model: str) -> None:
+def test_onnx_tensors_match_config(model: str) -> None:
     files = onnx_files(model)
     assert files
     for file in files:
@@ -170,7 +170,7 @@ def test_onnx_files_have_the_tensors_of_the_config(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
-def test_onnx_files_load_in_older_containers(model: str) -> None:
+def test_onnx_opset_is_old_enough(model: str) -> None:
     for file in onnx_files(model):
         loaded = onnx.load(file)
         assert loaded.ir_version <= 10
@@ -179,7 +179,7 @@ def test_onnx_files_load_in_older_containers(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
-def test_convolutions_are_int8_but_the_small_first_ones(model: str) -> None:
+def test_convolutions_are_int8_except_early_ones(model: str) -> None:
     for file in onnx_files(model):
         graph = onnx.load(file).graph
         sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
@@ -191,7 +191,7 @@ def test_convolutions_are_int8_but_the_small_first_ones(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
-def test_onnx_files_belong_to_this_preprocessing(model: str) -> None:
+def test_onnx_digest_matches_preprocessing(model: str) -> None:
     for file in onnx_files(model):
         metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
         assert metadata[METADATA_KEY] == prep_digest()
@@ -201,7 +201,7 @@ def test_onnx_files_stay_small() -> None:
     assert sum(file.stat().st_size for model in ONNX_MODELS for file in onnx_files(model)) < 15 * 10**6
 
 
-def test_the_client_speaks_the_same_contract() -> None:
+def test_client_codec_matches_genderprep() -> None:
     constants = (
         "AVATAR",
         "NICKNAME",

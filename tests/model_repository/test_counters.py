@@ -83,7 +83,7 @@ def counted(server: Server, name: str) -> dict[tuple[str, str], float]:
     return {(sample.labels["tensor"], sample.labels["reason"]): sample.value for sample in samples}
 
 
-def test_every_refusal_is_counted_by_its_fault(alone: Server, caller: Caller) -> None:
+def test_refusals_are_counted_by_fault(alone: Server, caller: Caller) -> None:
     faults = {(kind.tensor, fault) for kind in (InvalidAvatar, InvalidNickname) for fault in kind.faults}
     assert BAD.keys() == faults
     for fault, rows in BAD.items():
@@ -94,7 +94,7 @@ def test_every_refusal_is_counted_by_its_fault(alone: Server, caller: Caller) ->
         assert counted(alone, REFUSED) == before | {fault: before[fault] + len(rows)}
 
 
-def test_everything_missing_is_counted_by_its_reason(alone: Server, caller: Caller) -> None:
+def test_missing_inputs_are_counted_by_reason(alone: Server, caller: Caller) -> None:
     for reason, row in INCOMPLETE.items():
         before = counted(alone, MISSING)
         assert before.keys() == INCOMPLETE.keys()
@@ -102,14 +102,14 @@ def test_everything_missing_is_counted_by_its_reason(alone: Server, caller: Call
         assert counted(alone, MISSING) == before | {reason: before[reason] + 2}
 
 
-def test_of_a_refused_request_only_the_refusal_is_counted(alone: Server, caller: Caller) -> None:
+def test_refused_request_counts_no_missing_input(alone: Server, caller: Caller) -> None:
     missing, refused = counted(alone, MISSING), total(alone, REFUSED)
     refuse(caller, (b"", b""), (b"hello", NAME), (b"hello", NAME))
     assert counted(alone, MISSING) == missing
     assert total(alone, REFUSED) == refused + 1
 
 
-def test_metrics_hold_nothing_of_a_user(alone: Server, caller: Caller) -> None:
+def test_metrics_contain_no_input(alone: Server, caller: Caller) -> None:
     marker = "planted3e8a"
     refuse(caller, (marker.encode(), marker.encode()))
     refuse(caller, (PICTURE, f"{marker}\xff".encode("latin-1")))
@@ -118,12 +118,12 @@ def test_metrics_hold_nothing_of_a_user(alone: Server, caller: Caller) -> None:
     assert marker not in str(scrape(alone))
 
 
-def test_what_is_loaded_is_seen(alone: Server) -> None:
+def test_loaded_digest_is_a_metric(alone: Server) -> None:
     loaded_s = total(alone, LOADED, digest=prep_digest(), version="1")
     assert time.time() - 300 < loaded_s <= time.time()
 
 
-def test_counting_goes_on_after_a_reload_and_a_dead_stub(alone: Server, caller: Caller) -> None:
+def test_counts_survive_reload_and_dead_stub(alone: Server, caller: Caller) -> None:
     """All instances add to the same series, at once and one after the other."""
     before, loaded_s = total(alone, REFUSED), total(alone, LOADED)
     refuse(caller, (b"hello", NAME))
@@ -143,7 +143,7 @@ def test_counting_goes_on_after_a_reload_and_a_dead_stub(alone: Server, caller: 
     assert total(alone, LOADED) > loaded_s
 
 
-def test_loaded_anew_under_load_every_refusal_is_counted(alone: Server, caller: Caller, repository: Path) -> None:
+def test_reload_under_load_loses_no_count(alone: Server, caller: Caller, repository: Path) -> None:
     """Triton starts the new instances before it ends the old ones: for a moment both count."""
     before, loaded_s = total(alone, REFUSED), total(alone, LOADED)
     loaded = Event()

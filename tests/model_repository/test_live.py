@@ -88,7 +88,7 @@ def assert_for_people(message: str) -> None:
 
 
 @pytest.mark.parametrize("model", ENSEMBLES)
-def test_outputs_of_the_contract(caller: Caller, model: str) -> None:
+def test_output_shapes_and_types(caller: Caller, model: str) -> None:
     answer = caller.infer(model, users((PORTRAIT, NICKNAME)))
     assert {name: array.shape for name, array in answer.items()} == {name: (1, *s) for name, s in SHAPES.items()}
     assert {array.dtype.name for array in answer.values()} == {"float32"}
@@ -116,7 +116,7 @@ def test_probabilities_and_weights_sum_to_one(caller: Caller, model: str) -> Non
         (DEFAULT_AVATAR, "微信用户".encode(), (0, 0)),
     ],
 )
-def test_what_is_missing_weighs_nothing(
+def test_missing_modality_has_weight_zero(
     caller: Caller, model: str, avatar: bytes, nickname: bytes, weights: tuple[int, int]
 ) -> None:
     answer = caller.infer(model, users((avatar, nickname)))
@@ -125,14 +125,14 @@ def test_what_is_missing_weighs_nothing(
 
 
 @pytest.mark.parametrize("model", ENSEMBLES)
-def test_only_what_is_present_decides(caller: Caller, model: str) -> None:
+def test_only_present_modality_decides(caller: Caller, model: str) -> None:
     rows = users((b"", b""), (DEFAULT_AVATAR, "微信用户".encode()), (b"", NICKNAME), (DEFAULT_AVATAR, NICKNAME))
     nothing, sentinels, nickname, beside_default = caller.infer(model, rows)["PROBABILITIES"]
     np.testing.assert_allclose(sentinels, nothing, atol=1e-6)
     np.testing.assert_allclose(beside_default, nickname, atol=1e-3)
 
 
-def test_a_bad_user_of_several_is_named(caller: Caller) -> None:
+def test_error_names_row_of_batch(caller: Caller) -> None:
     with pytest.raises(Refused) as refused:
         caller.infer("gender_mobilenet", users((PORTRAIT, NICKNAME), (b"hello", NICKNAME)))
     assert "AVATAR: not an image" in str(refused.value)
@@ -140,7 +140,7 @@ def test_a_bad_user_of_several_is_named(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("model", ENSEMBLES)
-def test_several_users_in_one_request(caller: Caller, model: str) -> None:
+def test_batch_equals_single_requests(caller: Caller, model: str) -> None:
     rows = [(portrait, f"小{index}".encode()) for index, portrait in enumerate(PORTRAITS)]
     together = caller.infer(model, users(*rows))
     for index, row in enumerate(rows):
@@ -170,7 +170,7 @@ def test_json_over_http(triton: Server, model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ENSEMBLES)
-def test_an_avatar_over_http_gets_the_answer_of_tritonclient(triton: Server, caller: Caller, model: str) -> None:
+def test_binary_http_equals_tritonclient(triton: Server, caller: Caller, model: str) -> None:
     answer = post_user(triton, model, PORTRAIT, NICKNAME.decode())
     expected = caller.infer(model, users((PORTRAIT, NICKNAME)))
     for output in answer["outputs"]:
@@ -179,7 +179,7 @@ def test_an_avatar_over_http_gets_the_answer_of_tritonclient(triton: Server, cal
 
 @pytest.mark.parametrize("model", ENSEMBLES)
 @pytest.mark.parametrize("kind", BAD_USERS)
-def test_a_bad_user_is_refused_and_the_next_answered(caller: Caller, model: str, kind: str) -> None:
+def test_bad_input_fails_only_its_request(caller: Caller, model: str, kind: str) -> None:
     avatar, nickname, message = BAD_USERS[kind]
     with pytest.raises(Refused) as refused:
         caller.infer(model, users((avatar, nickname)))
@@ -190,7 +190,7 @@ def test_a_bad_user_is_refused_and_the_next_answered(caller: Caller, model: str,
 
 
 @pytest.mark.parametrize("kind", BAD_TENSORS)
-def test_a_request_that_does_not_fit_is_refused_and_the_next_answered(caller: Caller, kind: str) -> None:
+def test_wrong_shape_fails_only_its_request(caller: Caller, kind: str) -> None:
     inputs, message = BAD_TENSORS[kind]
     with pytest.raises(Refused) as refused:
         caller.infer("gender_mobilenet", inputs)
@@ -199,14 +199,14 @@ def test_a_request_that_does_not_fit_is_refused_and_the_next_answered(caller: Ca
     assert_answers(caller)
 
 
-def test_one_bad_user_fails_the_whole_request_that_has_it(caller: Caller) -> None:
+def test_bad_row_fails_its_whole_request(caller: Caller) -> None:
     with pytest.raises(Refused, match="AVATAR: not an image"):
         caller.infer("gender_mobilenet", users((PORTRAIT, NICKNAME), (b"hello", NICKNAME)))
     assert_answers(caller)
 
 
 @pytest.mark.parametrize("model", ENSEMBLES)
-def test_garbage_over_http_is_a_400(triton: Server, model: str) -> None:
+def test_garbage_over_http_gives_400(triton: Server, model: str) -> None:
     with pytest.raises(Refused, match="AVATAR: not an image") as refused:
         post_user(triton, model, b"\x00\xffgarbage", "小仙女")
     assert refused.value.status == "400"
@@ -215,7 +215,7 @@ def test_garbage_over_http_is_a_400(triton: Server, model: str) -> None:
 
 
 @pytest.mark.parametrize("tensor", [b"\xff\xff\xff\x7fabcd", b"\x02\x00", b"\x02\x00\x00\x00abcd", b""])
-def test_a_broken_bytes_tensor_is_a_400(triton: Server, tensor: bytes) -> None:
+def test_broken_bytes_tensor_gives_400(triton: Server, tensor: bytes) -> None:
     with pytest.raises(Refused, match="'AVATAR'") as refused:
         post_binary(triton, "gender_mobilenet", tensor, "小仙女")
     assert refused.value.status == "400"
@@ -241,7 +241,7 @@ def test_onnx_models_refuse_other_tensors(caller: Caller, model: str, changed: A
 
 
 @pytest.mark.parametrize("model", ENSEMBLES)
-def test_good_and_bad_at_the_same_time(triton: Server, model: str) -> None:
+def test_concurrent_bad_requests_do_not_affect_good_ones(triton: Server, model: str) -> None:
     good = [(portrait, nickname.encode()) for portrait in PORTRAITS for nickname in ("国强", "小仙女🌹", "", "Zoë")]
     bad = [(avatar, nickname) for avatar, nickname, _ in BAD_USERS.values()] * 2
     with calling(triton, "grpc") as caller, ThreadPoolExecutor(2 * len(good)) as pool:
@@ -260,7 +260,7 @@ def test_good_and_bad_at_the_same_time(triton: Server, model: str) -> None:
     assert 0 < executions < inferences
 
 
-def test_good_and_bad_in_one_batch(tmp_path: Path) -> None:
+def test_bad_request_in_dynamic_batch_fails_alone(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "model_repository" / "preprocess", tmp_path / "preprocess")
     with (tmp_path / "preprocess" / "config.pbtxt").open("a", encoding="utf-8") as config:
         config.write("dynamic_batching { preferred_batch_size: [8] max_queue_delay_microseconds: 5000000 }")
@@ -276,7 +276,7 @@ def test_good_and_bad_in_one_batch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ENSEMBLES)
-def test_the_log_holds_nothing_of_a_user(triton: Server, model: str) -> None:
+def test_log_contains_no_input(triton: Server, model: str) -> None:
     marker = "planted9f2c"
     portrait = encode(draw_portrait("female", 1), "JPEG", comment=f"{marker}-avatar")
     with calling(triton, "grpc") as caller:

@@ -40,26 +40,26 @@ def is_missing(nickname: str) -> bool:
     return not present
 
 
-def test_ids_of_the_special_tokens_are_fixed() -> None:
+def test_special_token_ids_are_fixed() -> None:
     assert [WORDS[index] for index in range(len(SPECIAL_TOKENS))] == list(SPECIAL_TOKENS)
     assert tuple(vocabulary()[token] for token in ("<PAD>", "<UNK>", "<EMPTY>")) == (PAD, UNK, EMPTY)
 
 
-def test_every_token_is_written_once() -> None:
+def test_vocabulary_has_no_duplicates() -> None:
     assert sorted(vocabulary().values()) == list(range(len(WORDS)))
 
 
-def test_one_token_for_each_character() -> None:
+def test_one_token_per_character() -> None:
     assert words_of("小宝🌹 a1!") == ["小", "宝", "🌹", " ", "a", "1", "!"]
 
 
-def test_every_emoji_is_one_token_of_its_own() -> None:
+def test_every_emoji_is_one_token() -> None:
     assert len(FULLY_QUALIFIED) > 3900
     wrong = [e for e in FULLY_QUALIFIED if words_of(e) != [emoji_key(e)]]
     assert wrong == []
 
 
-def test_every_emoji_is_in_the_vocabulary_whatever_its_skin_tone() -> None:
+def test_vocabulary_has_every_emoji() -> None:
     keys = {emoji_key(e) for e in FULLY_QUALIFIED}
     assert len(keys) > 1900
     assert keys <= set(vocabulary())
@@ -119,13 +119,13 @@ def test_unknown_emoji_fall_back(unknown: str, word: str) -> None:
         "\U000e0061",
     ],
 )
-def test_a_nickname_that_shows_nothing_is_missing(nickname: str) -> None:
+def test_invisible_nickname_is_missing(nickname: str) -> None:
     assert is_missing(nickname)
     assert ids_of(nickname) == [EMPTY]
 
 
 @pytest.mark.parametrize("nickname", ["微信用户", "  微信用户\n", "WeChat User"])
-def test_a_nickname_that_everybody_gets_is_missing(nickname: str) -> None:
+def test_sentinel_nickname_is_missing(nickname: str) -> None:
     assert is_missing(nickname)
     assert ids_of(nickname) == [EMPTY]
 
@@ -135,15 +135,15 @@ def test_other_nicknames_are_present(nickname: str) -> None:
     assert not is_missing(nickname)
 
 
-def test_invisible_characters_between_visible_ones_leave_no_token() -> None:
+def test_invisible_characters_give_no_token() -> None:
     assert ids_of("小\u200b宝\u3164") == ids_of("小宝")
 
 
-def test_a_run_of_spaces_is_one_token() -> None:
+def test_run_of_spaces_is_one_token() -> None:
     assert words_of("  a \u3000\t b ") == ["a", " ", "b"]
 
 
-def test_whole_graphemes_are_kept() -> None:
+def test_truncation_keeps_whole_graphemes() -> None:
     assert ids_of("👩‍❤️‍💋‍👨" * 40) == ids_of("👩‍❤️‍💋‍👨") * MAX_TOKENS
     assert len(ids_of("a" * MAX_TOKENS)) == len(ids_of("a" * (MAX_TOKENS + 1))) == MAX_TOKENS
 
@@ -176,16 +176,16 @@ def test_case_and_width_fold(written: str) -> None:
         ("\U0010ffff", "<OTHER>"),
     ],
 )
-def test_an_unknown_character_is_its_class(character: str, word: str) -> None:
+def test_unknown_character_gives_class_token(character: str, word: str) -> None:
     assert words_of(character) == [word]
 
 
-def test_stacked_marks_fall_back_to_their_base() -> None:
+def test_stacked_marks_fall_back_to_base() -> None:
     assert words_of("a" + "\u0335\u0489" * 20) == ["a"]
     assert words_of("国" + "\u0321" * 300 + "强") == ["国", "强"]
 
 
-def test_a_written_special_token_is_only_text() -> None:
+def test_written_special_token_is_text() -> None:
     assert words_of("<PAD>") == list("<pad>")
 
 
@@ -217,7 +217,7 @@ def test_any_text_gives_tokens(nickname: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from([*"\u200d\ufe0f\u20e3\U0001f3fb🇦🇨♀👩🦰\u0301가é<\u3164 "]), max_size=40).map("".join))
 @example("\u200d \u3164")
-def test_any_mixture_of_emoji_parts_gives_tokens(nickname: str) -> None:
+def test_any_emoji_parts_give_tokens(nickname: str) -> None:
     assert ids_of(nickname) == ([EMPTY] if is_missing(nickname) else tokenize(nickname)[:MAX_TOKENS])
     assert len(tokenize(nickname)) == len(segment(unicodedata.normalize("NFC", nickname)))
 

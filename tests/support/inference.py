@@ -1,4 +1,4 @@
-"""Asking a live Triton as somebody would who has never seen this project: tritonclient, and JSON over HTTP."""
+"""Call a live Triton without this project's SDK: by tritonclient, and by JSON over HTTP."""
 
 import json
 import urllib.error
@@ -18,7 +18,7 @@ from tests.support.tritonserver import Server
 
 Arrays = dict[str, NDArray[Any]]
 
-# How each protocol calls a request that is the caller's fault.
+# The status of a bad request in each protocol.
 BAD_REQUEST = {"grpc": "StatusCode.INVALID_ARGUMENT", "http": "400"}
 
 
@@ -38,7 +38,7 @@ class Caller:
     client: Any
 
     def infer(self, model: str, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[Any] | None = None) -> Arrays:
-        """All outputs by name, or those asked for. Raises Refused."""
+        """Return all outputs by name, or the requested ones. Raises Refused."""
         try:
             result = self.client.infer(model, request_inputs(self.protocol, inputs), outputs=outputs)
         except InferenceServerException as exc:
@@ -56,7 +56,7 @@ def calling(server: Server, protocol: str) -> Iterator[Caller]:
 
 
 def requested(protocol: str, name: str, **options: Any) -> Any:
-    """An output to ask for."""
+    """An output to request."""
     return _module(protocol).InferRequestedOutput(name, **options)
 
 
@@ -77,7 +77,7 @@ def users(*rows: tuple[bytes, bytes]) -> Arrays:
 
 
 def post(server: Server, model: str, body: bytes, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What `curl` would send to the v2 protocol's `infer`, and the JSON that comes back. Raises Refused."""
+    """POST a body to the v2 protocol's `infer` and return the JSON of the response. Raises Refused."""
     url = f"http://{server.http_url}/v2/models/{model}/infer"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, dict(headers or {})), timeout=30) as response:
@@ -88,12 +88,12 @@ def post(server: Server, model: str, body: bytes, headers: Mapping[str, str] | N
 
 
 def post_user(server: Server, model: str, avatar: bytes, nickname: str) -> dict[str, Any]:
-    """One user as the v2 protocol's binary extension has it: a JSON head, then the avatar's length and bytes."""
+    """Send one user by the binary extension of the v2 protocol: a JSON header, then the avatar's length and bytes."""
     return post_binary(server, model, len(avatar).to_bytes(4, "little") + avatar, nickname)
 
 
 def post_binary(server: Server, model: str, avatar: bytes, nickname: str) -> dict[str, Any]:
-    """Like `post_user`, but the avatar's tensor is sent as it is."""
+    """Like `post_user`, but `avatar` is the raw tensor."""
     head = json.dumps(
         {
             "inputs": [
@@ -118,7 +118,7 @@ def _names(response: Any) -> list[str]:
 
 
 def _column(values: Sequence[bytes]) -> NDArray[Any]:
-    # dtype S would drop trailing zeros, which images have.
+    # dtype S would drop trailing zeros, which image files have.
     column = np.empty((len(values), 1), np.object_)
     column[:, 0] = values
     return column

@@ -1,4 +1,4 @@
-"""A receiver of traces: OpenTelemetry's protocol over HTTP, in JSON, as Triton exports it."""
+"""A receiver of traces in OTLP over HTTP with JSON, as Triton exports them."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ PATH = "/v1/traces"
 
 
 class Receiver:
-    """Everything that was exported so far; `url` is where to."""
+    """Holds all exports so far; `url` is the export address."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}{PATH}"
@@ -27,11 +27,11 @@ class Receiver:
         return b"".join(self._exports)
 
     def spans(self, trace_id: str) -> list[Span]:
-        """The spans of a trace, whose id is in hexadecimal."""
+        """The spans of a trace by its hexadecimal id."""
         return [span for span in self._all() if span["traceId"] == trace_id]
 
     def wait_for(self, trace_id: str, names: set[str], timeout_s: float = 20) -> list[Span]:
-        """The spans of a trace, once there are some of these names; after a while those that there are."""
+        """Wait for spans of these names in a trace; after the timeout return those that arrived."""
         deadline = time.monotonic() + timeout_s
         while not names <= {span["name"] for span in self.spans(trace_id)} and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -46,7 +46,7 @@ class Receiver:
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """Listen on a free port of loopback."""
+    """Listen on a free loopback port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -58,7 +58,7 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing: the tests read what was sent."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver = Receiver(server.server_address[1])

@@ -1,4 +1,4 @@
-"""Reading what a server shows to Prometheus."""
+"""Read the metrics of a server."""
 
 import re
 import time
@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from tests.support.tritonserver import Server
 
-# Not by prometheus_client: it puts `_total` behind the names of Triton's counters, which have none.
+# prometheus_client would append `_total` to the names of Triton's counters.
 LINE: Final = re.compile(r"^([a-z]\w*)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 
-# What the client shows through OpenTelemetry's Prometheus exporter, as far as dashboard and rules ask for it.
+# The client's metrics in OpenTelemetry's Prometheus exporter that the dashboard and the rules use.
 SDK_METRICS: Final = {
     "genderclient_predictions_total",
     "genderclient_errors_total",
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
 
 
 def scrape(server: Server) -> list[Sample]:
-    """Everything there is at `/metrics` now."""
+    """All samples at `/metrics`."""
     with urllib.request.urlopen(f"http://{server.metrics_url}/metrics", timeout=10) as page:
         lines = LINE.findall(page.read().decode())
     return [Sample(name, dict(LABEL.findall(labels)), float(value)) for name, labels, value in lines]
@@ -42,8 +42,8 @@ def total(server: Server, name: str, **labels: str) -> float:
 
 
 def total_once(server: Server, expected: float, name: str, **labels: str) -> float:
-    """The same, once it is as expected, or what it is after a while: Triton counts a moment after it answers."""
+    """Like `total`, but wait for the expected value for up to 5 s: Triton counts a moment after it responds."""
     deadline = time.monotonic() + 5
-    while (found := total(server, name, **labels)) != expected and time.monotonic() < deadline:
+    while (value := total(server, name, **labels)) != expected and time.monotonic() < deadline:
         time.sleep(0.05)
-    return found
+    return value

@@ -1,4 +1,4 @@
-"""A real tritonserver for a test, from the same place that `make run` and `make serve` take theirs."""
+"""A real tritonserver for tests, started as `make run` and `make serve` start theirs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,13 @@ from server.launch.process import LAUNCHER, ROOT, Server, free_ports
 
 __all__ = ["LAUNCHER", "ROOT", "Server", "free_ports", "running_triton"]
 
-# Whom most tests ask about.
+# The nicknames that most tests send.
 NICKNAMES = ("小美", "国强")
 
 
 @contextmanager
 def running_triton(*args: Any, **options: Any) -> Iterator[Server]:
-    """As `server.launch.process.running_triton`; whatever was asked meanwhile, no nickname may be in its log."""
+    """Like `server.launch.process.running_triton`, and check that the log contains no nickname."""
     with process.running_triton(*args, **options) as server:
         yield server
         log = server.log()
