@@ -87,7 +87,7 @@ def score(
     """Score a table of users. If interrupted, run the same command again to resume.
 
     Rows that cannot be scored are written to `<output>.failed.csv` with the reason. Exit code 0: all rows are scored;
-    1: some rows are not, or the server failed; 2: invalid arguments.
+    1: some rows are not, or the server failed; 2: invalid arguments, or a file that cannot be read or written.
 
     With `--engine ray`, the workers of a Ray cluster score chunks of a Parquet file, or of a folder of them. The output
     is the same. All workers must see the same folders.

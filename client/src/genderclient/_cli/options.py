@@ -33,7 +33,7 @@ class Engine(StrEnum):
 
 @contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
-    """End the command with one line on stderr: exit code 2 for invalid arguments, 1 for any other failure."""
+    """End the command with one line on stderr. Exit code 2: invalid arguments or files; 1: an error of the server."""
     try:
         yield
     except GenderClientError as exc:
