@@ -43,16 +43,7 @@ Probabilities = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table.
-
-    Args:
-        name: Its label.
-        config: The config to train.
-        article: What the article reports.
-        imagenet: Whether the trunk starts from ImageNet weights.
-        text: The row whose text tower it starts from.
-        teacher: The row that it is distilled from.
-    """
+    """One row of the table. `text` and `teacher` name the rows that it takes the text tower and the teacher from."""
 
     name: str
     config: Config

@@ -31,12 +31,7 @@ def write(
 ) -> dict[str, Any]:
     """Write `ablation.json`, `.md` and `.png` to the folder `results`, and return the content of the JSON.
 
-    Args:
-        users: The test users.
-        predictions: Of the rows that are trained.
-        about: What the `article` reports and how many `epochs` a row takes, by row.
-        manifest: The manifest of the users.
-        results: An existing folder.
+    `about` has the `article`'s accuracy and the `epochs` of every row, also of those without predictions.
     """
     rows = {
         name: {**about.get(name, {}), "seeds": {seed: measure(users, female) for seed, female in by_seed.items()}}

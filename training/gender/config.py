@@ -21,17 +21,12 @@ class Config:
 
     Args:
         backbone: Trunk of the image tower, a name in `backbones.BACKBONES`; empty for the text tower alone.
-        epochs: Number of epochs. Each ends with validation and a checkpoint.
-        batch: Rows in a batch.
+        epochs: Each ends with validation and a checkpoint.
         learning_rate: Peak of a cosine schedule with warm-up.
         pretrained_lr_multiplier: Factor of the learning rate of pretrained layers.
-        weight_decay: Decoupled weight decay of AdamW.
-        label_smoothing: Of all losses on labels.
         auxiliary_loss: Weight of the loss of each tower's own logit.
         precision: Share of the decided users that must be correct. It sets the threshold of `unknown`.
-        seed: Seed of weights, order and augmentation.
         image_size: Side of the avatars, in pixels.
-        augmentation: Random changes to each batch.
         text: False for the image tower alone.
         mean_over_padding: Whether the text tower averages padding too, as the article does.
         max_ngram: None for the transformer. Else the text tower, alone, is that of FastText: its longest n-gram in

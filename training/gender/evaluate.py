@@ -103,16 +103,7 @@ def draw_fusion(
     p_female: FloatsN,
     weights: FloatsN2 | None,
 ) -> Figures:
-    """Draw the figures of a fused model.
-
-    Args:
-        model: The trained model.
-        manifest: Source of the users.
-        table: Their rows.
-        users: The users, without images.
-        p_female: P(female), [N].
-        weights: Fusion weights, [N, 2]; None if the model is not fused.
-    """
+    """Draw the figures of a fused model; without fusion weights, [N, 2], none applies."""
     if weights is None:
         return {"avatar_weights": None, "gradcam": None}
     avatar = weights[:, 0]

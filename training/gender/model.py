@@ -50,12 +50,7 @@ def build_text_tower(
 ) -> keras.Model:
     """Build the text tower, from token ids, int32 [B, T], to features, float [B, EMBEDDING_SIZE].
 
-    Args:
-        size: Width of the transformer.
-        layers: Number of encoder layers.
-        heads: Number of attention heads.
-        feed_forward: Hidden width of the feed-forward layers.
-        mean_over_padding: Whether the mean over the T steps includes padding, as in the article.
+    With `mean_over_padding` the mean over the T steps includes padding, as in the article.
     """
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name="ids")
     valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
@@ -117,14 +112,7 @@ def build_fused_model(
     The inputs are `IMAGE` [B, S, S, 3], `TOKENS` [B, T] and `PRESENT` [B, 2]. The outputs are the logits `GENDER`,
     `AVATAR_ONLY` and `NICKNAME_ONLY`, [B, 1] each. The layer `fusion` returns the embedding and the fusion weights.
 
-    Args:
-        backbone: A name in `backbones.BACKBONES`.
-        size: S, in pixels.
-        mean_over_padding: See `build_text_tower`.
-        fusion: `attention`, followed by a hidden layer, or `concat`, which contains one.
-        cbam: See `backbones.build_trunk`.
-        hand_features: Whether hand-crafted features join after the fusion.
-        dropout: Rate of the dropout before the fused logit.
+    A hidden layer follows `attention`; `concat` contains one. Hand-crafted features join after the fusion.
 
     Raises:
         ConfigError: The fusion or the backbone is unknown, or the backbone has no CBAM variant.

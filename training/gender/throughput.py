@@ -99,8 +99,11 @@ def main() -> None:
     load = getloadavg()[0]
     try:
         runs = {
-            config.stem: {"manifest": manifest.name, **rates(_seeded(config, args.seed), manifest, args.batches)}
-            for config, manifest in args.run
+            file.stem: {
+                "manifest": manifest.name,
+                **rates(replace(load_config(file), seed=args.seed), manifest, args.batches),
+            }
+            for file, manifest in args.run
         }
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"throughput: {exc}") from exc
@@ -111,10 +114,6 @@ def main() -> None:
         rates=runs,
         nickname_rows_without_model=measured_memory(args.rows, batch=256, seed=args.seed),
     )
-
-
-def _seeded(config: Path, seed: int) -> Config:
-    return replace(load_config(config), seed=seed)
 
 
 def _rate(batches: Iterable[Any], rows: int) -> float:
