@@ -81,7 +81,7 @@ def test_evaluate_writes_metrics_and_figures(run: Path, manifest: Path) -> None:
         "all": 5, "both": 2, "avatar only": 1, "nickname only": 1, "nothing": 1, "source drawn": 2, "source photo": 3,
         "script Han": 3
     }  # fmt: skip
-    assert {label: sum(decisions.values()) for label, decisions in written["answers"].items()} == {"male": 3, "female": 2}
+    assert {label: sum(row.values()) for label, row in written["answers"].items()} == {"male": 3, "female": 2}
     assert sum(decisions["unknown"] for decisions in written["answers"].values()) >= 1
     assert figures_in(run / "evaluation_test") == ALWAYS | FUSED_ONLY
 
