@@ -27,11 +27,19 @@ GAVE_UP: Final = 3
 def main(launcher: Sequence[str] = LAUNCHER) -> None:
     """Supervise until stopped; `launcher` is the command that becomes tritonserver."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        "python -m server.supervisor",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--status-address", default="127.0.0.1", help="address of /ready, /live and /metrics")
-    parser.add_argument("--status-port", type=int, default=STATUS_PORT, help="their port (default %(default)s)")
-    parser.add_argument("--restart-limit", type=int, default=DEFAULTS.restarts, help="give up after so many in a row")
+    parser.add_argument("--status-port", type=int, default=STATUS_PORT, help="port of them, %(default)s by default")
+    parser.add_argument(
+        "--restart-limit",
+        type=int,
+        default=DEFAULTS.restarts,
+        help="give up after so many in a row, %(default)s by default",
+    )
     args, arguments = parser.parse_known_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
