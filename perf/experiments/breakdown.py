@@ -30,9 +30,11 @@ class Breakdown(RoundsExperiment):
     name = "breakdown"
     title = "Where the time goes"
     arm = ("model",)
-    about = """Mean milliseconds of an answer over gRPC to one client, medians of the rounds. `alone` is the same work in a process
-that does nothing else. `queue` to `compute_output` are Triton's statistics; `compute_infer` is the work in the stub, with
-caches that others have used meanwhile, and the way to the stub and back. `rest` is protocol, ensemble and client."""
+    about = """\
+Mean milliseconds of an answer over gRPC to one client, medians of the rounds. `alone` is the same work in a process
+that does nothing else. `queue` to `compute_output` are Triton's statistics; `compute_infer` is the work in the stub,
+with caches that others have used meanwhile, and the way to the stub and back. `rest` is protocol, ensemble and
+client."""
 
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()

@@ -38,7 +38,8 @@ class Latency(RoundsExperiment):
     clients = (1, 2, 4, 8, 16, 32)
     arm = ("model", "how", "clients")
     spread = ("p50_ms",)
-    about = f"""The article reports 85 ms per request with DenseNet121 and 25 ms with MobileNetV2, on 8 cores and at 224 pixels. Its
+    about = f"""\
+The article reports 85 ms per request with DenseNet121 and 25 ms with MobileNetV2, on 8 cores and at 224 pixels. Its
 engine, TensorFlow in process, is measured here at the size that this repository serves.
 
 Values are medians of the rounds; p50 has its range. `ratio` and `over bare` compare p50 with that of {BARE} alone in

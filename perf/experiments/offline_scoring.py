@@ -45,11 +45,12 @@ class OfflineScoring(RoundsExperiment):
     title = "Offline scoring"
     arm = ("engine",)
     spread = ("per_s",)
-    about = """`genderclient score` on the same Parquet files, by one process (`local`) and by a Ray cluster of its own, in turn, with
-fewer and with more rows. Values are medians of the rounds; the rate has its range.
+    about = """\
+`genderclient score` on the same Parquet files, by one process (`local`) and by a Ray cluster of its own, in turn,
+with fewer and with more rows. Values are medians of the rounds; the rate has its range.
 
-Triton, client and Ray share the cores of one machine, so Ray's processes take CPU from Triton. This is the cost of Ray;
-its benefit is that more machines with more servers can share the work."""
+Triton, client and Ray share the cores of one machine, so Ray's processes take CPU from Triton. This is the cost of
+Ray; its benefit is that more machines with more servers can share the work."""
     columns: ClassVar = {
         "engine": "{engine}",
         "rows": "{rows:,}",

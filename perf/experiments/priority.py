@@ -37,8 +37,9 @@ class Priority(RoundsExperiment):
     title = "Interactive users beside a bulk job"
     arm = ("model", "arm")
     spread = ("p99_ms",)
-    about = f"""{RATE_PER_S} users per second, and a job of {JOB_CLIENTS} clients that resend refused requests. nginx lets in {IN_FLIGHT} requests at
-once, of which a job that is held back may have {BULK}. Values are medians of the rounds."""
+    about = f"""\
+{RATE_PER_S} users per second, and a job of {JOB_CLIENTS} clients that resend refused requests. nginx lets in
+{IN_FLIGHT} requests at once, of which a job that is held back may have {BULK}. Values are medians of the rounds."""
     columns: ClassVar = {
         "model": "{model}",
         "arm": "{arm}",

@@ -28,7 +28,8 @@ class ResponseCache(RoundsExperiment):
     title = "Response cache"
     arm = ("model", "protocol", "server")
     spread = ("p50_ms",)
-    about = f"""One client; the servers have seen every request before. Values are medians of the rounds; p50 has its range.
+    about = f"""\
+One client; the servers have seen every request before. Values are medians of the rounds; p50 has its range.
 `tritonserver {CACHE}` turns the cache on; it is off by default."""
     columns: ClassVar = {
         "model": "{model}",

@@ -96,7 +96,7 @@ class Scaling(RoundsExperiment):
             "machine hours for ten million": "{machine_h:.1f}",
             "core hours for ten million": "{core_h:.1f}",
         }
-        return f"""Values are medians of the rounds; throughput has its range. The load generator runs on the cores of the server.
+        return f"""Values are medians of the rounds; throughput has its range.
 
 {table(arms[arms["kind"] == "clients"], {"model": "{model}", "clients": "{amount}", **self.columns})}
 

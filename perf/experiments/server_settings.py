@@ -58,8 +58,9 @@ class ServerSettings(RoundsExperiment):
     clients = (1, 8, 32)
     arm = ("model", "clients", "variant")
     spread = ("p50_ms_ratio",)
-    about = """Each variant relative to what ships, in the same round: the median of the rounds, and the range of p50. Lower is better,
-except for answers per second."""
+    about = """\
+Each variant relative to what ships, in the same round: the median of the rounds, and the range of p50. Lower is
+better, except for answers per second."""
     columns: ClassVar = {
         "model": "{model}",
         "clients": "{clients}",

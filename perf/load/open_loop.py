@@ -1,8 +1,8 @@
 """Open-loop load: requests arrive at a rate, whether earlier ones are answered or not.
 
-At ten times the capacity of two cores, a full HTTP client would use most of the CPU under test. Here requests are encoded
-in advance, and one loop over plain sockets polls once a millisecond. It reads only the HTTP/1.1 that nginx and Triton
-write: a status, and a body with a content length.
+At ten times the capacity of two cores, a full HTTP client would use most of the CPU under test. Here requests are
+encoded in advance, and one loop over plain sockets polls once a millisecond. It reads only the HTTP/1.1 that nginx and
+Triton write: a status, and a body with a content length.
 """
 
 import re
@@ -76,12 +76,7 @@ def open_loop(url: str, requests: Sequence[Request], steps: Sequence[RateStep], 
 
 
 def summarize(results: Sequence[RequestResult], seconds: float) -> dict[str, float]:
-    """Return rates of sent, answered, refused and lost requests, and percentiles of the latency of answers and refusals.
-
-    Args:
-        results: What `open_loop` returned.
-        seconds: The duration of its steps.
-    """
+    """Return the rates of requests by status, and percentiles of the latency, for steps that took `seconds`."""
     times_ms = {
         status: [each.took_ms for each in results if each.status == status] for status in (ANSWERED, REFUSED, LOST)
     }

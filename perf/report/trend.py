@@ -20,9 +20,9 @@ class Slope(NamedTuple):
 def growth(seconds: Series, values: Series) -> Slope:
     """Return the growth of a series over its whole time, as a share of its level.
 
-    It is the Theil-Sen slope of the second half (Theil, 1950; its interval: Sen, 1968), because buffers that fill once do
-    so in the first. The level is the median of the second half. The interval assumes independent values; for others it
-    is too narrow.
+    It is the Theil-Sen slope of the second half (Theil, 1950; its interval: Sen, 1968), because buffers that fill once
+    do so in the first. The level is the median of the second half. The interval assumes independent values; for others
+    it is too narrow.
 
     Raises:
         ValueError: The second half has fewer than three values.

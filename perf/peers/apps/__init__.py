@@ -1,1 +1,1 @@
-"""The peers' servers; each runs in an environment of its own and imports only `genderprep` of this project."""
+"""The servers of the peers; each runs in its own environment, with `perf.load.predictor` and `genderprep`."""

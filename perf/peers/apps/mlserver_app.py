@@ -1,4 +1,4 @@
-"""MLServer: a runtime of one's own behind the Open Inference Protocol; workers and ports are set by its environment."""
+"""MLServer: a custom runtime behind the Open Inference Protocol; the environment sets workers and ports."""
 
 import numpy as np
 from mlserver import MLModel
