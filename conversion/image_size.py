@@ -8,10 +8,11 @@ Trains the config at each size and measures the fp32 ONNX models in turns, one u
 """
 
 import argparse
+import timeit
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
+from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -38,21 +39,24 @@ CALLS: Final = 20
 Latencies = NDArray[np.float64]
 
 
-def trained(config: Config, manifest: Path, out: Path, pretrained: Pretrained) -> Path:
-    """Return the run of a config, and train it first unless it is finished."""
-    if not (out / "report.json").is_file():
-        train(config, manifest, out, pretrained)
-    return out
+def report(
+    config: Config, sizes: Iterable[int], manifest: Path, out: Path, pretrained: Pretrained, results: Path
+) -> None:
+    """Train, measure and write `image_size.json` and `image_size.md` to the folder `results`."""
+    runs = {size: out / str(size) for size in sizes}
+    for size, run in runs.items():
+        if not (run / "report.json").is_file():
+            train(replace(config, image_size=size), manifest, run, pretrained)
+    rows = summarize(latencies_ms(runs), {size: evaluate(run, manifest, "test") for size, run in runs.items()})
+    write_report(results / "image_size.json", manifest=manifest.name, config=config, sizes=rows)
+    (results / "image_size.md").write_text(markdown(rows), encoding="utf-8")
 
 
-def latencies_ms(runs: dict[int, Path], rounds: int = ROUNDS, calls: int = CALLS) -> dict[int, Latencies]:
+def latencies_ms(runs: dict[int, Path]) -> dict[int, Latencies]:
     """Measure the latency of one user at each size; every round measures all sizes in turn."""
     sessions = {size: _session(run / "model.keras") for size, run in runs.items()}
-    latencies: dict[int, list[float]] = {size: [] for size in runs}
-    for _ in range(rounds):
-        for size, session in sessions.items():
-            latencies[size].append(_median_ms(session, size, calls))
-    return {size: np.array(times) for size, times in latencies.items()}
+    rounds = [[_median_ms(session, size) for size, session in sessions.items()] for _ in range(ROUNDS)]
+    return dict(zip(sessions, np.array(rounds).T, strict=True))
 
 
 def summarize(latencies: dict[int, Latencies], metrics: dict[int, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -96,31 +100,15 @@ def main() -> None:
     parser.add_argument("--imagenet", type=Path)
     parser.add_argument("--text", type=Path)
     parser.add_argument("--epochs", type=int, help="override the config's")
-    parser.add_argument("--sizes", nargs="+", type=int, default=[128, 160, 224])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[IMAGE_SIZE, 160, 224])
     args = parser.parse_args()
     try:
         config = load_config(args.config)
         config = replace(config, epochs=args.epochs or config.epochs)
-        report(
-            config,
-            args.sizes,
-            args.data,
-            args.out,
-            Pretrained(imagenet=args.imagenet, text=args.text),
-            ROOT / "results",
-        )
+        pretrained = Pretrained(imagenet=args.imagenet, text=args.text)
+        report(config, args.sizes, args.data, args.out, pretrained, ROOT / "results")
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"image_size: {exc}") from exc
-
-
-def report(
-    config: Config, sizes: Iterable[int], manifest: Path, out: Path, pretrained: Pretrained, results: Path
-) -> None:
-    """Train, measure and write `image_size.json` and `image_size.md` to the folder `results`."""
-    runs = {size: trained(replace(config, image_size=size), manifest, out / str(size), pretrained) for size in sizes}
-    rows = summarize(latencies_ms(runs), {size: evaluate(run, manifest, "test") for size, run in runs.items()})
-    write_report(results / "image_size.json", manifest=manifest.name, config=config, sizes=rows)
-    (results / "image_size.md").write_text(markdown(rows), encoding="utf-8")
 
 
 def _session(file: Path) -> onnxruntime.InferenceSession:
@@ -130,23 +118,18 @@ def _session(file: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def _median_ms(session: onnxruntime.InferenceSession, size: int, calls: int) -> float:
+def _median_ms(session: onnxruntime.InferenceSession, size: int) -> float:
     user = {
         IMAGE: np.zeros((1, size, size, 3), np.uint8),
         TOKENS: np.ones((1, MAX_TOKENS), np.int32),
         PRESENT: np.ones((1, 2), np.bool_),
     }
-    times = []
-    for _ in range(calls):
-        start = perf_counter()
-        session.run(None, user)
-        times.append(perf_counter() - start)
-    return 1000 * float(np.median(times))
+    return 1000 * median(timeit.repeat(lambda: session.run(None, user), repeat=CALLS, number=1))
 
 
 def _quartiles(values: NDArray[np.float64]) -> dict[str, float]:
-    low, median, high = np.percentile(values, (25, 50, 75))
-    return {"median": round(float(median), 3), "low": round(float(low), 3), "high": round(float(high), 3)}
+    quartiles = np.percentile(values, (25, 50, 75)).round(3).tolist()
+    return dict(zip(("low", "median", "high"), quartiles, strict=True))
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def test_existing_version_is_immutable(run: Path, manifest: Path, repository: Pa
     ("change", "message"),
     [
         ({"prep_digest": "0123456789abcdef"}, r"trained with preprocessing \w{12}, got 0123456789ab; retrain it"),
-        ({"config": {"image_size": 96}}, "expected a model for 128 pixels, got one trained at 96"),
+        ({"config": {"image_size": 96}}, "expected a model for .* pixels, got one trained at 96"),
     ],
 )
 def test_weights_of_another_preprocessing_are_rejected(
