@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,13 +58,13 @@ class DrillLoad:
     before_s: float
 
 
-def run(faults: Sequence[Fault], per_s: float, seed: int, before_s: float) -> Iterator[DrillResult]:
-    """Inject each fault into a new replica, beside a control replica that is never harmed.
+def run(faults: Sequence[Fault], per_s: float, seed: int, before_s: float) -> list[DrillResult]:
+    """Inject each fault into a new replica, beside a control replica that is never harmed, and print the progress.
 
     Raises:
         ReplicaError: A replica did not become ready, or answers differently from the control.
     """
-    users, models = load_users(), list(gender_ensembles().values())
+    users, models, results = load_users(), list(gender_ensembles().values()), list[DrillResult]()
     with tempfile.TemporaryDirectory() as name, running_replica(Path(name) / "control") as control:
         control.wait(control.is_ready, "ready")
         expected = reference_values(f"grpc://{control.grpc_url}", models, users)
@@ -72,9 +72,11 @@ def run(faults: Sequence[Fault], per_s: float, seed: int, before_s: float) -> It
         for number, fault in enumerate(faults):
             try:
                 with running_replica(Path(name) / str(number), sandbox=fault.sandbox) as target:
-                    yield _drill(fault, target, control, load)
+                    results.append(_drill(fault, target, control, load))
             except SandboxUnavailable as exc:
-                yield DrillResult(fault=fault.name, goal_s=fault.goal_s, not_run=str(exc))
+                results.append(DrillResult(fault=fault.name, goal_s=fault.goal_s, not_run=str(exc)))
+            print(f"{fault.name}: {results[-1].not_run or ('met' if results[-1].met else 'not met')}", flush=True)
+    return results
 
 
 def _drill(fault: Fault, target: Replica, control: Replica, load: DrillLoad) -> DrillResult:

@@ -30,11 +30,8 @@ class Faults(Experiment):
 
     def measure(self, args: Any) -> Measurement:
         faults = [fault for fault in all_faults() if not args.only or fault.name in args.only]
-        drills = []
-        for drill in run(faults, args.per_s, args.seed, args.before_s):
-            print(f"{drill.fault}: {drill.not_run or ('met' if drill.met else 'not met')}", flush=True)
-            drills.append(asdict(drill))
-        return Measurement(pd.DataFrame(), {"drills": drills})
+        results = run(faults, args.per_s, args.seed, args.before_s)
+        return Measurement(pd.DataFrame(), {"drills": [asdict(result) for result in results]})
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
         for drill in measurement.metadata["drills"]:
