@@ -45,11 +45,7 @@ class Manifest:
     """An open manifest. It reads in pieces and keeps no rows in memory."""
 
     def __init__(self, file: Path, max_bad_rows: float = MAX_BAD_ROWS) -> None:
-        """Open `file` and check its columns.
-
-        Args:
-            file: The manifest or the folder of shards.
-            max_bad_rows: Largest share of rows that may be bad.
+        """Open a file or a folder of shards, of whose rows the share `max_bad_rows` may be bad.
 
         Raises:
             ManifestError: The file type is unknown, the file is damaged, or a column is missing.
@@ -68,12 +64,8 @@ class Manifest:
     ) -> Iterator[pd.DataFrame]:
         """Yield the usable rows in tables of at most `CHUNK` rows, indexed by row number.
 
-        Optional columns are filled with their defaults. Avatars are full paths or bytes.
-
-        Args:
-            split: Yield only this split.
-            columns: Read only these columns, plus gender, split and weight.
-            rng: Shuffles the order of row groups and files.
+        Optional columns are filled with their defaults. Avatars are full paths or bytes. If `columns` is given, only
+        these are read, plus gender, split and weight. `rng` shuffles the order of row groups and files.
 
         Raises:
             ManifestError: The file is damaged, or too many rows are bad (unknown gender or split, bad weight).

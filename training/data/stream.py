@@ -49,17 +49,12 @@ class BatchStream:
         teacher: Predict | None = None,
         augmentation: Augmentation = LIGHT,
     ) -> None:
-        """Configure the stream.
+        """Stream `manifest` to a model with these `inputs` and `heads`.
 
         Args:
-            manifest: Source of the rows.
-            inputs: Names of the model's inputs.
-            heads: The model's outputs and the modality of each.
             batch: B, capped at the rows in the train split.
-            seed: Determines order and augmentation.
             size: S, the side of the images in pixels.
             teacher: Adds targets for the heads that it supervises.
-            augmentation: Changes to each batch.
 
         Raises:
             ManifestError: The manifest cannot be used, or has no train rows.
@@ -124,7 +119,8 @@ def sample(
     chunks = list(prepare_chunks(blocks, Preparation(manifest.bad_rows, size if IMAGE in inputs else None)))
     if not any(len(users) for _, users in chunks):
         raise ManifestError(f"{manifest.file}: no rows in the split {split!r}")
-    return pd.concat([table for table, _ in chunks]), Users.concatenate([users for _, users in chunks])
+    tables, users = zip(*chunks, strict=True)
+    return pd.concat(tables), Users.concatenate(users)
 
 
 def shuffled_blocks(manifest: Manifest, split: str, columns: Collection[str], rng: Generator) -> Iterator[pd.DataFrame]:

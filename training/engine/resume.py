@@ -28,6 +28,7 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         self.history: list[dict[str, Any]] = []
         self._out, self._config, self._monitor, self._bad_rows = out, json.dumps(config), monitor, bad_rows
+        self._file = out / "resume.npz"
 
     def restore(self, model: keras.Model) -> None:
         """Restore a compiled model from an interrupted run, if there is one.
@@ -62,10 +63,6 @@ class Checkpoint(keras.callbacks.Callback):
         self.history.append({"epoch": epoch, **logs})
         self._save()
         self._write_history()
-
-    @property
-    def _file(self) -> Path:
-        return self._out / "resume.npz"
 
     def _save(self) -> None:
         state = json.dumps({"config": self._config, "history": self.history, "bad": self._bad_rows.state()})

@@ -1,12 +1,12 @@
 """Read real images: folders of portraits, 3D emoji and landscapes, with their label files."""
 
-import csv
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
+import pandas as pd
 import regex
 from PIL import Image, ImageOps
 
@@ -83,6 +83,5 @@ def _images(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
 
 
-def _labels(folder: Path) -> list[dict[str, str]]:
-    with (folder / "labels.csv").open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
+def _labels(folder: Path) -> list[dict[Any, str]]:
+    return pd.read_csv(folder / "labels.csv", dtype=str, keep_default_na=False).to_dict("records")
