@@ -19,7 +19,6 @@ from genderclient import (
 from server.launch.process import free_ports
 from tests.support.client.fakes import respond_male_async
 from tests.support.pictures import encode, noise
-from tests.support.tritonserver import Server
 
 PICTURE = encode(noise(), "JPEG")
 
@@ -67,11 +66,6 @@ def test_forked_client_cannot_be_used() -> None:
     assert b"create one in each process" in os.read(read, 1000)
 
 
-@pytest.fixture(params=["grpc", "http"])
-def url(request: pytest.FixtureRequest, triton: Server) -> str:
-    return f"{request.param}://{triton.grpc_url if request.param == 'grpc' else triton.http_url}"
-
-
 def test_real_server(url: str) -> None:
     async def use(client: AsyncClient) -> None:
         assert (await client.predict(nickname="小美", avatar=PICTURE)).model == "gender_mobilenet"
@@ -108,7 +102,6 @@ def test_cancelled_call_leaves_client_usable(url: str) -> None:
     run(use, url)
 
 
-@pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_missing_server_is_unavailable(scheme: str) -> None:
     async def use(client: AsyncClient) -> None:
         with pytest.raises(Unavailable, match="`make serve`") as caught:

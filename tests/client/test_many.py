@@ -23,7 +23,6 @@ from genderclient import (
 )
 from tests.support.client.fakes import respond_male
 from tests.support.pictures import encode, noise
-from tests.support.tritonserver import Server
 
 Many = Callable[..., list[Scored]]
 
@@ -176,10 +175,9 @@ def test_repr_of_user_omits_inputs() -> None:
     assert "小美" not in repr(User(nickname="小美", avatar=b"picture"))
 
 
-@pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_real_server(triton: Server, scheme: str) -> None:
+def test_real_server(url: str) -> None:
     users = [User(nickname="小美"), User(avatar=b"no image"), User(avatar=PICTURE, nickname="X国强")] * 20
-    with Client(f"{scheme}://{triton.grpc_url if scheme == 'grpc' else triton.http_url}") as client:
+    with Client(url) as client:
         alone = [client.predict(nickname="小美"), client.predict(avatar=PICTURE, nickname="X国强")]
         results = list(client.predict_many(users))
     assert [scored.error is not None for scored in results] == [False, True, False] * 20

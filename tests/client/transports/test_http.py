@@ -61,7 +61,6 @@ def free_port() -> int:
         return port
 
 
-@pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_refused_connection_is_unavailable(scheme: str, free_port: int) -> None:
     with (
         Client(f"{scheme}://127.0.0.1:{free_port}") as client,

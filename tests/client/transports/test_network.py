@@ -28,16 +28,6 @@ from tests.support.tritonserver import Server, running_triton
 LARGE = encode(noise(1200), "PNG")
 
 
-@pytest.fixture(params=["grpc", "http"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def address(scheme: str, triton: Server) -> str:
-    return triton.grpc_url if scheme == "grpc" else triton.http_url
-
-
 def test_slow_network_delays_response(scheme: str, address: str) -> None:
     with proxy(address, delay(0.1)) as slow, Client(f"{scheme}://127.0.0.1:{slow.port}") as client:
         assert client.predict(nickname="小美").gender == "female"

@@ -7,14 +7,8 @@ import pytest
 
 from genderclient import AsyncClient, Client, ConnectionOptions, InvalidAvatar, Prediction
 from tests.support.pictures import encode, noise
-from tests.support.tritonserver import Server
 
 PICTURE = encode(noise(), "PNG")
-
-
-@pytest.fixture(params=["grpc", "http"])
-def url(request: pytest.FixtureRequest, triton: Server) -> str:
-    return f"{request.param}://{triton.grpc_url if request.param == 'grpc' else triton.http_url}"
 
 
 def predict_async(url: str, options: ConnectionOptions) -> Prediction:

@@ -8,7 +8,7 @@ import pytest
 from genderclient import Client, Status, Unavailable
 from genderclient._transports.replicas import Replicas
 from server.launch.process import free_ports
-from tests.support.tritonserver import ROOT, Server, running_triton
+from tests.support.tritonserver import ROOT, running_triton
 
 
 class Clock:
@@ -76,25 +76,17 @@ def test_first_ejection_to_end_is_used_if_all_are_ejected() -> None:
     assert {replicas.pick() for _ in range(3)} == {0}
 
 
-@pytest.fixture(params=["grpc", "http"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-def address(server: Server, scheme: str) -> str:
-    return f"{scheme}://{server.grpc_url if scheme == 'grpc' else server.http_url}"
-
-
-def test_missing_server_is_skipped(scheme: str, triton: Server) -> None:
+def test_missing_server_is_skipped(scheme: str, url: str) -> None:
     (port,) = free_ports(1)
-    with Client([f"{scheme}://127.0.0.1:{port}", address(triton, scheme)]) as client:
+    with Client([f"{scheme}://127.0.0.1:{port}", url]) as client:
         assert [client.predict(nickname="小美").gender for _ in range(8)] == ["female"] * 8
 
 
-def test_killed_server_is_skipped(scheme: str, triton: Server) -> None:
+def test_killed_server_is_skipped(scheme: str, url: str) -> None:
     with ExitStack() as stack:
         first = stack.enter_context(running_triton(ROOT / "model_repository"))
-        client = stack.enter_context(Client([address(first, scheme), address(triton, scheme)]))
+        first_url = f"{scheme}://{first.grpc_url if scheme == 'grpc' else first.http_url}"
+        client = stack.enter_context(Client([first_url, url]))
         genders: list[str] = []
         for number in range(20):
             if number == 6:
