@@ -1,4 +1,4 @@
-"""Write `MODEL_CARD.md` and the tables of the results that training and conversion measured, from their JSON files.
+"""Write `MODEL_CARD.md`, `results/ablation.{md,png}` and `results/image_size.md` from the JSON files in `results/`.
 
 python -m conversion.model_card
 """
@@ -36,14 +36,14 @@ _MEASURES: Final[dict[str, Callable[[Any], str]]] = {
 
 
 def documents() -> dict[Path, str]:
-    """Return every document that this command writes, by file."""
+    """Return the text of every document, by file."""
     files = sorted(RESULTS.glob("publish_*.json"))
-    reports = {file.stem.removeprefix("publish_"): json.loads(file.read_text()) for file in files}
-    ablation, sizes = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("ablation", "image_size"))
+    reports = {file.stem.removeprefix("publish_"): _result(file.stem) for file in files}
+    ablation = _result("ablation")
     return {
         ROOT / "MODEL_CARD.md": card(reports, ablation),
         RESULTS / "ablation.md": ablation_report.markdown(ablation),
-        RESULTS / "image_size.md": image_size.markdown(sizes["sizes"]),
+        RESULTS / "image_size.md": image_size.markdown(_result("image_size")["sizes"]),
     }
 
 
@@ -87,6 +87,12 @@ def main() -> None:
     for file, text in documents().items():
         file.write_text(text, encoding="utf-8")
         print(file)
+    ablation_report.chart(_result("ablation")).savefig(RESULTS / "ablation.png", dpi=110)
+
+
+def _result(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return content
 
 
 def _data() -> str:
