@@ -9,7 +9,6 @@ Python, wheel, model repository, port), the launcher prints one line to stderr a
 
 import os
 import platform
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from server.errors import LaunchError
 from server.launch.endpoints import triton_endpoints
 from server.launch.flags import Flags, with_defaults
 from server.launch.runtime import Runtime, Wheel, find_wheel, prepare
+from server.launch.stub_paths import check_stub_path
 
 PYTHONS = ((3, 11), (3, 12))
 # Every request allocates and frees buffers of its size. By default glibc returns them to the kernel each time, and the
@@ -28,8 +28,6 @@ PYTHONS = ((3, 11), (3, 12))
 # still return those of the few with many megapixels. `python -m perf server_settings` measures the gain,
 # `reliability.malformed` the memory that stays allocated.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**23), "MALLOC_TRIM_THRESHOLD_": str(2**24), "MALLOC_TOP_PAD_": str(2**24)}
-# Triton starts its Python stubs with an unquoted bash command line.
-SHELL_CHARACTERS = re.compile(r"[\s\"'$&;()<>|*?`\\]")
 EXPOSED_WARNING = (
     "warning: tritonserver listens on non-loopback addresses, but Triton 2.51 lacks security fixes: expose it only "
     "through a reverse proxy such as server.edge; model control, shared memory, logging and tracing need the "
@@ -118,10 +116,7 @@ def check_repositories(arguments: list[str]) -> None:
             continue
         if not Path(repository).is_dir():
             raise LaunchError(f"model repository '{repository}' is not a folder; pass --model-repository=<folder>")
-        if SHELL_CHARACTERS.search(repository):
-            raise LaunchError(
-                f"the path of model repository '{repository}' has a space or shell character; move it elsewhere"
-            )
+        check_stub_path("model repository", repository, "move it elsewhere")
         check_files(Path(repository))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.errors import LaunchError
+from server.launch.stub_paths import check_stub_path
 
 OUR_BACKENDS = Path(__file__).resolve().parents[1] / "backends"
 PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -55,13 +56,20 @@ def find_wheel() -> Wheel:
 
 
 def prepare(wheel: Wheel) -> Runtime:
-    """Create the runtime folder in the user's cache, or reuse it. Servers may start concurrently."""
+    """Create the runtime folder in the user's cache, or reuse it. Servers may start concurrently.
+
+    Raises:
+        LaunchError: The stubs cannot use the path of the cache.
+    """
     links = _links(wheel)
     backend = wheel.triton / "backends" / "python" / "libtriton_python.so"
     key = hashlib.sha256(repr((sorted(links.items()), backend, backend.stat().st_mtime_ns)).encode()).hexdigest()[:16]
     try:
-        return _create(_cache_home() / "gender-triton" / key, links, backend)
+        cache = _cache_home()
+        check_stub_path("the cache", str(cache), "set XDG_CACHE_HOME=<another folder>")
+        return _create(cache / "gender-triton" / key, links, backend)
     except (OSError, RuntimeError):  # The cache is read-only, or the user has no home folder.
+        check_stub_path("the temporary folder", tempfile.gettempdir(), "set TMPDIR=<another folder>")
         return _create(Path(tempfile.mkdtemp(prefix="tritonserver-")) / key, links, backend)
 
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,14 @@ def test_ports_are_free_after_exit(triton: Server, nginx: None) -> None:
     assert first.process.poll() is not None
     with running_reverse_proxy(triton.http_url, triton.grpc_url, listen=(first.http_url, first.grpc_url)):
         pass
+
+
+def test_temporary_folder_may_contain_spaces(nginx: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "临时 files"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    with running_reverse_proxy("127.0.0.1:1", "127.0.0.1:2") as running:
+        assert running.log_file.is_relative_to(folder)
 
 
 def test_missing_nginx_is_named(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,9 +112,20 @@ def test_busy_port_is_named_with_its_flag(repository: Path, busy_port: int, serv
     )
 
 
-def test_repository_path_with_a_space_is_rejected(tmp_path: Path) -> None:
-    (tmp_path / "my models").mkdir()
-    assert "has a space or shell character" in launch_error(f"--model-repository={tmp_path / 'my models'}")
+@pytest.mark.parametrize("name", ["my models", "模型库"], ids=["space", "Chinese"])
+def test_paths_that_the_stubs_cannot_use_are_named(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    problem = f"'{folder}' has a space, a shell character or a character outside ASCII; "
+    assert launch_error(f"--model-repository={folder}", XDG_CACHE_HOME=str(tmp_path)) == (
+        f"tritonserver: the path of model repository {problem}move it elsewhere"
+    )
+    assert launch_error(XDG_CACHE_HOME=str(folder)) == (
+        f"tritonserver: the path of the cache {problem}set XDG_CACHE_HOME=<another folder>"
+    )
+    assert launch_error(XDG_CACHE_HOME=os.devnull, TMPDIR=str(folder)) == (
+        f"tritonserver: the path of the temporary folder {problem}set TMPDIR=<another folder>"
+    )
 
 
 @pytest.mark.parametrize("spelling", [["--model-repository=nowhere"], ["--model-store", "nowhere"]])

@@ -1,0 +1,21 @@
+"""Paths that reach Triton's Python stubs."""
+
+import re
+
+from server.errors import LaunchError
+
+# Triton starts the stubs with an unquoted bash command line, and their Python decodes paths as ASCII. With other
+# characters, Triton waits for the stub forever, or reports that files do not exist.
+UNSAFE = re.compile(r"[^!-~]|[\"'$&;()<>|*?`\\]")
+
+
+def check_stub_path(name: str, path: str, remedy: str) -> None:
+    """Reject a path that the stubs cannot use.
+
+    Raises:
+        LaunchError: It has a space, a shell character or a character outside ASCII.
+    """
+    if UNSAFE.search(path):
+        raise LaunchError(
+            f"the path of {name} '{path}' has a space, a shell character or a character outside ASCII; {remedy}"
+        )
