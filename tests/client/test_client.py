@@ -174,9 +174,7 @@ def test_public_names_are_importable() -> None:
     assert {"genderclient.experiments", "genderclient.fetching", "genderclient.hedging"} <= modules
 
 
-def test_error_of_transport_propagates() -> None:
-    """Even one that generators give a meaning."""
-
+def test_stop_iteration_of_transport_does_not_end_flow() -> None:
     def respond(request: InferenceRequest) -> InferenceResponse:
         raise StopIteration
 

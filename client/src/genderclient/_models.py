@@ -29,8 +29,6 @@ class Prediction:
     Attributes:
         probabilities: Calibrated probabilities of both genders.
         weights: How much each input contributed.
-        model: The model that served the request.
-        version: The version of that model.
         unknown_below: A lower probability makes the gender `unknown`.
         embedding: The fused feature of 256 numbers, if it was requested.
         arm: The user's arm in the client's experiment.

@@ -1,4 +1,4 @@
-"""Typed tensors: their names for dtypes, and every type through a real server."""
+"""Typed tensors, and every type through a real server over both protocols."""
 
 import asyncio
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ def test_constructors() -> None:
 
 
 def test_repr_omits_values() -> None:
-    assert repr(BytesTensor("AVATAR", b"secret")) == "BytesTensor('AVATAR', BYTES, [1, 1])"
+    assert repr(BytesTensor("AVATAR", b"secret")) == "BytesTensor('AVATAR', object, [1, 1])"
 
 
 def test_unsupported_dtype_is_rejected() -> None:

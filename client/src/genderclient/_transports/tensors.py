@@ -55,7 +55,7 @@ class Tensor:
 
     def __repr__(self) -> str:
         # Values are omitted: they may be an avatar or a nickname.
-        return f"{type(self).__name__}({self.name!r}, {self.datatype}, {list(self.shape)})"
+        return f"{type(self).__name__}({self.name!r}, {self.array.dtype}, {list(self.shape)})"
 
 
 class BytesTensor(Tensor):
