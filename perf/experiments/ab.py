@@ -63,10 +63,13 @@ class AB(Experiment):
             file = args.data or write_users(args.users, AvatarPool(), builtin_names(), folder, UNSEEN + args.seed)
             users = read_users(file)
             url = args.url or f"grpc://{stack.enter_context(running_triton(REPOSITORY)).grpc_url}"
-            client = stack.enter_context(Client(url))
+            try:
+                client = stack.enter_context(Client(url))
+            except ValueError as exc:
+                raise MeasurementError(f"--url: {exc}") from exc
             rows = shadow(client, users, file.parent, arms, args.seed, args.threads)
         found = analyze(rows, arms, args.seed)
-        source = args.data.name if args.data else "drawn"
+        source = args.data.name if args.data else "synthetic"
         return Measurement(pd.DataFrame(), {**found, "data": source})
 
     def table(self, measurement: Measurement) -> str:
@@ -75,8 +78,7 @@ class AB(Experiment):
     def chart(self, measurement: Measurement) -> Figure:
         return chart(measurement.metadata)
 
-    def write(self, measurement: Measurement, folder: Path) -> None:
-        super().write(measurement, folder)
+    def write_extras(self, measurement: Measurement, folder: Path) -> None:
         write_page(measurement.metadata, folder / f"{self.name}.html")
 
 

@@ -7,10 +7,10 @@ from io import BytesIO
 from math import ceil
 from pathlib import Path
 from string import Template
-from typing import Any, Final
+from typing import Any, Final, cast
 
-import numpy as np
 import pandas as pd
+from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 from ..report.statistics import sample_ratio_p
@@ -123,16 +123,15 @@ def chart(found: Analysis) -> Figure:
     """Plot the latency percentiles of both arms side by side."""
     figure = Figure(figsize=(8, 3.5))
     axes = figure.subplots()
-    ranks = list(found.get("latency_ms", {}))
-    for index, arm in enumerate(found["arms"]):
-        values = [found["latency_ms"][rank]["values"][index] for rank in ranks]
-        bars = axes.barh(np.arange(len(ranks)) + 0.4 * index, values, height=0.38, label=arm)
-        axes.bar_label(bars, fmt="%.1f ms", padding=3)
-    axes.set_yticks(np.arange(len(ranks)) + 0.2, ranks)
+    latencies = found.get("latency_ms", {})
+    times_ms = pd.DataFrame([each["values"] for each in latencies.values()], [*latencies], found["arms"], dtype=float)
+    if latencies:
+        times_ms.plot.barh(ax=axes, width=0.76)
+    for bars in axes.containers:
+        axes.bar_label(cast(BarContainer, bars), fmt="%.1f ms", padding=3)
     axes.invert_yaxis()
     axes.set(xlabel="ms", title="Latency of the same users")
     axes.margins(x=0.15)
-    axes.legend()
     return figure
 
 

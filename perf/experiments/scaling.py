@@ -120,9 +120,9 @@ What this machine does at {BUSY:.0%} of its highest throughput, and what ten mil
         plot_latency(latency, by_clients, x="amount", by=["model"])
         plot_lines(cpu, by_clients, x="amount", y="cpu_ms", by="model")
         plot_lines(memory, scored, x="users", y="together", by="model")
-        latency.set(title="latency, ms", xlabel="clients", xscale="log")
-        cpu.set(title="CPU ms per request", xlabel="clients", xscale="log", ylim=(0, None))
-        memory.set(title="memory, MB", xlabel="users since the first of the model", xscale="log", ylim=(0, None))
+        latency.set(title="latency", xlabel="clients", xscale="log")
+        cpu.set(title="CPU ms per request", xlabel="clients", xscale="log")
+        memory.set(title="memory, MB", xlabel="users since the first of the model", xscale="log")
         return figure
 
 

@@ -40,13 +40,7 @@ def main() -> None:
 def run_locust(users: int, seconds: int, report: Path | None) -> int:
     """Start a server, run locust on it, and return locust's exit code, which is 1 if a request failed.
 
-    Args:
-        users: Concurrent users at the highest spike.
-        seconds: Length of the day.
-        report: The HTML file to write; None serves locust's web page instead.
-
-    Raises:
-        StartError: The server did not start.
+    Without a report, locust serves its web page.
     """
     flags = [f"--users={users}", f"--run-time={seconds}s"]
     if report:

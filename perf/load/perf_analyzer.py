@@ -47,17 +47,8 @@ def measure(
 ) -> dict[str, float]:
     """Put a load on a server: a closed loop of `clients` or, if `rate_per_s` is set, Poisson arrivals.
 
-    Args:
-        server: The server, whose CPU time includes that of its children.
-        model: The model to ask for.
-        protocol: One of `PROTOCOLS`.
-        data: A file of `workload.perf_analyzer_data`.
-        seconds: The duration.
-        clients: Concurrent clients.
-        rate_per_s: Requests per second.
-
-    Returns:
-        The rate `per_s`, percentiles of the latency such as `p99_ms`, and the server's CPU time per request `cpu_ms`.
+    `protocol` is one of `PROTOCOLS`, `data` a file of `workload.perf_analyzer_data`. Returns the rate `per_s`,
+    percentiles of the latency such as `p99_ms`, and the CPU time of the server and its children per request `cpu_ms`.
 
     Raises:
         PerfAnalyzerError: perf_analyzer is not installed, or a request failed.

@@ -83,12 +83,12 @@ throughput relative to {FASTAPI} in the same round have their range. Memory is t
             yield Goal(text, figure, throughput >= 1 and cpu <= 1)
 
     def chart(self, measurement: Measurement) -> Figure:
-        arms = self.summarize(measurement.rows)
+        arms = self.summarize(measurement.rows).sort_values("peer", kind="stable")
         models = arms["model"].unique()
         figure = Figure(figsize=(11, 5))
         for axes, model in zip(figure.subplots(1, len(models), squeeze=False)[0], models, strict=True):
             plot_latency(axes, arms[arms["model"] == model], x="per_s", by=["peer"])
-            axes.set(xlabel="answers per second", title=f"{model}: latency, ms")
+            axes.set(xlabel="answers per second", title=model)
         return figure
 
 

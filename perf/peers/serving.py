@@ -47,14 +47,7 @@ class PeerProcess:
 
 @contextmanager
 def running(peer: Peer, ports: Sequence[int], backbone: str, model: Path, user: SyntheticUser) -> Iterator[PeerProcess]:
-    """Start a peer, wait until it answers, and stop it on exit.
-
-    Args:
-        peer: The peer.
-        ports: Free ports for HTTP, gRPC and metrics.
-        backbone: The backbone to ask for.
-        model: The ONNX file to serve.
-        user: A user to ask about until there is an answer.
+    """Start a peer on an ONNX file and three free ports, wait until it answers about a user, and stop it on exit.
 
     Raises:
         PeerError: It is not installed or does not answer in time; the message ends with its log.

@@ -21,8 +21,9 @@ STYLE: Final[dict[Any, Any]] = {
 
 
 def draw(experiment: Experiment, measurement: Measurement, folder: Path) -> None:
-    """Write the chart of an experiment to `folder/name.png`, if it has one."""
+    """Write the chart of an experiment to `folder/name.png`, if it has one, and its further files."""
     with mpl.rc_context(STYLE):
+        experiment.write_extras(measurement, folder)
         figure = experiment.chart(measurement)
         if figure:
             figure.savefig(folder / f"{experiment.name}.png")
@@ -38,15 +39,15 @@ def plot_columns(axes: Axes, x: "pd.Series[Any]", rows: pd.DataFrame, labels: Ma
 def plot_latency(axes: Axes, rows: pd.DataFrame, x: str, by: Sequence[str]) -> None:
     """Plot p50 (solid) and p99 (dotted) over a column, one color per group of `by`."""
     for group, arm in rows.groupby(list(by), sort=False):
-        label = ", ".join(map(str, group))
-        (line,) = axes.plot(arm[x], arm["p50_ms"], "o-", label=f"{label}, p50")
-        axes.plot(arm[x], arm["p99_ms"], "o:", color=line.get_color(), label=f"{label}, p99")
-    axes.set(ylabel="ms", yscale="log")
+        (line,) = axes.plot(arm[x], arm["p50_ms"], "o-", label=", ".join(map(str, group)))
+        axes.plot(arm[x], arm["p99_ms"], "o:", color=line.get_color())
+    axes.set(ylabel="p50 (solid) and p99 (dotted), ms", yscale="log")
     axes.legend()
 
 
 def plot_lines(axes: Axes, rows: pd.DataFrame, x: str, y: str, by: str) -> None:
-    """Plot a column over another, one line per value of `by`."""
+    """Plot a column over another from zero, one line per value of `by`."""
     for name, arm in rows.groupby(by, sort=False):
         axes.plot(arm[x], arm[y], "o-", label=name)
+    axes.set_ylim(0, 1.1 * rows[y].max())
     axes.legend()

@@ -80,6 +80,9 @@ class Experiment(ABC):
         """Return why the command exits with 1 although it measured; empty by default."""
         return ""
 
+    def write_extras(self, measurement: Measurement, folder: Path) -> None:  # noqa: B027
+        """Write further files about a measurement to `folder`; none by default."""
+
     def write(self, measurement: Measurement, folder: Path) -> None:
         """Write `name.csv` (if there are rows) and `name.json` to `folder`."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from typing import Any, Final
 import psutil
 
 from genderclient import GenderClientError
+from server.catalog import CatalogError
 from server.errors import LaunchError
 from server.launch.process import ROOT, StartError
 
@@ -24,7 +25,7 @@ from .experiment import Experiment, Measurement, MeasurementError
 from .markdown import Document, section
 
 # What may go wrong while measuring: one message, exit code 1, no traceback.
-ERRORS: Final = (MeasurementError, StartError, LaunchError, GenderClientError, psutil.Error, OSError)
+ERRORS: Final = (MeasurementError, CatalogError, StartError, LaunchError, GenderClientError, psutil.Error, OSError)
 
 
 def main(document: Document, arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,8 @@ from genderclient import Client
 from perf.experiments.ab import AB, UsersError, read_users, shadow
 from perf.experiments.ab_analysis import analyze
 from perf.experiments.ab_report import verdict
-from perf.report.experiment import Measurement
+from perf.report.charts import draw
+from perf.report.experiment import Measurement, MeasurementError
 from tests.support.perf.tables import cells
 from tests.support.tritonserver import ROOT, running_triton
 from training.synthetic.avatars import AvatarPool
@@ -66,6 +67,7 @@ def test_report_of_a_given_table_and_server(url: str, tmp_path: Path) -> None:
     measurement = Measurement(measured.rows, {**measured.metadata, "margin": 0.01})
     AB().write(measurement, tmp_path / "results")
     stored = AB().read(tmp_path / "results")
+    draw(AB(), stored, tmp_path / "results")
     # Labels of one gender have an accuracy but no AUC.
     assert {"accuracy of 2", "unknown"} <= {row[0] for row in cells(AB().table(stored))}
     assert "AUC" not in {row[0] for row in cells(AB().table(stored))}
@@ -100,6 +102,12 @@ def test_invalid_tables_of_users_are_errors(rows: list[list[str]], message: str,
 def test_missing_table_of_users_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsersError, match=r"expected a CSV .*; no file .*users\.csv"):
         read_users(tmp_path / "users.csv")
+
+
+def test_invalid_url_is_an_error(tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "users.csv", HEADER, ["小美", "", "female"])
+    with pytest.raises(MeasurementError, match=r"--url: .*"):
+        AB().measure(argparse.Namespace(data=file, url="nowhere", arms=None, seed=1, threads=1))
 
 
 def test_analysis_of_known_users() -> None:
