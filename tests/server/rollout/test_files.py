@@ -11,6 +11,7 @@ from server.rollout.repository import PREPROCESS, Repository, versions_in
 from tests.server.rollout.conftest import Rollout
 from tests.support.server.gender_models import (
     UNKNOWN_DIGEST,
+    edit,
     publish,
     served,
     tree,
@@ -121,13 +122,7 @@ def file_instead_of_folder(repository: Path) -> None:
 
 def edited(model: str, old: str, new: str) -> Callable[[Path], None]:
     """A fault in a model's config.pbtxt."""
-
-    def edit(repository: Path) -> None:
-        file = repository / model / "config.pbtxt"
-        assert old in file.read_text()
-        file.write_text(file.read_text().replace(old, new))
-
-    return edit
+    return lambda repository: edit(repository / model / "config.pbtxt", old, new)
 
 
 NAME, VERSION = '      model_name: "mobilenet"\n', "      model_version: 2\n"

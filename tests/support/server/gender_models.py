@@ -45,8 +45,7 @@ def write_repository(folder: Path) -> Path:
     for model in MODELS:
         source = ROOT / "model_repository" / model
         shutil.copytree(source, folder / model, ignore=shutil.ignore_patterns("model.onnx", "__pycache__"))
-    config = folder / "mobilenet" / "config.pbtxt"
-    config.write_text(config.read_text().replace("KIND_CPU count: 2", "KIND_CPU count: 1"))
+    edit(folder / "mobilenet" / "config.pbtxt", "KIND_CPU count: 2", "KIND_CPU count: 1")
     for version in (2, 3, 4):
         publish(folder, version)
     return folder
@@ -81,13 +80,9 @@ def add_preprocessing(repository: Path) -> str:
     """
     model = repository / "preprocess"
     shutil.copytree(model / "1", model / "2", ignore=shutil.ignore_patterns("__pycache__"))
-    text = model / "2" / "genderprep" / "text.py"
-    text.write_text(text.read_text().replace('"WeChat User")', f'"WeChat User", "{NEW_SENTINEL}")'))
-    execute = "def execute(self, requests: Sequence[Any]) -> list[Any]:\n"
-    code = (model / "2" / "model.py").read_text()
-    assert execute in code
-    waiting = WAITING.format(folder=repository.parent)
-    (model / "2" / "model.py").write_text(code.replace(execute, execute + waiting))
+    sentinels, execute = "SENTINEL_NICKNAMES: Final = (", "def execute(self, requests: Sequence[Any]) -> list[Any]:\n"
+    edit(model / "2" / "genderprep" / "text.py", sentinels, f'{sentinels}"{NEW_SENTINEL}", ')
+    edit(model / "2" / "model.py", execute, execute + WAITING.format(folder=repository.parent))
     digest = subprocess.run(
         [sys.executable, "-c", "from genderprep import prep_digest; print(prep_digest())"],
         env={**os.environ, "PYTHONPATH": str(model / "2"), "PYTHONDONTWRITEBYTECODE": "1"},
@@ -99,6 +94,13 @@ def add_preprocessing(repository: Path) -> str:
     declared = f'parameters {{ key: "prep_digest_2" value {{ string_value: "{digest}" }} }}\n'
     config.write_text(config.read_text() + declared)
     return digest
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace a text that the file contains."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def served(repository: Path, model: str) -> list[int]:
