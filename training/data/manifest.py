@@ -45,7 +45,7 @@ class Manifest:
     """An open manifest. It reads in pieces and keeps no rows in memory."""
 
     def __init__(self, file: Path, max_bad_rows: float = MAX_BAD_ROWS) -> None:
-        """Open a file or a folder of shards, of whose rows the share `max_bad_rows` may be bad.
+        """Open a file or a folder of shards. At most the share `max_bad_rows` of the rows may be bad.
 
         Raises:
             ManifestError: The file type is unknown, the file is damaged, or a column is missing.
