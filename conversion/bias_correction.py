@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from .parity import Inputs
+from training.arrays import Arrays
 
 # [out, in / groups, kernel height, kernel width].
 Kernel = NDArray[np.float32]
@@ -20,7 +20,7 @@ Kernel = NDArray[np.float32]
 Channels = NDArray[np.float32]
 
 
-def correct_biases(model: onnx.ModelProto, batches: Iterable[Inputs], excluded: Collection[str]) -> onnx.ModelProto:
+def correct_biases(model: onnx.ModelProto, batches: Iterable[Arrays], excluded: Collection[str]) -> onnx.ModelProto:
     """Return a copy whose convolutions have the mean output that int8 weights lose added to their bias.
 
     Args:
@@ -53,7 +53,7 @@ def rounding_error(weights: Kernel) -> Kernel:
 
 
 def _mean_outputs(
-    model: onnx.ModelProto, convolutions: list[onnx.NodeProto], kernels: dict[str, Kernel], batches: Iterable[Inputs]
+    model: onnx.ModelProto, convolutions: list[onnx.NodeProto], kernels: dict[str, Kernel], batches: Iterable[Arrays]
 ) -> list[Channels]:
     """Run the model and return, per convolution, the mean output that `kernels` have in place of its weights."""
     probe = onnx.ModelProto()

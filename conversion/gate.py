@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from training.arrays import FloatsN
 from training.data.batches import Users
 from training.evaluation.metrics import UNKNOWN, decisions, summary
 from training.evaluation.slices import by_slice
@@ -16,11 +16,8 @@ from .parity import ConversionError
 MAX_ACCURACY_LOSS: Final = 0.003
 MAX_FLIPS: Final = 0.01
 
-# P(female) of N users, [N].
-Probabilities = NDArray[np.float32]
 
-
-def check_int8(users: Users, fp32: Probabilities, int8: Probabilities, unknown_below: float) -> dict[str, Any]:
+def check_int8(users: Users, fp32: FloatsN, int8: FloatsN, unknown_below: float) -> dict[str, Any]:
     """Return the metrics of both models and the share of decisions that int8 changes.
 
     A decision is what the client returns: male, female or unknown. For users near 0.5 the smallest change flips the
@@ -46,7 +43,7 @@ def check_int8(users: Users, fp32: Probabilities, int8: Probabilities, unknown_b
     }
 
 
-def measure_test(table: pd.DataFrame, users: Users, int8: Probabilities, unknown_below: float) -> dict[str, Any]:
+def measure_test(table: pd.DataFrame, users: Users, int8: FloatsN, unknown_below: float) -> dict[str, Any]:
     """Return the metrics of int8 on the test rows of a manifest: by slice, and of the users that the client decides."""
     test = (table["split"] == "test").to_numpy()
     users, int8 = users.rows(test), int8[test]

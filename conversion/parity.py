@@ -1,16 +1,12 @@
 """Compare the outputs of two forms of one model."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from genderprep.tensors import PROBABILITIES
-
-# Tensors of N users by name, [N, ...].
-Inputs = dict[str, NDArray[Any]]
-Outputs = dict[str, NDArray[np.float32]]
+from training.arrays import Arrays
 
 MAX_DIFFERENCE: Final = 1e-4
 
@@ -19,7 +15,7 @@ class ConversionError(RuntimeError):
     """The converted model deviates too far from the trained one; the message gives the deviation and the limit."""
 
 
-def run_onnx(model: bytes | str, inputs: Inputs, batch: int = 32) -> Outputs:
+def run_onnx(model: bytes | str, inputs: Arrays, batch: int = 32) -> Arrays:
     """Run an ONNX model, given as bytes or as a path, on all rows."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
@@ -31,7 +27,7 @@ def run_onnx(model: bytes | str, inputs: Inputs, batch: int = 32) -> Outputs:
     return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
 
 
-def check_parity(expected: Outputs, actual: Outputs, limit: float = MAX_DIFFERENCE) -> float:
+def check_parity(expected: Arrays, actual: Arrays, limit: float = MAX_DIFFERENCE) -> float:
     """Return the largest difference between the probabilities of two models.
 
     Raises:

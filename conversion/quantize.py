@@ -15,8 +15,9 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from training.arrays import Arrays
+
 from .bias_correction import correct_biases
-from .parity import Inputs
 
 # The leading convolutions with at most this many weights in total stay in fp32: nine of MobileNetV2, two of
 # DenseNet121. Their rounding errors would reach every later layer, and they add little to the file size.
@@ -25,14 +26,14 @@ _BATCH: Final = 16
 
 
 class _Batches(CalibrationDataReader):
-    def __init__(self, inputs: Inputs) -> None:
+    def __init__(self, inputs: Arrays) -> None:
         self._batches = _batches(inputs)
 
-    def get_next(self) -> Inputs | None:
+    def get_next(self) -> Arrays | None:
         return next(self._batches, None)
 
 
-def to_int8(model: onnx.ModelProto, calibration: Inputs, early_weights: int = EARLY_WEIGHTS) -> onnx.ModelProto:
+def to_int8(model: onnx.ModelProto, calibration: Arrays, early_weights: int = EARLY_WEIGHTS) -> onnx.ModelProto:
     """Quantize a model, with activation ranges measured on `calibration`.
 
     These stay in fp32:
@@ -45,7 +46,7 @@ def to_int8(model: onnx.ModelProto, calibration: Inputs, early_weights: int = EA
 
     Args:
         model: An fp32 model of `to_onnx`.
-        calibration: Inputs of a few hundred users.
+        calibration: Arrays of a few hundred users.
         early_weights: Total weights of the leading convolutions that stay in fp32.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +68,7 @@ def to_int8(model: onnx.ModelProto, calibration: Inputs, early_weights: int = EA
         return _cleaned(onnx.load(quantized))
 
 
-def _batches(inputs: Inputs) -> Iterator[Inputs]:
+def _batches(inputs: Arrays) -> Iterator[Arrays]:
     rows = len(next(iter(inputs.values())))
     for start in range(0, rows, _BATCH):
         yield {name: array[start : start + _BATCH] for name, array in inputs.items()}

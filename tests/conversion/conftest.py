@@ -6,9 +6,9 @@ import onnx
 import pytest
 
 from conversion.export import to_onnx
-from conversion.parity import Inputs
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.training.stand_in import small_towers
+from training.arrays import Arrays
 from training.evaluation.platt import PlattScaling
 from training.gender.model import build_fused_model, serving_model
 
@@ -26,8 +26,8 @@ def fp32(serving: keras.Model) -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="session")
-def rows() -> Inputs:
-    """Inputs of 40 users; some lack an avatar, a nickname or both."""
+def rows() -> Arrays:
+    """Arrays of 40 users; some lack an avatar, a nickname or both."""
     rng = np.random.default_rng(0)
     return {
         IMAGE: rng.integers(0, 256, (40, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8),

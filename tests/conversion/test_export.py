@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from conversion.export import read_metadata, stamp, to_onnx
-from conversion.parity import ConversionError, Inputs, check_parity, run_onnx
+from conversion.parity import ConversionError, check_parity, run_onnx
 from genderprep.tensors import (
     EMBEDDING,
     EMBEDDING_SIZE,
@@ -19,6 +19,7 @@ from genderprep.tensors import (
     TOKENS,
     WEIGHTS,
 )
+from training.arrays import Arrays
 
 
 def tensors(values: Any) -> dict[str, tuple[int, list[int]]]:
@@ -50,7 +51,7 @@ def test_exported_model_loads_in_older_runtimes(fp32: onnx.ModelProto) -> None:
     assert {node.domain for node in fp32.graph.node} <= {"", "ai.onnx"}
 
 
-def test_onnx_outputs_equal_keras(serving: keras.Model, fp32: onnx.ModelProto, rows: Inputs) -> None:
+def test_onnx_outputs_equal_keras(serving: keras.Model, fp32: onnx.ModelProto, rows: Arrays) -> None:
     expected = serving.predict(rows, verbose=0)
     outputs = run_onnx(fp32.SerializeToString(), rows)
     assert check_parity(expected, outputs) <= 1e-4
@@ -58,7 +59,7 @@ def test_onnx_outputs_equal_keras(serving: keras.Model, fp32: onnx.ModelProto, r
         np.testing.assert_allclose(outputs[name], array, atol=1e-4)
 
 
-def test_missing_modality_has_zero_weight(fp32: onnx.ModelProto, rows: Inputs) -> None:
+def test_missing_modality_has_zero_weight(fp32: onnx.ModelProto, rows: Arrays) -> None:
     outputs = run_onnx(fp32.SerializeToString(), rows)
     present = rows[PRESENT]
     assert not outputs[WEIGHTS][~present].any()
@@ -68,14 +69,14 @@ def test_missing_modality_has_zero_weight(fp32: onnx.ModelProto, rows: Inputs) -
     np.testing.assert_allclose(outputs[PROBABILITIES][empty, 1], 0.6, atol=1e-6)
 
 
-def test_outputs_do_not_depend_on_batch(fp32: onnx.ModelProto, rows: Inputs) -> None:
+def test_outputs_do_not_depend_on_batch(fp32: onnx.ModelProto, rows: Arrays) -> None:
     whole, one_by_one = (run_onnx(fp32.SerializeToString(), rows, batch) for batch in (40, 1))
     for name, array in whole.items():
         np.testing.assert_allclose(one_by_one[name], array, atol=1e-5)
 
 
 @pytest.mark.parametrize("difference", [2e-4, -2e-4, np.nan])
-def test_parity_check_rejects_deviation(fp32: onnx.ModelProto, rows: Inputs, difference: float) -> None:
+def test_parity_check_rejects_deviation(fp32: onnx.ModelProto, rows: Arrays, difference: float) -> None:
     expected = run_onnx(fp32.SerializeToString(), rows)
     changed = {name: array.copy() for name, array in expected.items()}
     changed[PROBABILITIES][7, 1] += difference

@@ -4,13 +4,14 @@ import numpy as np
 import onnx
 import pytest
 
-from conversion.parity import Inputs, run_onnx
+from conversion.parity import run_onnx
 from conversion.quantize import to_int8
 from genderprep.tensors import PRESENT, PROBABILITIES, WEIGHTS
+from training.arrays import Arrays
 
 
 @pytest.fixture(scope="module")
-def int8(fp32: onnx.ModelProto, rows: Inputs) -> onnx.ModelProto:
+def int8(fp32: onnx.ModelProto, rows: Arrays) -> onnx.ModelProto:
     return to_int8(fp32, rows, early_weights=8 * 3 * 5 * 5)
 
 
@@ -40,7 +41,7 @@ def test_quantized_model_is_smaller(fp32: onnx.ModelProto, int8: onnx.ModelProto
     assert int8.ByteSize() < fp32.ByteSize()
 
 
-def test_quantized_outputs_are_close(fp32: onnx.ModelProto, int8: onnx.ModelProto, rows: Inputs) -> None:
+def test_quantized_outputs_are_close(fp32: onnx.ModelProto, int8: onnx.ModelProto, rows: Arrays) -> None:
     before, after = (run_onnx(model.SerializeToString(), rows) for model in (fp32, int8))
     assert np.abs(before[PROBABILITIES] - after[PROBABILITIES]).max() < 0.03
     assert not after[WEIGHTS][~rows[PRESENT]].any()
@@ -55,7 +56,7 @@ def test_fusion_gate_and_logit_stay_fp32(int8: onnx.ModelProto) -> None:
 
 
 @pytest.mark.parametrize(("early_weights", "in_int8"), [(599, 2), (600, 1), (10_000, 0)])
-def test_leading_convolutions_stay_fp32(fp32: onnx.ModelProto, rows: Inputs, early_weights: int, in_int8: int) -> None:
+def test_leading_convolutions_stay_fp32(fp32: onnx.ModelProto, rows: Arrays, early_weights: int, in_int8: int) -> None:
     tensors = to_int8(fp32, rows, early_weights).graph.initializer
     assert sum(len(t.dims) == 4 and t.data_type == onnx.TensorProto.INT8 for t in tensors) == in_int8
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatsN
 from ..data.manifest import Manifest, ManifestError, read_manifest
 from ..engine.predict import predict_split
 from ..evaluation.benchmark import GroundTruth
@@ -36,9 +36,6 @@ ROOT: Final = Path(__file__).parents[2]
 DENSENET: Final = Config(backbone="densenet121", epochs=3, image_size=96)
 MOBILENET: Final = replace(DENSENET, backbone="mobilenetv2", epochs=6)
 SEED_PRESET: Final = replace(seed_preset.get_config(), epochs=DENSENET.epochs, image_size=DENSENET.image_size)
-
-# P(female) of the N test users, [N].
-Probabilities = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ class Study:
         print(f"{row.name}, seed {seed}", flush=True)
         np.savez(folder / "predictions.npz", female=self._train(row, seed))
 
-    def predictions(self, row: Row, seeds: Iterable[int]) -> dict[int, Probabilities]:
+    def predictions(self, row: Row, seeds: Iterable[int]) -> dict[int, FloatsN]:
         """Return the stored predictions of a row, by seed."""
         files = {seed: self.folder(row.name, seed) / "predictions.npz" for seed in seeds}
         return {seed: np.load(file)["female"] for seed, file in files.items() if file.is_file()}
@@ -121,7 +118,7 @@ class Study:
             determinable=(table["stratum"] != "neither").to_numpy(),
         )
 
-    def _train(self, row: Row, seed: int) -> Probabilities:
+    def _train(self, row: Row, seed: int) -> FloatsN:
         folder, config = self.folder(row.name, seed), row.config
         pretrained = Pretrained(
             imagenet=self.imagenet[config.backbone] if row.imagenet else None,

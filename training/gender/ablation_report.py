@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from ..arrays import FloatsN
 from ..evaluation.benchmark import GroundTruth, mcnemar, measure
 from ..evaluation.metrics import wilson_interval
 from ..report import markdown_table, write_report
 
 # P(female) of the N test users, [N], by row and seed.
-Predictions = Mapping[str, Mapping[int, NDArray[np.float64]]]
+Predictions = Mapping[str, Mapping[int, FloatsN]]
 
 # Pairs of rows to compare on the same users.
 PAIRS: Final = (
