@@ -56,11 +56,6 @@ class Document:
             FileNotFoundError: An experiment has no results in `folder`.
         """
         results = [(experiment, experiment.read(folder)) for experiment in self.experiments]
-        goals = [
-            {"title": experiment.title, **goal._asdict(), "verdict": "met" if goal.met else "**not met**"}
-            for experiment, measurement in results
-            for goal in experiment.goals(measurement)
-        ]
         files = [{**each.metadata, "title": experiment.title, "name": experiment.name} for experiment, each in results]
         sections = [section(experiment, measurement) for experiment, measurement in results]
         return f"""# {self.title}
@@ -71,13 +66,23 @@ Written by `python -m {self.command} report`. Each experiment runs again with `p
 
 ## Goals
 
-{table(goals, GOALS)}
+{goals_table(results)}
 
 ## Provenance
 
 {table(files, PROVENANCE)}
 
 {chr(10).join(sections)}"""
+
+
+def goals_table(results: Sequence[tuple[Experiment, Measurement]]) -> str:
+    """Return the goals of experiments with the figures measured for them."""
+    rows = [
+        {"title": experiment.title, **goal._asdict(), "verdict": "met" if goal.met else "**not met**"}
+        for experiment, measurement in results
+        for goal in experiment.goals(measurement)
+    ]
+    return table(rows, GOALS)
 
 
 def section(experiment: Experiment, measurement: Measurement) -> str:

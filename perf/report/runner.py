@@ -22,7 +22,7 @@ from server.launch.process import ROOT, StartError
 
 from .charts import draw
 from .experiment import Experiment, Measurement, MeasurementError
-from .markdown import Document, section
+from .markdown import Document, goals_table, section
 
 # What may go wrong while measuring: one message, exit code 1, no traceback.
 ERRORS: Final = (MeasurementError, CatalogError, StartError, LaunchError, GenderClientError, psutil.Error, OSError)
@@ -45,13 +45,13 @@ def main(document: Document, arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(experiment: Experiment, args: argparse.Namespace) -> None:
-    """Measure one experiment, write its files and print its section."""
+    """Measure one experiment, write its files, and print its section and its goals."""
     metadata = _run_metadata(args)
     measured = experiment.measure(args)
     experiment.write(Measurement(measured.rows, {**metadata, **measured.metadata}), args.results)
     measurement = experiment.read(args.results)
     draw(experiment, measurement, args.results)
-    print(section(experiment, measurement))
+    print(section(experiment, measurement), goals_table([(experiment, measurement)]), sep="\n")
     if failure := experiment.failure(measurement):
         sys.exit(f"{experiment.name}: {failure}")
 
