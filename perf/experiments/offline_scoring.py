@@ -122,7 +122,7 @@ def score(server: Server, engine: str, dataset: Path, count: int) -> float:
     command = [sys.executable, "-m", "genderclient", "score", str(dataset), "-o", str(output), "--engine", engine]
     start = perf_counter()
     done = subprocess.run(
-        [*command, "--quiet", "--url", f"grpc://{server.grpc_url}"],
+        [*command, "--overwrite", "--quiet", "--url", f"grpc://{server.grpc_url}"],
         capture_output=True,
         text=True,
         env={**os.environ, **OWN_CLUSTER},

@@ -82,6 +82,7 @@ def score(
         Engine,
         typer.Option(help="This process, or Ray: the cluster of RAY_ADDRESS, by default one worker per core here."),
     ] = Engine.LOCAL,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")] = False,
 ) -> None:
     """Score a table of users. If interrupted, run the same command again to resume.
@@ -112,7 +113,7 @@ def score(
                 ca_file=ca_file,
             )
             columns = Columns(avatar=avatar_column, nickname=nickname_column, id=id_column)
-            job = ScoringJob(users, output, columns, settings)
+            job = ScoringJob(users, output, columns, settings, overwrite=overwrite)
             result = job.run(concurrency=concurrency, progress=not quiet)
     except KeyboardInterrupt:
         raise fail("interrupted; run the same command again to resume", 130) from None

@@ -38,8 +38,10 @@ CLUSTER_TIMEOUT_S: Final = 10.0
 class RayScoringJob(ScoringJob):
     """A job on the cluster of `RAY_ADDRESS`, by default on the cores of this machine. It reads Parquet only."""
 
-    def __init__(self, users: Path, output: Path, columns: Columns, settings: ClientSettings) -> None:
-        super().__init__(users, output, columns, settings)
+    def __init__(
+        self, users: Path, output: Path, columns: Columns, settings: ClientSettings, *, overwrite: bool = False
+    ) -> None:
+        super().__init__(users, output, columns, settings, overwrite=overwrite)
         if self._parquet is None:
             raise TableError(f"{users}: expected a Parquet file or a folder of them; --engine ray reads nothing else")
         self._table = self._parquet

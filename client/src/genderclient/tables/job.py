@@ -16,6 +16,7 @@ from genderclient.tables import chunks, formats
 from genderclient.tables.columns import Columns, Row
 from genderclient.tables.parquet import ParquetTable, TableError
 from genderclient.tables.settings import ClientSettings
+from genderclient.tables.targets import check_targets
 
 CONNECT_TIMEOUT_S: Final = 5.0
 _KEY: Final = {"row": pa.int64(), "id": pa.string()}
@@ -46,18 +47,22 @@ class ScoringJob:
     Args:
         users: A CSV, JSONL or Parquet file, or a folder of Parquet files.
         output: The CSV, JSONL or Parquet file to write.
+        overwrite: Whether to replace an output that exists. The input is never replaced.
 
     Raises:
         OSError, TableError: the input, the output or the columns cannot be used.
     """
 
-    def __init__(self, users: Path, output: Path, columns: Columns, settings: ClientSettings) -> None:
+    def __init__(
+        self, users: Path, output: Path, columns: Columns, settings: ClientSettings, *, overwrite: bool = False
+    ) -> None:
         self.failures = output.with_name(f"{output.name}.failed.csv")
         self._output, self._columns, self._settings = output, columns, settings
         self._avatar_folder = users if users.is_dir() else users.parent
         self._chunk_folder = output.with_name(f"{output.name}.chunks")
         formats.check_format(output)
         self._files = formats.table_files(users)
+        check_targets(self._files, (output, self.failures), self._chunk_folder, overwrite=overwrite)
         for file in self._files:
             self._check_columns(file)
         is_parquet = all(formats.check_format(file) == ".parquet" for file in self._files)

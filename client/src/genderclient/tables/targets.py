@@ -1,0 +1,25 @@
+"""What a job may write: never its input, and an existing file only on request."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from genderclient.tables.parquet import TableError
+
+
+def check_targets(inputs: Iterable[Path], targets: Iterable[Path], chunk_folder: Path, *, overwrite: bool) -> None:
+    """Raise TableError if writing `targets` or removing `chunk_folder` would destroy data.
+
+    Links and other spellings of a path count as the same file.
+    """
+    inputs = list(inputs)
+    for target in targets:
+        if target.is_dir():
+            raise TableError(f"{target}: is a folder; expected the name of a file to write")
+        if not target.exists():
+            continue
+        if any(target.samefile(file) for file in inputs):
+            raise TableError(f"{target}: is the input; write to another file")
+        if not overwrite:
+            raise TableError(f"{target}: exists; write to another file, or replace it with --overwrite")
+    if any(file.resolve().is_relative_to(chunk_folder.resolve()) for file in inputs):
+        raise TableError(f"{chunk_folder}: contains the input, and is removed when the job is finished; move the input")
