@@ -6,14 +6,14 @@ statistics arrive as Triton's own protobuf messages, the ones that `config.pbtxt
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 from google.protobuf import json_format
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from server.edge.admin_lock import HEADER
+from server.edge.admin_lock import HEADER, admin_key
 from server.errors import ControlError
 
 # `ModelConfig` and `ModelStatistics` of Triton's protobuf, which has no type stubs.
@@ -37,22 +37,24 @@ class ModelVersion(NamedTuple):
     version: str
 
 
+def admin_metadata(key: str) -> dict[str, str]:
+    """Return the metadata that unlocks what the launcher locks."""
+    return {f"{METADATA_PREFIX}{HEADER}": key}
+
+
 @dataclass(frozen=True)
 class TritonControl:
     """Controls the Triton at `url`, the `host:port` of its gRPC endpoint.
+
+    By default, `metadata` unlocks the servers that the launcher starts for this user.
 
     Every method raises `ControlError` if Triton refuses the command or does not answer within the deadline.
     """
 
     url: str
-    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    metadata: Mapping[str, str] = field(default_factory=lambda: admin_metadata(admin_key()), repr=False)
     call_timeout_s: float = 5.0
     load_timeout_s: float = 120.0
-
-    @classmethod
-    def with_admin_key(cls, url: str, key: str) -> Self:
-        """Unlock what the launcher locks; an empty key unlocks nothing."""
-        return cls(url, {f"{METADATA_PREFIX}{HEADER}": key} if key else {})
 
     def check_live(self) -> None:
         self._call("Triton does not answer", InferenceServerClient.is_server_live)

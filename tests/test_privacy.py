@@ -41,7 +41,7 @@ from perf.load.http_client_load import HttpLoadError, Request, post_json, triton
 from perf.load.workload import SyntheticUser
 from server.edge.reverse_proxy import ReverseProxy, find_nginx, running_reverse_proxy
 from tests.support.server.edge import SHOP, EdgeFiles, grpc_status, write_edge_files
-from tests.support.tritonserver import ROOT, Server, running_triton
+from tests.support.tritonserver import ADMIN_HEADERS, ROOT, Server, running_triton
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 
@@ -255,7 +255,9 @@ def test_markers_reached_every_part(written: dict[str, bytes]) -> None:
 def test_marker_is_found_in_tensor_traces(written: dict[str, bytes], stack: Stack) -> None:
     """The trace level TENSORS writes inputs; production must not use it."""
     url = f"http://{stack.server.http_url}/v2/trace/setting"
-    setting = urllib.request.Request(url, json.dumps({"trace_level": ["TIMESTAMPS", "TENSORS"]}).encode())
+    setting = urllib.request.Request(
+        url, json.dumps({"trace_level": ["TIMESTAMPS", "TENSORS"]}).encode(), ADMIN_HEADERS
+    )
     urllib.request.urlopen(setting, timeout=10).close()
     before = set(stack.folder.glob("trace*"))
     with Client(stack.urls[0]) as client:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from server.checksums import check_files
-from server.edge.admin_lock import lock_flags
+from server.edge.admin_lock import admin_key, lock_flags
 from server.errors import LaunchError
 from server.launch.endpoints import triton_endpoints
 from server.launch.flags import Flags, with_defaults
@@ -30,8 +30,7 @@ PYTHONS = ((3, 11), (3, 12))
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**23), "MALLOC_TRIM_THRESHOLD_": str(2**24), "MALLOC_TOP_PAD_": str(2**24)}
 EXPOSED_WARNING = (
     "warning: tritonserver listens on non-loopback addresses, but Triton 2.51 lacks security fixes: expose it only "
-    "through a reverse proxy such as server.edge; model control, shared memory, logging and tracing need the "
-    "TRITON_ADMIN_KEY"
+    "through a reverse proxy such as server.edge"
 )
 INFORMATION_FLAGS = frozenset({"--help", "--version"})
 
@@ -55,9 +54,9 @@ def launch(arguments: list[str]) -> NoReturn:
     wheel = find_wheel()
     runtime = prepare(wheel)
     arguments = with_defaults(arguments, default_flags(wheel, runtime))
-    if locks := lock_flags(triton_endpoints(arguments), os.environ):
+    arguments = lock_flags(Flags(arguments), admin_key()) + arguments
+    if any(not each.is_loopback for each in triton_endpoints(arguments) if each.service in ("HTTP", "gRPC")):
         print(EXPOSED_WARNING, file=sys.stderr)
-        arguments = with_defaults(arguments, locks)
     if INFORMATION_FLAGS.isdisjoint(arguments):
         check_repositories(arguments)
         for endpoint in triton_endpoints(arguments):

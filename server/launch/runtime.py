@@ -8,6 +8,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def prepare(wheel: Wheel) -> Runtime:
     backend = wheel.triton / "backends" / "python" / "libtriton_python.so"
     key = hashlib.sha256(repr((sorted(links.items()), backend, backend.stat().st_mtime_ns)).encode()).hexdigest()[:16]
     try:
-        cache = _cache_home()
+        cache = cache_home()
         check_stub_path("the cache", str(cache), "set XDG_CACHE_HOME=<another folder>")
         return _create(cache / "gender-triton" / key, links, backend)
     except (OSError, RuntimeError):  # The cache is read-only, or the user has no home folder.
@@ -105,8 +106,13 @@ def _create(folder: Path, links: dict[str, Path], backend: Path) -> Runtime:
     return Runtime(folder)
 
 
-def _cache_home() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+def cache_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the user's caches.
+
+    Raises:
+        RuntimeError: The user has no home folder.
+    """
+    return Path(environment.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
 
 
 def find_libpython() -> Path | None:

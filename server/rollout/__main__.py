@@ -8,18 +8,17 @@
 
 The commands change the files of the model repository. The servers given by --url (gRPC, host:port; repeat the flag for
 more) follow without a failed request; without --url, a server follows when it starts. Servers run in Triton's explicit
-mode; if their model control is locked, TRITON_ADMIN_KEY holds the key.
+mode. For servers of other users or on other machines, set
+TRITON_ADMIN_KEY to the key of their model control.
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from server.catalog import CatalogError
-from server.edge.admin_lock import KEY_VARIABLE
-from server.errors import ControlError, RolloutError
+from server.errors import ControlError, LaunchError, RolloutError
 from server.launch.process import ROOT
 from server.triton_control import TritonControl
 
@@ -38,15 +37,14 @@ OPERATIONS: Final[dict[str, Callable[..., FileChanges]]] = {
 
 def main() -> None:
     args = _parser().parse_args()
-    key = os.environ.get(KEY_VARIABLE, "")
-    servers = [TritonControl.with_admin_key(url.removeprefix("grpc://"), key) for url in args.url]
     try:
+        servers = [TritonControl(url.removeprefix("grpc://")) for url in args.url]
         if args.command != "list":
             options = {"version": args.version} if "version" in args else {}
             apply(OPERATIONS[args.command](Repository(args.repository), args.backbone, **options), servers)
         for line in _summary(Repository(args.repository), servers):
             print(line)
-    except (RolloutError, ControlError, CatalogError) as exc:
+    except (RolloutError, ControlError, CatalogError, LaunchError) as exc:
         raise SystemExit(f"rollout: {exc}") from exc
 
 

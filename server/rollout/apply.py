@@ -51,8 +51,8 @@ def _check_controllable(server: TritonControl) -> None:
         server.unload(NO_MODEL)
     except ControlError as exc:
         raise ControlError(
-            f"{exc}; start it with --model-control-mode=explicit --load-model=*, and set {KEY_VARIABLE} if its model "
-            f"control is locked"
+            f"{exc}; start it with --model-control-mode=explicit --load-model=*, and set {KEY_VARIABLE} if it runs "
+            f"as another user or elsewhere"
         ) from exc
 
 

@@ -1,7 +1,6 @@
 """One supervised tritonserver: its command line, its process, and the cleanup after it."""
 
 import os
-import secrets
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -10,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-from server.edge.admin_lock import HEADER, KEY_VARIABLE
+from server.edge.admin_lock import KEY_VARIABLE, admin_key
 from server.errors import LaunchError
 from server.launch.flags import Flags, with_defaults
 from server.launch.process import LAUNCHER, STOP_S, end, signals_blocked, spawn
-from server.triton_control import METADATA_PREFIX, TritonControl
+from server.triton_control import METADATA_PREFIX, TritonControl, admin_metadata
 
 from .stubs import living_stubs
 
@@ -52,9 +51,8 @@ class Command:
             raise LaunchError(f"--model-control-mode={mode} does not allow reloading models; omit the flag")
         if not flags.allows("allow-grpc", default=True):
             raise LaunchError("--allow-grpc=false leaves no endpoint to watch; omit the flag")
-        # If the launcher locks model control, the supervisor needs the key.
-        key = os.environ.get(KEY_VARIABLE) or secrets.token_hex(32)
-        metadata = {f"{METADATA_PREFIX}{HEADER}": key, **_metadata(flags.all("grpc-restricted-protocol"))}
+        key = admin_key()
+        metadata = {**admin_metadata(key), **_metadata(flags.all("grpc-restricted-protocol"))}
         return cls(
             (*launcher, *complete),
             {**os.environ, KEY_VARIABLE: key},

@@ -13,6 +13,7 @@ import pytest
 from genderprep import InvalidAvatar, InvalidNickname, prep_digest
 from genderprep.errors import AvatarFault, NicknameFault
 from genderprep.limits import MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES
+from server.triton_control import TritonControl
 from tests.support.inference import Caller, Refused, calling, users
 from tests.support.pictures import encode, noise, png_of_size
 from tests.support.scrape import scrape, total, total_once
@@ -127,16 +128,16 @@ def test_counts_survive_reload_and_dead_stub(alone: Server, caller: Caller) -> N
     """All instances add to the same series, at once and one after the other."""
     before, loaded_s = total(alone, REFUSED), total(alone, LOADED)
     refuse(caller, (b"hello", NAME))
-    caller.client.unload_model("preprocess")
-    caller.client.load_model("preprocess")
+    TritonControl(alone.grpc_url).unload("preprocess")
+    TritonControl(alone.grpc_url).load("preprocess")
     refuse(caller, (b"hello", NAME))
     kill_stubs(alone)
     failed = total(alone, FAILURE)
     refuse(caller, (PICTURE, NAME))
     # What the alert rules rely on: where the fault is the server's, the step counts one failure.
     assert total_once(alone, failed + 1, FAILURE, reason="BACKEND") == failed + 1
-    caller.client.unload_model("preprocess")
-    caller.client.load_model("preprocess")
+    TritonControl(alone.grpc_url).unload("preprocess")
+    TritonControl(alone.grpc_url).load("preprocess")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: refuse(caller, (b"hello", NAME)), range(40)))
     assert total(alone, REFUSED) == before + 42
@@ -158,7 +159,7 @@ def test_reload_under_load_loses_no_count(alone: Server, caller: Caller, reposit
     with ThreadPoolExecutor(4) as pool:
         refusals = [pool.submit(refuse_until_loaded) for _ in range(4)]
         (repository / "preprocess" / "1" / "model.py").touch()
-        caller.client.load_model("preprocess")
+        TritonControl(alone.grpc_url).load("preprocess")
         loaded.set()
         refused = sum(each.result() for each in refusals)
     refuse(caller, (b"hello", NAME))

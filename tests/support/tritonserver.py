@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
+from server.edge.admin_lock import HEADER, admin_key
 from server.launch import process
 from server.launch.process import LAUNCHER, ROOT, Server, free_ports
 
-__all__ = ["LAUNCHER", "ROOT", "Server", "free_ports", "running_triton"]
+__all__ = ["ADMIN_HEADERS", "LAUNCHER", "ROOT", "Server", "free_ports", "running_triton"]
 
+# Unlocks the administrative APIs over HTTP.
+ADMIN_HEADERS: Final = {HEADER: admin_key()}
 # The nicknames that most tests send.
 NICKNAMES = ("小美", "国强")
 

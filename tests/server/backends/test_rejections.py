@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from tests.support.server.onnx_models import parameter, unary_config, write_model, write_unary
-from tests.support.tritonserver import running_triton
+from tests.support.tritonserver import ADMIN_HEADERS, running_triton
 
 ACCELERATOR = 'optimization { execution_accelerators { cpu_execution_accelerator: [{ name: "openvino" }] } }'
 UNSUPPORTED = "not supported by the Python-based onnxruntime backend"
@@ -123,7 +123,7 @@ def reasons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     for name, (write, config, _) in CASES.items():
         write(repository, name, config)
     with running_triton(repository, "--exit-on-error=false", "--strict-readiness=false") as server:
-        request = urllib.request.Request(f"http://{server.http_url}/v2/repository/index", method="POST")
+        request = urllib.request.Request(f"http://{server.http_url}/v2/repository/index", b"", ADMIN_HEADERS)
         with urllib.request.urlopen(request, timeout=10) as response:
             yield {model["name"]: model.get("reason", "") for model in json.load(response)}
 

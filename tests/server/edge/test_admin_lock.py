@@ -1,16 +1,20 @@
-"""Triton's administrative APIs are closed: at the reverse proxy, and at a Triton that other machines can reach."""
+"""Triton's administrative APIs are closed: at the reverse proxy, and without the key at Triton itself."""
 
 import http.client
 import json
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from tritonclient.grpc import service_pb2 as pb
 
-from server.edge.admin_lock import APIS, LOCK_FLAGS, lock_flags
+from server.edge.admin_lock import admin_key, key_file, lock_flags
 from server.edge.reverse_proxy import ReverseProxy
-from server.launch.endpoints import Endpoint, triton_endpoints
+from server.errors import LaunchError
+from server.launch.flags import Flags
 from tests.support.server.edge import grpc_status
 from tests.support.tritonserver import Server, running_triton
 
@@ -48,10 +52,9 @@ OVER_GRPC = [
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Triton without models, on loopback, with the locks of one that listens on all addresses."""
-    exposed = [Endpoint("HTTP", "0.0.0.0", 8000, "--http-port")]
-    flags = [f"--{flag}={value}" for flag, value in lock_flags(exposed, {"TRITON_ADMIN_KEY": KEY}).items()]
-    with running_triton(tmp_path_factory.mktemp("empty"), "--model-control-mode=explicit", *flags) as server:
+    """A Triton without models, on loopback, as the launcher starts it."""
+    flags, environment = "--model-control-mode=explicit", {"TRITON_ADMIN_KEY": KEY}
+    with running_triton(tmp_path_factory.mktemp("empty"), flags, environment=environment) as server:
         yield server
 
 
@@ -69,6 +72,8 @@ def test_admin_api_is_closed_over_http(proxy: ReverseProxy, locked: Server, meth
     status, text = request(locked.http_url, method, path)
     assert (status, json.loads(text)["error"]) == (403, "This API is restricted, expecting header 'admin-key'")
     assert request(locked.http_url, method, path, {"admin-key": "another"})[0] == 403
+    cross_origin = {"origin": "https://example.com", "content-type": "text/plain"}
+    assert request(locked.http_url, method, path, cross_origin)[0] == 403
 
 
 @pytest.mark.parametrize(("method", "message"), OVER_GRPC, ids=[method for method, _ in OVER_GRPC])
@@ -86,17 +91,40 @@ def test_admin_key_opens_the_lock(locked: Server) -> None:
     assert KEY not in locked.log()
 
 
-def test_loopback_is_not_locked() -> None:
-    loopback = ["--http-address=127.0.0.1", "--grpc-address=localhost", "--metrics-address=0.0.0.0"]
-    assert lock_flags(triton_endpoints(loopback), {}) == {}
+def test_own_locks_take_precedence() -> None:
+    http, grpc = lock_flags(Flags(["--http-restricted-api=health,trace:a=b"]), KEY)
+    assert http == f"--http-restricted-api=model-repository,shared-memory,logging:admin-key={KEY}"
+    assert grpc == f"--grpc-restricted-protocol=model-repository,shared-memory,logging,trace:admin-key={KEY}"
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::", "triton"])
-def test_other_addresses_are_locked_with_a_random_key(address: str) -> None:
-    endpoints = triton_endpoints(["--http-address=127.0.0.1", f"--grpc-address={address}"])
-    first, second = lock_flags(endpoints, {}), lock_flags(endpoints, {})
-    assert first.keys() == set(LOCK_FLAGS.values())
-    assert {value.partition("=")[0] for value in first.values()} == {f"{APIS}:admin-key"}
-    keys = {value.partition("=")[2] for value in (*first.values(), *second.values())}
-    assert {len(key) for key in keys} == {64}
-    assert len(keys) == 2
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """An environment whose cache is empty."""
+    return {"XDG_CACHE_HOME": str(tmp_path)}
+
+
+def test_key_file_is_created_once_for_its_owner_only(home: dict[str, str]) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: admin_key(home), range(32)))
+    file = key_file(home)
+    assert keys == {file.read_text()}
+    assert (len(file.read_text()), file.stat().st_mode & 0o777) == (64, 0o600)
+    assert list(file.parent.iterdir()) == [file]
+    assert admin_key({**home, "TRITON_ADMIN_KEY": KEY}) == KEY
+
+
+def test_key_that_others_can_read_and_missing_key_are_rejected(home: dict[str, str]) -> None:
+    admin_key(home)
+    file = key_file(home)
+    file.chmod(0o640)
+    with pytest.raises(LaunchError, match="other users can read the admin key in .*; delete the file"):
+        admin_key(home)
+    file.chmod(0o600)
+    file.write_text("")
+    with pytest.raises(LaunchError, match="contains no admin key; delete the file"):
+        admin_key(home)
+
+
+def test_key_is_random_without_a_cache() -> None:
+    unwritable = {"XDG_CACHE_HOME": os.devnull}
+    assert len({admin_key(unwritable), admin_key(unwritable)}) == 2

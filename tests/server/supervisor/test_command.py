@@ -44,11 +44,12 @@ def test_admin_key_comes_from_environment_and_flags(monkeypatch: pytest.MonkeyPa
     assert "secret" not in repr(command)
 
 
-def test_admin_key_is_generated_if_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_admin_key_is_the_one_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TRITON_ADMIN_KEY", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     command = Command.parse([])
     key = command.environment["TRITON_ADMIN_KEY"]
-    assert len(key) == 64
+    assert key == (tmp_path / "gender-triton" / "admin-key").read_text()
     assert command.control.metadata == {KEY: key}
 
 

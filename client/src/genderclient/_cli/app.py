@@ -163,7 +163,10 @@ def models(
     ca_file: CaFile = None,
     as_json: Json = False,
 ) -> None:
-    """List the models in the repository of each server. A reverse proxy may reject this request."""
+    """List the models in the repository of each server. A reverse proxy may reject this request.
+
+    Servers of other users or on other machines may require their key in TRITON_ADMIN_KEY.
+    """
     from genderclient._cli.repository_index import repository_index
 
     with errors_as_exit_codes():

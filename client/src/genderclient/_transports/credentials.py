@@ -11,7 +11,7 @@ from genderclient._transports.url import ServerUrl
 if TYPE_CHECKING:
     import ssl
 
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Credentials:
             raise ValueError(f"tls: {plain[0]} is not encrypted; use grpcs:// or https://")
         if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token and token):
             raise ValueError("token: expected visible ASCII characters")
-        exposed = [url for url in plain if url.host not in _LOOPBACK]
+        exposed = [url for url in plain if url.host not in LOOPBACK]
         if token is not None and exposed:
             raise ValueError(f"token: {exposed[0]} would send it unencrypted; use grpcs:// or https://")
         return cls(tls or Tls(), token)
