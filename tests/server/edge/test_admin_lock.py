@@ -117,7 +117,7 @@ def test_key_that_others_can_read_and_missing_key_are_rejected(home: dict[str, s
     admin_key(home)
     file = key_file(home)
     file.chmod(0o640)
-    with pytest.raises(LaunchError, match="other users can read the admin key in .*; delete the file"):
+    with pytest.raises(LaunchError, match=r"other users can read the admin key in .*; delete the file"):
         admin_key(home)
     file.chmod(0o600)
     file.write_text("")
