@@ -13,7 +13,7 @@ from .experiments.server_settings import ServerSettings
 from .peers.compare import Peers
 from .report.markdown import Document
 
-DOCUMENT: Final = Document(
+PERFORMANCE: Final = Document(
     command="perf",
     title="Performance",
     file="PERFORMANCE.md",

@@ -68,9 +68,9 @@ class AB(Experiment):
             except ValueError as exc:
                 raise MeasurementError(f"--url: {exc}") from exc
             rows = shadow(client, users, file.parent, arms, args.seed, args.threads)
-        found = analyze(rows, arms, args.seed)
+        analysis = analyze(rows, arms, args.seed)
         source = args.data.name if args.data else "synthetic"
-        return Measurement(pd.DataFrame(), {**found, "data": source})
+        return Measurement(pd.DataFrame(), {**analysis, "data": source})
 
     def table(self, measurement: Measurement) -> str:
         return table(measurement.metadata)

@@ -22,7 +22,7 @@ def analyze(rows: pd.DataFrame, arms: Sequence[str], seed: int) -> dict[str, Any
     """Return everything that the report says about the rows of `ab.shadow`; JSON can hold it."""
     answered = rows[(rows["error_0"] == "") & (rows["error_1"] == "")].reset_index(drop=True)
     asked_first = [int((rows["first"] == index).sum()) for index in (0, 1)]
-    found: dict[str, Any] = {
+    analysis: dict[str, Any] = {
         "arms": list(arms),
         "users": len(rows),
         "failed": {arm: _counts(rows[f"error_{index}"]) for index, arm in enumerate(arms)},
@@ -30,16 +30,16 @@ def analyze(rows: pd.DataFrame, arms: Sequence[str], seed: int) -> dict[str, Any
         "sample_ratio_p": sample_ratio_p(*asked_first),
     }
     if answered.empty:
-        return found
-    found["agreement"] = float((answered["predicted_0"] == answered["predicted_1"]).mean())
-    found["unknown"] = [float((answered[f"predicted_{index}"] == "unknown").mean()) for index in (0, 1)]
-    found["latency_ms"] = {f"p{rank}": _latency(answered, rank, seed) for rank in RANKS}
+        return analysis
+    analysis["agreement"] = float((answered["predicted_0"] == answered["predicted_1"]).mean())
+    analysis["unknown"] = [float((answered[f"predicted_{index}"] == "unknown").mean()) for index in (0, 1)]
+    analysis["latency_ms"] = {f"p{rank}": _latency(answered, rank, seed) for rank in RANKS}
     labelled = answered[answered["gender"] != ""]
     if not labelled.empty:
-        found |= {"labelled": len(labelled), "accuracy": _accuracy(labelled, seed)}
+        analysis |= {"labelled": len(labelled), "accuracy": _accuracy(labelled, seed)}
     if labelled["gender"].nunique() == len(LABELS):
-        found["auc"] = _auc(labelled, seed)
-    return found
+        analysis["auc"] = _auc(labelled, seed)
+    return analysis
 
 
 def _counts(errors: pd.Series) -> dict[str, int]:

@@ -38,41 +38,41 @@ $table
 """)
 
 
-def verdict(found: Analysis) -> str:
+def verdict(analysis: Analysis) -> str:
     """Say which arm to serve and why: the faster one if its accuracy is lower by at most the margin."""
-    arms = found["arms"]
-    if found["sample_ratio_p"] < ALARM:
-        first, second = found["asked_first"]
+    arms = analysis["arms"]
+    if analysis["sample_ratio_p"] < ALARM:
+        first, second = analysis["asked_first"]
         return f"Choose neither yet: {arms[0]} was asked first {first} times, {arms[1]} {second} times; find the fault."
-    failures = [sum(kinds.values()) for kinds in found["failed"].values()]
+    failures = [sum(kinds.values()) for kinds in analysis["failed"].values()]
     if any(failures) and sample_ratio_p(failures[0], failures[1]) < CHANCE:
         worse = int(failures[1] > failures[0])
         reason = f"{arms[worse]} failed {failures[worse]} times, {arms[1 - worse]} {failures[1 - worse]} times"
         return f"Choose {arms[1 - worse]}: {reason}."
-    if "latency_ms" not in found:
+    if "latency_ms" not in analysis:
         return "Choose neither: no user got an answer from both."
-    p50 = found["latency_ms"]["p50"]
+    p50 = analysis["latency_ms"]["p50"]
     if p50["low"] <= 0 <= p50["high"]:
-        return _by_accuracy_alone(found)
+        return _by_accuracy_alone(analysis)
     fast = int(p50["difference"] < 0)
     speed = f"its median answer is {p50['values'][1 - fast] / p50['values'][fast]:.1f} times as fast"
-    if "accuracy" not in found:
-        agreement = f"without labels their accuracy is unknown; they agree on {found['agreement']:.1%}"
+    if "accuracy" not in analysis:
+        agreement = f"without labels their accuracy is unknown; they agree on {analysis['agreement']:.1%}"
         return f"Choose {arms[fast]}: {speed}; {agreement}."
-    return _by_speed_and_accuracy(found, fast, speed)
+    return _by_speed_and_accuracy(analysis, fast, speed)
 
 
-def _by_accuracy_alone(found: Analysis) -> str:
-    arms, accuracy = found["arms"], found.get("accuracy")
+def _by_accuracy_alone(analysis: Analysis) -> str:
+    arms, accuracy = analysis["arms"], analysis.get("accuracy")
     if accuracy is None or accuracy["low"] <= 0 <= accuracy["high"]:
         return "Choose either: neither speed nor accuracy differs by more than chance."
     better = int(accuracy["difference"] > 0)
     return f"Choose {arms[better]}: as fast, and right for {abs(accuracy['difference']):.1%} more of the users."
 
 
-def _by_speed_and_accuracy(found: Analysis, fast: int, speed: str) -> str:
-    arms, margin = found["arms"], found["margin"]
-    gain, low, high = (found["accuracy"][key] for key in ("difference", "low", "high"))
+def _by_speed_and_accuracy(analysis: Analysis, fast: int, speed: str) -> str:
+    arms, margin = analysis["arms"], analysis["margin"]
+    gain, low, high = (analysis["accuracy"][key] for key in ("difference", "low", "high"))
     if not fast:
         gain, low, high = -gain, -high, -low
     interval = f"{100 * gain:+.1f} points of accuracy, {100 * low:+.1f} to {100 * high:+.1f}"
@@ -81,50 +81,54 @@ def _by_speed_and_accuracy(found: Analysis, fast: int, speed: str) -> str:
         return f"Choose {arms[fast]}: {speed}, and its accuracy is not too much lower ({interval}; {allowed})."
     if high < -margin or gain <= -margin:
         return f"Choose {arms[1 - fast]}: {arms[fast]} costs too much ({interval}; {allowed}), though {speed}."
-    needed = ceil(found["labelled"] * ((gain - low) / (gain + margin)) ** 2)
+    needed = ceil(analysis["labelled"] * ((gain - low) / (gain + margin)) ** 2)
     return f"Undecided: {arms[fast]} may cost too much ({interval}; {allowed}); measure about {needed} users."
 
 
-def table(found: Analysis) -> str:
+def table(analysis: Analysis) -> str:
     """Return the report in Markdown, verdict first."""
-    return f"""**{verdict(found)}**
+    return f"""**{verdict(analysis)}**
 
-{_about(found)} Differences are second arm minus first, with the 95% interval of a paired bootstrap.
+{_about(analysis)} Differences are second arm minus first, with the 95% interval of a paired bootstrap.
 
-{cells(found).to_markdown(index=False, tablefmt="github", disable_numparse=True)}"""
+{cells(analysis).to_markdown(index=False, tablefmt="github", disable_numparse=True)}"""
 
 
-def cells(found: Analysis) -> pd.DataFrame:
+def cells(analysis: Analysis) -> pd.DataFrame:
     """Return the figures of the report as text: what, first arm, second arm, difference."""
     rows: list[Sequence[str]] = []
-    for rank, latency in found.get("latency_ms", {}).items():
+    for rank, latency in analysis.get("latency_ms", {}).items():
         values = [f"{value:.1f}" for value in latency["values"]]
         rows.append((f"{rank}, ms", *values, _difference(latency, 1, "{:+.1f}")))
-    if "accuracy" in found:
-        accuracy = found["accuracy"]
+    if "accuracy" in analysis:
+        accuracy = analysis["accuracy"]
         values = [
             f"{value:.1%} ({low:.1%} to {high:.1%})"
             for value, (low, high) in zip(accuracy["values"], accuracy["intervals"], strict=True)
         ]
         points = f"{_difference(accuracy, 100, '{:+.1f}')} points, McNemar p = {accuracy['mcnemar_p']:.2g}"
-        rows.append((f"accuracy of {found['labelled']}", *values, points))
-    if "auc" in found:
-        auc = found["auc"]
+        rows.append((f"accuracy of {analysis['labelled']}", *values, points))
+    if "auc" in analysis:
+        auc = analysis["auc"]
         rows.append(("AUC", *(f"{value:.3f}" for value in auc["values"]), _difference(auc, 1, "{:+.3f}")))
-    if "agreement" in found:
-        rows.append(("unknown", *(f"{share:.1%}" for share in found["unknown"]), ""))
-        rows.append(("agreement", "", "", f"{found['agreement']:.1%}"))
-    rows.append(("failed", *(_kinds(kinds) for kinds in found["failed"].values()), ""))
-    rows.append(("asked first", *map(str, found["asked_first"]), f"sample ratio p = {found['sample_ratio_p']:.2g}"))
-    return pd.DataFrame([*rows, ARTICLE], columns=["", *found["arms"], "difference"])
+    if "agreement" in analysis:
+        rows.append(("unknown", *(f"{share:.1%}" for share in analysis["unknown"]), ""))
+        rows.append(("agreement", "", "", f"{analysis['agreement']:.1%}"))
+    rows.append(("failed", *(_kinds(kinds) for kinds in analysis["failed"].values()), ""))
+    rows.append(
+        ("asked first", *map(str, analysis["asked_first"]), f"sample ratio p = {analysis['sample_ratio_p']:.2g}")
+    )
+    return pd.DataFrame([*rows, ARTICLE], columns=["", *analysis["arms"], "difference"])
 
 
-def chart(found: Analysis) -> Figure:
+def chart(analysis: Analysis) -> Figure:
     """Plot the latency percentiles of both arms side by side."""
     figure = Figure(figsize=(8, 3.5))
     axes = figure.subplots()
-    latencies = found.get("latency_ms", {})
-    times_ms = pd.DataFrame([each["values"] for each in latencies.values()], [*latencies], found["arms"], dtype=float)
+    latencies = analysis.get("latency_ms", {})
+    times_ms = pd.DataFrame(
+        [each["values"] for each in latencies.values()], [*latencies], analysis["arms"], dtype=float
+    )
     if latencies:
         times_ms.plot.barh(ax=axes, width=0.76)
     for bars in axes.containers:
@@ -135,18 +139,18 @@ def chart(found: Analysis) -> Figure:
     return figure
 
 
-def write_page(found: Analysis, file: Path) -> None:
+def write_page(analysis: Analysis, file: Path) -> None:
     """Write the report as one HTML file that contains the chart."""
     picture = BytesIO()
-    chart(found).savefig(picture, format="png")
+    chart(analysis).savefig(picture, format="png")
     encoded = base64.b64encode(picture.getvalue()).decode()
-    texts = {"verdict": escape(verdict(found)), "about": escape(_about(found))}
-    page = _PAGE.substitute(texts, table=cells(found).to_html(index=False, border=0), picture=encoded)
+    texts = {"verdict": escape(verdict(analysis)), "about": escape(_about(analysis))}
+    page = _PAGE.substitute(texts, table=cells(analysis).to_html(index=False, border=0), picture=encoded)
     file.write_text(page, encoding="utf-8")
 
 
-def _about(found: Analysis) -> str:
-    return f"{found['users']} users ({found['data']}), each sent to both arms in random order."
+def _about(analysis: Analysis) -> str:
+    return f"{analysis['users']} users ({analysis['data']}), each sent to both arms in random order."
 
 
 def _difference(figures: Analysis, scale: float, form: str) -> str:

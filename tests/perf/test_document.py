@@ -1,10 +1,10 @@
 """The shipped document follows from the shipped result files."""
 
-from perf.document import DOCUMENT
+from perf.document import PERFORMANCE
 from tests.support.tritonserver import ROOT
 
 RESULTS = ROOT / "results"
 
 
 def test_shipped_document_is_that_of_the_shipped_results() -> None:
-    assert (RESULTS / DOCUMENT.file).read_text() == DOCUMENT.markdown(RESULTS)
+    assert (RESULTS / PERFORMANCE.file).read_text() == PERFORMANCE.markdown(RESULTS)

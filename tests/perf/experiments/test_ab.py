@@ -79,10 +79,10 @@ def test_report_of_a_given_table_and_server(url: str, tmp_path: Path) -> None:
 def test_failed_users_are_counted_but_not_compared(client: Client, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     users = read_users(write_csv(tmp_path / "users.csv", HEADER[:2], ["a", "broken.jpg"], ["小美", ""]))
-    found = analyze(shadow(client, users, tmp_path, ARMS, seed=1, threads=1), ARMS, seed=1)
-    assert found["failed"] == {arm: {"InvalidAvatar": 1} for arm in ARMS}
-    assert found["agreement"] in (0, 1)
-    assert "accuracy" not in found
+    result = analyze(shadow(client, users, tmp_path, ARMS, seed=1, threads=1), ARMS, seed=1)
+    assert result["failed"] == {arm: {"InvalidAvatar": 1} for arm in ARMS}
+    assert result["agreement"] in (0, 1)
+    assert "accuracy" not in result
 
 
 @pytest.mark.parametrize(
@@ -120,14 +120,14 @@ def test_analysis_of_known_users() -> None:
         columns[f"p_female_{index}"], columns[f"ms_{index}"] = p_female[index], np.full(100, 10.0 - 5 * index)
         columns[f"predicted_{index}"] = np.where(p_female[index] >= 0.5, "female", "male")
         columns[f"error_{index}"] = np.full(100, "")
-    found = analyze(pd.DataFrame(columns), ARMS, seed=1)
-    accuracy = found["accuracy"]
+    result = analyze(pd.DataFrame(columns), ARMS, seed=1)
+    accuracy = result["accuracy"]
     assert accuracy["values"] == [0.7, 0.8]
     assert accuracy["intervals"][0] == pytest.approx([0.6042, 0.7811], abs=1e-4)  # Wilson
     assert accuracy["mcnemar_p"] == pytest.approx(0.0414, abs=1e-4)  # 5 of 20, exact and two-sided
     assert (accuracy["low"], accuracy["high"]) == pytest.approx((0.01, 0.19), abs=0.02)
-    assert found["auc"]["values"] == pytest.approx([0.7, 0.8])
-    assert found["latency_ms"]["p50"] == {"values": [10, 5], "difference": -5, "low": -5, "high": -5}
+    assert result["auc"]["values"] == pytest.approx([0.7, 0.8])
+    assert result["latency_ms"]["p50"] == {"values": [10, 5], "difference": -5, "low": -5, "high": -5}
 
 
 def analysis(**changes: Any) -> dict[str, Any]:
