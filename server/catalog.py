@@ -39,7 +39,7 @@ class Model:
     @property
     def versions(self) -> list[int]:
         """Versions on disk that have a file, in order."""
-        folders = (folder for folder in self.folder.iterdir() if folder.name.isdigit())
+        folders = (folder for folder in self.folder.iterdir() if folder.name.isdecimal() and folder.is_dir())
         return sorted(int(folder.name) for folder in folders if any(folder.iterdir()))
 
     @property
@@ -115,9 +115,19 @@ class Catalog:
         raise CatalogError(f"expected a backbone with an ensemble of role {role!r} ({known}), got {backbone!r}")
 
     def served_version(self, backbone: str) -> int:
-        """The version of a backbone's weights that its stable gender ensemble serves."""
-        version = self.ensemble(backbone).steps[backbone]
-        return version if version > 0 else self.model(backbone).versions[-1]
+        """The version of a backbone's weights that its stable gender ensemble serves.
+
+        Raises:
+            CatalogError: No gender ensemble has that backbone, or it serves the latest version and none is on disk.
+        """
+        ensemble = self.ensemble(backbone)
+        if (version := ensemble.steps[backbone]) > 0:
+            return version
+        if not (versions := self.model(backbone).versions):
+            raise CatalogError(
+                f"{backbone} has no version on disk, and {ensemble.name} serves the latest; publish a version"
+            )
+        return versions[-1]
 
     def served_onnx(self, backbone: str) -> Path:
         """The ONNX file of the version that a backbone's stable gender ensemble serves."""
