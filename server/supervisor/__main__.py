@@ -37,8 +37,8 @@ def main(launcher: Sequence[str] = LAUNCHER) -> None:
     parser.add_argument(
         "--restart-limit",
         type=int,
-        default=DEFAULTS.restarts,
-        help="give up after so many in a row, %(default)s by default",
+        metavar="COUNT",
+        help="give up after so many restarts in a row; by default, restart for ever",
     )
     args, arguments = parser.parse_known_args()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -89,9 +89,9 @@ class Limits:
     broken_s: float = 3.0  # of errors that name no model; a model that is being loaded causes some too
     stuck_s: float = 15.0  # without an answer to any request of the ensemble; load alone only slows answers down
     reloads: int = 2
-    restarts: int = 5
+    restarts: int | None = None  # in a row, before it gives up; None: never
     first_pause_s: float = 1.0
-    max_pause_s: float = 60.0
+    max_pause_s: float = 10.0  # requests that crash Triton must not stop the service for longer than a start takes
     stable_s: float = 60.0
 
 
@@ -103,14 +103,18 @@ class Policy:
 
     def __init__(self, now_s: float, limits: Limits = DEFAULTS) -> None:
         self._limits = limits
-        self._restarts = 0
+        self._forget_restarts()
         self._ever_ready = False
         self._reset(now_s)
 
     def next(self, snapshot: Snapshot, now_s: float) -> Action | None:
         """What to do now, if anything; the caller does it before the next call."""
         if snapshot.exit_code is not None:
-            return self._restart(f"tritonserver exited with code {snapshot.exit_code}", True, now_s)
+            reason = f"tritonserver exited with code {snapshot.exit_code}"
+            # Requests arrive before the first readiness too, and one that crashes Triton ends it by a signal.
+            if snapshot.exit_code >= 0 and not self._ever_ready:
+                return _cannot_start(reason)
+            return self._restart(reason, True, now_s)
         if not snapshot.alive:
             return self._handle_silence(now_s)
         self._alive_at_s, self._loaded = now_s, True
@@ -124,6 +128,9 @@ class Policy:
     def reload_failed(self, models: Iterable[str], now_s: float) -> Restart | GiveUp:
         """What to do after models were unloaded and could not be loaded again."""
         return self._restart(f"{', '.join(models)}: could not be loaded again", False, now_s)
+
+    def _forget_restarts(self) -> None:
+        self._restarts, self._next_pause_s = 0, 0.0
 
     def _reset(self, now_s: float) -> None:
         """Forget the previous server."""
@@ -140,8 +147,10 @@ class Policy:
         silent_s = now_s - self._alive_at_s
         if silent_s < limit_s:
             return None
-        state = "does not answer" if self._loaded else "is not ready"
-        return self._restart(f"tritonserver {state} after {silent_s:.1f} s", True, now_s)
+        if self._loaded:
+            return self._restart(f"tritonserver does not answer after {silent_s:.1f} s", True, now_s)
+        reason = f"tritonserver is not ready after {silent_s:.1f} s"
+        return self._restart(reason, True, now_s) if self._ever_ready else _cannot_start(reason)
 
     def _note_progress(self, snapshot: Snapshot, now_s: float) -> None:
         """Note when each ensemble last answered its canary, and any request; a new ensemble counts from now."""
@@ -180,7 +189,7 @@ class Policy:
         if self._ready_since_s is None:
             self._ready_since_s = now_s
         if now_s - self._ready_since_s >= self._limits.stable_s:
-            self._restarts = 0
+            self._forget_restarts()
             self._reloads.clear()
 
     def _reload(self, models: set[str], now_s: float) -> Action:
@@ -193,13 +202,19 @@ class Policy:
         return Reload(tuple(sorted(models)), unload=tried > 0)
 
     def _restart(self, reason: str, at_once: bool, now_s: float) -> Restart | GiveUp:
-        if not self._ever_ready:
-            return GiveUp(f"{reason}, before it was ever ready; its log says why")
-        if self._restarts >= self._limits.restarts:
+        if self._restarts == self._limits.restarts:
             return GiveUp(f"{reason}; --restart-limit={self._restarts} is reached")
         self._restarts += 1
-        # The first restart is immediate; the pauses double after that.
-        pause_s = 0.0 if self._restarts == 1 else self._limits.first_pause_s * 2.0 ** (self._restarts - 2)
-        pause_s = min(pause_s, self._limits.max_pause_s)
+        # The first restart is immediate.
+        pause_s, self._next_pause_s = self._next_pause_s, self._longer(self._next_pause_s)
         self._reset(now_s + pause_s)
         return Restart(reason, at_once, pause_s)
+
+    def _longer(self, pause_s: float) -> float:
+        """The pause after this one."""
+        return min(2 * pause_s or self._limits.first_pause_s, self._limits.max_pause_s)
+
+
+def _cannot_start(reason: str) -> GiveUp:
+    """Flags, ports or files are wrong; another start would fail as the first one did."""
+    return GiveUp(f"{reason}, before it was ever ready; its log says why")

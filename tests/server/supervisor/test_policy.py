@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from server.supervisor.policy import (
+    DEFAULTS,
     Action,
     CanaryResult,
     GiveUp,
@@ -26,6 +27,7 @@ BROKEN = CanaryResult(Verdict.BROKEN, 0.01)
 SILENT = CanaryResult(Verdict.SILENT, 2.0)
 READY = Snapshot(steps=STEPS, canaries=dict.fromkeys(STEPS, ANSWERED))
 NOT_ANSWERING = Snapshot(alive=False)
+ALIVE_NOT_READY = Snapshot(steps=STEPS, canaries=dict.fromkeys(STEPS, CanaryResult(Verdict.SILENT, 2.0)))
 EXITED = Snapshot(exit_code=-6)
 
 
@@ -152,6 +154,23 @@ def test_pauses_double_up_to_a_limit_until_it_gives_up() -> None:
     *restarts, last = (clock.next(EXITED) for _ in range(7))
     assert [each.pause_s for each in restarts if isinstance(each, Restart)] == [0, 1, 2, 3, 3, 3]
     assert last == GiveUp("tritonserver exited with code -6; --restart-limit=6 is reached")
+
+
+def test_restarts_never_end_by_default() -> None:
+    """Requests that crash Triton arrive as long as a client sends them."""
+    clock = Clock(DEFAULTS)
+    restarts = [clock.next(EXITED) for _ in range(3000)]
+    pauses_s = [each.pause_s for each in restarts if isinstance(each, Restart)]
+    assert len(pauses_s) == len(restarts)
+    assert pauses_s[-1] == DEFAULTS.max_pause_s == max(pauses_s)
+
+
+@pytest.mark.parametrize("crash", [EXITED, [ALIVE_NOT_READY, NOT_ANSWERING]], ids=["exited", "hung"])
+def test_crash_before_the_first_readiness_is_no_reason_to_give_up(crash: Snapshot | list[Snapshot]) -> None:
+    policy = Policy(0, LIMITS)
+    snapshots = crash if isinstance(crash, list) else [crash]
+    actions = [policy.next(snapshot, 5.0 * second) for second, snapshot in enumerate(snapshots, start=1)]
+    assert isinstance(actions[-1], Restart)
 
 
 def test_restarts_are_forgotten_after_a_stable_time(clock: Clock) -> None:
