@@ -1,5 +1,5 @@
 # make run     predictions by a real Triton, as a table and out/quickstart.png; SAMPLES=folder takes your own pictures
-# make serve   the same server, kept answering by server.supervisor
+# make serve   the same server, kept answering by server.supervisor; HTTP_PORT=9000 GRPC_PORT=… take other ports
 # make test    every test
 # make wheel   the client's wheel, installed and tried in clean environments
 # make perf-tools   perf_analyzer, in .venv/perf_analyzer
@@ -20,13 +20,18 @@ PYTHON ?= python3
 IN_VENV := .venv/bin
 INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
 
+HTTP_PORT ?= 8000
+GRPC_PORT ?= 8001
+METRICS_PORT ?= 8002
+READY_PORT ?= 8003
+
 .PHONY: run serve test wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m quickstart $(if $(SAMPLES),--samples "$(SAMPLES)")
 
 serve: .venv/serve.stamp
-	@$(IN_VENV)/python -m quickstart --serve
+	@$(IN_VENV)/python -m quickstart --serve --http-port=$(HTTP_PORT) --grpc-port=$(GRPC_PORT) --metrics-port=$(METRICS_PORT) --ready-port=$(READY_PORT)
 
 test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp
 	$(IN_VENV)/python -m pytest --numprocesses 2 --dist loadfile

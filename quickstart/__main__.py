@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
@@ -27,13 +28,13 @@ from .samples import SamplesError, read_samples
 
 REPOSITORY: Final = ROOT / "model_repository"
 PICTURE: Final = Path("out", "quickstart.png")
-SERVE_PORTS: Final = (8000, 8001, 8002)
-HTTP, GRPC, METRICS = (f"127.0.0.1:{port}" for port in SERVE_PORTS)
-USAGE: Final = f"""\
-gRPC {GRPC}, HTTP {HTTP}, metrics {METRICS}/metrics, readiness 127.0.0.1:{STATUS_PORT}/ready
+SERVE_PORTS: Final = (8000, 8001, 8002, STATUS_PORT)
+PORT_NAMES: Final = ("http", "grpc", "metrics", "ready")
+USAGE: Final = """\
+gRPC {grpc}, HTTP {http}, metrics {metrics}/metrics, readiness {ready}/ready
 
-  Python:  .venv/bin/python -c 'from genderclient import predict; print(predict(nickname="X国强"))'
-  curl:    curl -s {HTTP}/v2/models/gender_mobilenet/infer -H 'Content-Type: application/json' -d '{{"inputs": [
+  Python:  {url}.venv/bin/python -c 'from genderclient import predict; print(predict(nickname="X国强"))'
+  curl:    curl -s {http}/v2/models/gender_mobilenet/infer -H 'Content-Type: application/json' -d '{{"inputs": [
              {{"name": "AVATAR", "shape": [1, 1], "datatype": "BYTES", "data": [""]}},
              {{"name": "NICKNAME", "shape": [1, 1], "datatype": "BYTES", "data": ["X国强"]}}]}}'
 """
@@ -45,13 +46,18 @@ def main() -> None:
     )
     parser.add_argument("--samples", type=Path, help="folder with your own images and nicknames.csv (file,nickname)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="PNG file to write (default: %(default)s)")
-    parser.add_argument("--serve", action="store_true", help="serve on ports 8000 to 8002 until stopped")
+    parser.add_argument("--serve", action="store_true", help="serve on loopback until stopped")
+    for name, port in zip(PORT_NAMES, SERVE_PORTS, strict=True):
+        parser.add_argument(f"--{name}-port", type=_port, default=port, metavar="PORT", help="default: %(default)s")
     args = parser.parse_args()
+    ports = [getattr(args, f"{name}_port") for name in PORT_NAMES]
+    if len({*ports}) < len(ports):
+        parser.error("expected four different ports")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit)
     try:
         if args.serve:
-            serve()
+            serve(ports)
         else:
             run(read_samples(args.samples) if args.samples else sample_users(), args.picture)
     except (SamplesError, GenderClientError, LaunchError, CatalogError) as exc:
@@ -81,22 +87,36 @@ def run(users: list[SampleUser], picture: Path) -> None:
     print(f"The same as a picture: {picture}")
 
 
-def serve() -> None:
-    """Serve on the default ports under the supervisor, until stopped."""
-    check_free((*SERVE_PORTS, STATUS_PORT))
+def serve(ports: Sequence[int] = SERVE_PORTS) -> None:
+    """Serve on these ports, in the order of `PORT_NAMES`, under the supervisor, until stopped."""
+    check_free(ports)
+    *triton_ports, status_port = ports
     names = " and ".join(ensemble.name for ensemble in gender_ensembles())
     # A relative path, because Triton cannot load from a path with a space.
     os.chdir(ROOT)
-    command = Command.parse([f"--model-repository={REPOSITORY.relative_to(ROOT)}", *port_flags(SERVE_PORTS)])
+    command = Command.parse([f"--model-repository={REPOSITORY.relative_to(ROOT)}", *port_flags(triton_ports)])
+    banner = f"Serving {names} on loopback; press Ctrl-C to stop.\n{_usage(ports)}"
     status = SupervisorStatus()
-    with serve_status(status, "127.0.0.1", STATUS_PORT), tempfile.TemporaryFile() as log:
+    with serve_status(status, "127.0.0.1", status_port), tempfile.TemporaryFile() as log:
         try:
-            banner = f"Serving {names} on loopback; press Ctrl-C to stop.\n{USAGE}"
             Supervisor(command, status, lambda: print(banner, flush=True), log=log).run()
         except GaveUp as exc:
             log.seek(0)
             text = log.read().decode(errors="replace")
             raise StartError(failure_in(text) or str(exc), text) from exc
+
+
+def _usage(ports: Sequence[int]) -> str:
+    """Where the server listens, and how to call it."""
+    addresses = {name: f"127.0.0.1:{port}" for name, port in zip(PORT_NAMES, ports, strict=True)}
+    is_default = addresses["grpc"] == f"127.0.0.1:{SERVE_PORTS[1]}"
+    return USAGE.format(**addresses, url="" if is_default else f"GENDERCLIENT_URL=grpc://{addresses['grpc']} ")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 0 < int(text) < 2**16:
+        return int(text)
+    raise argparse.ArgumentTypeError("expected a port from 1 to 65535")
 
 
 def gender_ensembles() -> list[Ensemble]:

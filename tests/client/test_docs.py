@@ -20,6 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from genderclient._cli.app import app
+from quickstart.__main__ import SERVE_PORTS
 from tests.support.client.tls import tls_terminator, write_pem_files
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import ROOT, Server, free_ports
@@ -113,6 +114,11 @@ def test_service_answers(folder: Path) -> None:
         assert post(url, {"nickname": "🌸小美", "avatar": avatar})[0] == 200
         status, error = post(url, {"avatar": base64.b64encode(b"not an image").decode()})
         assert (status, "AVATAR: not an image" in error["detail"]) == (422, True)
+
+
+def test_service_does_not_collide_with_triton() -> None:
+    (command,) = (text for _, text in blocks("docs/service.md", "sh") if text.startswith("uvicorn"))
+    assert int(command.split("--port")[1]) not in SERVE_PORTS
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """`make run` as a process of its own, with a real Triton."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -12,7 +14,8 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
-from tests.support.tritonserver import ROOT
+from genderclient import Client
+from tests.support.tritonserver import ROOT, free_ports
 from training.synthetic.sample_users import sample_users
 
 COMMAND = (sys.executable, "-m", "quickstart")
@@ -57,6 +60,43 @@ def test_error_is_one_line() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("quickstart: nowhere is not a folder")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_serve_uses_the_given_ports() -> None:
+    http, grpc, metrics, ready = free_ports(4)
+    ports = (f"--http-port={http}", f"--grpc-port={grpc}", f"--metrics-port={metrics}", f"--ready-port={ready}")
+    with subprocess.Popen(
+        [*COMMAND, "--serve", *ports], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            banner = process.stdout.readline() + process.stdout.readline()
+            for url in (f"grpc://127.0.0.1:{grpc}", f"http://127.0.0.1:{http}"):
+                with Client(url) as client:
+                    assert client.predict(nickname="X国强").gender == "male"
+            for path in (f"{metrics}/metrics", f"{ready}/ready"):
+                with urllib.request.urlopen(f"http://127.0.0.1:{path}") as response:
+                    assert response.status in (200, 204)
+            assert re.findall(r"127\.0\.0\.1:(\d+)", banner) == [str(grpc), str(http), str(metrics), str(ready)]
+            assert f"GENDERCLIENT_URL=grpc://127.0.0.1:{grpc} " in process.stdout.readline() + process.stdout.readline()
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+
+
+def test_make_serve_passes_ports() -> None:
+    command = ("make", "-n", "serve", "HTTP_PORT=9000", "READY_PORT=9003")
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"--(\w+)-port=(\d+)", printed) == [
+        *(("http", "9000"), ("grpc", "8001"), ("metrics", "8002"), ("ready", "9003")),
+    ]
+
+
+@pytest.mark.parametrize("ports", [("--http-port=0",), ("--grpc-port=x",), ("--http-port=9001", "--grpc-port=9001")])
+def test_impossible_ports_are_refused(ports: tuple[str, ...]) -> None:
+    done = run("--serve", *ports)
+    assert done.returncode == 2
+    assert "expected" in done.stderr
 
 
 def test_quickstart_needs_serving_packages_only() -> None:

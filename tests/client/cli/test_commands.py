@@ -4,16 +4,19 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from genderclient import Experiment
-from genderclient._cli.app import MODELS
+from genderclient._cli.app import app
 from server.catalog import GENDER, Catalog
 from tests.client.cli.conftest import Run
+from tests.support.client.model_repository import GENDER_IO, add_model
 from tests.support.pictures import encode, noise
-from tests.support.tritonserver import ROOT, Server, free_ports
+from tests.support.tritonserver import ROOT, Server, free_ports, running_triton
 
 CATALOG = Catalog(ROOT / "model_repository")
 
@@ -53,11 +56,38 @@ def test_error_is_one_line(run: Run, arguments: tuple[str, ...], code: int, mess
     assert result.stderr.count("\n") == 1
 
 
-def test_health_checks_default_models(run: Run) -> None:
-    result = run("health")
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_health_checks_models_with_role_gender(run: Run, url: str) -> None:
+    result = run("health", "--url", url)
     assert result.exit_code == 0
-    assert re.fullmatch("".join(rf"{model}: ok, [\d.]+ ms\n" for model in MODELS), result.output)
-    assert {*MODELS} <= {ensemble.name for ensemble in CATALOG.ensembles(GENDER)}
+    checked = re.findall(r"^(\w+): ok, [\d.]+ ms$", result.output, re.MULTILINE)
+    assert sorted(checked) == sorted(ensemble.name for ensemble in CATALOG.ensembles(GENDER))
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_health_checks_default_models_if_index_is_locked(tmp_path: Path, scheme: str) -> None:
+    add_model(tmp_path, "gender_mobilenet", GENDER_IO)
+    add_model(tmp_path, "other", GENDER_IO)
+    flag = {"grpc": "--grpc-restricted-protocol", "http": "--http-restricted-api"}[scheme]
+    with running_triton(tmp_path, f"{flag}=model-repository:admin=secret") as server:
+        url = f"{scheme}://{server.grpc_url if scheme == 'grpc' else server.http_url}"
+        result = CliRunner().invoke(app, ["health", "--url", url, "--json"])
+    assert {model: check["ok"] for model, check in json.loads(result.stdout).items()} == {
+        "gender_densenet": False,
+        "gender_mobilenet": True,
+    }
+    assert re.fullmatch("genderclient: checking the default models, because .*\n", result.stderr)
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_health_checks_models_by_role_not_by_name(tmp_path: Path, scheme: str) -> None:
+    role = 'parameters {{ key: "role" value {{ string_value: "{}" }} }}'
+    add_model(tmp_path, "anything", GENDER_IO + role.format("gender"))
+    add_model(tmp_path, "other", GENDER_IO + role.format("shadow"))
+    with running_triton(tmp_path) as server:
+        url = f"{scheme}://{server.grpc_url if scheme == 'grpc' else server.http_url}"
+        result = CliRunner().invoke(app, ["health", "--url", url, "--json"])
+    assert (list(json.loads(result.stdout)), result.exit_code) == (["anything"], 0)
 
 
 def test_health_reports_models_that_fail(run: Run) -> None:
@@ -101,6 +131,15 @@ def test_experiment_prints_arms_and_counts(run: Run, tmp_path: Path) -> None:
 
 
 def test_help_lists_commands() -> None:
-    done = subprocess.run([sys.executable, "-m", "genderclient", "--help"], capture_output=True, text=True, check=True)
-    for command in ("predict", "score", "health", "models", "experiment", "--install-completion"):
+    done = subprocess.run([sys.executable, "-m", "genderclient", "-h"], capture_output=True, text=True, check=True)
+    for command in ("predict", "score", "health", "models", "experiment", "--install-completion", "--version"):
         assert command in done.stdout
+
+
+@pytest.mark.parametrize("command", ["predict", "score", "health", "models", "experiment"])
+def test_h_is_short_for_help(run: Run, command: str) -> None:
+    assert run(command, "-h").output == run(command, "--help").output
+
+
+def test_version_is_that_of_package(run: Run) -> None:
+    assert run("--version").output == f"genderclient {version('genderclient')}\n"

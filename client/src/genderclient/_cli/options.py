@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from genderclient import GenderClientError
+from genderclient import GenderClientError, Tls
 
 Url = Annotated[
     str | None,
@@ -40,6 +40,10 @@ def errors_as_exit_codes() -> Iterator[None]:
         raise fail(str(exc), 1) from exc
     except (OSError, TypeError, ValueError) as exc:
         raise fail(str(exc), 2) from exc
+
+
+def tls(ca_file: Path | None) -> Tls | None:
+    return Tls(ca_file=ca_file) if ca_file else None
 
 
 def fail(reason: str, code: int) -> typer.Exit:

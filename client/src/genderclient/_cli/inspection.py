@@ -1,0 +1,94 @@
+"""`genderclient health` and `genderclient models`: what a server can answer, and what it has loaded."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from genderclient import Client, GenderClientError, Retry
+from genderclient._base_client import DEFAULT_TIMEOUT_S
+from genderclient._cli.options import CaFile, Json, Timeout, Token, Url, errors_as_exit_codes, tls
+from genderclient._cli.repository import Repository, gender_models
+from genderclient._transports.credentials import Credentials
+from genderclient._transports.url import server_urls
+
+DEFAULT_MODELS: Final = ("gender_densenet", "gender_mobilenet")
+
+
+def health(
+    url: Url = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Model to check; may be repeated. By default all with the role gender."),
+    ] = None,
+    timeout_s: Timeout = 3.0,
+    token: Token = None,
+    ca_file: CaFile = None,
+    as_json: Json = False,
+) -> None:
+    """Check every model with an inference; for probes. Triton's own health check passes even if a model cannot answer.
+
+    Exit code 0: all models answered.
+    """
+    checks: dict[str, dict[str, Any]] = {}
+    with (
+        errors_as_exit_codes(),
+        Client(url, timeout_s=timeout_s, retry=Retry(attempts=1), token=token, tls=tls(ca_file)) as client,
+    ):
+        for model in models or _models_to_check(_repositories(url, token, ca_file, timeout_s)):
+            try:
+                latency_s = client.predict(nickname="小美", model=model).latency_s
+                checks[model] = {"ok": True, "latency_ms": round(1000 * latency_s, 1)}
+            except GenderClientError as exc:
+                checks[model] = {"ok": False, "error": str(exc)}
+    if as_json:
+        typer.echo(json.dumps(checks))
+    else:
+        for model, check in checks.items():
+            typer.echo(f"{model}: " + (f"ok, {check['latency_ms']} ms" if check["ok"] else check["error"]))
+    if not all(check["ok"] for check in checks.values()):
+        raise typer.Exit(1)
+
+
+def models(
+    url: Url = None,
+    timeout_s: Timeout = DEFAULT_TIMEOUT_S,
+    token: Token = None,
+    ca_file: CaFile = None,
+    as_json: Json = False,
+) -> None:
+    """List the models in the repository of each server. A reverse proxy may reject this request.
+
+    Servers of other users or on other machines may require their key in TRITON_ADMIN_KEY.
+    """
+    with errors_as_exit_codes():
+        indexes = {str(each.url): each.index() for each in _repositories(url, token, ca_file, timeout_s)}
+    if as_json:
+        typer.echo(json.dumps(indexes))
+        return
+    for server, entries in indexes.items():
+        typer.echo(server)
+        for entry in entries:
+            reason = f" ({entry['reason']})" if entry["reason"] else ""
+            typer.echo(f"  {entry['name']} {entry['version'] or '-'} {entry['state'] or 'not loaded'}{reason}")
+
+
+def _repositories(url: str | None, token: str | None, ca_file: Path | None, timeout_s: float) -> list[Repository]:
+    return [
+        Repository(server, Credentials.for_servers([server], tls(ca_file), token), timeout_s)
+        for server in server_urls(url)
+    ]
+
+
+def _models_to_check(repositories: list[Repository]) -> list[str]:
+    """What the first server that lists its models has, else the default models, with a note on stderr."""
+    for repository in repositories:
+        try:
+            if names := gender_models(repository, DEFAULT_MODELS):
+                return names
+            reason = "no loaded model has the role gender"
+        except GenderClientError as exc:
+            reason = str(exc)
+    typer.echo(f"genderclient: checking the default models, because the server lists none: {reason}", err=True)
+    return list(DEFAULT_MODELS)
