@@ -1,6 +1,6 @@
 """The tensor contract: encodes arguments to request tensors and decodes responses to predictions.
 
-The server states the same names and limits in `genderprep.tensors` and `genderprep.limits`, which the client does not need; a test compares them.
+The server states the same names in `genderprep.tensors`; a test compares them.
 """
 
 import math
@@ -45,7 +45,8 @@ def encode_nickname(nickname: str | None) -> bytes:
         return nickname.encode()
     except UnicodeEncodeError as exc:
         message = f"nickname: lone surrogate at index {exc.start}; decode the text as UTF-8 or UTF-16 at its source"
-        raise InvalidNickname(message) from exc
+        # The original error holds the nickname.
+        raise InvalidNickname(message) from None
 
 
 def decode(response: InferenceResponse, *, unknown_below: float, embedding: bool) -> Prediction:

@@ -38,7 +38,7 @@ def test_predict_prints_json(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("predict", "--avatar", "gone.jpg"), 1, "avatar: cannot read the file 'gone.jpg'"),
+        (("predict", "--avatar", "gone.jpg"), 1, "avatar: cannot read the file: No such file"),
         (("predict", "--model", "gender_resnet"), 1, "gender_resnet: .*check the name"),
         (("predict", "--url", "ftp://x"), 2, "server URL 'ftp://x': expected grpc://"),
         (("predict", "--timeout-s", "0"), 2, "timeout_s: "),
