@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from genderclient import _codec
 from genderclient._avatar import encode_avatar
 from genderclient._flow import Call, Extension, Flow
+from genderclient._missing import NicknameFallback, is_missing
 from genderclient._models import Prediction
 from genderclient._retry import Retry, RetryBudget, send_with_retries
 from genderclient._transports.base import InferenceRequest
@@ -53,6 +54,8 @@ class BaseClient(ABC, Generic[T]):
         tls: Tls | None = None,
         token: str | None = None,
         options: ConnectionOptions = DEFAULT_OPTIONS,
+        ignore_invalid_avatar: bool = False,
+        allow_paths: bool = True,
         transport: T | None = None,
     ) -> None:
         if not 0 <= unknown_below <= 1:
@@ -65,8 +68,10 @@ class BaseClient(ABC, Generic[T]):
         self._options = options
         self._retry = retry
         self._has_experiment = experiment is not None
+        self._allow_paths = allow_paths
         # Innermost first: shadow requests of an experiment are not hedged.
-        self._extensions = [each.extension() for each in (experiment, hedge) if each]
+        self._extensions: list[Extension] = [NicknameFallback()] if ignore_invalid_avatar else []
+        self._extensions += [each.extension() for each in (experiment, hedge) if each]
         self._transports: list[T] = [] if transport is None else [transport]
         self._replicas = Replicas(len(self._transports) or len(self._urls))
         self._budget = RetryBudget(self._replicas.any_available)
@@ -90,8 +95,10 @@ class BaseClient(ABC, Generic[T]):
         """The steps of one prediction, from the arguments to the result."""
         if user_id is not None and not self._has_experiment:
             raise ValueError("user_id: this client has no experiment; give it one, or omit the id")
+        name = None if is_missing(nickname) else nickname
         call = Call(
-            encode=lambda: _codec.encode(avatar=encode_avatar(avatar), nickname=nickname),
+            encode=lambda: _codec.encode(avatar=self._encode_avatar(avatar), nickname=name),
+            encode_without_avatar=None if name is None else lambda: _codec.encode(avatar=b"", nickname=name),
             model=model,
             user_id=user_id,
             timeout_s=self._timeout_s if timeout_s is None else checked_timeout(timeout_s),
@@ -101,6 +108,9 @@ class BaseClient(ABC, Generic[T]):
         for extension in [*self._extensions, *_telemetry()]:
             handle = partial(extension.handle, proceed=handle)
         return handle(call)
+
+    def _encode_avatar(self, avatar: "Avatar | None") -> bytes:
+        return b"" if is_missing(avatar) else encode_avatar(avatar, allow_paths=self._allow_paths)
 
     def _infer(self, call: Call) -> Flow[Prediction]:
         """The innermost part of a flow."""

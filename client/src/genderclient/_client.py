@@ -34,6 +34,10 @@ class Client(BaseClient[Transport]):
         tls: Certificates for encrypted URLs.
         token: Sent with every request as a bearer token.
         options: Options of all connections.
+        ignore_invalid_avatar: Whether to predict from the nickname if only the avatar is invalid. The prediction then
+            has an `avatar_error`.
+        allow_paths: Whether an avatar may be the path of a file. Set it to False if avatars come from users, who could
+            name any file of your service.
         transport: Replaces the network, for tests.
     """
 
@@ -50,9 +54,10 @@ class Client(BaseClient[Transport]):
         """Predicts the gender of one user.
 
         Args:
-            avatar: A path, the bytes of a JPEG, PNG, WebP, GIF or BMP, a file opened in binary mode, a PIL image, or a
-                uint8 array: gray [H,W], RGB [H,W,3] or RGBA [H,W,4]. None means that there is none.
-            nickname: The nickname. None or empty means that there is none.
+            avatar: A path, the bytes of a JPEG, PNG, WebP, GIF or BMP, the same as base64 or a `data:` URL, a file
+                opened in binary mode, a PIL image, or a uint8 array: gray [H,W], RGB [H,W,3] or RGBA [H,W,4].
+            nickname: The nickname. For avatar and nickname alike, None, an empty value, NaN and `pandas.NA` mean that
+                there is none.
             model: Overrides the client's model. The call is then not part of the client's experiment.
             user_id: Assigns the user to an arm of the client's experiment.
             timeout_s: Overrides the client's timeout.

@@ -26,6 +26,7 @@ class Call:
 
     Args:
         encode: Encodes the inputs; a file can be read only once.
+        encode_without_avatar: Encodes the nickname alone. None if it is missing.
         model: The model to use. None leaves the choice to an experiment, then to the client.
         user_id: Assigns the user to an arm of the client's experiment.
         timeout_s: Seconds for everything, retries included.
@@ -41,6 +42,7 @@ class Call:
     embedding: bool
     headers: Mapping[str, str] = field(default_factory=dict)
     retries: bool = True
+    encode_without_avatar: Callable[[], tuple[Tensor, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Prediction:
         latency_s: Seconds from the first request to the response.
         attempts: How often the request was sent.
         request_id: The id in Triton's log.
+        avatar_error: Why the avatar was ignored, if the client has `ignore_invalid_avatar`.
     """
 
     probabilities: Probabilities
@@ -47,6 +48,7 @@ class Prediction:
     latency_s: float = 0.0
     attempts: int = 1
     request_id: str = ""
+    avatar_error: str | None = None
 
     @property
     def probability(self) -> float:
@@ -75,6 +77,7 @@ class Prediction:
             "latency_s": self.latency_s,
             "attempts": self.attempts,
             "request_id": self.request_id,
+            "avatar_error": self.avatar_error,
         }
         return plain if self.embedding is None else plain | {"embedding": list(self.embedding)}
 
