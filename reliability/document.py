@@ -9,11 +9,12 @@ from .malformed.experiment import Malformed
 from .monitoring.experiment import Monitoring
 from .overload.experiment import Overload
 from .soak.experiment import Soak
+from .variants.experiment import Variants
 
 RELIABILITY: Final = Document(
     command="reliability",
     title="Reliability",
     file="RELIABILITY.md",
     introduction="What breaks the product. Load generators, proxies and servers share the cores of one machine.",
-    experiments=(Overload(), Soak(), Faults(), Malformed(), Monitoring()),
+    experiments=(Overload(), Soak(), Faults(), Malformed(), Variants(), Monitoring()),
 )

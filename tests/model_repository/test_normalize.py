@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from genderprep import prepare_text
 from genderprep.normalize import normalize
 
-ROSE, BLOSSOM = "🌹", "🌸"
+ENGLAND = "🏴" + "".join(map(chr, (0xE0067, 0xE0062, 0xE0065, 0xE006E, 0xE0067, 0xE007F)))
 SPAN = '<span class="emoji emoji1f338"></span>'
 
 MARKUP = {
@@ -20,6 +20,9 @@ MARKUP = {
     '<span class="emoji emoji2764fe0f"></span>小美': "❤小美",
     '<span class="emoji emoji1f468200d1f4bb"></span>': "👨‍💻",
     '小美<span class="emoji emoji1f338': "小美🌸",
+    '<span class="emoji emoji31fe0f20e3"></span>': "1️⃣",
+    '<span class="emoji emojia9fe0f"></span>': "©️",
+    '<span class="emoji emoji1f3f4e0067e0062e0065e006ee0067e007f"></span>': ENGLAND,
     '<img class="emoji" src="x" alt="🌸">小美': "🌸小美",
     '<img src="//cdn/emoji/1f338.png"/>小美': "🌸小美",
     "小美<br>": "小美",
@@ -55,6 +58,8 @@ MARKUP = {
     ":Cherry_Blossom:小美": "🌸小美",
     ":玫瑰:小美": "🌹小美",
     ":wave::skin-tone-3:": "👋",
+    ":AB_button_(blood_type):": "🆎",
+    ":keycap_*:": "*️⃣",
     # chat programs
     "[玫瑰]小美": "🌹小美",
     "[Rose]小美": "🌹小美",
@@ -68,6 +73,7 @@ MARKUP = {
     # private-use characters of phone carriers
     "小美\ue032": "小美🌹",
     "\ue63e小美": "☀小美",
+    "\ue52a小美": "🐺小美",
     "小美\uf8ff\U000fe000": "小美",
 }
 CHARACTERS = {

@@ -24,7 +24,7 @@ KEPT: Final = frozenset("乾藉覆薹")
 VARIANTS: Final = dict(
     zip("淸靑尙緖増涙瀬薫髙﨑槇祐晴淵冨邉邊辺峯嶋濵", "清青尚绪增泪濑薰高崎槙祐晴渊富边边边峰岛滨", strict=True)
 )
-CARRIERS: Final = ("softbank", "docomo", "au")
+CARRIERS: Final = ("docomo", "au", "softbank")
 
 
 def simplified() -> dict[str, str]:
@@ -45,11 +45,18 @@ def simplified() -> dict[str, str]:
 def shortcodes() -> dict[str, str]:
     """Return the emoji of each short name, in lower case: English, aliases, Chinese, GitHub and Slack."""
     emoji.config.load_language("zh")
-    names = {short: _emoji(each.unified) for each in emoji_data for short in each.short_names}
-    for character, data in emoji.EMOJI_DATA.items():
-        for name in (data["en"], data.get("zh"), *data.get("alias", ())):
-            if name:
+    names: dict[str, str] = {}
+    # Where two emoji share a name, Unicode's name counts before the aliases of others.
+    for key in ("en", "zh"):
+        for character, data in emoji.EMOJI_DATA.items():
+            if name := data.get(key):
                 names.setdefault(name.strip(":").lower(), character)
+    for each in emoji_data:
+        for short in each.short_names:
+            names.setdefault(short, _emoji(each.unified))
+    for character, data in emoji.EMOJI_DATA.items():
+        for alias in data.get("alias", ()):
+            names.setdefault(alias.strip(":").lower(), character)
     return dict(sorted(names.items()))
 
 
@@ -58,15 +65,13 @@ def private_use() -> dict[str, str]:
 
     If several emoji share a code, the lowest code point is the carrier's own; the others are fallbacks.
     """
-    codes = {
-        (code, each.unified)
-        for each in emoji_data
-        for carrier in CARRIERS
-        if (code := getattr(each, carrier)) and "-" not in code
-    }
-    # Later entries replace earlier ones.
-    lowest_last = sorted(codes, key=lambda pair: int(pair[1].split("-")[0], 16), reverse=True)
-    return dict(sorted({code: _emoji(unified) for code, unified in lowest_last}.items()))
+    codes: dict[str, str] = {}
+    # Codes of au and SoftBank overlap; phones and chat programs mean SoftBank's, so it comes last.
+    for carrier in CARRIERS:
+        pairs = [(code, each.unified) for each in emoji_data if (code := getattr(each, carrier)) and "-" not in code]
+        for code, unified in sorted(pairs, key=lambda pair: int(pair[1].split("-")[0], 16), reverse=True):
+            codes[code] = _emoji(unified)
+    return dict(sorted(codes.items()))
 
 
 def _opencc(dictionary: str) -> Iterator[list[str]]:

@@ -22,7 +22,11 @@ CHAT_CODES_FILE: Final = Path(__file__).with_name("chat_codes.json")
 # Markup may be nested; a text cannot ask for more rounds than this.
 _MAX_ROUNDS: Final = 4
 
-_POINT: Final = r"(?:1f[0-9a-f]{3}|[0-9a-f]{4})"
+# One code point in a run of hexadecimal digits: the base of a keycap, © and ®, a tag of a flag, an emoji, any other.
+_POINT: Final = (
+    r"(?:(?:2[3a]|3[0-9])(?=[-_]?(?:fe0f[-_]?)?20e3)|a[9e](?=fe0f)|(?<=1f3f4(?:e00[67][0-9a-f])*)e00[67][0-9a-f]"
+    r"|1f[0-9a-f]{3}|[0-9a-f]{4})"
+)
 _REFERENCE: Final = regex.compile(r"&(?:#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));?|([a-z][a-z0-9]{1,31};))", regex.IGNORECASE)
 _ESCAPE: Final = regex.compile(r"\\+(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
 _BYTES: Final = regex.compile(r"(?:\\+x[0-9a-fA-F]{2}){2,}")
@@ -41,7 +45,7 @@ _ALT: Final = regex.compile(r"""\s(?:alt|data-emoji)\s*=\s*(?:"([^"]*)"|'([^']*)
 # `class="emoji emoji1f338"`, `class='emoji1f1e81f1f3'`, `src="…/emoji/1f338.png"`.
 _CLASS: Final = regex.compile(rf"emoji[_-]?({_POINT}(?:[-_]?{_POINT})*)(?![0-9a-z])", regex.IGNORECASE)
 _FILE: Final = regex.compile(rf"/({_POINT}(?:[-_]{_POINT})*)\.(?:png|svg|gif|webp)", regex.IGNORECASE)
-_SHORTCODE: Final = regex.compile(r":([\w+\-’'.&]{1,64}):")
+_SHORTCODE: Final = regex.compile(r":([^\s:]{1,96}):")
 _SKIN_TONE: Final = regex.compile(r":skin-tone-[2-6]:")
 _BRACKETS: Final = regex.compile(r"\[([^\[\]]{1,24})\]|［([^［］]{1,24})］|【([^【】]{1,24})】")
 _QZONE: Final = regex.compile(r"\[em\]e?\d{1,8}\[/em\]", regex.IGNORECASE)
