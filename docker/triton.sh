@@ -2,6 +2,8 @@
 # Starts Triton in a container with the given flags. A random, unknown key locks model control, shared memory, logging
 # and tracing.
 set -eu
+# Other users must not read Triton's files, such as traces.
+umask 077
 closed=model-repository,shared-memory,logging,trace
 key=$(cat /proc/sys/kernel/random/uuid)
 # Serve only the published model files.

@@ -61,6 +61,8 @@ def launch(arguments: list[str]) -> NoReturn:
         check_repositories(arguments)
         for endpoint in triton_endpoints(arguments):
             endpoint.check_free()
+    # Other users must not read Triton's files, such as traces. Its shared memory ignores the umask.
+    os.umask(0o077)
     os.execve(wheel.binary, ["tritonserver", *arguments], environment(wheel, runtime, os.environ))
 
 

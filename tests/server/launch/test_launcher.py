@@ -100,6 +100,12 @@ def test_allocator_defaults_can_be_overridden(repository: Path) -> None:
     assert settings == launcher.ALLOCATOR | {"MALLOC_TOP_PAD_": "4096"}
 
 
+def test_other_users_cannot_read_files_of_triton(repository: Path) -> None:
+    with running_triton(repository) as server:
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+    assert "Umask:\t0077" in status
+
+
 @pytest.mark.parametrize(
     ("service", "flag"), [("HTTP", "--http-port"), ("gRPC", "--grpc-port"), ("metrics", "--metrics-port")]
 )
