@@ -1,7 +1,7 @@
 """No output contains an avatar or a nickname: planted markers are sent by every path and searched in every output.
 
-Triton runs with `--log-verbose=1` and tracing. It writes two things, as SECURITY.md says: the request ids of callers, and
-at trace level TENSORS the inputs, which proves here that a marker would be found.
+Triton runs with `--log-verbose=1` and tracing. SECURITY.md lists the two things that it writes: the request ids of
+callers, and the inputs at trace level TENSORS. The latter prove that this test would find a marker.
 """
 
 import asyncio

@@ -51,7 +51,7 @@ def running_reverse_proxy(
     Args:
         http_url: Triton's HTTP address, `host:port`.
         grpc_url: Triton's gRPC address, `host:port`.
-        policy: Whom to admit; everyone by default.
+        policy: Which clients are admitted; all by default.
         listen: The HTTP and gRPC addresses for clients; free loopback ports by default.
 
     Raises:

@@ -36,10 +36,10 @@ def test_rewriting_keeps_versions(repository: Path) -> None:
 
 
 def test_added_backbone_is_in_catalog(repository: Path) -> None:
-    write_configs(repository, add="tiny")
+    write_configs(repository, add="new")
     catalog = Catalog(repository)
-    assert catalog.backbones() == sorted([*BACKBONES, "tiny"])
-    assert catalog.ensemble("tiny").steps == {"preprocess": 1, "tiny": 1}
+    assert catalog.backbones() == sorted([*BACKBONES, "new"])
+    assert catalog.ensemble("new").steps == {"preprocess": 1, "new": 1}
 
 
 def test_rewriting_is_refused_during_rollout(repository: Path) -> None:

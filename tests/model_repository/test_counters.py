@@ -55,7 +55,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(repository: Path) -> Iterator[Server]:
-    """`preprocess` by itself, which may be loaded anew."""
+    """A server with `preprocess` alone, which a test may reload."""
     with running_triton(repository, "--model-control-mode=explicit", "--load-model=preprocess") as server:
         yield server
 

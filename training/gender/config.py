@@ -2,9 +2,9 @@
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 from genderprep.tensors import IMAGE_SIZE
 
@@ -86,7 +86,13 @@ class Config:
         return bool(self.backbone and self.text)
 
 
-_NESTED: Final = {"mask_loss": LateMask, "augmentation": Augmentation, "distillation": Distillation}
+# Fields that are dataclasses themselves, such as `mask_loss`, and their types.
+_NESTED: Final[dict[str, Any]] = {
+    name: kind
+    for name, hint in get_type_hints(Config).items()
+    for kind in (hint, *get_args(hint))
+    if is_dataclass(kind)
+}
 
 
 def config_from(values: Mapping[str, Any]) -> Config:

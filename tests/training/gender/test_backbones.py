@@ -111,7 +111,7 @@ def test_every_cbam_module_changes_features(images: ImagesNSS3) -> None:
 @pytest.mark.parametrize(
     ("name", "cbam", "message"),
     [
-        ("resnet50", False, "expected a backbone of densenet121, mobilenetv2, got 'resnet50'"),
+        ("unknown", False, f"expected a backbone of {', '.join(BACKBONES)}, got 'unknown'"),
         ("mobilenetv2", True, "mobilenetv2 has no blocks for cbam to follow"),
     ],
 )
