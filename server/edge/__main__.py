@@ -3,6 +3,8 @@
     python -m server.edge                # loopback, in front of a Triton on its default ports
     python -m server.edge --listen-http 0.0.0.0:8443 --listen-grpc 0.0.0.0:8444 \\
         --certificate proxy.pem --key proxy.key --clients clients --rate 50
+
+SIGHUP reloads the token file, the certificate and the key.
 """
 
 import argparse
@@ -11,25 +13,35 @@ import sys
 from pathlib import Path
 
 from server.edge.access_policy import BULK, IN_FLIGHT, UNLIMITED, AccessPolicy
-from server.edge.reverse_proxy import running_reverse_proxy
+from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
 
 
 def main() -> None:
     """Parse the command line and run the reverse proxy."""
     args = _parser().parse_args()
-    # The default action of SIGTERM would leave nginx running.
+    # The default actions of these signals would leave nginx running.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGHUP, lambda number, _: None)
     options = ("in_flight", "bulk", "rate", "clients", "certificate", "key")
     try:
         policy = AccessPolicy(**{name: getattr(args, name) for name in options})
         with running_reverse_proxy(args.http, args.grpc, policy, (args.listen_http, args.listen_grpc)) as proxy:
+            signal.signal(signal.SIGHUP, lambda number, _: _reload(proxy))
             print(f"HTTP on {proxy.http_url}, gRPC on {proxy.grpc_url}; Ctrl-C to stop", flush=True)
-            sys.exit(proxy.process.wait())
+            raise LaunchError(f"nginx ended with exit code {proxy.process.wait()}")
     except LaunchError as error:
         sys.exit(f"reverse proxy: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _reload(proxy: ReverseProxy) -> None:
+    try:
+        proxy.reload()
+        print("reloaded", flush=True)
+    except LaunchError as error:
+        print(f"reverse proxy: not reloaded: {error}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,13 +6,14 @@ queue policies could reject them too, but Triton 2.51 stalls under these policie
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
 from typing import Final
@@ -20,7 +21,7 @@ from typing import Final
 from server.edge.access_policy import AccessPolicy
 from server.errors import LaunchError
 from server.launch.endpoints import Endpoint
-from server.launch.process import free_ports
+from server.launch.process import end, free_ports, signals_blocked, spawn
 
 TEMPLATE: Final = Path(__file__).with_name("nginx.conf.template")
 READY_S: Final = 5.0
@@ -36,10 +37,25 @@ class ReverseProxy:
     grpc_url: str
     process: subprocess.Popen[bytes]
     log_file: Path
+    policy: AccessPolicy
 
     def log(self) -> str:
         """Return what nginx has logged so far."""
         return self.log_file.read_text(errors="replace")
+
+    def reload(self) -> None:
+        """Apply the present token file, certificate and key. Requests in flight finish.
+
+        Raises:
+            LaunchError: A file is missing or malformed, and nginx keeps the previous ones.
+        """
+        folder = self.log_file.parent
+        _copy_tokens(self.policy, folder)
+        command = _command(folder / "nginx.conf", "-t", "-q")
+        test = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if test.returncode:
+            raise LaunchError(f"nginx rejects the new files: {_last_line(test.stderr)}")
+        self.process.send_signal(signal.SIGHUP)
 
 
 @contextmanager
@@ -64,20 +80,20 @@ def running_reverse_proxy(
         endpoint = Endpoint(service, *_split(address), f"--listen-{service.lower()}")
         policy.check(endpoint)
         endpoint.check_free()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         config, log = Path(folder) / "nginx.conf", Path(folder) / "log"
         tls = " ssl" if policy.certificate else ""
-        variables = {"FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url, **policy.variables()}
+        copied = _copy_tokens(policy, Path(folder))
+        variables = {"FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url, **copied.variables()}
         variables |= {f"LISTEN_{service.upper()}": address + tls for service, address in addresses.items()}
         config.write_text(Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(variables), encoding="utf-8")
-        process = _start(config, log)
-        try:
-            for address in addresses.values():
-                _wait_until_listening(process, address, log)
-            yield ReverseProxy(listen_http, listen_grpc, process, log)
-        finally:
-            process.terminate()
-            process.wait()
+        with signals_blocked():
+            process = _start(config, log)
+            # Ends the workers too, if the master was killed.
+            stack.callback(end, process)
+        for address in addresses.values():
+            _wait_until_listening(process, address, log)
+        yield ReverseProxy(listen_http, listen_grpc, process, log, policy)
 
 
 def find_nginx() -> str | None:
@@ -88,20 +104,43 @@ def find_nginx() -> str | None:
 
 
 def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return spawn(_command(config, "-g", "daemon off;"), output, os.environ)
+
+
+def _command(config: Path, *options: str) -> list[str]:
     nginx = find_nginx()
     if nginx is None:
         raise LaunchError("nginx is not installed; on Debian, run: apt-get install nginx")
-    with log.open("wb") as output:
-        return subprocess.Popen([nginx, "-c", str(config), "-g", "daemon off;"], stdout=output, stderr=output)
+    return [nginx, "-c", str(config), *options]
+
+
+def _copy_tokens(policy: AccessPolicy, folder: Path) -> AccessPolicy:
+    """Copy the token file for nginx, which would quote a malformed line, and thus a token, in its log.
+
+    Returns:
+        The policy with the checked copy.
+    """
+    policy = replace(policy)  # checks the files again
+    if policy.clients is None:
+        return policy
+    draft, copy = folder / "clients.draft", folder / "clients"
+    shutil.copyfile(policy.clients, draft)
+    replace(policy, clients=draft)
+    draft.replace(copy)
+    return replace(policy, clients=copy)
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
     deadline = time.monotonic() + READY_S
     while not _accepts_connections(address):
         if process.poll() is not None or time.monotonic() > deadline:
-            lines = log.read_text(errors="replace").splitlines()
-            raise LaunchError(f"nginx does not listen on {address}: {lines[-1] if lines else 'its log is empty'}")
+            raise LaunchError(f"nginx does not listen on {address}: {_last_line(log.read_text(errors='replace'))}")
         time.sleep(POLL_S)
+
+
+def _last_line(log: str) -> str:
+    return next(reversed(log.splitlines()), "its log is empty")
 
 
 def _accepts_connections(address: str) -> bool:

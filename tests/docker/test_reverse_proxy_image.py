@@ -7,14 +7,16 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from tritonclient.grpc import service_pb2 as pb
 
 from genderclient import Client, Tls
 from server.edge.access_policy import IN_FLIGHT
 from server.edge.reverse_proxy import TEMPLATE, find_nginx
 from server.launch.process import free_ports
 from tests.support.docker.dockerfiles import copied, image
-from tests.support.server.edge import SHOP, EdgeFiles, write_edge_files
+from tests.support.server.edge import JOB, MODEL, SHOP, EdgeFiles, bearer, grpc_status, write_edge_files
 from tests.support.tritonserver import ROOT, Server
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.skipif(find_nginx() is None, reason="nginx is not installed"),
@@ -65,6 +67,17 @@ def substituted(variables: dict[str, str]) -> str:
         ["envsubst", names], input=template, env=environment, capture_output=True, text=True, check=True
     )
     return done.stdout
+
+
+def test_reload_revokes_a_token(grpc_url: str, files: EdgeFiles) -> None:
+    def status() -> str:
+        request = pb.ModelReadyRequest(name=MODEL)
+        return grpc_status(grpc_url, "ModelReady", request, bearer(JOB), files.authority)
+
+    wait_until(lambda: status() == "OK")
+    files.clients.write_text(f'"Bearer {SHOP}" shop;\n')
+    subprocess.run([find_nginx() or "", "-c", files.clients.with_name("nginx.conf"), "-s", "reload"], check=True)
+    wait_until(lambda: status().startswith("UNAUTHENTICATED"))
 
 
 def test_image_serves_clients_with_a_token(grpc_url: str, files: EdgeFiles) -> None:

@@ -1,18 +1,23 @@
 """`python -m server.edge`."""
 
+import http.client
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
+import psutil
 import pytest
 
 from genderclient import Client, Tls
 from server.launch.process import free_ports
-from tests.support.server.edge import SHOP, EdgeFiles
+from tests.support.server.edge import JOB, MODEL, SHOP, EdgeFiles, bearer
 from tests.support.tritonserver import ROOT, Server
+from tests.support.waiting import wait_until
 
 COMMAND = (sys.executable, "-m", "server.edge")
 
@@ -24,7 +29,7 @@ def running_command(triton: Server, *flags: object) -> Iterator[tuple[subprocess
     addresses = ("--http", triton.http_url, "--grpc", triton.grpc_url)
     listen = ("--listen-http", http_url, "--listen-grpc", grpc_url)
     command = [*COMMAND, *addresses, *listen, *map(str, flags)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"HTTP on {http_url}, gRPC on {grpc_url}; Ctrl-C to stop\n"
         yield process, http_url
@@ -53,6 +58,42 @@ def test_signal_stops_nginx(triton: Server, stop: signal.Signals, code: int) -> 
     with running_command(triton) as (process, http_url):
         process.send_signal(stop)
         assert process.wait(20) == code
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(http_url.split(":")[1])), timeout=5)
+
+
+@pytest.mark.usefixtures("nginx")
+def test_sighup_revokes_a_token_and_keeps_the_old_ones_if_the_file_is_malformed(
+    triton: Server, files: EdgeFiles, tmp_path: Path
+) -> None:
+    clients = tmp_path / "clients"
+    shutil.copyfile(files.clients, clients)
+    with running_command(triton, "--clients", clients) as (process, http_url):
+        assert process.stdout is not None
+
+        def status(token: str) -> int:
+            with closing(http.client.HTTPConnection(http_url, timeout=20)) as connection:
+                connection.request("GET", f"/v2/models/{MODEL}", headers=bearer(token))
+                return connection.getresponse().status
+
+        clients.write_text(f'"Bearer {SHOP}" shop\n')
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert f"not reloaded: {clients}, line 1: expected" in process.stderr.readline()
+        assert (status(SHOP), status(JOB)) == (200, 200)
+        clients.write_text(f'"Bearer {JOB}" bulk-scoring;\n')
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline() == "reloaded\n"
+        wait_until(lambda: status(SHOP) == 401)
+        assert status(JOB) == 200
+
+
+@pytest.mark.usefixtures("nginx")
+def test_killed_nginx_leaves_no_worker_and_is_reported(triton: Server) -> None:
+    with running_command(triton) as (process, http_url):
+        (master,) = psutil.Process(process.pid).children()
+        master.kill()
+        assert process.wait(20) == 1
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(http_url.split(":")[1])), timeout=5)
 
