@@ -6,18 +6,24 @@ python -m quickstart --serve                # make serve
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn
+from typing import Final
 
 from genderclient import Client, GenderClientError
 from server.catalog import GENDER, Catalog, CatalogError, Ensemble
 from server.errors import LaunchError
-from server.launch.process import ROOT, StartError, check_free, failure_in, port_flags, running_triton
+from server.launch.process import (
+    ROOT,
+    StartError,
+    check_free,
+    exit_on_stop_signals,
+    failure_in,
+    port_flags,
+    running_triton,
+)
 from server.supervisor.child import Command
 from server.supervisor.status import STATUS_PORT, SupervisorStatus, serve_status
 from server.supervisor.watch import GaveUp, Supervisor
@@ -53,8 +59,7 @@ def main() -> None:
     ports = [getattr(args, f"{name}_port") for name in PORT_NAMES]
     if len({*ports}) < len(ports):
         parser.error("expected four different ports")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _exit)
+    exit_on_stop_signals()
     try:
         if args.serve:
             serve(ports)
@@ -65,8 +70,6 @@ def main() -> None:
     except StartError as exc:
         hint = "; to restore the published models, run: git checkout -- model_repository"
         sys.exit(f"quickstart: {exc.reason}{hint if exc.reason.startswith('failed to load') else ''}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def run(users: list[SampleUser], picture: Path) -> None:
@@ -121,10 +124,6 @@ def _port(text: str) -> int:
 
 def gender_ensembles() -> list[Ensemble]:
     return [ensemble for ensemble in Catalog(REPOSITORY).ensembles(GENDER) if not ensemble.is_canary]
-
-
-def _exit(number: int, _: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

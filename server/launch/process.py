@@ -8,14 +8,18 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import SystemRandom
-from typing import IO
+from typing import IO, NoReturn
+
+from server.launch.prctl import die_with_parent, reap_group
 
 LAUNCHER = (sys.executable, "-m", "server.launch.launcher")
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,12 +99,35 @@ def _is_free(port: int) -> bool:
 
 @contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Delay stop signals: until the cleanup of a new child is registered, and during the cleanup."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    """Delay stop signals: until the cleanup of a new child is registered, and during the cleanup.
+
+    A signal mask does not suffice: it covers one thread, another one receives the signal, and Python then runs the
+    handler in the main thread. Handlers never run in other threads.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _: received.append(number)) for number in STOP_SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])
+
+
+def exit_on_stop_signals() -> None:
+    """Raise SystemExit at the first stop signal and ignore the next ones, which would interrupt the cleanup."""
+
+    def stop(number: int, _: object) -> NoReturn:
+        for each in STOP_SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
 
 
 def check_free(ports: Sequence[int]) -> None:
@@ -135,8 +162,10 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child in its own session, so that its stubs can be killed even after Triton itself was.
 
-    The child writes to `log` and runs in `folder`. Both default to those of this process.
+    The child writes to `log` and runs in `folder`. Both default to those of this process. If the main thread starts it,
+    it is killed when this process dies.
     """
+    parent = os.getpid() if threading.current_thread() is threading.main_thread() else None
     return subprocess.Popen(
         command,
         cwd=folder,
@@ -144,7 +173,7 @@ def spawn(
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS),
+        preexec_fn=partial(die_with_parent, parent) if parent else None,
     )
 
 
@@ -186,3 +215,4 @@ def end(process: subprocess.Popen[bytes], grace_s: float = STOP_S) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        reap_group(process.pid)

@@ -6,14 +6,14 @@ Exit codes: 2 invalid flags; 3 gave up; 130, 143 stopped by Ctrl-C or SIGTERM.
 """
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from server.errors import LaunchError
-from server.launch.process import LAUNCHER
+from server.launch.prctl import adopt_orphans
+from server.launch.process import LAUNCHER, exit_on_stop_signals
 
 from .child import Command
 from .policy import DEFAULTS
@@ -41,8 +41,8 @@ def main(launcher: Sequence[str] = LAUNCHER) -> None:
         help="give up after so many restarts in a row; by default, restart for ever",
     )
     args, arguments = parser.parse_known_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    exit_on_stop_signals()
+    adopt_orphans()
     status = SupervisorStatus()
     try:
         command = Command.parse(arguments, launcher)
@@ -56,8 +56,6 @@ def main(launcher: Sequence[str] = LAUNCHER) -> None:
     except GaveUp as exc:
         log_action(f"giving up: {exc}")
         sys.exit(GAVE_UP)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from server.launch.flags import Flags, with_defaults
 from server.launch.process import LAUNCHER, STOP_S, end, signals_blocked, spawn
 from server.triton_control import METADATA_PREFIX, TritonControl, admin_metadata
 
+from .ports import listens
+from .shared_memory import SharedMemory
 from .stubs import living_stubs
 
 DEFAULTS: Final = {
@@ -23,7 +25,6 @@ DEFAULTS: Final = {
     # On SIGTERM, Triton waits this long for requests in flight, and for idle connections too.
     "exit-timeout-secs": "5",
 }
-SHARED_MEMORY: Final = Path("/dev/shm")
 LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 CALL_TIMEOUT_S: Final = 1.0
 LOAD_TIMEOUT_S: Final = 60.0
@@ -80,12 +81,13 @@ class Child:
     """A running server; its log goes to `log`, or to this process' own output."""
 
     def __init__(self, command: Command, log: IO[bytes] | None) -> None:
-        # A prefix of its own tells this server's shared memory from that of others.
-        self._shared_memory = f"triton_{os.getpid()}_{os.urandom(4).hex()}_"
-        shared = f"--backend-config=python,shm-region-prefix-name={self._shared_memory}"
+        self._grpc_port = int(command.control.url.rpartition(":")[2])
         with signals_blocked():
+            self._shared_memory = SharedMemory()
+            shared = f"--backend-config=python,shm-region-prefix-name={self._shared_memory.prefix}"
             self._process = spawn([*command.argv, shared], log, command.environment)
             self._ended = False
+            self._listened = False
 
     @property
     def pid(self) -> int:
@@ -97,12 +99,17 @@ class Child:
 
     def end(self, grace_s: float = STOP_S) -> None:
         """End it and its stubs after at most `grace_s` for requests in flight, and free its shared memory."""
-        if self._ended:
-            return
-        self._ended = True
-        end(self._process, grace_s)
-        for region in SHARED_MEMORY.glob(f"{self._shared_memory}*"):
-            region.unlink(missing_ok=True)
+        with signals_blocked():
+            if not self._ended:
+                end(self._process, grace_s)
+                self._shared_memory.free()
+                self._ended = True
+
+    def listens(self) -> bool:
+        """Whether it is this process that listens on the gRPC port; if another one does, it starts in vain."""
+        # Once it listens, it does until it ends.
+        self._listened = self._listened or listens(self.pid, self._grpc_port)
+        return self._listened
 
     def end_stubs(self, stubs: Sequence[int]) -> None:
         """Kill those of these stubs that still run: when one stub dies, Triton 2.51 forgets the model's others."""

@@ -1,18 +1,21 @@
 """Serves the supervisor's status over HTTP: `/ready` for load balancers, `/live`, and `/metrics` for Prometheus."""
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from server.errors import LaunchError
 
 from .policy import CanaryResult, Verdict
 
 STATUS_PORT: Final = 8003
+MAX_CONNECTIONS: Final = 32
+TIMEOUT_S: Final = 5.0
 
 
 @dataclass
@@ -47,6 +50,40 @@ def _family(name: str, kind: str, meaning: str, samples: Mapping[str, float]) ->
     return "\n".join(lines) + "\n"
 
 
+class _StatusServer(ThreadingHTTPServer):
+    """Closes the oldest connection for a new one beyond `MAX_CONNECTIONS`.
+
+    Idle connections therefore neither use up this process' files nor lock out a probe, which takes milliseconds.
+    """
+
+    request_queue_size = 128
+    block_on_close = False
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._connections: list[socket.socket] = []
+        self._changed = threading.Condition()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._changed:
+            for oldest in self._connections[: len(self._connections) - MAX_CONNECTIONS + 1]:
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+            # Its thread wakes up and closes it.
+            self._changed.wait_for(lambda: len(self._connections) < MAX_CONNECTIONS, TIMEOUT_S)
+            self._connections.append(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        with self._changed:
+            self._connections.remove(request)
+            self._changed.notify()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log nothing: the client closed the connection."""
+
+
 @contextmanager
 def serve_status(status: SupervisorStatus, address: str, port: int) -> Iterator[int]:
     """Serve `status` over HTTP; yields the port, which Linux chooses if `port` is 0.
@@ -56,6 +93,8 @@ def serve_status(status: SupervisorStatus, address: str, port: int) -> Iterator[
     """
 
     class Handler(BaseHTTPRequestHandler):
+        timeout = TIMEOUT_S
+
         def do_GET(self) -> None:
             code, text = _respond(status, self.path)
             body = text.encode()
@@ -69,7 +108,7 @@ def serve_status(status: SupervisorStatus, address: str, port: int) -> Iterator[
             """Log nothing: probes arrive every second."""
 
     try:
-        server = ThreadingHTTPServer((address, port), Handler)
+        server = _StatusServer((address, port), Handler)
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise LaunchError(f"status port {port} on {address}: {reason}; pass --status-port=<free port>") from exc

@@ -152,6 +152,8 @@ class Supervisor:
     def _look(self, child: Child, stubs: StubWatch, canaries: CanaryClient) -> Snapshot:
         if (exit_code := child.exit_code()) is not None:
             return Snapshot(exit_code=exit_code)
+        if not child.listens():
+            return Snapshot(alive=False)
         try:
             answered: Counter[str] = Counter()
             for each in self._control.statistics():

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from genderclient import Client, GenderClientError, Retry
@@ -96,6 +96,47 @@ def test_killed_server_leaves_nothing_and_shutdown_answers_requests_in_flight(tm
         assert shared_memory(server) == set()
 
 
+def test_killed_supervisor_takes_its_server_along_and_the_next_one_cleans_up(tmp_path: Path) -> None:
+    with running_replica(tmp_path) as server:
+        server.wait(server.is_ready, "ready")
+        assert server.process
+        orphans = [server.server_pid(), *(pid for each in ("preprocess", "mobilenet") for pid in server.stubs(each))]
+        regions = shared_memory(server)
+        server.process.kill()
+        server.process.wait()
+        server.wait(lambda: not any(map(is_running, orphans)), "ended", 10)
+        server.start()
+        server.wait(server.is_ready, "ready again")
+        assert regions
+        assert not any((Path("/dev/shm") / region).exists() for region in regions)
+
+
+def test_stop_signals_during_the_shutdown_leave_nothing(tmp_path: Path) -> None:
+    with running_replica(tmp_path) as server:
+        server.wait(server.is_ready, "ready")
+        assert server.process
+        processes = [server.server_pid(), *server.stubs("preprocess")]
+        os.kill(server.server_pid(), signal.SIGSTOP)  # it ends only when it is killed
+        for _ in range(4):
+            server.process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        assert server.process.wait(30) == 128 + signal.SIGINT
+        assert not any(map(is_running, processes))
+        assert shared_memory(server) == set()
+
+
+def test_another_triton_on_the_port_is_not_taken_for_the_supervised_one(tmp_path: Path) -> None:
+    with running_replica(tmp_path / "first") as first, running_replica(tmp_path / "second") as second:
+        first.wait(first.is_ready, "ready")
+        second.kill()
+        second.ports[:3] = first.ports[:3]
+        second.start()
+        assert second.process
+        assert second.process.wait(60) == GAVE_UP
+        assert not any("every ensemble answers" in action for action in second.actions())
+        assert first.is_ready()
+
+
 def test_ensemble_of_another_role_is_watched_by_readiness_and_stubs(tmp_path: Path) -> None:
     with running_replica(tmp_path) as server:
         server.wait(server.is_ready, "ready")
@@ -117,6 +158,13 @@ def test_ensemble_of_another_role_is_watched_by_readiness_and_stubs(tmp_path: Pa
             server.kill_stub("ranker")
             server.wait(lambda: reloads(server, "ranker") == 1 and server.is_ready(), "reloaded")
         assert server.actions()[1:] == ["ranker: cannot answer; reloading"]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    return False
 
 
 @contextmanager
