@@ -8,7 +8,7 @@ import pytest
 
 from conversion.export import read_metadata
 from conversion.model_card import RESULTS, documents
-from genderclient._base_client import DEFAULT_UNKNOWN_BELOW
+from genderclient._config.request_options import DEFAULT_UNKNOWN_BELOW
 
 ROOT = Path(__file__).parent.parent
 REPORTS: dict[str, dict[str, Any]] = {

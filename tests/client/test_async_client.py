@@ -1,7 +1,6 @@
 """The client for an event loop: over fake transports, and on a real server."""
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +11,7 @@ from genderclient import (
     AsyncClient,
     AsyncFakeTransport,
     DeadlineExceeded,
+    GenderClientError,
     InvalidAvatar,
     ModelNotFound,
     Unavailable,
@@ -53,17 +53,32 @@ def test_closed_client_cannot_be_used() -> None:
     run(use, "http://127.0.0.1:9")
 
 
-def test_forked_client_cannot_be_used() -> None:
+def test_client_connects_again_in_another_event_loop(url: str) -> None:
+    client = AsyncClient(url)
+    for _ in range(3):
+        assert asyncio.run(client.predict(nickname="小美")).gender == "female"
+    asyncio.run(client.close())
+
+
+def test_client_connects_again_in_an_event_loop_beside_an_idle_one(url: str) -> None:
+    client = AsyncClient(url)
+    loops = [asyncio.new_event_loop(), asyncio.new_event_loop()]
+    for loop in loops * 2:
+        assert loop.run_until_complete(client.predict(nickname="小美")).gender == "female"
+    loops[1].run_until_complete(client.close())
+    for loop in loops:
+        loop.close()
+
+
+def test_client_in_use_by_another_event_loop_says_so() -> None:
     client = AsyncClient(transport=AsyncFakeTransport(respond_male_async))
-    read, write = os.pipe()
-    if (child := os.fork()) == 0:  # pragma: no cover - another process
-        try:
-            asyncio.run(client.predict())
-        except RuntimeError as error:
-            os.write(write, str(error).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert b"create one in each process" in os.read(read, 1000)
+
+    async def use() -> None:
+        await client.predict()
+        with pytest.raises(GenderClientError, match="create a client for each event loop"):
+            await asyncio.to_thread(asyncio.run, client.predict())
+
+    asyncio.run(use())
 
 
 def test_real_server(url: str) -> None:

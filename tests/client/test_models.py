@@ -52,4 +52,5 @@ def test_to_dict_is_json() -> None:
         "latency_s": 0.0,
         "attempts": 1,
         "request_id": "",
+        "avatar_error": None,
     }

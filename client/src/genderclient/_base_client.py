@@ -1,18 +1,25 @@
 """What both clients share: arguments, extensions and state. No I/O except reading avatar files."""
 
-import math
-import os
+import copy
 import sys
-import threading
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, Unpack
 
 from genderclient import _codec
-from genderclient._avatar import encode_avatar
+from genderclient._avatar import Avatar, encode_avatar
+from genderclient._config.checks import check_type, checked_timeout
+from genderclient._config.request_options import (
+    DEFAULT_MODEL,
+    DEFAULT_RETRY,
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_UNKNOWN_BELOW,
+    RequestChanges,
+    RequestOptions,
+)
 from genderclient._flow import Call, Extension, Flow
 from genderclient._missing import NicknameFallback, is_missing
 from genderclient._models import Prediction
@@ -20,22 +27,20 @@ from genderclient._retry import Retry, RetryBudget, send_with_retries
 from genderclient._transports.base import InferenceRequest
 from genderclient._transports.credentials import Credentials, Tls
 from genderclient._transports.options import ConnectionOptions
-from genderclient._transports.replicas import Replicas
+from genderclient._transports.pool import TransportPool
 from genderclient._transports.url import ServerUrl, server_urls
 
 if TYPE_CHECKING:
-    from genderclient._avatar import Avatar
     from genderclient.experiments import Experiment
     from genderclient.hedging import Hedge
 
 T = TypeVar("T")
 
-DEFAULT_MODEL: Final = "gender_mobilenet"
-DEFAULT_TIMEOUT_S: Final = 10.0
-DEFAULT_UNKNOWN_BELOW: Final = 0.65
-DEFAULT_RETRY: Final = Retry()
+__all__ = ["DEFAULT_MODEL", "DEFAULT_RETRY", "DEFAULT_TIMEOUT_S", "DEFAULT_UNKNOWN_BELOW", "BaseClient"]
+
 DEFAULT_OPTIONS: Final = ConnectionOptions()
 NO_RETRY: Final = Retry(attempts=1)
+_FALLBACK: Final = NicknameFallback()
 
 
 class BaseClient(ABC, Generic[T]):
@@ -46,38 +51,58 @@ class BaseClient(ABC, Generic[T]):
         url: str | Sequence[str] | None = None,
         *,
         model: str = DEFAULT_MODEL,
+        model_version: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         unknown_below: float = DEFAULT_UNKNOWN_BELOW,
         retry: Retry = DEFAULT_RETRY,
+        headers: Mapping[str, str] | None = None,
+        ignore_invalid_avatar: bool = False,
+        allow_paths: bool = True,
         hedge: "Hedge | None" = None,
         experiment: "Experiment | None" = None,
         tls: Tls | None = None,
         token: str | None = None,
         options: ConnectionOptions = DEFAULT_OPTIONS,
-        ignore_invalid_avatar: bool = False,
-        allow_paths: bool = True,
         transport: T | None = None,
     ) -> None:
-        if not 0 <= unknown_below <= 1:
-            raise ValueError(f"unknown_below: got {unknown_below}, expected a probability from 0 to 1")
+        self._request_options = RequestOptions(
+            model=model,
+            model_version=model_version,
+            timeout_s=timeout_s,
+            unknown_below=unknown_below,
+            retry=retry,
+            headers={} if headers is None else headers,
+            ignore_invalid_avatar=ignore_invalid_avatar,
+            allow_paths=allow_paths,
+        )
+        for name, extension in (("hedge", hedge), ("experiment", experiment)):
+            if extension is not None and not hasattr(extension, "extension"):
+                raise TypeError(f"{name}: got {type(extension).__name__}, expected {name.capitalize()} or None")
+        check_type("options", options, ConnectionOptions, "ConnectionOptions")
+        if transport is not None and not hasattr(transport, "infer"):
+            raise TypeError(f"transport: got {type(transport).__name__}, expected a transport or None")
         self._urls = server_urls(url)
         self._credentials = Credentials.for_servers(self._urls, tls, token)
-        self._model = model
-        self._timeout_s = checked_timeout(timeout_s)
-        self._unknown_below = unknown_below
         self._options = options
-        self._retry = retry
-        self._has_experiment = experiment is not None
-        self._allow_paths = allow_paths
+        self._experiment = experiment
+        self._transport = transport
         # Innermost first: shadow requests of an experiment are not hedged.
-        self._extensions: list[Extension] = [NicknameFallback()] if ignore_invalid_avatar else []
-        self._extensions += [each.extension() for each in (experiment, hedge) if each]
-        self._transports: list[T] = [] if transport is None else [transport]
-        self._replicas = Replicas(len(self._transports) or len(self._urls))
-        self._budget = RetryBudget(self._replicas.any_available)
-        self._closed = False
-        self._process = os.getpid()
-        self._lock = threading.Lock()
+        extended = [each for each in (experiment, hedge) if each]
+        self._pool: TransportPool[T] = TransportPool(
+            len(self._urls) if transport is None else 1,
+            open_all=lambda: [self._open_transport(url) for url in self._urls] if transport is None else [transport],
+            make_extensions=lambda: [each.extension() for each in extended],
+            uses_grpc=transport is None and any(url.is_grpc for url in self._urls),
+        )
+
+    def with_options(self, **changes: Unpack[RequestChanges]) -> Self:
+        """Returns a client with other defaults for its requests. Both share connections: closing one closes both."""
+        unknown = ", ".join(changes.keys() - RequestChanges.__annotations__.keys())
+        if unknown:
+            raise TypeError(f"{unknown}: expected one of {', '.join(RequestChanges.__annotations__)}")
+        derived = copy.copy(self)
+        derived._request_options = replace(self._request_options, **changes)
+        return derived
 
     @abstractmethod
     def _open_transport(self, url: ServerUrl) -> T:
@@ -93,64 +118,63 @@ class BaseClient(ABC, Generic[T]):
         embedding: bool,
     ) -> Flow[Prediction]:
         """The steps of one prediction, from the arguments to the result."""
-        if user_id is not None and not self._has_experiment:
-            raise ValueError("user_id: this client has no experiment; give it one, or omit the id")
+        if user_id is not None:
+            check_type("user_id", user_id, str, "str or None")
+            if self._experiment is None:
+                raise ValueError("user_id: this client has no experiment; give it one, or omit the id")
+        if model is not None:
+            check_type("model", model, str, "the name of a model, or None")
+        options = self._request_options
         name = None if is_missing(nickname) else nickname
         call = Call(
             encode=lambda: _codec.encode(avatar=self._encode_avatar(avatar), nickname=name),
             encode_without_avatar=None if name is None else lambda: _codec.encode(avatar=b"", nickname=name),
             model=model,
             user_id=user_id,
-            timeout_s=self._timeout_s if timeout_s is None else checked_timeout(timeout_s),
+            timeout_s=options.timeout_s if timeout_s is None else checked_timeout(timeout_s),
             embedding=embedding,
+            headers=options.headers,
         )
         handle: Callable[[Call], Flow[Prediction]] = self._infer
-        for extension in [*self._extensions, *_telemetry()]:
+        fallback = [_FALLBACK] if options.ignore_invalid_avatar else []
+        for extension in [*fallback, *self._pool.extensions, *_telemetry()]:
             handle = partial(extension.handle, proceed=handle)
         return handle(call)
 
     def _encode_avatar(self, avatar: "Avatar | None") -> bytes:
-        return b"" if is_missing(avatar) else encode_avatar(avatar, allow_paths=self._allow_paths)
+        return b"" if is_missing(avatar) else encode_avatar(avatar, allow_paths=self._request_options.allow_paths)
 
     def _infer(self, call: Call) -> Flow[Prediction]:
         """The innermost part of a flow."""
+        options = self._request_options
         request = InferenceRequest(
-            model=call.model or self._model,
+            model=call.model or options.model,
+            # A version belongs to the client's own model.
+            version="" if call.model and call.model != options.model else options.model_version or "",
             inputs=call.encode(),
             timeout_s=call.timeout_s,
             request_id=uuid.uuid4().hex,
             headers=call.headers,
         )
-        retry, budget = (self._retry, self._budget) if call.retries else (NO_RETRY, RetryBudget())
+        retry, budget = (options.retry, self._pool.budget) if call.retries else (NO_RETRY, RetryBudget())
         inference = yield from send_with_retries(request, retry, budget)
         return replace(
-            _codec.decode(inference.response, unknown_below=self._unknown_below, embedding=call.embedding),
+            _codec.decode(inference.response, unknown_below=options.unknown_below, embedding=call.embedding),
             latency_s=inference.latency_s,
             attempts=inference.requests,
             request_id=request.request_id,
         )
 
-    def _open(self) -> list[T]:
-        """Returns the transports to all servers. The first request opens them."""
-        # Checked before the lock, which another thread may have held at the fork.
-        if self._process != os.getpid():
-            raise RuntimeError("the client was created before this process was forked; create one in each process")
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("the client is closed; create a new one")
-            if not self._transports:
-                self._transports = [self._open_transport(url) for url in self._urls]
-            return self._transports
+    def _models(self, model: str | None) -> Sequence[str]:
+        """The models that must be ready: the named one, or all that an unnamed one could mean."""
+        if model is not None:
+            return [model]
+        arms = () if self._experiment is None else self._experiment.arms
+        holds_out = self._experiment is None or self._experiment.holdout > 0
+        return [*arms, *([self._request_options.model] if holds_out else [])]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({','.join(map(str, self._urls))!r}, model={self._model!r})"
-
-
-def checked_timeout(timeout_s: float) -> float:
-    """Returns a positive, finite number of seconds. Raises ValueError for any other."""
-    if not (math.isfinite(timeout_s) and timeout_s > 0):
-        raise ValueError(f"timeout_s: got {timeout_s}, expected a positive number of seconds")
-    return timeout_s
+        return f"{type(self).__name__}({','.join(map(str, self._urls))!r}, model={self._request_options.model!r})"
 
 
 def _telemetry() -> list[Extension]:

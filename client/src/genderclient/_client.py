@@ -1,10 +1,13 @@
 """The client for threads: adds sending to `BaseClient`."""
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
-from genderclient._base_client import BaseClient, checked_timeout
+from genderclient._avatar import Avatar
+from genderclient._base_client import BaseClient
+from genderclient._config.checks import checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
 from genderclient._flow import Result, ThreadRunner
 from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
@@ -12,9 +15,6 @@ from genderclient._models import Prediction
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, Transport, TransportError
 from genderclient._transports.url import ServerUrl
-
-if TYPE_CHECKING:
-    from genderclient._avatar import Avatar
 
 POLL_S: Final = 0.2
 
@@ -26,9 +26,11 @@ class Client(BaseClient[Transport]):
         url: `grpc://host:port` or `http://host:port`, encrypted as `grpcs://` and `https://`. Several URLs are used in
             turn. Defaults to the environment variable `GENDERCLIENT_URL`, then to `grpc://127.0.0.1:8001`.
         model: The model to use.
+        model_version: The version of that model, such as "1". By default, the one that the server chooses.
         timeout_s: Seconds for one prediction, retries included.
         unknown_below: A prediction whose probability is lower has the gender `unknown`.
         retry: When to resend a request that was refused or lost.
+        headers: Sent with every request, as gRPC metadata or HTTP headers. Names are lower case.
         hedge: When to send a request to another server too.
         experiment: Chooses the model by user.
         tls: Certificates for encrypted URLs.
@@ -44,7 +46,7 @@ class Client(BaseClient[Transport]):
     def predict(
         self,
         *,
-        avatar: "Avatar | None" = None,
+        avatar: Avatar | None = None,
         nickname: str | None = None,
         model: str | None = None,
         user_id: str | None = None,
@@ -72,7 +74,14 @@ class Client(BaseClient[Transport]):
         return ThreadRunner(self._send).run(flow)
 
     def predict_many(
-        self, users: Iterable[User], *, concurrency: int = 16, ordered: bool = True, model: str | None = None
+        self,
+        users: Iterable[User],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+        embedding: bool = False,
     ) -> Iterator[Scored]:
         """Predicts for any number of users in constant memory.
 
@@ -83,18 +92,31 @@ class Client(BaseClient[Transport]):
             concurrency: Number of simultaneous requests.
             ordered: Whether results keep the order of `users`. Otherwise they come as they complete.
             model: Overrides the client's model.
+            timeout_s: Overrides the client's timeout, for each user.
+            embedding: Whether to return the embeddings.
         """
         return predict_in_threads(
-            lambda user: self.predict(avatar=user.avatar, nickname=user.nickname, user_id=user.id, model=model),
+            lambda user: self.predict(
+                avatar=user.avatar,
+                nickname=user.nickname,
+                user_id=user.id,
+                model=model,
+                timeout_s=timeout_s,
+                embedding=embedding,
+            ),
             users,
             concurrency=checked_concurrency(concurrency),
             ordered=ordered,
         )
 
     def is_ready(self, *, model: str | None = None) -> bool:
-        """Whether the model serves an inference now. Triton's own health endpoint does not try one."""
+        """Whether the model serves an inference now. Triton's own health endpoint does not try one.
+
+        Without a `model`, all arms of the client's experiment must.
+        """
         try:
-            self.predict(model=model)
+            for each in self._models(model):
+                self.predict(model=each)
         except GenderClientError:
             return False
         return True
@@ -106,11 +128,13 @@ class Client(BaseClient[Transport]):
             GenderClientError: The last reason, after `timeout_s` seconds; immediately if waiting cannot help.
         """
         deadline_s = time.monotonic() + checked_timeout(timeout_s)
-        while True:
+        models = deque(self._models(model))
+        while models:
             left_s = max(deadline_s - time.monotonic(), POLL_S)
             try:
-                self.predict(model=model, timeout_s=min(left_s, self._timeout_s))
-                return
+                self.predict(model=models[0], timeout_s=min(left_s, self._request_options.timeout_s))
+                models.popleft()
+                continue
             except (Unavailable, ModelNotFound, DeadlineExceeded):
                 if time.monotonic() + POLL_S > deadline_s:
                     raise
@@ -118,11 +142,10 @@ class Client(BaseClient[Transport]):
 
     def close(self) -> None:
         """Closes the connections. A closed client cannot be used again."""
-        with self._lock:
-            self._closed = True
-        for extension in self._extensions:
+        transports = self._pool.close()
+        for extension in self._pool.extensions:
             extension.close()
-        for transport in self._transports:
+        for transport in transports:
             transport.close()
 
     def __enter__(self) -> Self:
@@ -135,12 +158,12 @@ class Client(BaseClient[Transport]):
         return open_transport(url, self._credentials, self._options)
 
     def _send(self, request: InferenceRequest) -> Result:
-        transports = self._open()
-        index = self._replicas.pick()
+        transports, replicas = self._pool.transports(), self._pool.replicas
+        index = replicas.pick()
         try:
             response = transports[index].infer(request)
         except TransportError as failure:
-            self._replicas.report(index, failure.status)
+            replicas.report(index, failure.status)
             return failure
-        self._replicas.report(index, None)
+        replicas.report(index, None)
         return response

@@ -3,20 +3,17 @@
 import atexit
 import threading
 from functools import cache
-from typing import TYPE_CHECKING
 
+from genderclient._avatar import Avatar
 from genderclient._client import Client
 from genderclient._models import Prediction
-
-if TYPE_CHECKING:
-    from genderclient._avatar import Avatar
 
 _lock = threading.Lock()
 
 
 def predict(
     *,
-    avatar: "Avatar | None" = None,
+    avatar: Avatar | None = None,
     nickname: str | None = None,
     model: str | None = None,
     timeout_s: float | None = None,

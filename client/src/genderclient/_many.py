@@ -5,20 +5,18 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from genderclient._avatar import Avatar
+from genderclient._config.checks import check_integer
 from genderclient._exceptions import GenderClientError
 from genderclient._models import Prediction
-
-if TYPE_CHECKING:
-    from genderclient._avatar import Avatar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
     """One user of `predict_many`: the `avatar` and `nickname` of `predict`, and its `user_id` as `id`."""
 
-    avatar: "Avatar | None" = field(default=None, repr=False)
+    avatar: Avatar | None = field(default=None, repr=False)
     nickname: str | None = field(default=None, repr=False)
     id: str | None = field(default=None, repr=False)
 
@@ -34,6 +32,7 @@ class Scored:
 
 def checked_concurrency(concurrency: int) -> int:
     """Returns a positive number of simultaneous requests. Raises ValueError for any other."""
+    check_integer("concurrency", concurrency, "1 or more")
     if concurrency < 1:
         raise ValueError(f"concurrency: got {concurrency}, expected 1 or more")
     return concurrency

@@ -61,7 +61,7 @@ class Telemetry(Extension):
             set_status_on_exception=False,
         ) as span:
             try:
-                prediction = yield from proceed(replace(call, headers=_trace_headers()))
+                prediction = yield from proceed(replace(call, headers={**call.headers, **_trace_headers()}))
             except GenderClientError as error:
                 self._record_error(span, error)
                 raise

@@ -17,6 +17,7 @@ class InferenceRequest:
         inputs: The input tensors.
         timeout_s: Seconds from the start of sending to the end of the response.
         request_id: Identifies the request in Triton's log.
+        version: The version of the model. If it is empty, the server chooses.
         headers: Sent along, for example the context of a trace. Names are lower case, as gRPC requires.
     """
 
@@ -24,6 +25,7 @@ class InferenceRequest:
     inputs: tuple[Tensor, ...]
     timeout_s: float
     request_id: str = ""
+    version: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

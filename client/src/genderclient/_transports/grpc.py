@@ -67,6 +67,7 @@ def call_arguments(request: InferenceRequest, credentials: Credentials, options:
     """The arguments of tritonclient's `infer`."""
     return {
         "model_name": request.model,
+        "model_version": request.version,
         "request_id": request.request_id,
         "client_timeout": request.timeout_s,
         "headers": {**credentials.headers, **request.headers},

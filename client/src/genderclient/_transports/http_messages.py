@@ -49,7 +49,8 @@ def encode_request(request: InferenceRequest, options: ConnectionOptions) -> tup
         headers |= {"Content-Encoding": options.compression, "Accept-Encoding": options.compression}
     if len(body) > options.max_message_bytes:
         raise TransportError(Status.TOO_LARGE, f"the request is larger than max_message_bytes: {len(body)}")
-    return f"/v2/models/{quote(request.model, safe='')}/infer", headers, body
+    version = f"/versions/{quote(request.version, safe='')}" if request.version else ""
+    return f"/v2/models/{quote(request.model, safe='')}{version}/infer", headers, body
 
 
 def decode_response(response: HttpResponse, options: ConnectionOptions) -> InferenceResponse:

@@ -1,0 +1,1 @@
+"""Options of clients and requests: their defaults, their checks, and the environment variables."""

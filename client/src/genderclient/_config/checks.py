@@ -1,0 +1,29 @@
+"""Checks of the types of options. Imported by every module with options, so it imports none of them."""
+
+import math
+from numbers import Integral, Real
+
+
+def check_type(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
+    """Raises TypeError with a sentence if `value` is not a `kind`. The value itself is not shown."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: got {type(value).__name__}, expected {expected}")
+
+
+def check_number(name: str, value: object, expected: str) -> None:
+    """Raises TypeError if `value` is not a number. A bool is none."""
+    check_type(name, None if isinstance(value, bool) else value, Real, expected)
+
+
+def check_integer(name: str, value: object, expected: str) -> None:
+    """Raises TypeError if `value` is not an integer. A bool is none."""
+    check_type(name, None if isinstance(value, bool) else value, Integral, expected)
+
+
+def checked_timeout(timeout_s: float) -> float:
+    """Returns a positive, finite number of seconds. Raises TypeError or ValueError for anything else."""
+    expected = "a positive number of seconds"
+    check_number("timeout_s", timeout_s, expected)
+    if not (math.isfinite(timeout_s) and timeout_s > 0):
+        raise ValueError(f"timeout_s: got {timeout_s}, expected {expected}")
+    return timeout_s
