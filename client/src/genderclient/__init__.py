@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from genderclient.fetching import AvatarFetcher
     from genderclient.hedging import Hedge
 
+    __version__: str
+
 __all__ = [
     "AccessDenied",
     "AsyncClient",
@@ -84,6 +86,7 @@ __all__ = [
     "Unavailable",
     "User",
     "Weights",
+    "__version__",
     "predict",
 ]
 
@@ -97,7 +100,16 @@ _EXTRAS: Final = {
 }
 
 
+# Tracebacks show the names that callers import.
+for _error in [each for each in globals().values() if isinstance(each, type) and issubclass(each, Exception)]:
+    _error.__module__ = __name__
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("genderclient")
     if name not in _EXTRAS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_EXTRAS[name]), name)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from genderclient._config.checks import check_integer, check_number
 from genderclient._exceptions import error_for
 from genderclient._flow import Flow, Send, Sleep
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status
@@ -31,6 +32,9 @@ class Retry:
     max_backoff_s: float = 1.0
 
     def __post_init__(self) -> None:
+        check_integer("attempts", self.attempts, "1 or more")
+        check_number("first_backoff_s", self.first_backoff_s, "a number of seconds")
+        check_number("max_backoff_s", self.max_backoff_s, "a number of seconds")
         if self.attempts < 1:
             raise ValueError(f"attempts: got {self.attempts}, expected 1 or more; 1 disables retries")
         if not 0 <= self.first_backoff_s <= self.max_backoff_s:

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
 
+from genderclient._config.checks import check_number
 from genderclient._flow import Attempt, Call, Extension, Flow, Result, Send, TaskRunner, ThreadRunner
 from genderclient._models import Prediction
 from genderclient._transports.base import InferenceRequest, InferenceResponse
@@ -34,6 +35,8 @@ class Hedge:
     max_share: float = 0.05
 
     def __post_init__(self) -> None:
+        check_number("after_s", self.after_s, "a positive number of seconds")
+        check_number("max_share", self.max_share, "a share over 0, at most 1")
         if not (math.isfinite(self.after_s) and self.after_s > 0):
             raise ValueError(f"after_s: got {self.after_s}, expected a positive number of seconds")
         if not 0 < self.max_share <= 1:

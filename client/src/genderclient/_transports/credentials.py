@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from genderclient._config.checks import check_type
 from genderclient._transports.url import ServerUrl
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Tls:
     def __post_init__(self) -> None:
         for name in (each.name for each in fields(self)):
             file = getattr(self, name)
+            check_type(name, file, (str, os.PathLike, type(None)), "the path of a PEM file, or None")
             if file is not None and not Path(file).is_file():
                 raise ValueError(f"{name}: no file {os.fspath(file)!r}; expected a PEM file")
         if (self.certificate_file is None) != (self.key_file is None):
@@ -56,6 +58,8 @@ class Credentials:
     @classmethod
     def for_servers(cls, urls: Sequence[ServerUrl], tls: Tls | None, token: str | None) -> Self:
         """Checks that `tls` applies to every server and that no server gets `token` unencrypted."""
+        check_type("tls", tls, (Tls, type(None)), "Tls or None")
+        check_type("token", token, (str, type(None)), "text or None")
         plain = [url for url in urls if not url.secure]
         if tls is not None and plain:
             raise ValueError(f"tls: {plain[0]} is not encrypted; use grpcs:// or https://")

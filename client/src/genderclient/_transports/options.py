@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from genderclient._config.checks import check_integer, check_number
+
 Compression = Literal["gzip", "deflate"]
 
 
@@ -25,6 +27,9 @@ class ConnectionOptions:
     keepalive_s: float | None = None
 
     def __post_init__(self) -> None:
+        check_integer("max_message_bytes", self.max_message_bytes, "1 or more")
+        if self.keepalive_s is not None:
+            check_number("keepalive_s", self.keepalive_s, "a number of seconds, or None")
         if self.max_message_bytes < 1:
             raise ValueError(f"max_message_bytes: got {self.max_message_bytes}, expected 1 or more")
         if self.compression not in (None, "gzip", "deflate"):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
 
+from genderclient._config.checks import check_type
+
 URL_VARIABLE: Final = "GENDERCLIENT_URL"
 DEFAULT_URL: Final = "grpc://127.0.0.1:8001"
 _DEFAULT_PORTS: Final = {"grpc": 8001, "grpcs": 8001, "http": 8000, "https": 8000}
@@ -58,6 +60,9 @@ def server_urls(url: str | Sequence[str] | None) -> tuple[ServerUrl, ...]:
     """
     if url is None:
         url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    check_type("url", url, (str, Sequence), "a URL or several")
+    for each in [] if isinstance(url, str) else url:
+        check_type("url", each, str, "a URL or several")
     texts = url.split(",") if isinstance(url, str) else url
     if not texts:
         raise ValueError(f"server URL: got none; write one like {DEFAULT_URL}")

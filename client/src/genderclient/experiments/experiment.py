@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from genderclient._config.checks import check_number, check_type
 from genderclient._flow import Call, Extension, Flow
 from genderclient._models import Prediction
 from genderclient.experiments.reports import Exposure, Shadow
@@ -45,6 +46,11 @@ class Experiment:
     on_shadow: Callable[[Shadow], None] | None = None
 
     def __post_init__(self) -> None:
+        check_type("name", self.name, str, "the experiment's name")
+        check_type("arms", self.arms, Mapping, "a mapping of models to weights")
+        for weight in self.arms.values():
+            check_number("arms", weight, "models with weights of 0 or more")
+        check_number("holdout", self.holdout, "a share from 0 to under 1")
         if not self.name:
             raise ValueError("name: got an empty one; the split depends on it")
         if not self.arms or not all(math.isfinite(weight) and weight >= 0 for weight in self.arms.values()):
