@@ -124,6 +124,13 @@ def test_ray_rejects_csv(tmp_path: Path) -> None:
     assert "expected a Parquet file or a folder of them" in result.stderr
 
 
+@pytest.mark.parametrize("column", ["--avatar-column", "--nickname-column", "--id-column"])
+def test_ray_refuses_misspelled_column(users: Path, tmp_path: Path, column: str) -> None:
+    result = score(users, "-o", tmp_path / "out.parquet", "--engine", "ray", column, "picture")
+    assert result.exit_code == 2
+    assert re.fullmatch(r"genderclient: .*a\.parquet: no column 'picture' .*\n", result.stderr)
+
+
 @pytest.mark.parametrize(("engine", "finished"), [("ray", {0, 1}), ("local", {1})])
 def test_engine_resumes_job_of_other_engine(
     users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, finished: set[int]

@@ -8,6 +8,7 @@ from genderclient import Client, FakeTransport
 from genderclient.ray.worker import Worker
 from genderclient.tables import ClientSettings, Columns, chunks
 from genderclient.tables.parquet import ParquetTable
+from genderclient.tables.users import UserReader
 from tests.support.client.fakes import respond_male
 from tests.support.tritonserver import free_ports
 
@@ -20,8 +21,8 @@ def fake_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def make_worker(users: Path, folder: Path, url: str | None = None) -> Worker:
     return Worker(
-        table=ParquetTable.of([users / "a.parquet"]),
-        scorer=chunks.ChunkScorer(Columns(id="uid"), users, concurrency=2),
+        table=ParquetTable.of([users / "a.parquet"], Columns(id="uid")),
+        scorer=chunks.ChunkScorer(UserReader(users), concurrency=2),
         settings=ClientSettings(url=url),
         chunk_folder=folder,
         chunk_rows=5,

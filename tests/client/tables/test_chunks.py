@@ -17,12 +17,13 @@ from genderclient import (
     TransportError,
     Unavailable,
 )
-from genderclient.tables import Columns, chunks
+from genderclient.tables import chunks
 from genderclient.tables.chunks import ChunkScorer
+from genderclient.tables.users import UserReader
 from tests.support.client.fakes import failing, respond_male
 
 ROWS = [{"nickname": f"n{number}"} for number in range(40)]
-SCORER = ChunkScorer(Columns(), Path(), concurrency=8)
+SCORER = ChunkScorer(UserReader(Path()), concurrency=8)
 ONCE = Retry(attempts=1)
 
 

@@ -29,8 +29,9 @@ from tqdm import tqdm
 
 from genderclient import GenderClientError
 from genderclient.ray.worker import Worker
-from genderclient.tables import ClientSettings, Columns, ScoringJob, TableError, chunks
+from genderclient.tables import ScoringJob, TableError, chunks
 from genderclient.tables.job import CONNECT_TIMEOUT_S
+from genderclient.tables.parquet import ParquetTable
 
 CLUSTER_TIMEOUT_S: Final = 10.0
 
@@ -38,16 +39,17 @@ CLUSTER_TIMEOUT_S: Final = 10.0
 class RayScoringJob(ScoringJob):
     """A job on the cluster of `RAY_ADDRESS`, by default on the cores of this machine. It reads Parquet only."""
 
-    def __init__(
-        self, users: Path, output: Path, columns: Columns, settings: ClientSettings, *, overwrite: bool = False
-    ) -> None:
-        super().__init__(users, output, columns, settings, overwrite=overwrite)
-        if self._parquet is None:
-            raise TableError(f"{users}: expected a Parquet file or a folder of them; --engine ray reads nothing else")
-        self._table = self._parquet
+    def _open_table(self, files: list[Path]) -> ParquetTable:
+        table = super()._open_table(files)
+        if not isinstance(table, ParquetTable):
+            raise TableError(
+                f"{files[0]}: expected a Parquet file or a folder of them; --engine ray reads nothing else"
+            )
+        self._parquet = table
+        return table
 
     def _score(self, scorer: chunks.ChunkScorer, bar: "tqdm[Any]") -> None:
-        expected = set(range(-(-self._table.starts[-1] // chunks.CHUNK_ROWS)))
+        expected = set(range(-(-self._parquet.count // chunks.CHUNK_ROWS)))
         if unfinished := sorted(expected - chunks.finished_chunks(self._chunk_folder)):
             with _cluster():
                 with self._settings.client() as client:
@@ -66,8 +68,8 @@ class RayScoringJob(ScoringJob):
     def _worker(self, scorer: chunks.ChunkScorer) -> Worker:
         ca_file = self._settings.ca_file
         return Worker(
-            table=self._table,
-            scorer=replace(scorer, avatar_folder=scorer.avatar_folder.resolve()),
+            table=self._parquet,
+            scorer=replace(scorer, reader=replace(scorer.reader, folder=scorer.reader.folder.resolve())),
             settings=replace(self._settings, ca_file=ca_file and ca_file.resolve()),
             chunk_folder=self._chunk_folder.resolve(),
             chunk_rows=chunks.CHUNK_ROWS,

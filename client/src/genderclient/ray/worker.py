@@ -33,7 +33,7 @@ class Worker:
         number = int(item["chunk"])
         first_row = number * self.chunk_rows
         try:
-            rows = list(self.table.rows(self.scorer.columns.names(), first_row, first_row + self.chunk_rows))
+            rows = list(self.table.rows(first_row, first_row + self.chunk_rows))
             with self.settings.client() as client:
                 results = self.scorer.score(client, rows, first_row)
             chunks.write_chunk(self.chunk_folder, number, results)

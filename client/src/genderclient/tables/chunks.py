@@ -7,12 +7,13 @@ file.
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from genderclient import Client, DeadlineExceeded, GenderClientError, InvalidInput, Overloaded, Scored, Unavailable
-from genderclient.tables.columns import Columns, Row
+from genderclient.tables.columns import Row
+from genderclient.tables.users import LazyAvatar, UserReader
 
 CHUNK_ROWS: Final = 512
 # How often a chunk is started, each time after the server is ready again.
@@ -22,10 +23,9 @@ OUTAGE_TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ChunkScorer:
-    """Scores chunks with `concurrency` requests at once. Paths of avatars are relative to `avatar_folder`."""
+    """Scores chunks with `concurrency` requests at once."""
 
-    columns: Columns
-    avatar_folder: Path
+    reader: UserReader
     concurrency: int
 
     def score(
@@ -66,10 +66,13 @@ class ChunkScorer:
             advance(-len(results))
 
     def _results(self, client: Client, chunk: list[Row], first_row: int, concurrency: int) -> Iterator[Row]:
-        users = [self.columns.user(row, self.avatar_folder) for row in chunk]
+        users = [self.reader.user(row) for row in chunk]
         for scored in client.predict_many(users, concurrency=concurrency):
-            key = {"row": first_row + scored.index, "id": self.columns.id_of(chunk[scored.index])}
-            yield key | _outcome(scored)
+            user_id = chunk[scored.index].get("id")
+            key = {"row": first_row + scored.index, "id": None if user_id is None else str(user_id)}
+            avatar = users[scored.index].avatar
+            avatar_error = avatar.error if isinstance(avatar, LazyAvatar) else None
+            yield key | _outcome(replace(scored, error=avatar_error) if avatar_error else scored)
 
 
 def write_chunk(folder: Path, number: int, results: list[Row]) -> None:

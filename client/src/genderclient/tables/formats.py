@@ -1,97 +1,123 @@
-"""CSV, JSONL and Parquet files as rows. No table is held in memory.
+"""The formats of tables, by suffix. No table is held in memory, except a JSON array."""
 
-The standard library reads CSV and JSONL. pyarrow's CSV reader stops at a row with a missing or an extra field and puts
-the row, a nickname included, into its error; if told to skip such rows, it shifts the numbers of those that follow. Its
-JSON reader numbers rows within a block, so an error cannot name the line, and it rejects columns of mixed types.
-"""
-
-import csv
-import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pyarrow as pa
 
-from genderclient.tables.columns import Row
-from genderclient.tables.parquet import TableError, open_parquet, read_parquet, write_parquet
+from genderclient.tables.columns import Columns, Row
+from genderclient.tables.delimited import read_delimited, scan_delimited, write_delimited
+from genderclient.tables.errors import TableError
+from genderclient.tables.json_rows import read_json, read_jsonl, scan_json, scan_jsonl, write_json, write_jsonl
+from genderclient.tables.parquet import ParquetTable, write_parquet
+from genderclient.tables.results import kept_names
+from genderclient.tables.scan import Scan
+from genderclient.tables.text import check_encoding, open_for_writing
 
 
-def check_format(file: Path) -> str:
-    """Returns the suffix of a supported format. Raises TableError for any other."""
-    suffix = file.suffix.lower()
-    if suffix not in _READERS:
-        raise TableError(f"{file}: expected a file name that ends in {', '.join(_READERS)}")
-    return suffix
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """How to read, scan and write a format. The second argument of `read` and `scan` is the encoding."""
+
+    read: Callable[[Path, str | None], Iterator[Row]]
+    scan: Callable[[Path, str | None], Scan]
+    write: Callable[[IO[str], Iterable[Row], list[str]], None]
 
 
-def table_files(table: Path) -> list[Path]:
-    """The file itself, or all Parquet files below a folder, sorted by path. Raises TableError if there are none."""
-    if not table.is_dir():
-        return [table]
-    files = sorted(file for file in table.rglob("*.parquet") if not file.name.startswith((".", "_")))
+PARQUET: Final = ".parquet"
+_FORMATS: Final = {
+    ".csv": TextFormat(read_delimited, scan_delimited, partial(write_delimited, delimiter=",")),
+    ".tsv": TextFormat(read_delimited, scan_delimited, partial(write_delimited, delimiter="\t")),
+    ".jsonl": TextFormat(read_jsonl, scan_jsonl, write_jsonl),
+    ".json": TextFormat(read_json, scan_json, write_json),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A file in a text format, scanned: `columns` by role, `kept` columns by their names in the output."""
+
+    files: tuple[Path]
+    encoding: str | None
+    columns: dict[str, str]
+    kept: dict[str, str]
+    count: int
+
+    @classmethod
+    def of(cls, file: Path, columns: Columns, encoding: str | None) -> "TextTable":
+        scan = _FORMATS[suffix_of(file)].scan(file, encoding)
+        roles = columns.match(file, scan.columns)
+        kept = kept_names(dict.fromkeys(name for name in scan.columns if name not in roles.values()))
+        return cls((file,), encoding, roles, kept, scan.count)
+
+    @property
+    def kept_schema(self) -> pa.Schema:
+        return pa.schema(dict.fromkeys(self.kept.values(), pa.string()))
+
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
+        """Avatar, nickname and id of the rows from `start` up to `stop`, or up to the last row."""
+        rows = ({role: row.get(column) for role, column in self.columns.items()} for row in self._read())
+        return islice(rows, start, stop)
+
+    def kept_rows(self) -> Iterator[Row]:
+        """The columns without a role of all rows."""
+        return ({kept: row.get(name) for name, kept in self.kept.items()} for row in self._read())
+
+    def _read(self) -> Iterator[Row]:
+        (file,) = self.files
+        return _FORMATS[suffix_of(file)].read(file, self.encoding)
+
+
+Table = ParquetTable | TextTable
+
+
+def table_files(users: Path) -> list[Path]:
+    """The file itself, or all Parquet files below a folder, sorted by path, except hidden ones.
+
+    Raises:
+        TableError: there are none.
+    """
+    if not users.is_dir():
+        return [users]
+    files = [
+        file
+        for file in sorted(users.rglob("*.parquet"))
+        if not any(part.startswith((".", "_")) for part in file.relative_to(users).parts)
+    ]
     if not files:
-        raise TableError(f"{table}: expected a folder with .parquet files, got none")
+        raise TableError(f"{users}: expected a folder with .parquet files, got none")
     return files
 
 
-def read_rows(file: Path, columns: list[str]) -> Iterator[Row]:
-    """The rows of a file, with the columns among `columns` that it has. Raises TableError for an invalid row."""
-    return _READERS[check_format(file)](file, columns)
+def open_table(files: list[Path], columns: Columns, encoding: str | None) -> Table:
+    """Check the whole table before a row of it is scored. Raises OSError or TableError."""
+    if encoding is not None:
+        check_encoding(encoding)
+    if suffix_of(files[0]) == PARQUET:
+        return ParquetTable.of((file.resolve() for file in files), columns)
+    return TextTable.of(files[0], columns, encoding)
 
 
-def column_names(file: Path) -> list[str]:
-    """The names of a file's columns; for JSONL, the keys of the first row."""
-    suffix = check_format(file)
-    if suffix == ".parquet":
-        return list(open_parquet(file).schema_arrow.names)
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        return next(csv.reader(lines), []) if suffix == ".csv" else list(_parse_object(file, 1, next(lines, "{}")))
+def suffix_of(file: Path) -> str:
+    """The suffix of a supported format, without `.gz`. Raises TableError for any other."""
+    name = file.name.lower()
+    suffix = Path(name.removesuffix(".gz")).suffix
+    if suffix in _FORMATS or (suffix == PARQUET and name.endswith(PARQUET)):
+        return suffix
+    raise TableError(f"{file}: expected a file name that ends in {', '.join((*_FORMATS, PARQUET))}, or .csv.gz")
 
 
 def write_rows(file: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
     """Write rows in the format of the file's suffix. The file is replaced as a whole or not at all."""
     unfinished = file.with_name(f".{file.name}.unfinished")
-    _WRITERS[check_format(file)](unfinished, rows, schema)
+    suffix = suffix_of(file)
+    if suffix == PARQUET:
+        write_parquet(unfinished, rows, schema)
+    else:
+        with open_for_writing(unfinished, compressed=file.suffix.lower() == ".gz") as lines:
+            _FORMATS[suffix].write(lines, rows, schema.names)
     unfinished.replace(file)
-
-
-def _read_csv(file: Path, columns: list[str]) -> Iterator[Row]:
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        for row in csv.DictReader(lines):
-            yield {name: row[name] for name in columns if name in row}
-
-
-def _read_jsonl(file: Path, columns: list[str]) -> Iterator[Row]:
-    with file.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                row = _parse_object(file, number, line)
-                yield {name: row[name] for name in columns if name in row}
-
-
-def _parse_object(file: Path, number: int, line: str) -> Row:
-    try:
-        row = json.loads(line)
-    except ValueError as exc:
-        raise TableError(f"{file}, line {number}: invalid JSON: {exc}") from exc
-    if not isinstance(row, dict):
-        raise TableError(f'{file}, line {number}: expected an object like {{"nickname": "…"}}')
-    return row
-
-
-def _write_csv(file: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
-    with file.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.DictWriter(lines, schema.names)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _write_jsonl(file: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
-    with file.open("w", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-
-
-_Reader = Callable[[Path, list[str]], Iterator[Row]]
-_READERS: Final[dict[str, _Reader]] = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": read_parquet}
-_WRITERS: Final = {".csv": _write_csv, ".jsonl": _write_jsonl, ".parquet": write_parquet}

@@ -2,9 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import chain, count, islice
+from itertools import count, islice, repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,21 +14,13 @@ from tqdm import tqdm
 from genderclient._many import checked_concurrency
 from genderclient.tables import chunks, formats
 from genderclient.tables.columns import Columns, Row
-from genderclient.tables.parquet import ParquetTable, TableError
+from genderclient.tables.errors import TableError
+from genderclient.tables.results import FAILURE_SCHEMA, RESULT_SCHEMA
 from genderclient.tables.settings import ClientSettings
 from genderclient.tables.targets import check_targets
+from genderclient.tables.users import UserReader
 
 CONNECT_TIMEOUT_S: Final = 5.0
-_KEY: Final = {"row": pa.int64(), "id": pa.string()}
-_NUMBERS: Final = ("probability", "male", "female", "weight_avatar", "weight_nickname")
-RESULT_SCHEMA: Final = pa.schema(
-    {
-        **(_KEY | {"gender": pa.string()}),
-        **dict.fromkeys(_NUMBERS, pa.float32()),
-        **dict.fromkeys(("model", "version"), pa.string()),
-    }
-)
-FAILURE_SCHEMA: Final = pa.schema(_KEY | {"error": pa.string(), "reason": pa.string()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +37,40 @@ class ScoringJob:
     Until all chunks are finished, they are stored in the folder `<output>.chunks`.
 
     Args:
-        users: A CSV, JSONL or Parquet file, or a folder of Parquet files.
-        output: The CSV, JSONL or Parquet file to write.
+        users: A CSV, TSV, JSON, JSONL or Parquet file, or a folder of Parquet files.
+        output: The file to write, in one of these formats.
         overwrite: Whether to replace an output that exists. The input is never replaced.
+        encoding: The encoding of a text file; by default UTF-8, or UTF-16 if the first bytes show it.
+        fetch: Fetches avatars that are web addresses, for example an `AvatarFetcher`. By default, they are rejected.
+        avatar_folder: Where paths of avatars start; by default the folder of the table.
+        chunk_folder: Where unfinished work is stored; by default `<output>.chunks`.
 
     Raises:
         OSError, TableError: the input, the output or the columns cannot be used.
     """
 
     def __init__(
-        self, users: Path, output: Path, columns: Columns, settings: ClientSettings, *, overwrite: bool = False
+        self,
+        users: Path,
+        output: Path,
+        columns: Columns,
+        settings: ClientSettings,
+        *,
+        overwrite: bool = False,
+        encoding: str | None = None,
+        fetch: Callable[[str], bytes] | None = None,
+        avatar_folder: Path | None = None,
+        chunk_folder: Path | None = None,
     ) -> None:
         self.failures = output.with_name(f"{output.name}.failed.csv")
-        self._output, self._columns, self._settings = output, columns, settings
-        self._avatar_folder = users if users.is_dir() else users.parent
-        self._chunk_folder = output.with_name(f"{output.name}.chunks")
-        formats.check_format(output)
-        self._files = formats.table_files(users)
-        check_targets(self._files, (output, self.failures), self._chunk_folder, overwrite=overwrite)
-        for file in self._files:
-            self._check_columns(file)
-        is_parquet = all(formats.check_format(file) == ".parquet" for file in self._files)
-        self._parquet = ParquetTable.of(file.resolve() for file in self._files) if is_parquet else None
+        self._output, self._columns, self._settings, self._encoding = output, columns, settings, encoding
+        self._reader = UserReader(avatar_folder or (users if users.is_dir() else users.parent), fetch)
+        self._chunk_folder = chunk_folder or output.with_name(f"{output.name}.chunks")
+        formats.suffix_of(output)
+        files = formats.table_files(users)
+        check_targets(files, (output, self.failures), self._chunk_folder, overwrite=overwrite)
+        self._table = self._open_table(files)
+        self._schema = pa.schema([*RESULT_SCHEMA, *self._table.kept_schema])
 
     def run(self, *, concurrency: int, progress: bool = False) -> ScoringResult:
         """Score the chunks that are not finished, then write the output.
@@ -82,23 +86,23 @@ class ScoringJob:
         checked_concurrency(concurrency)
         self._claim_chunk_folder()
         done = len(chunks.finished_chunks(self._chunk_folder)) * chunks.CHUNK_ROWS
-        total = self._parquet.starts[-1] if self._parquet else None
-        with tqdm(total=total, initial=done, unit=" users", disable=not progress) as bar:
-            scorer = chunks.ChunkScorer(self._columns, self._avatar_folder, concurrency)
+        total = self._table.count
+        with tqdm(total=total, initial=min(done, total), unit=" users", disable=not progress) as bar:
+            scorer = chunks.ChunkScorer(self._reader, concurrency)
             self._score(scorer, bar)
         return self._finish()
 
-    def _check_columns(self, file: Path) -> None:
-        present = formats.column_names(file)
-        if missing := self._columns.missing(present):
-            raise TableError(f"{file}: no column {', '.join(missing)}; it has {', '.join(present) or 'none'}")
+    def _open_table(self, files: list[Path]) -> formats.Table:
+        return formats.open_table(files, self._columns, self._encoding)
 
     def _claim_chunk_folder(self) -> None:
         """Describe this job in the folder, so that chunks of another job are not mixed with its own."""
-        stats = [(file, file.stat()) for file in self._files]
+        stats = [(file, file.stat()) for file in self._table.files]
         job = {
             "files": [[str(file.resolve()), stat.st_size, stat.st_mtime_ns] for file, stat in stats],
             "columns": asdict(self._columns),
+            "encoding": self._encoding,
+            "fetch": self._reader.fetch is not None,
             "model": self._settings.model,
             "unknown_below": self._settings.unknown_below,
             "chunk_rows": chunks.CHUNK_ROWS,
@@ -115,7 +119,7 @@ class ScoringJob:
     def _score(self, scorer: chunks.ChunkScorer, bar: "tqdm[Any]") -> None:
         """Write the chunks that are not finished, and advance `bar`."""
         finished = chunks.finished_chunks(self._chunk_folder)
-        rows = chain.from_iterable(formats.read_rows(file, self._columns.names()) for file in self._files)
+        rows = self._table.rows()
         with self._settings.client() as client:
             # A wrong address fails now. An outage later is waited out.
             client.wait_until_ready(CONNECT_TIMEOUT_S)
@@ -128,7 +132,7 @@ class ScoringJob:
                     chunks.write_chunk(self._chunk_folder, number, results)
 
     def _finish(self) -> ScoringResult:
-        formats.write_rows(self._output, self._rows(failed=False), RESULT_SCHEMA)
+        formats.write_rows(self._output, self._scored_rows(), self._schema)
         scored, failed = (sum(1 for _ in self._rows(failed=failed)) for failed in (False, True))
         if failed:
             formats.write_rows(self.failures, self._rows(failed=True), FAILURE_SCHEMA)
@@ -139,3 +143,9 @@ class ScoringJob:
 
     def _rows(self, *, failed: bool) -> Iterator[Row]:
         return (row for row in chunks.read_chunks(self._chunk_folder) if ("error" in row) == failed)
+
+    def _scored_rows(self) -> Iterator[Row]:
+        """The predictions with the further columns of their rows."""
+        kept = enumerate(self._table.kept_rows() if self._table.kept_schema else repeat({}))
+        for result in self._rows(failed=False):
+            yield result | next(row for number, row in kept if number == result["row"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from genderclient.tables.parquet import TableError
+from genderclient.tables.errors import TableError
 
 
 def check_targets(inputs: Iterable[Path], targets: Iterable[Path], chunk_folder: Path, *, overwrite: bool) -> None:

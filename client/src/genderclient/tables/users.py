@@ -1,0 +1,82 @@
+"""Users from the rows of a table."""
+
+import io
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from genderclient import GenderClientError, InvalidAvatar, User
+from genderclient._avatar.text import decode_text
+from genderclient._missing import is_missing
+from genderclient.tables.columns import Row
+
+_WEB_ADDRESS: Final = re.compile(r"\s*(https?:)?//", re.IGNORECASE)
+_ENCODED: Final = re.compile(r"\s*data:|[\w+/\s-]{64,}=*\s*\Z", re.IGNORECASE | re.ASCII)
+
+
+class LazyAvatar:
+    """A binary file whose content is loaded by the thread that predicts its user.
+
+    Attributes:
+        error: Why there is no picture. The client's own error only says that this file cannot be read.
+    """
+
+    def __init__(self, load: Callable[[], bytes]) -> None:
+        self.error: InvalidAvatar | None = None
+        self._load = load
+        self._stream: io.BytesIO | None = None
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            self._stream = self._stream or io.BytesIO(self._load())
+        except GenderClientError as exc:
+            # A web server that fails is no reason to wait for the model.
+            self.error = InvalidAvatar(str(exc))
+            raise self.error from exc
+        return self._stream.read(size)
+
+
+@dataclass(frozen=True, slots=True)
+class UserReader:
+    """Makes users of rows. A text avatar is a path relative to `folder`, a web address for `fetch`, or an image."""
+
+    folder: Path
+    fetch: Callable[[str], bytes] | None = None
+
+    def user(self, row: Row) -> User:
+        return User(avatar=self._avatar(row.get("avatar")), nickname=_nickname(row.get("nickname")))
+
+    def _avatar(self, value: Any) -> Any:
+        # The datasets of Hugging Face store an image as a struct.
+        if isinstance(value, dict):
+            value = value.get("bytes") or value.get("path")
+        if is_missing(value):
+            return None
+        return self._from_text(value) if isinstance(value, str) else value
+
+    def _from_text(self, text: str) -> Any:
+        if _WEB_ADDRESS.match(text):
+            return LazyAvatar(partial(self._fetch, text.strip()))
+        # Path.is_file raises an error for a name that is too long, such as base64.
+        if _ENCODED.match(text) and not os.path.isfile(self.folder / text):  # noqa: PTH113
+            return LazyAvatar(partial(decode_text, text, allow_paths=False))
+        return self.folder / text
+
+    def _fetch(self, url: str) -> bytes:
+        if self.fetch is None:
+            raise InvalidAvatar("avatar: got a web address; to fetch avatars, use --fetch")
+        return self.fetch(f"https:{url}" if url.startswith("//") else url)
+
+
+def _nickname(value: Any) -> Any:
+    """Text. Numbers become their digits; pandas stores integers as floats if some are missing."""
+    if is_missing(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return value
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,0 +1,43 @@
+"""Jobs on a fake server that records what it receives."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from genderclient import Client, FakeTransport, InferenceRequest, InferenceResponse
+from genderclient.tables import ClientSettings, Columns, ScoringJob, ScoringResult
+from tests.support.client.fakes import respond_male
+
+Requests = list[tuple[bytes, str]]
+
+
+class Score(Protocol):
+    def __call__(self, users: Path, output: Path | None = None, /, **options: Any) -> ScoringResult: ...
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
+    """Avatar and nickname of each user, in the order of the rows."""
+    received: Requests = []
+
+    def respond(request: InferenceRequest) -> InferenceResponse:
+        values = {tensor.name: tensor.values[0] for tensor in request.inputs}
+        if any(values.values()):
+            received.append((values["AVATAR"], values["NICKNAME"].decode()))
+        return respond_male(request)
+
+    monkeypatch.setattr(ClientSettings, "client", lambda self: Client(transport=FakeTransport(respond)))
+    return received
+
+
+@pytest.fixture
+def score(requests: Requests) -> Score:
+    """Score a table one user after the other, by default into `out.jsonl` beside it."""
+
+    def run(users: Path, output: Path | None = None, /, **options: Any) -> ScoringResult:
+        columns = Columns(**{role: options.pop(role) for role in ("avatar", "nickname", "id") if role in options})
+        job = ScoringJob(users, output or users.parent / "out.jsonl", columns, ClientSettings(), **options)
+        return job.run(concurrency=1)
+
+    return run

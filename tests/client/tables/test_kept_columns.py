@@ -1,0 +1,92 @@
+"""The further columns of a table are kept, with the values of their rows."""
+
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genderclient.tables import TableError
+from tests.client.tables.conftest import Score
+from tests.support.client.tables import Row, read_table, write_table
+
+DAY = datetime.date(2026, 1, 2)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("output", ["csv", "jsonl", "parquet"])
+def test_kept_columns_follow_their_rows(score: Score, tmp_path: Path, suffix: str, output: str) -> None:
+    users = [{"city": str(n), "avatar": "gone.jpg" if n % 3 == 1 else "", "uid": f"u{n}"} for n in range(1200)]
+    score(write_table(tmp_path / f"users.{suffix}", users), tmp_path / f"out.{output}", id="uid")
+    rows = read_table(tmp_path / f"out.{output}")
+    assert [(int(row["row"]), row["id"], row["city"]) for row in rows] == [
+        (n, f"u{n}", str(n)) for n in range(1200) if n % 3 != 1
+    ]
+    assert not {"nickname", "avatar", "uid"} & {*rows[0]}
+
+
+@pytest.mark.parametrize(
+    ("output", "values"),
+    [
+        ("parquet", {"age": 7, "day": DAY, "tags": ["a"], "city": None}),
+        ("jsonl", {"age": 7, "day": "2026-01-02", "tags": ["a"], "city": None}),
+        ("csv", {"age": "7", "day": "2026-01-02", "tags": '["a"]', "city": ""}),
+    ],
+)
+def test_values_keep_their_types(score: Score, tmp_path: Path, output: str, values: dict[str, Any]) -> None:
+    table = pa.table(
+        {"nickname": ["x"], "age": [7], "day": [DAY], "tags": [["a"]], "city": pa.array([None], pa.string())}
+    )
+    pq.write_table(table, tmp_path / "users.parquet")
+    score(tmp_path / "users.parquet", tmp_path / f"out.{output}")
+    (row,) = read_table(tmp_path / f"out.{output}")
+    assert {name: row[name] for name in values} == values
+
+
+def test_json_values_are_text_in_parquet(score: Score, tmp_path: Path) -> None:
+    users: list[Row] = [
+        {"nickname": "a", "mixed": 1},
+        {"nickname": "b", "mixed": "x"},
+        {"nickname": "c", "mixed": {"y": None}},
+    ]
+    score(write_table(tmp_path / "users.jsonl", users), tmp_path / "out.parquet")
+    assert [row["mixed"] for row in read_table(tmp_path / "out.parquet")] == ["1", "x", '{"y": null}']
+
+
+def test_shards_may_have_different_further_columns(score: Score, tmp_path: Path) -> None:
+    write_table(tmp_path / "0.parquet", [{"nickname": "a", "city": "x", "age": 1}])
+    write_table(tmp_path / "1.parquet", [{"age": 2.5, "nickname": "b"}])
+    score(tmp_path, tmp_path / "out.jsonl")
+    assert [(row["city"], row["age"]) for row in read_table(tmp_path / "out.jsonl")] == [("x", 1), (None, 2.5)]
+
+
+def test_incompatible_shards_are_refused(score: Score, tmp_path: Path) -> None:
+    write_table(tmp_path / "0.parquet", [{"nickname": "a", "age": "one"}])
+    write_table(tmp_path / "1.parquet", [{"nickname": "b", "age": 2}])
+    with pytest.raises(TableError, match="different types"):
+        score(tmp_path, tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_column_with_name_of_result_is_renamed(score: Score, tmp_path: Path, suffix: str) -> None:
+    users = write_table(tmp_path / f"users.{suffix}", [{"nickname": "x", "gender": "label", "id": "7", "row": "8"}])
+    score(users)
+    (row,) = read_table(tmp_path / "out.jsonl")
+    assert (row["row"], row["id"], row["gender"]) == (0, None, "male")
+    assert (row["input_row"], row["input_id"], row["input_gender"]) == ("8", "7", "label")
+
+
+def test_colliding_names_are_refused(score: Score, tmp_path: Path) -> None:
+    users = write_table(tmp_path / "users.csv", [{"nickname": "x", "gender": "a", "input_gender": "b"}])
+    with pytest.raises(TableError, match="same name in the output"):
+        score(users)
+
+
+def test_columns_of_bytes_are_not_kept(score: Score, tmp_path: Path) -> None:
+    image = {"bytes": b"secret", "path": "a"}
+    users = write_table(tmp_path / "users.parquet", [{"nickname": "x", "image": image, "raw": b"secret", "city": "y"}])
+    score(users)
+    (row,) = read_table(tmp_path / "out.jsonl")
+    assert (row["city"], {"image", "raw"} & {*row}) == ("y", set())
