@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from genderclient import Experiment
 from genderclient._cli.app import app
+from genderclient._cli.inspection import DEFAULT_MODELS
 from server.catalog import GENDER, Catalog
 from tests.client.cli.conftest import Run
 from tests.support.client.model_repository import GENDER_IO, add_model
@@ -62,6 +63,10 @@ def test_health_checks_models_with_role_gender(run: Run, url: str) -> None:
     assert result.exit_code == 0
     checked = re.findall(r"^(\w+): ok, [\d.]+ ms$", result.output, re.MULTILINE)
     assert sorted(checked) == sorted(ensemble.name for ensemble in CATALOG.ensembles(GENDER))
+
+
+def test_default_models_are_the_stable_gender_ensembles() -> None:
+    assert {*DEFAULT_MODELS} == {CATALOG.ensemble(backbone).name for backbone in CATALOG.backbones()}
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
