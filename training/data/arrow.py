@@ -1,5 +1,7 @@
 """Open manifests with Arrow, as pieces that are read one at a time."""
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,11 @@ from .bad_rows import ManifestError
 
 SPLITS: Final = ("train", "validation", "test")
 _TEXT: Final = ("nickname", "avatar", "gender", "split", "source")
+# The parts of Arrow's messages that never hold content of the file. The rest may be a whole row.
+_WITHOUT_CONTENT: Final = re.compile(
+    r"In CSV column #\d+|(?:Row #\d+: )?Expected \d+ columns, got \d+|Row #\d+|invalid UTF8 data|Empty CSV file"
+    r"|multiple columns|JSON parse error|in row \d+|Parquet magic bytes not found"
+)
 
 
 @dataclass(frozen=True)
@@ -43,17 +50,24 @@ def open_dataset(file: Path) -> ds.Dataset:
         ".jsonl": ds.JsonFileFormat(),
         ".parquet": ds.ParquetFileFormat(),
     }
-    files = sorted(file.glob("**/*.parquet")) if file.is_dir() else [file]
+    files = shards_of(file) if file.is_dir() else [file]
     if not files or files[0].suffix not in formats:
         raise ManifestError(f"{file}: expected .csv, .jsonl, .parquet or a folder of .parquet files")
     if not file.exists():
         raise FileNotFoundError(f"no manifest {file}; `python -m training.synthetic.synthesize` writes an example")
     suffix = files[0].suffix
-    try:
+
+    def opened() -> Iterator[ds.Dataset]:
         inferred = ds.dataset(files, format=formats[suffix]).schema
-        return ds.dataset(files, schema=_schema(inferred, suffix), format=formats[suffix])
-    except pa.ArrowInvalid as exc:
-        raise ManifestError(f"{file}: cannot be read: {exc}") from exc
+        yield ds.dataset(files, schema=_schema(inferred, suffix), format=formats[suffix])
+
+    return next(translate_errors(file, opened()))
+
+
+def shards_of(folder: Path) -> list[Path]:
+    """Return the Parquet files below a folder, without hidden ones (`._0.parquet`, `_temporary/0.parquet`)."""
+    files = (file for file in folder.glob("**/*.parquet") if file.is_file())
+    return sorted(file for file in files if not any(part[0] in "._" for part in file.relative_to(folder).parts))
 
 
 def pieces_of(dataset: ds.Dataset) -> Iterator[Piece]:
@@ -68,11 +82,24 @@ def pieces_of(dataset: ds.Dataset) -> Iterator[Piece]:
 
 
 def translate_errors(file: Path, items: Iterable[Any]) -> Iterator[Any]:
-    """Yield the items; raise errors of Arrow as `ManifestError`."""
+    """Yield the items; raise errors of Arrow as `ManifestError` without the content that Arrow quotes."""
+    reason = ""
     try:
         yield from items
     except (pa.ArrowException, OSError) as exc:
-        raise ManifestError(f"{file}: cannot be read: {exc}") from exc
+        reason = _without_content(file, exc)
+    # Raised here, the error has no context: a traceback would print Arrow's message.
+    if reason:
+        raise ManifestError(f"{file}: cannot be read: {reason}")
+
+
+def _without_content(file: Path, exc: Exception) -> str:
+    """Describe an error by its shard and by the parts of its message that hold no content."""
+    message = str(exc)
+    shards = [shard.name for shard in shards_of(file) if str(shard) in message]
+    system = [os.strerror(exc.errno)] if isinstance(exc, OSError) and exc.errno else []
+    parts = system + _WITHOUT_CONTENT.findall(message)
+    return ", ".join(dict.fromkeys(shards + (parts or [type(exc).__name__])))
 
 
 def _schema(inferred: pa.Schema, suffix: str) -> pa.Schema:

@@ -12,7 +12,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class ManifestError(ValueError):
-    """The manifest cannot be used; the message names file, column and offending value."""
+    """The manifest cannot be used. The message names the file and the column, never a value of a row."""
 
 
 class BadRows:
@@ -27,7 +27,7 @@ class BadRows:
         self._lock = Lock()
 
     def add(self, row: int, reason: str, details: str) -> None:
-        """Record a row, numbered from 0. `details` must not contain the nickname.
+        """Record a row, numbered from 0. `details` must not contain a value of the row.
 
         Raises:
             ManifestError: Too many rows are bad.

@@ -94,12 +94,16 @@ class Preparation:
         present, usable = np.zeros((len(table), 2), np.bool_), np.ones(len(table), np.bool_)
         avatars = table["avatar"] if size else [""] * len(table)
         for position, (row, avatar, nickname) in enumerate(zip(table.index, avatars, table["nickname"], strict=True)):
+            failure = None
             try:
                 if avatar:
                     images[position], present[position, 0] = self._pixels(avatar, size)
                 tokens[position], present[position, 1] = self._tokens(nickname)
-            except (InvalidInput, OSError) as exc:
-                self._bad_rows.add(row, *_reason(exc))
+            except (ValueError, OSError) as exc:
+                failure = _reason(exc)
+            # Recorded here, a ManifestError has no context: a traceback would print the path of the avatar.
+            if failure:
+                self._bad_rows.add(row, *failure)
                 images[position], present[position], usable[position] = 0, False, False
         female = (table["gender"] == "female").to_numpy(np.float32)[:, None]
         weights = np.where(usable, table["weight"].to_numpy(np.float32), np.float32(0))
@@ -124,8 +128,9 @@ def _tokens(nickname: str) -> tuple[TokensNT, bool]:
     return prepare_text(nickname.encode())
 
 
-def _reason(exc: InvalidInput | OSError) -> tuple[str, str]:
-    """Return the category of an error and its details."""
-    if isinstance(exc, OSError):
-        return "unreadable avatar", exc.strerror or type(exc).__name__
-    return "broken avatar" if isinstance(exc, InvalidAvatar) else "bad nickname", str(exc)
+def _reason(exc: ValueError | OSError) -> tuple[str, str]:
+    """Return the category of an error and its details, without the row's content."""
+    if isinstance(exc, InvalidInput):
+        return "broken avatar" if isinstance(exc, InvalidAvatar) else "bad nickname", str(exc)
+    # A path with a null character raises ValueError.
+    return "unreadable avatar", (exc.strerror if isinstance(exc, OSError) else "not a path") or type(exc).__name__

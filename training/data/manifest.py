@@ -75,7 +75,7 @@ class Manifest:
             if split and piece.has_only_another_split(split):
                 continue
             first = piece.first
-            for batch in translate_errors(self.file, self._batches(piece, columns)):
+            for batch in translate_errors(self.file, map(_to_pandas, self._batches(piece, columns))):
                 rows = pd.RangeIndex(first, first := first + len(batch))
                 table = self._checked(batch, rows)
                 yield table[table["split"] == split] if split else table
@@ -129,9 +129,9 @@ class Manifest:
         identity = set() if "split" in self.columns else {"nickname", "avatar"}
         return {*columns, "gender", "split", "weight", *identity}
 
-    def _checked(self, batch: pa.RecordBatch, rows: pd.RangeIndex) -> pd.DataFrame:
+    def _checked(self, table: pd.DataFrame, rows: pd.RangeIndex) -> pd.DataFrame:
         """Fill in defaults, resolve avatar paths and drop the bad rows."""
-        table: pd.DataFrame = batch.to_pandas(types_mapper={pa.binary(): _BYTES}.get).set_index(rows)
+        table = table.set_index(rows)
         for column in {"nickname", "avatar", "source"} & {*table}:
             table[column] = table[column].fillna(b"" if table[column].dtype == _BYTES else "")
         if "split" not in table:
@@ -140,22 +140,19 @@ class Manifest:
         if "avatar" in table and table["avatar"].dtype != _BYTES:
             folder = self.file if self.file.is_dir() else self.file.parent
             table["avatar"] = [str(folder / avatar) if avatar else "" for avatar in table["avatar"]]
-        raw_weight = table.get("weight", pd.Series(1.0, rows))
-        weight = pd.to_numeric(raw_weight, errors="coerce").astype(float)
+        weight = pd.to_numeric(table.get("weight", pd.Series(1.0, rows)), errors="coerce").astype(float)
         table = table.assign(weight=weight, source=table.get("source", ""))
-        return table.loc[self._usable(table, raw_weight)]
+        return table.loc[self._usable(table)]
 
-    def _usable(self, table: pd.DataFrame, raw_weight: pd.Series) -> BoolsN:
-        gender, split = table["gender"], table["split"]
-        valid_weight = table["weight"].between(0, math.inf, inclusive="left")
+    def _usable(self, table: pd.DataFrame) -> BoolsN:
         usable = pd.Series(True, table.index)
-        for reason, values, valid, expected in (
-            ("unknown gender", gender, gender.isin(LABELS), f"one of {', '.join(LABELS)}"),
-            ("unknown split", split, split.isin(SPLITS), f"one of {', '.join(SPLITS)}"),
-            ("bad weight", raw_weight, valid_weight, "a number >= 0"),
+        for reason, valid, expected in (
+            ("unknown gender", table["gender"].isin(LABELS), f"one of {', '.join(LABELS)}"),
+            ("unknown split", table["split"].isin(SPLITS), f"one of {', '.join(SPLITS)}"),
+            ("bad weight", table["weight"].between(0, math.inf, inclusive="left"), "a number >= 0"),
         ):
             for row in table.index[usable & ~valid]:
-                self.bad_rows.add(int(row), reason, f"{reason.split()[1]} {values[row]!r}, expected {expected}")
+                self.bad_rows.add(int(row), reason, f"expected {expected}")
             usable &= valid
         return usable.to_numpy()
 
@@ -165,6 +162,11 @@ class Manifest:
             return str(row)
         file = next(piece.file for piece in reversed(self._pieces) if piece.first <= row)
         return f"{row - next(piece.first for piece in self._pieces if piece.file == file)} of {file}"
+
+
+def _to_pandas(batch: pa.RecordBatch) -> pd.DataFrame:
+    table: pd.DataFrame = batch.to_pandas(types_mapper={pa.binary(): _BYTES}.get)
+    return table
 
 
 def read_manifest(file: Path) -> pd.DataFrame:

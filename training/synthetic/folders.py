@@ -80,7 +80,7 @@ def _degrade_portrait(portrait: Image.Image, rng: Random) -> bytes:
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in _SUFFIXES and not f.name.startswith("."))
 
 
 def _labels(folder: Path) -> list[dict[Any, str]]:

@@ -31,7 +31,7 @@ def user_table(**columns: list[Any]) -> pd.DataFrame:
 
 def write_shards(folder: Path, table: pd.DataFrame, shards: int, row_group_size: int | None = None) -> Path:
     """Write a table as Parquet shards of equal size; return the folder."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for index, rows in enumerate(np.array_split(np.arange(len(table)), shards)):
         table.iloc[rows].to_parquet(folder / f"part-{index}.parquet", row_group_size=row_group_size)
     return folder

@@ -1,5 +1,6 @@
 """Manifest rows become arrays, and bad rows are reported."""
 
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,15 @@ def test_error_names_the_row(tmp_path: Path, content: bytes | None, nickname: st
         (tmp_path / "bad.jpg").write_bytes(content)
     with pytest.raises(ManifestError, match=message):
         prepare_users(user_table(nickname=["小宝", nickname], avatar=["", str(tmp_path / "bad.jpg")]))
+
+
+@pytest.mark.parametrize("avatar", ["/nowhere/婷婷.jpg", "/nowhere/婷婷\0.jpg", "婷婷" * 200, b"\xe5\xa9\xb7"])
+def test_error_and_its_traceback_hold_no_content(avatar: str | bytes) -> None:
+    table = user_table(nickname=["婷婷"], avatar=[avatar])
+    with pytest.raises(ManifestError) as error:
+        prepare_users(table)
+    assert "婷" not in "".join(traceback.format_exception(error.value))
+    assert error.value.__cause__ is error.value.__context__ is None
 
 
 def test_bad_row_keeps_its_place_without_inputs_and_weight(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """Manifests: all file types, defaults, bad rows, and errors that name the file and the row."""
 
+import traceback
 from collections import Counter
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.training.users import write_shards
@@ -69,10 +73,10 @@ def test_null_is_missing(tmp_path: Path, kind: str) -> None:
     [
         (without("gender"), "expected the columns nickname, avatar, gender, missing gender"),
         (without("nickname", "avatar"), "missing nickname, avatar"),
-        ([ROWS[0], ROWS[1] | {"gender": "Female"}], "row 1: gender 'Female', expected one of male, female"),
-        ([ROWS[0] | {"split": "dev"}], "row 0: split 'dev', expected one of train, validation, test"),
-        ([ROWS[0], ROWS[1] | {"weight": "heavy"}], "row 1: weight 'heavy', expected a number >= 0"),
-        ([ROWS[0] | {"weight": -1.0}], "row 0: weight '-1.0', expected a number >= 0"),
+        ([ROWS[0], ROWS[1] | {"gender": "Female"}], "unknown gender (row 1: expected one of male, female)"),
+        ([ROWS[0] | {"split": "dev"}], "unknown split (row 0: expected one of train, validation, test)"),
+        ([ROWS[0], ROWS[1] | {"weight": "heavy"}], "bad weight (row 1: expected a number >= 0)"),
+        ([ROWS[0] | {"weight": -1.0}], "bad weight (row 0: expected a number >= 0)"),
         ([ROWS[0] | {"weight": ""}], "expected a number >= 0"),
     ],
 )
@@ -185,13 +189,13 @@ def test_bad_rows_are_skipped_up_to_a_share(tmp_path: Path, caplog: pytest.LogCa
         "rows": 2,
         "allowed": 2,
         "reasons": {
-            "bad weight": {"rows": 1, "first": ["row 70: weight '-1.0', expected a number >= 0"]},
-            "unknown gender": {"rows": 1, "first": ["row 7: gender 'unknown', expected one of male, female"]},
+            "bad weight": {"rows": 1, "first": ["row 70: expected a number >= 0"]},
+            "unknown gender": {"rows": 1, "first": ["row 7: expected one of male, female"]},
         },
     }
-    assert [record.message.split("skipped ")[1].split(",")[0] for record in caplog.records] == [
-        "unknown gender: row 7: gender 'unknown'",
-        "bad weight: row 70: weight '-1.0'",
+    assert [record.message.split("skipped ")[1] for record in caplog.records] == [
+        "unknown gender: row 7: expected one of male, female",
+        "bad weight: row 70: expected a number >= 0",
     ]
     assert "secret" not in caplog.text
     strict = Manifest(manifest.file, max_bad_rows=0.01)
@@ -202,7 +206,69 @@ def test_bad_rows_are_skipped_up_to_a_share(tmp_path: Path, caplog: pytest.LogCa
 
 def test_bad_row_is_named_by_its_shard(tmp_path: Path) -> None:
     folder = write_shards(tmp_path, pd.DataFrame([*ROWS, ROWS[0] | {"gender": "?"}]), 4)
-    with pytest.raises(ManifestError, match=r"row 0 of part-3\.parquet: gender '\?'"):
+    with pytest.raises(ManifestError, match=r"row 0 of part-3\.parquet: expected one of male, female"):
+        read_manifest(folder)
+
+
+SECRET = "婷婷Secret"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.csv", f"nickname,avatar,gender\na,b,male\n{SECRET},{SECRET}\n", "Row #3: Expected 3 columns, got 2"),
+        (
+            "a.csv",
+            "nickname,avatar,gender,age\n" + "a,b,male,1\n" * 200_000 + f"{SECRET},b,male,{SECRET}\n",
+            "column #3",
+        ),
+        ("a.csv", f"{SECRET},{SECRET},male\na,b,male\n", "multiple columns"),
+        ("a.csv", f"{SECRET},b,male\na,b,male\n", "missing nickname, avatar, gender"),
+        ("a.csv", f"nickname,avatar,gender\nb,male,{SECRET}\n", "unknown gender"),
+        ("a.csv", f"nickname,avatar,gender,split\na,b,male,{SECRET}\n", "unknown split"),
+        ("a.csv", f"nickname,avatar,gender,weight\na,b,male,{SECRET}\n", "bad weight"),
+        ("a.jsonl", f'{{"nickname": "{SECRET}", "avatar": "", "gender": "male"\n', "JSON parse error"),
+        ("a.jsonl", f'{{"nickname": "a", "{SECRET}": 1}}\n{{"nickname": "a", "{SECRET}": "x"}}\n', "in row 1"),
+    ],
+)
+def test_error_and_its_traceback_hold_no_content(tmp_path: Path, name: str, content: str, reason: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ManifestError, match=reason) as error:
+        read_manifest(tmp_path / name)
+    assert SECRET not in "".join(traceback.format_exception(error.value, chain=True))
+    assert error.value.__cause__ is error.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"nickname": [SECRET.encode("utf-16")]},
+        {"avatar": [{"bytes": b"", "path": SECRET}]},
+        {"extra": pa.array([datetime(9999, 1, 1)], pa.timestamp("s")).cast(pa.timestamp("us"))},
+        {"gender": [[SECRET]]},
+    ],
+)
+def test_error_of_a_parquet_type_holds_no_content(tmp_path: Path, column: dict[str, Any]) -> None:
+    file = tmp_path / "a.parquet"
+    columns = {"nickname": [SECRET], "avatar": [SECRET], "gender": ["male"], "split": ["train"], **column}
+    pq.write_table(pa.table(columns), file)
+    try:
+        read_manifest(file)
+    except ManifestError as error:
+        assert SECRET not in "".join(traceback.format_exception(error))
+        assert error.__cause__ is error.__context__ is None
+
+
+def test_hidden_shards_are_skipped(tmp_path: Path) -> None:
+    folder = write_shards(tmp_path / ".hidden above" / "shards", pd.DataFrame(ROWS), 3)
+    for name in ("._part-0.parquet", ".cache/a.parquet", "_temporary/0/a.parquet"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"Mac OS X")
+    (folder / "nested.parquet").mkdir()
+    assert read_manifest(folder)["nickname"].tolist() == ["007", "NA", ""]
+    for shard in folder.glob("part-*.parquet"):
+        shard.unlink()
+    with pytest.raises(ManifestError, match=r"expected .*a folder of \.parquet files"):
         read_manifest(folder)
 
 

@@ -129,6 +129,8 @@ def test_image_folders_are_read(tmp_path: Path) -> None:
         draw(file)
     labels = "file,label\n1f469_1f3fb_200d_1f680.png,female\n1f469.png,neutral\n"
     (tmp_path / "fluent_emoji/labels.csv").write_text(labels)
+    for folder in ("faker_portraits/male", "landscapes"):
+        (tmp_path / folder / "._1.jpg").write_bytes(b"Mac OS X")
     avatars = read_folders(tmp_path)
     assert {(each.identity, each.gender) for each in avatars} == {
         ("faker/male/1", "male"),
