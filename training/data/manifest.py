@@ -35,9 +35,13 @@ _BYTES: Final = pd.ArrowDtype(pa.binary())
 
 @dataclass(frozen=True)
 class ManifestStats:
-    """Usable rows by split, and the weighted share of women in the train split."""
+    """Usable rows by split, those with a positive weight by split and label, and the train split's share of women.
+
+    The share is weighted.
+    """
 
     rows: dict[str, int]
+    labels: dict[str, dict[str, int]]
     prior_female: float
 
 
@@ -97,24 +101,33 @@ class Manifest:
             ManifestError: As for `tables`, or no train row has a positive weight.
         """
         rows, weight, female = dict.fromkeys(SPLITS, 0), 0.0, 0.0
+        labels = {split: dict.fromkeys(LABELS, 0) for split in SPLITS}
         for table in self.tables(columns=()):
             for split, count in table["split"].value_counts().items():
                 rows[str(split)] += int(count)
+            weighted = table[table["weight"] > 0]
+            for split, by_label in labels.items():
+                genders = weighted.loc[weighted["split"] == split, "gender"]
+                labels[split] = {label: count + int((genders == label).sum()) for label, count in by_label.items()}
             train = table[table["split"] == "train"]
             weight += float(train["weight"].sum())
             female += float(train.loc[train["gender"] == "female", "weight"].sum())
         if rows["train"] and not weight:
             raise ManifestError(f"{self.file}: expected a positive weight in the split 'train', all are 0")
-        return ManifestStats(rows, female / weight if weight else math.nan)
+        return ManifestStats(rows, labels, female / weight if weight else math.nan)
 
     def require_splits(self, *splits: str) -> None:
-        """Check that each of `splits` has usable rows.
+        """Check that each of `splits` has usable rows of both labels.
 
         Raises:
-            ManifestError: A split is empty.
+            ManifestError: A split is empty, or all its rows with a positive weight have the same label.
         """
         if empty := [repr(split) for split in splits if not self.stats.rows[split]]:
             raise ManifestError(f"{self.file}: no rows in the split {', '.join(empty)}")
+        counts = {split: self.stats.labels[split] for split in splits}
+        if any(0 in by_label.values() for by_label in counts.values()):
+            found = "; ".join(f"{split}: {c['female']} female, {c['male']} male" for split, c in counts.items())
+            raise ManifestError(f"{self.file}: expected both labels in each split, got {found} (rows of weight > 0)")
 
     def _batches(self, piece: Piece, columns: Collection[str] | None) -> Iterator[pa.RecordBatch]:
         batches: Iterator[pa.RecordBatch] = piece.fragment.to_batches(

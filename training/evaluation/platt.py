@@ -15,6 +15,8 @@ from ..arrays import BoolsN2, FloatsN, FloatsN1
 # Few users, all correct or all wrong, would drive the temperature to 0 or to infinity.
 MIN_TEMPERATURE: Final = 0.2
 MAX_TEMPERATURE: Final = 10.0
+# A prior of 0 or 1 has an infinite logit.
+MIN_PRIOR: Final = 1e-4
 
 
 @dataclass(frozen=True)
@@ -62,4 +64,5 @@ def fit_platt(logits: FloatsN1, labels: FloatsN1, prior_female: float) -> PlattS
 
     slope, bias = minimize(loss, (1.0, 0.0), jac=True, method="BFGS").x
     temperature = np.clip(1 / max(slope, 1 / MAX_TEMPERATURE), MIN_TEMPERATURE, MAX_TEMPERATURE)
-    return PlattScaling(round(float(temperature), 4), round(float(bias), 4), round(prior_female, 4))
+    prior = np.clip(prior_female, MIN_PRIOR, 1 - MIN_PRIOR)
+    return PlattScaling(round(float(temperature), 4), round(float(bias), 4), round(float(prior), 4))

@@ -24,7 +24,7 @@ def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
     """Fit on the validation split, take the class prior from the train split, and write `report.json` to `run`.
 
     Raises:
-        ManifestError: The manifest cannot be used, or has no train or no validation rows.
+        ManifestError: The manifest cannot be used, or train or validation lacks a label.
         FileNotFoundError: The run has no `model.keras`.
     """
     manifest.require_splits("train", "validation")

@@ -31,11 +31,12 @@ def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SC
     """Train a model, calibrate it on the validation split, write the run to `out`, and return the model file.
 
     Raises:
-        ManifestError: The manifest cannot be used, or has no train or no validation rows.
+        ManifestError: The manifest cannot be used, or train or validation is empty, or a split lacks a label.
         ConfigError: A config value is invalid, or the weights are of another network.
     """
     rows = Manifest(manifest, config.max_bad_rows)
-    rows.require_splits("train", "validation")
+    # A test split is optional, but an evaluation on one label has no AUC.
+    rows.require_splits("train", "validation", *(["test"] if rows.stats.rows["test"] else []))
     use_all_devices(config.batch)
     model, stream = build(config, rows, pretrained)
     out.mkdir(parents=True, exist_ok=True)

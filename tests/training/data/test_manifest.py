@@ -171,9 +171,20 @@ def test_stats_count_rows_and_weigh_genders(tmp_path: Path) -> None:
     assert stats.prior_female == 0.25
 
 
+@pytest.mark.parametrize(("label", "counts"), [("male", "0 female, 2 male"), ("female", "2 female, 0 male")])
+def test_split_of_one_label_is_refused_with_counts(tmp_path: Path, label: str, counts: str) -> None:
+    both = [ROWS[0], ROWS[0] | {"gender": "female"}]
+    only = [row | {"gender": label, "split": "validation"} for row in both]
+    unweighted = [ROWS[0] | {"gender": each, "split": "validation", "weight": 0} for each in ("male", "female")]
+    manifest = Manifest(write(tmp_path, "csv", [*both, *only, *unweighted]))
+    manifest.require_splits("train")
+    with pytest.raises(ManifestError, match=f"got train: 1 female, 1 male; validation: {counts}"):
+        manifest.require_splits("train", "validation")
+
+
 def test_empty_split_is_named(tmp_path: Path) -> None:
-    manifest = Manifest(write(tmp_path, "csv", ROWS[:2]))
-    manifest.require_splits("train", "test")
+    manifest = Manifest(write(tmp_path, "csv", [*ROWS[:2], ROWS[0] | {"gender": "female"}]))
+    manifest.require_splits("train")
     with pytest.raises(ManifestError, match=r"manifest\.csv: no rows in the split 'validation'"):
         manifest.require_splits("train", "validation")
 

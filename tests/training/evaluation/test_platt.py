@@ -51,6 +51,12 @@ def test_fit_needs_users() -> None:
         fit_platt(np.zeros((0, 1)), np.zeros((0, 1)), 0.5)
 
 
+@pytest.mark.parametrize("prior_female", [1e-6, 1 - 1e-6])
+def test_logit_of_an_extreme_prior_is_finite(prior_female: float) -> None:
+    scaling = fit_platt(np.array([[1.0], [-1.0]]), np.array([[1.0], [0.0]]), prior_female)
+    assert np.isfinite(scaling.prior_logit)
+
+
 def test_no_modality_gives_the_prior() -> None:
     present = np.array([[False, False], [True, False], [False, True]])
     p_female = PlattScaling(2.0, 0.5, prior_female=0.6)(np.full((3, 1), 3.0), present)

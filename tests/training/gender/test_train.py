@@ -14,7 +14,7 @@ from genderprep import prep_digest
 from tests.support.pictures import encode
 from tests.support.training.stand_in import small_towers
 from training.data.batches import prepare_users
-from training.data.manifest import ManifestError, read_manifest, write_manifest
+from training.data.manifest import Manifest, ManifestError, read_manifest, write_manifest
 from training.engine.resume import Checkpoint
 from training.gender import calibrate
 from training.gender import train as command
@@ -195,6 +195,26 @@ def test_manifest_without_split_is_rejected(split: str, nicknames: Path, tmp_pat
     with pytest.raises(ManifestError, match=f"no rows in the split '{split}'"):
         train(NICKNAME, manifest, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("label", ["male", "female"])
+def test_manifest_of_one_label_is_rejected(label: str, split: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"nickname": "国强", "avatar": "", "split": ["train", "validation", "test"] * 2})
+    table["gender"] = ["male"] * 3 + ["female"] * 3
+    table.loc[table["split"] == split, "gender"] = label
+    table.to_csv(tmp_path / "users.csv", index=False)
+    counts = "2 female, 0 male" if label == "female" else "0 female, 2 male"
+    with pytest.raises(ManifestError, match=f"{split}: {counts}"):
+        train(NICKNAME, tmp_path / "users.csv", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_calibration_on_one_label_is_rejected(nicknames: Path, tmp_path: Path) -> None:
+    table = read_manifest(nicknames).assign(gender="female")
+    table.to_csv(tmp_path / "women.csv", index=False)
+    with pytest.raises(ManifestError, match="female, 0 male"):
+        calibrate.calibrate(tmp_path, NICKNAME, Manifest(tmp_path / "women.csv"))
 
 
 def users_with_bytes(folder: Path, broken: int) -> Path:
