@@ -19,6 +19,7 @@ from server.edge.admin_lock import admin_key, lock_flags
 from server.errors import LaunchError
 from server.launch.endpoints import triton_endpoints
 from server.launch.flags import Flags, with_defaults
+from server.launch.private_files import make_files_private
 from server.launch.runtime import Runtime, Wheel, find_wheel, prepare
 from server.launch.stub_paths import check_stub_path
 
@@ -31,6 +32,10 @@ ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**23), "MALLOC_TRIM_THRESHOLD_": str
 EXPOSED_WARNING = (
     "warning: tritonserver listens on non-loopback addresses, but Triton 2.51 lacks security fixes: expose it only "
     "through a reverse proxy such as server.edge"
+)
+SHARED_MEMORY_WARNING = (
+    "warning: this kernel allows no seccomp filter, so other users of this machine can read avatars in /dev/shm; run "
+    "Triton in a container of its own"
 )
 INFORMATION_FLAGS = frozenset({"--help", "--version"})
 
@@ -61,8 +66,8 @@ def launch(arguments: list[str]) -> NoReturn:
         check_repositories(arguments)
         for endpoint in triton_endpoints(arguments):
             endpoint.check_free()
-    # Other users must not read Triton's files, such as traces. Its shared memory ignores the umask.
-    os.umask(0o077)
+    if not make_files_private():
+        print(SHARED_MEMORY_WARNING, file=sys.stderr)
     os.execve(wheel.binary, ["tritonserver", *arguments], environment(wheel, runtime, os.environ))
 
 

@@ -100,10 +100,13 @@ def test_allocator_defaults_can_be_overridden(repository: Path) -> None:
     assert settings == launcher.ALLOCATOR | {"MALLOC_TOP_PAD_": "4096"}
 
 
-def test_other_users_cannot_read_files_of_triton(repository: Path) -> None:
-    with running_triton(repository) as server:
+def test_other_users_cannot_read_files_and_shared_memory_of_triton(repository: Path) -> None:
+    prefix = f"test_{os.getpid()}_"
+    with running_triton(repository, f"--backend-config=python,shm-region-prefix-name={prefix}") as server:
         status = Path(f"/proc/{server.process.pid}/status").read_text()
+        modes = {region.stat().st_mode & 0o777 for region in Path("/dev/shm").glob(f"{prefix}*")}
     assert "Umask:\t0077" in status
+    assert modes == {0o600}
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,7 @@ def test_admin_apis_are_locked_and_non_loopback_address_warns(
     commands: list[list[str]] = []
     monkeypatch.setattr(os, "execve", lambda binary, arguments, environment: commands.append(arguments))
     monkeypatch.setattr(Endpoint, "check_free", lambda endpoint: None)
+    monkeypatch.setattr(launcher, "make_files_private", lambda: True)
     launcher.launch([f"--model-repository={repository}", "--http-address=0.0.0.0", "--http-restricted-api=trace:a=b"])
     launcher.launch([f"--model-repository={repository}"])
     exposed, loopback = commands
