@@ -1,20 +1,20 @@
-# make run     predictions by a real Triton, as a table and out/quickstart.png; SAMPLES=folder takes your own pictures
-# make serve   the same server, kept answering by server.supervisor; HTTP_PORT=9000 GRPC_PORT=… take other ports
-# make test    every test
-# make wheel   the client's wheel, installed and tried in clean environments
-# make perf-tools   perf_analyzer, in .venv/perf_analyzer
-# make perf    measure all performance experiments but the peers, and write results/PERFORMANCE.md; needs nginx
-# make soak    half an hour at 60% load: do memory, handles and latency stay flat?
-# make peers   measure Triton beside FastAPI, LitServe, BentoML, MLServer and Ray Serve; installs them first
-# make reliability   run all reliability experiments, and write results/RELIABILITY.md; an hour; needs nginx and Prometheus
+# make run     predict sample users on Triton, write out/quickstart.png; SAMPLES=folder uses your own images
+# make serve   keep a server running on loopback under server.supervisor; HTTP_PORT=9000 GRPC_PORT=… take other ports
+# make test    run all tests
+# make wheel   build the client's wheel, install it in clean environments and test it there
+# make perf-tools   install perf_analyzer in .venv/perf_analyzer
+# make perf    run all performance experiments except peers, write results/PERFORMANCE.md; needs nginx
+# make soak    run half an hour at 60% load; check that memory, handles and latency stay flat
+# make peers   install FastAPI, LitServe, BentoML, MLServer and Ray Serve, and compare Triton with them
+# make reliability   run all reliability experiments (an hour), write results/RELIABILITY.md; needs nginx, Prometheus
 # make faults  inject faults into one of two replicas under load
-# make load    a day of the product in two minutes, and out/load.html
-# make docs    the SDK's documentation, in out/docs
-# make docker-check  the images' install steps in clean environments, then what they run; needs Python 3.12
-# make check   formatting, lint and types
-# make sbom    what is installed here, as CycloneDX: out/sbom.json
-# make audit   known vulnerabilities of what is pinned; needs a network, and says so where it has none
-# make lock    compile requirements/*.txt anew from pyproject.toml
+# make load    simulate a day of the product in two minutes, write out/load.html
+# make docs    build the SDK's documentation in out/docs
+# make docker-check  run the images' install steps in clean environments, then their commands; needs Python 3.12
+# make check   check format, lint and types
+# make sbom    write out/sbom.json: the packages installed in .venv, as CycloneDX
+# make audit   check the pinned packages for known vulnerabilities; needs a network
+# make lock    compile requirements/*.txt from pyproject.toml; needs uv
 
 PYTHON ?= python3
 IN_VENV := .venv/bin
@@ -89,26 +89,26 @@ check: .venv/dev.stamp
 
 .venv/%.stamp: requirements/%.txt pyproject.toml client/pyproject.toml
 	@sh requirements/check_machine.sh "$(PYTHON)"
-	@echo "Installing requirements/$*.txt into .venv; the first time this takes a minute or two"
+	@echo "Installing requirements/$*.txt into .venv; this takes a minute or two"
 	@test -x $(IN_VENV)/python || "$(PYTHON)" -m venv .venv
 	@$(INSTALL) --require-hashes --requirement requirements/$*.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable . --editable ./client
 	@touch $@
 
-# An old wheel in a folder of its own: what it would pull in contradicts the rest of the environment.
+# A separate folder without dependencies: those of this old wheel conflict with the rest of the environment.
 .venv/perf_analyzer.stamp: requirements/perf_analyzer.txt .venv/dev.stamp
 	@echo "Installing perf_analyzer into .venv/perf_analyzer"
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/perf_analyzer --requirement requirements/perf_analyzer.txt
 	@touch $@
 
-# Clients of others; compiled when used, for most of what they pull in is not.
+# Third-party clients. Bytecode is compiled on first use, because most of their dependencies are never imported.
 .venv/compat.stamp: requirements/compat.txt .venv/dev.stamp
 	@echo "Installing requirements/compat.txt into .venv/compat"
 	@"$(PYTHON)" -m venv .venv/compat
 	@.venv/compat/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement $<
 	@touch $@
 
-# Each in an environment of its own: they contradict each other.
+# One environment per peer, because their dependencies conflict.
 .venv/peers/%.stamp: requirements/peers/%.txt .venv/dev.stamp
 	@echo "Installing requirements/peers/$*.txt into .venv/peers/$*"
 	@"$(PYTHON)" -m venv .venv/peers/$*
@@ -124,14 +124,14 @@ check: .venv/dev.stamp
 sbom: .venv/audit.stamp
 	@mkdir -p out
 	@.venv/audit/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file out/sbom.json $(IN_VENV)/python
-	@echo "out/sbom.json: what is installed in .venv"
+	@echo "out/sbom.json: the packages installed in .venv"
 
-# Strict: a package that nothing could be asked about does not pass for one without vulnerabilities.
+# Strict: if a package cannot be looked up, the audit fails.
 audit: .venv/audit.stamp
 	@.venv/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
 		$(patsubst %,--requirement %,$(wildcard requirements/*.txt)) || { \
-		echo "audit: not passed: a package above has a known vulnerability, or nothing could be asked about it" \
-			"(no network, or an index without such data: ask again from elsewhere)" >&2; exit 1; }
+		echo "audit: failed: a package above has a known vulnerability or cannot be looked up (no network, or an" \
+			"index without such data); in the latter case, run it with network access" >&2; exit 1; }
 
 lock:
 	sh requirements/lock.sh

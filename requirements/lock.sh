@@ -9,11 +9,11 @@ compile pyproject.toml --extra serve --extra train --extra perf --extra dev --ou
 compile pyproject.toml --extra serve --constraints requirements/dev.txt --output-file requirements/serve.txt
 compile requirements/audit.in --output-file requirements/audit.txt
 compile requirements/compat.in --output-file requirements/compat.txt
-# What docker/ installs in its images.
+# For the images in docker/.
 echo 'setuptools>=77' | compile - --constraints requirements/dev.txt --output-file requirements/build.txt
 compile pyproject.toml --extra container --constraints requirements/dev.txt --output-file requirements/container.txt
 compile pyproject.toml --extra serve --extra train --constraints requirements/dev.txt --output-file requirements/train.txt
-# What answers is of the same versions with the peers as here, for they are compared; all else is theirs to choose.
+# The comparison with the peers requires the same versions of the packages that do the work. All others are free.
 for peer in requirements/peers/*.in; do
     sed -n -E 's/^((numpy|onnxruntime|pillow|regex)==[^ ]+).*/\1/p' requirements/dev.txt |
         compile - "$peer" --output-file "${peer%.in}.txt"
