@@ -40,6 +40,8 @@ def test_predict_prints_json(run: Run) -> None:
     ("arguments", "code", "message"),
     [
         (("predict", "--avatar", "gone.jpg"), 1, "avatar: cannot read the file: No such file"),
+        (("predict", "--avatar", "HTTPS://host/me.jpg"), 1, "avatar: got a web address"),
+        (("predict", "--avatar", "//host/me.jpg"), 1, "avatar: got a web address"),
         (("predict", "--model", "gender_resnet"), 1, "gender_resnet: .*check the name"),
         (("predict", "--url", "ftp://x"), 2, "server URL 'ftp://x': expected grpc://"),
         (("predict", "--timeout-s", "0"), 2, "timeout_s: "),

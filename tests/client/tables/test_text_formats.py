@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from genderclient.tables import TableError
+from genderclient.tables import ClientSettings, Columns, ScoringJob, TableError
 from tests.client.tables.conftest import Requests, Score
-from tests.support.client.tables import read_table
+from tests.support.client.tables import read_table, write_table
 
 CSV = "nickname,city\n小美,北京\n国强,上海\n"
 NAMES = [(b"", "小美"), (b"", "国强")]
@@ -141,3 +141,12 @@ def test_empty_json_output_is_an_array(score: Score, tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_text("nickname\n")
     score(tmp_path / "users.csv", tmp_path / "out.json")
     assert read_table(tmp_path / "out.json") == []
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_progress_knows_the_number_of_rows(
+    requests: Requests, tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    users = write_table(tmp_path / f"users.{suffix}", [{"nickname": "x"}] * 7)
+    ScoringJob(users, tmp_path / "out.csv", Columns(), ClientSettings()).run(concurrency=1, progress=True)
+    assert "0/7 [" in capsys.readouterr().err

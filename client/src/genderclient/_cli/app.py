@@ -50,7 +50,7 @@ def _options(
 
 @app.command()
 def predict(
-    avatar: Annotated[Path | None, typer.Option(help="Image file.")] = None,
+    avatar: Annotated[str | None, typer.Option(help="Image file.")] = None,
     nickname: Annotated[str | None, typer.Option(help="Nickname.")] = None,
     url: Url = None,
     model: Model = DEFAULT_MODEL,

@@ -148,4 +148,4 @@ class ScoringJob:
         """The predictions with the further columns of their rows."""
         kept = enumerate(self._table.kept_rows() if self._table.kept_schema else repeat({}))
         for result in self._rows(failed=False):
-            yield result | next(row for number, row in kept if number == result["row"])
+            yield result | next((row for number, row in kept if number == result["row"]), {})
