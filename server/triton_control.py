@@ -102,8 +102,14 @@ class TritonControl:
         models = list(models)
         for model in models if unload else ():
             self.unload(model)
+        failures = []
         for model in models:
-            self.load(model, None if unload else self._marked_config(model))
+            try:
+                self.load(model, None if unload else self._marked_config(model))
+            except ControlError as exc:  # the others are loaded all the same
+                failures.append(exc)
+        if failures:
+            raise failures[0]
 
     def _marked_config(self, model: str) -> ModelConfig:
         """The running configuration with a new parameter, because Triton ignores a load that changes nothing."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -31,7 +31,7 @@ class Snapshot:
     Attributes:
         exit_code: Exit code of the process; None while it runs.
         alive: Whether Triton's API answers.
-        steps: The models of each ensemble that has a canary.
+        steps: The models of each ensemble.
         canaries: Canary results by ensemble.
         answered: Inferences answered so far by model.
         dead: Models that lack a Python stub.
@@ -71,13 +71,20 @@ class Restart:
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """Leave these models broken, because other ensembles answer without them; they are loaded again later."""
+
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class GiveUp:
     """Nothing is left to try."""
 
     reason: str
 
 
-Action = Reload | Restart | GiveUp
+Action = Reload | Restart | SetAside | GiveUp
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,7 @@ class Limits:
     broken_s: float = 3.0  # of errors that name no model; a model that is being loaded causes some too
     stuck_s: float = 15.0  # without an answer to any request of the ensemble; load alone only slows answers down
     reloads: int = 2
+    retry_s: float = 60.0  # between attempts to load a model that was set aside
     restarts: int | None = None  # in a row, before it gives up; None: never
     first_pause_s: float = 1.0
     max_pause_s: float = 10.0  # requests that crash Triton must not stop the service for longer than a start takes
@@ -105,7 +113,26 @@ class Policy:
         self._limits = limits
         self._forget_restarts()
         self._ever_ready = False
+        self._unready_at_s: dict[str, float] = {}
+        self._survivors: list[set[str]] = []  # the models of each ensemble that answered its last canary
         self._reset(now_s)
+
+    @property
+    def set_aside(self) -> frozenset[str]:
+        """The models that are broken while other ensembles answer."""
+        return frozenset(self._retry_at_s)
+
+    def relevant(self, snapshot: Snapshot, now_s: float) -> Snapshot:
+        """The snapshot without the ensembles that cannot answer for long; the others decide about readiness."""
+        broken = {name for name, models in snapshot.steps.items() if not self.set_aside.isdisjoint(models)}
+        self._unready_at_s = {name: self._unready_at_s.get(name, now_s) for name in snapshot.unready}
+        lasting = {name for name, at_s in self._unready_at_s.items() if now_s - at_s >= self._limits.stuck_s}
+        return replace(
+            snapshot,
+            canaries={name: canary for name, canary in snapshot.canaries.items() if name not in broken},
+            dead=snapshot.dead - self.set_aside,
+            unready=snapshot.unready - broken - lasting,
+        )
 
     def next(self, snapshot: Snapshot, now_s: float) -> Action | None:
         """What to do now, if anything; the caller does it before the next call."""
@@ -119,15 +146,39 @@ class Policy:
             return self._handle_silence(now_s)
         self._alive_at_s, self._loaded = now_s, True
         self._note_progress(snapshot, now_s)
+        self._survivors = [
+            set(snapshot.steps[name])
+            for name, canary in snapshot.canaries.items()
+            if canary.verdict is Verdict.ANSWERED
+        ]
+        for model in self.set_aside & set().union(*self._survivors):
+            del self._retry_at_s[model]
+            del self._reloads[model]
+        snapshot = self.relevant(snapshot, now_s)
         if failing := self._failing(snapshot, now_s):
             return self._reload(failing, now_s)
+        if due := [model for model, at_s in self._retry_at_s.items() if now_s >= at_s]:
+            self._set_aside(due, now_s)
+            return Reload(tuple(sorted(due)), unload=True)
         if snapshot.is_ready:
             self._note_ready(now_s)
         return None
 
-    def reload_failed(self, models: Iterable[str], now_s: float) -> Restart | GiveUp:
+    def reload_failed(self, models: Iterable[str], now_s: float) -> Restart | SetAside | GiveUp | None:
         """What to do after models were unloaded and could not be loaded again."""
-        return self._restart(f"{', '.join(models)}: could not be loaded again", False, now_s)
+        return self._abandon(set(models), "could not be loaded again", now_s)
+
+    def _abandon(self, models: set[str], reason: str, now_s: float) -> Restart | SetAside | GiveUp | None:
+        """Set models aside if an ensemble answers without them; only a server without any is restarted."""
+        if any(models.isdisjoint(survivor) for survivor in self._survivors):
+            known = models <= self.set_aside
+            self._set_aside(models, now_s)
+            return None if known else SetAside(tuple(sorted(models)))
+        reason = f"{', '.join(sorted(models))}: {reason}"
+        return self._restart(reason, False, now_s) if self._ever_ready else _cannot_start(reason)
+
+    def _set_aside(self, models: Iterable[str], now_s: float) -> None:
+        self._retry_at_s.update(dict.fromkeys(models, now_s + self._limits.retry_s))
 
     def _forget_restarts(self) -> None:
         self._restarts, self._next_pause_s = 0, 0.0
@@ -141,6 +192,8 @@ class Policy:
         self._progress_at_s: dict[str, float] = {}
         self._canary_at_s: dict[str, float] = {}
         self._reloads: Counter[str] = Counter()
+        self._retry_at_s: dict[str, float] = {}
+        self._unready_at_s, self._survivors = {}, []
 
     def _handle_silence(self, now_s: float) -> Action | None:
         limit_s = self._limits.hang_s if self._loaded else self._limits.start_s
@@ -172,7 +225,9 @@ class Policy:
             if canary.verdict is Verdict.BROKEN and canary.suspect:
                 failing.add(canary.suspect)
             elif self._is_lasting(ensemble, canary, now_s):
-                failing.update(snapshot.steps[ensemble])
+                models = set(snapshot.steps[ensemble])
+                # A model that answers in another ensemble is healthy.
+                failing.update(models - set().union(*self._survivors) or models)
         return failing
 
     def _is_lasting(self, ensemble: str, canary: CanaryResult, now_s: float) -> bool:
@@ -192,11 +247,11 @@ class Policy:
             self._forget_restarts()
             self._reloads.clear()
 
-    def _reload(self, models: set[str], now_s: float) -> Action:
+    def _reload(self, models: set[str], now_s: float) -> Action | None:
         self._ready_since_s = None
         tried = max(self._reloads[model] for model in models)
         if tried >= self._limits.reloads:
-            return self._restart(f"{', '.join(sorted(models))}: reloading did not help", False, now_s)
+            return self._abandon(models, "reloading did not help", now_s)
         self._reloads.update(models)
         self._canary_at_s, self._progress_at_s = {}, {}
         return Reload(tuple(sorted(models)), unload=tried > 0)

@@ -24,6 +24,7 @@ class SupervisorStatus:
 
     ready: bool = False
     canaries: Mapping[str, CanaryResult] = field(default_factory=dict)
+    set_aside: frozenset[str] = frozenset()
     restarts: int = 0
     reloads: Counter[str] = field(default_factory=Counter)
 
@@ -31,11 +32,13 @@ class SupervisorStatus:
         """The status in Prometheus' text format."""
         answered = {name: each.verdict is Verdict.ANSWERED for name, each in self.canaries.items()}
         seconds = {name: each.seconds for name, each in self.canaries.items()}
+        set_aside = dict.fromkeys(sorted(self.set_aside), 1)
         reloads = dict(sorted(self.reloads.copy().items()))
         return (
             _family("ready", "gauge", "1 if every ensemble answers and no model lacks a stub.", {"": self.ready})
             + _family("canary_ok", "gauge", "1 if the ensemble answered its last canary.", answered)
             + _family("canary_seconds", "gauge", "Duration of the ensemble's last canary.", seconds)
+            + _family("model_set_aside", "gauge", "1 if the model is broken while other ensembles answer.", set_aside)
             + _family("server_restarts_total", "counter", "Servers that were replaced.", {"": self.restarts})
             + _family("model_revivals_total", "counter", "Times the model was reloaded.", reloads)
         )

@@ -13,7 +13,7 @@ from server.errors import ControlError, LaunchError
 
 from .canary import CanaryClient
 from .child import Child, Command
-from .policy import DEFAULTS, CanaryResult, GiveUp, Limits, Policy, Reload, Restart, Snapshot, Verdict
+from .policy import DEFAULTS, Action, CanaryResult, GiveUp, Limits, Policy, Reload, Restart, SetAside, Snapshot, Verdict
 from .status import SupervisorStatus
 from .stubs import StubWatch, living_stubs
 
@@ -121,22 +121,25 @@ class Supervisor:
             match action:
                 case None:
                     child.wait(INTERVAL_S)
+                case SetAside(models):
+                    log_action(f"{', '.join(models)}: set aside; other ensembles answer, and it is loaded again later")
                 case Restart() as restart:
                     return restart
                 case GiveUp(reason):
                     raise GaveUp(reason)
 
     def _publish(self, snapshot: Snapshot) -> None:
-        silent = dict.fromkeys(self._canary_steps(), CanaryResult(Verdict.SILENT, 0.0))
-        self._status.canaries = snapshot.canaries or silent
-        self._status.ready = snapshot.is_ready
-        if snapshot.is_ready and not self._was_ready:
+        silent = dict.fromkeys(self._canary_ensembles(), CanaryResult(Verdict.SILENT, 0.0))
+        self._status.canaries = {**silent, **snapshot.canaries}
+        self._status.set_aside = self._policy.set_aside
+        self._status.ready = self._policy.relevant(snapshot, time.monotonic()).is_ready
+        if self._status.ready and not self._was_ready:
             self._was_ready = True
             self._on_ready()
 
-    def _canary_steps(self) -> dict[str, Iterable[str]]:
-        """The models of each ensemble that takes canary requests."""
-        return {name: each.steps for name, each in self._ensembles.items() if each.role == GENDER}
+    def _canary_ensembles(self) -> set[str]:
+        """The ensembles that take canary requests."""
+        return {name for name, each in self._ensembles.items() if each.role == GENDER}
 
     def _reread_ensembles(self) -> None:
         """Follow `server.rollout`, which adds and removes ensembles; a new one counts once it is loaded."""
@@ -159,19 +162,19 @@ class Supervisor:
             for each in self._control.statistics():
                 answered[each.name] += each.inference_count
             dead = stubs.dead(living_stubs(child.pid), self._control.ready, self._instances)
-            steps = self._canary_steps()
-            others = self._ensembles.keys() - steps.keys()
+            steps = {name: each.steps for name, each in self._ensembles.items()}
+            others = self._ensembles.keys() - self._canary_ensembles()
             unready = frozenset(name for name in others if not self._control.is_ready(name))
         except ControlError:
             return Snapshot(alive=False)
         # A canary would wait a second for a stub that is known to be dead.
-        results = {} if dead else canaries.send(steps)
+        results = canaries.send([name for name in self._canary_ensembles() if dead.isdisjoint(steps[name])])
         return Snapshot(steps=steps, canaries=results, answered=answered, dead=dead, unready=unready)
 
     def _instances(self, model: str) -> int:
         return sum(group.count or 1 for group in self._control.config(model).instance_group) or 1
 
-    def _reload(self, child: Child, reload: Reload) -> Restart | GiveUp | None:
+    def _reload(self, child: Child, reload: Reload) -> Action | None:
         """Reload the models; returns what to do next, if anything."""
         self._status.ready = False
         self._status.reloads.update(reload.models)

@@ -96,6 +96,27 @@ def test_killed_server_leaves_nothing_and_shutdown_answers_requests_in_flight(tm
         assert shared_memory(server) == set()
 
 
+def test_broken_model_file_does_not_stop_the_other_ensembles(tmp_path: Path) -> None:
+    with running_replica(tmp_path) as server:
+        server.wait(server.is_ready, "ready")
+        file = Catalog(server.repository).served_onnx("densenet")
+        content = file.read_bytes()
+        with same_process(server):
+            file.write_bytes(content[: len(content) // 2])
+            server.kill_stub("densenet")
+            server.wait(lambda: "gender_model_set_aside" in set_aside(server), "set aside", 60)
+            server.wait(server.is_ready, "ready", 30)
+            with Client(f"grpc://{server.grpc_url}", retry=Retry(attempts=1)) as client:
+                assert client.predict(nickname="小美", model="gender_mobilenet").gender == "female"
+            file.write_bytes(content)
+            server.wait(lambda: not set_aside(server) and server.is_ready(), "whole again", 90)
+        assert_all_answer(server)
+
+
+def set_aside(server: Replica) -> str:
+    return "".join(re.findall(r'^gender_model_set_aside{model="densenet"} 1$', server.status("/metrics")[1], re.M))
+
+
 def test_killed_supervisor_takes_its_server_along_and_the_next_one_cleans_up(tmp_path: Path) -> None:
     with running_replica(tmp_path) as server:
         server.wait(server.is_ready, "ready")

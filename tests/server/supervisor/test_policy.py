@@ -14,6 +14,7 @@ from server.supervisor.policy import (
     Policy,
     Reload,
     Restart,
+    SetAside,
     Snapshot,
     Verdict,
 )
@@ -54,6 +55,9 @@ class Clock:
     def reload_failed(self, model: str) -> Action | None:
         return self._policy.reload_failed((model,), self.now_s)
 
+    def is_ready(self, snapshot: Snapshot) -> bool:
+        return self._policy.relevant(snapshot, self.now_s).is_ready
+
     def actions(self, seconds: float, snapshot: Snapshot) -> list[Action]:
         """The actions while the snapshot stays the same."""
         actions = [self.next(snapshot) for _ in range(int(seconds / 0.5))]
@@ -69,7 +73,7 @@ def test_added_ensemble_counts_from_its_first_canary(clock: Clock) -> None:
     steps = {"both": STEPS["both"], "new": ("prepare", "late")}
     added = Snapshot(steps=steps, canaries={"both": ANSWERED, "new": BROKEN})
     assert clock.actions(2.5, added) == []
-    assert clock.actions(1, added) == [Reload(("late", "prepare"), unload=False)]
+    assert clock.actions(1, added) == [Reload(("late",), unload=False)]
     assert clock.actions(100, READY) == []
     assert clock.actions(2.5, added) == []
 
@@ -98,10 +102,38 @@ def test_reload_then_unload_then_restart(clock: Clock) -> None:
 
 
 def test_failed_reload_after_unloading_restarts_the_server(clock: Clock) -> None:
-    reason = "network: could not be loaded again"
-    assert clock.reload_failed("network") == Restart(reason, at_once=False, pause_s=0)
-    actions = [clock.reload_failed("network") for _ in range(3)]
+    reason = "prepare: could not be loaded again"
+    assert clock.reload_failed("prepare") == Restart(reason, at_once=False, pause_s=0)
+    actions = [clock.reload_failed("prepare") for _ in range(3)]
     assert actions[-1] == GiveUp(f"{reason}; --restart-limit=3 is reached")
+
+
+def test_broken_model_is_set_aside_while_another_ensemble_answers(clock: Clock) -> None:
+    broken = with_canaries(both=BROKEN)
+    assert clock.actions(3, broken) == [Reload(("network",), unload=False)]
+    assert clock.actions(4, broken) == [Reload(("network",), unload=True)]
+    assert clock.reload_failed("network") == SetAside(("network",))
+    assert clock.is_ready(broken)
+    assert clock.actions(50, broken) == []
+    assert clock.actions(11, broken) == [Reload(("network",), unload=True)]
+    assert clock.reload_failed("network") is None
+    assert clock.actions(50, READY) == []
+    assert not clock.is_ready(broken)
+
+
+def test_model_whose_reload_does_not_help_is_set_aside(clock: Clock) -> None:
+    broken = with_canaries(both=BROKEN)
+    actions = clock.actions(20, broken)
+    assert actions[-1] == SetAside(("network",))
+    assert not any(isinstance(action, Restart) for action in actions)
+
+
+def test_ensemble_without_a_canary_that_stays_unready_does_not_end_readiness(clock: Clock) -> None:
+    unready = replace(READY, unready=frozenset({"rank"}))
+    clock.next(unready)
+    assert not clock.is_ready(unready)
+    clock.actions(20, unready)
+    assert clock.is_ready(unready)
 
 
 def test_reloads_are_counted_by_model(clock: Clock) -> None:
@@ -118,7 +150,7 @@ def test_reloads_are_forgotten_after_a_stable_time(clock: Clock) -> None:
 def test_error_that_names_no_model_has_to_last(clock: Clock) -> None:
     assert clock.actions(2, with_canaries(both=BROKEN)) == []
     assert clock.actions(10, READY) == []
-    assert clock.actions(3, with_canaries(both=BROKEN)) == [Reload(("network", "prepare"), unload=False)]
+    assert clock.actions(3, with_canaries(both=BROKEN)) == [Reload(("network",), unload=False)]
 
 
 def test_silent_canaries_are_no_fault_while_other_requests_are_answered(clock: Clock) -> None:
@@ -130,7 +162,7 @@ def test_silent_canaries_are_no_fault_while_other_requests_are_answered(clock: C
 def test_ensemble_that_answers_no_request_is_reloaded(clock: Clock) -> None:
     snapshot = with_canaries({"both": 5, "other": 5}, both=SILENT)
     assert clock.actions(14, snapshot) == []
-    assert clock.actions(2, snapshot) == [Reload(("network", "prepare"), unload=False)]
+    assert clock.actions(2, snapshot) == [Reload(("network",), unload=False)]
 
 
 def test_server_that_exited_is_replaced_at_once(clock: Clock) -> None:
