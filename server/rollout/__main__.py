@@ -40,7 +40,7 @@ def main() -> None:
     try:
         servers = [TritonControl(url.removeprefix("grpc://")) for url in args.url]
         if args.command != "list":
-            options = {"version": args.version} if "version" in args else {}
+            options = {name: getattr(args, name) for name in ("version", "force") if name in args}
             apply(OPERATIONS[args.command](Repository(args.repository), args.backbone, **options), servers)
         for line in _summary(Repository(args.repository), servers):
             print(line)
@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("backbone", help="for example mobilenet")
         if name == "canary":
             command.add_argument("version", type=int, help="a version that conversion.publish wrote")
+        if name == "promote":
+            command.add_argument("--force", action="store_true", help="even a version that was published with --force")
         command.add_argument("--repository", type=Path, default=ROOT / "model_repository")
         command.add_argument("--url", action="append", default=[], metavar="HOST:PORT", help="gRPC of a running server")
     return parser

@@ -36,7 +36,7 @@ def canary(repository: Repository, backbone: str, version: int) -> FileChanges:
     }
 
 
-def promote(repository: Repository, backbone: str) -> FileChanges:
+def promote(repository: Repository, backbone: str, force: bool = False) -> FileChanges:
     """Serve the canary's version in the stable ensemble; the canary stays, because clients still use it."""
     stable, canary = repository.stable(backbone), repository.canary(backbone)
     if canary is None:
@@ -44,10 +44,16 @@ def promote(repository: Repository, backbone: str) -> FileChanges:
     if canary.steps == stable.steps:
         raise RolloutError(f"{stable.name} already serves its canary's version: {backbone} {stable.steps[backbone]}")
     repository.check(canary.steps)
+    version = canary.steps[backbone]
+    if repository.is_forced(backbone, version) and not force:
+        raise RolloutError(
+            f"{backbone} {version} was published with --force although it was worse than the served version; "
+            f"see results/publish_{backbone}.json, and publish a better version or promote with --force"
+        )
     return {
         **_load(repository, canary.steps),
         stable.file.with_name(PREVIOUS): stable.text,
-        **_version_folders(stable.folder, keep=[canary.steps[backbone], stable.steps[backbone]]),
+        **_version_folders(stable.folder, keep=[version, stable.steps[backbone]]),
         stable.file: _switched(stable, canary.steps, backbone).text,
     }
 

@@ -14,6 +14,9 @@ from .config_file import ConfigFile
 
 PREPROCESS: Final = "preprocess"
 DIGEST: Final = "prep_digest"
+# The verdict of `conversion.publish` on a version, in the metadata of its ONNX file.
+GATE: Final = "publish_gate"
+FORCED: Final = "forced"
 PREVIOUS: Final = "config.pbtxt.previous"
 
 
@@ -73,19 +76,29 @@ class Repository:
             )
         return [each for each, declared in digests.items() if declared == digest]
 
+    def is_forced(self, model: str, version: int) -> bool:
+        """Whether a version was published with --force although it is worse than the one that was served."""
+        return self._metadata(model, version).get(GATE) == FORCED
+
     def _digest(self, model: str, version: int) -> str:
         """The digest of the preprocessing that a version was trained with."""
-        file = self.folder / model / str(version) / "model.onnx"
+        metadata = self._metadata(model, version)
+        if DIGEST not in metadata:
+            raise RolloutError(f"{self._onnx(model, version)} does not name its preprocessing; publish the model again")
+        return metadata[DIGEST]
+
+    def _onnx(self, model: str, version: int) -> Path:
+        return self.folder / model / str(version) / "model.onnx"
+
+    def _metadata(self, model: str, version: int) -> dict[str, str]:
+        file = self._onnx(model, version)
         if not file.is_file():
             versions = ", ".join(map(str, self.catalog.model(model).versions)) or "none"
             raise RolloutError(f"{file} does not exist; versions on disk: {versions}")
         try:
-            metadata = _session(file).get_modelmeta().custom_metadata_map
+            return dict(_session(file).get_modelmeta().custom_metadata_map)
         except Exception as exc:  # ONNX Runtime's errors share no narrower base
             raise RolloutError(f"{file} cannot be loaded: {exc}; publish the model again") from exc
-        if DIGEST not in metadata:
-            raise RolloutError(f"{file} does not name its preprocessing; publish the model again")
-        return str(metadata[DIGEST])
 
 
 def _read_if_any(file: Path) -> ConfigFile | None:

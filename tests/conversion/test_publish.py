@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from conversion import gate
+from conversion import gate, served
 from conversion import publish as command
 from conversion.export import read_metadata
 from conversion.parity import ConversionError
@@ -56,6 +57,16 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder.mkdir(parents=True)
         shutil.copy(ROOT / "model_repository" / model / "config.pbtxt", folder)
     return tmp_path / "model_repository"
+
+
+@pytest.fixture
+def served_repository(repository: Path) -> Path:
+    """A repository whose ensemble serves the latest mobilenet."""
+    config = (ROOT / "model_repository" / "gender_mobilenet" / "config.pbtxt").read_text()
+    latest = re.sub(r'(model_name: "mobilenet"\s+model_version: )\d+', r"\g<1>-1", config)
+    (repository / "gender_mobilenet").mkdir()
+    (repository / "gender_mobilenet" / "config.pbtxt").write_text(latest)
+    return repository
 
 
 def files(folder: Path) -> list[str]:
@@ -153,6 +164,39 @@ def test_gate_rejects_int8_that_deviates(
     with pytest.raises(ConversionError, match=r"expected int8 to lose .* decisions, got -?[\d.]+% and [\d.]+%"):
         publish(run, manifest, "mobilenet", repository)
     assert files(repository) == CONFIGS
+
+
+def test_version_worse_than_the_served_one_is_rejected(
+    run: Path, manifest: Path, served_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(run, manifest, "mobilenet", served_repository)
+    before = files(served_repository), published_report(served_repository)
+    change_report(run, scaling={"temperature": 1.0, "bias": -50.0, "prior_female": 0.5})
+    with pytest.raises(ConversionError, match=r"served version 1 on the same \d+ users, got .*recall_female 0\.000 ag"):
+        publish(run, manifest, "mobilenet", served_repository)
+    assert (files(served_repository), published_report(served_repository)) == before
+
+    arguments = ["--run", run, "--data", manifest, "--model", "mobilenet", "--repository", served_repository, "--force"]
+    monkeypatch.setattr(sys, "argv", ["publish", *map(str, arguments)])
+    command.main()
+    report = published_report(served_repository)
+    assert (report["version"], report["gate"], report["comparison"]["version"]) == (2, "forced", 1)
+    assert report["comparison"]["new"]["recall_female"] == 0
+    assert any("recall_female" in fault for fault in report["comparison"]["regressions"])
+    assert read_metadata(served_repository / "mobilenet" / "2" / "model.onnx")["publish_gate"] == "forced"
+
+
+def test_version_as_good_as_the_served_one_passes(
+    run: Path, manifest: Path, served_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served, "MAX_LATENCY_RATIO", 100)
+    publish(run, manifest, "mobilenet", served_repository)
+    assert published_report(served_repository)["gate"] == "first version"
+    folder = publish(run, manifest, "mobilenet", served_repository, force=True)
+    comparison = published_report(served_repository)["comparison"]
+    assert comparison["regressions"] == []
+    assert comparison["served"]["accuracy"] == comparison["new"]["accuracy"]
+    assert read_metadata(folder / "model.onnx")["publish_gate"] == "passed"
 
 
 def test_failed_write_leaves_no_files(

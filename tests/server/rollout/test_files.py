@@ -170,6 +170,17 @@ def test_promote_rejects_a_canary_that_does_not_fit_its_preprocessing(rollout: R
     assert tree(repository) == before
 
 
+def test_promote_needs_force_for_a_version_that_was_published_with_force(rollout: Rollout, repository: Path) -> None:
+    publish(repository, 3, publish_gate="forced")
+    rollout(*CANARY)
+    before = tree(repository)
+    message = r"rollout: mobilenet 3 was published with --force although .* see results/publish_mobilenet\.json"
+    with pytest.raises(SystemExit, match=message):
+        rollout("promote", "mobilenet")
+    assert tree(repository) == before
+    assert rollout("promote", "mobilenet", "--force").startswith("gender_mobilenet: preprocess 1, mobilenet 3\n")
+
+
 def test_second_promotion_and_rollback_to_a_missing_version_are_rejected(rollout: Rollout, repository: Path) -> None:
     rollout(*CANARY)
     rollout("promote", "mobilenet")

@@ -62,6 +62,7 @@ def publish(
     digest: str | None = None,
     image_size: int = IMAGE_SIZE,
     backbone: str = "mobilenet",
+    **metadata: str,
 ) -> None:
     """Write a version of a backbone whose WEIGHTS are the presence of its inputs."""
     file = repository / backbone / str(version) / "model.onnx"
@@ -69,7 +70,7 @@ def publish(
     male, female = 1 - p_female(version), p_female(version)
     text = GRAPH.format(size=image_size, tokens=MAX_TOKENS, features=EMBEDDING_SIZE, male=male, female=female)
     model = onnx.parser.parse_model(text)
-    onnx.helper.set_model_props(model, {"prep_digest": prep_digest() if digest is None else digest})
+    onnx.helper.set_model_props(model, {"prep_digest": prep_digest() if digest is None else digest, **metadata})
     onnx.save(model, file)
 
 

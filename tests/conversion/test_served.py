@@ -1,0 +1,80 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conversion.parity import ConversionError
+from conversion.served import check, compare, regressions
+from genderprep import prep_digest
+from genderprep.tensors import IMAGE_SIZE, MAX_TOKENS
+from tests.support.server.gender_models import publish
+from training.data.batches import Users
+
+SERVED = {
+    "users": 900,
+    "accuracy": 0.82,
+    "auc": 0.9,
+    "recall_male": 0.8,
+    "recall_female": 0.84,
+    "ece": 0.03,
+    "latency_p50_ms": 4.0,
+}
+
+
+@pytest.fixture
+def users() -> Users:
+    female = np.arange(10)[:, None] % 2.0
+    images, tokens = np.zeros((10, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), np.zeros((10, MAX_TOKENS), np.int32)
+    return Users(images, tokens, np.ones((10, 2), np.bool_), female, np.ones(10))
+
+
+@pytest.mark.parametrize(
+    ("metric", "tolerated", "rejected"),
+    [
+        ("accuracy", 0.81, 0.809),
+        ("auc", 0.89, 0.889),
+        ("recall_male", 0.77, 0.769),
+        ("recall_female", 0.81, 0.0),
+        ("ece", 0.05, 0.051),
+        ("latency_p50_ms", 5.0, 5.1),
+    ],
+)
+def test_each_metric_has_a_tolerance(metric: str, tolerated: float, rejected: float) -> None:
+    assert regressions(SERVED, {**SERVED, metric: tolerated}) == []
+    (fault,) = regressions(SERVED, {**SERVED, metric: rejected})
+    assert fault.split(" (tolerance")[0].startswith(metric.split("_p50")[0])
+
+
+def test_better_version_passes() -> None:
+    better = {"accuracy": 0.99, "auc": 0.99, "recall_male": 0.99, "recall_female": 0.99, "ece": 0, "latency_p50_ms": 1}
+    check({"version": 2, "new": SERVED, "regressions": regressions(SERVED, {**SERVED, **better})})
+
+
+def test_metric_without_value_is_a_regression() -> None:
+    assert regressions({**SERVED, "auc": None}, SERVED) == ["no auc, because the held-out users lack a gender"]
+
+
+def test_rejection_gives_all_figures_in_one_line() -> None:
+    faults = regressions(SERVED, {**SERVED, "accuracy": 0.57, "recall_female": 0.0})
+    message = (
+        r"^expected a version no worse than the served version 2 on the same 900 users, got accuracy 0\.570 against "
+        r"0\.820 \(tolerance 0\.01\); recall_female 0\.000 against 0\.840 \(tolerance 0\.03\); improve .* --force$"
+    )
+    with pytest.raises(ConversionError, match=message):
+        check({"version": 2, "new": SERVED, "regressions": faults})
+
+
+def test_comparison_runs_both_models_on_the_same_users(tmp_path: Path, users: Users) -> None:
+    for version, digest in ((2, prep_digest()), (8, prep_digest()), (9, "0" * 64)):
+        (tmp_path / "mobilenet").mkdir(exist_ok=True)
+        publish(tmp_path, version, digest)
+    file = {version: tmp_path / "mobilenet" / str(version) / "model.onnx" for version in (2, 8, 9)}
+    arguments: tuple[Any, ...] = (file[8].read_bytes(), users, np.full(10, 0.8), prep_digest())
+    comparison = compare(file[2], *arguments)
+    assert comparison["version"] == 2
+    assert [comparison[model]["recall_female"] for model in ("served", "new")] == [0, 1]
+    assert any(fault.startswith("recall_male 0.000 against 1.000") for fault in comparison["regressions"])
+    assert any("another preprocessing" in fault for fault in compare(file[9], *arguments)["regressions"])
+    with pytest.raises(FileNotFoundError, match="is served but not on disk"):
+        compare(tmp_path / "mobilenet" / "3" / "model.onnx", *arguments)
