@@ -20,6 +20,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
+from training.data.labels import add_label_map
 from training.data.manifest import ManifestError
 from training.evaluation.platt import PlattScaling
 from training.gender.build import Pretrained
@@ -101,10 +102,11 @@ def main() -> None:
     parser.add_argument("--text", type=Path)
     parser.add_argument("--epochs", type=int, help="override the config's")
     parser.add_argument("--sizes", nargs="+", type=int, default=[IMAGE_SIZE, 160, 224])
+    add_label_map(parser)
     args = parser.parse_args()
     try:
         config = load_config(args.config)
-        config = replace(config, epochs=args.epochs or config.epochs)
+        config = replace(config, epochs=args.epochs or config.epochs).with_label_map(args.label_map)
         pretrained = Pretrained(imagenet=args.imagenet, text=args.text)
         report(config, args.sizes, args.data, args.out, pretrained, ROOT / "results")
     except (ManifestError, ConfigError, FileNotFoundError) as exc:

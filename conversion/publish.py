@@ -68,10 +68,11 @@ def publish(
     report, catalog = read_run(run), Catalog(repository)
     _check_preprocessing(report, catalog)
     folder = _version_folder(catalog.model(model), version)
-    users = Manifest(manifest, report["config"].get("max_bad_rows", MAX_BAD_ROWS))
+    config = report["config"]
+    users = Manifest(manifest, config.get("max_bad_rows", MAX_BAD_ROWS), config.get("label_map"))
     converted, measured = _convert(run / "model.keras", report, users, _served(catalog, model))
     verdict = _verdict(measured["comparison"], force)
-    metadata = {METADATA_KEY: prep_digest(), "backbone": report["config"]["backbone"], "trained": report["date"]}
+    metadata = {METADATA_KEY: prep_digest(), "backbone": config["backbone"], "trained": report["date"]}
     stamp(converted, {**metadata, GATE: verdict})
     _install(converted, folder)
     write_report(

@@ -15,6 +15,8 @@ from .bad_rows import ManifestError
 
 SPLITS: Final = ("train", "validation", "test")
 _TEXT: Final = ("nickname", "avatar", "gender", "split", "source")
+# Arrow converts these to text in CSV and Parquet, but not in JSONL; `label_text` does it there.
+_JSON_LABELS: Final = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
 # The parts of Arrow's messages that never hold content of the file. The rest may be a whole row.
 _WITHOUT_CONTENT: Final = re.compile(
     r"In CSV column #\d+|(?:Row #\d+: )?Expected \d+ columns, got \d+|Row #\d+|invalid UTF8 data|Empty CSV file"
@@ -93,6 +95,12 @@ def translate_errors(file: Path, items: Iterable[Any]) -> Iterator[Any]:
         raise ManifestError(f"{file}: cannot be read: {reason}")
 
 
+def label_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch with labels as text: numbers without decimals, so that 0 and 0.0 are the same."""
+    index = batch.schema.get_field_index("gender")
+    return batch.set_column(index, "gender", batch.column(index).cast(pa.string()))
+
+
 def _without_content(file: Path, exc: Exception) -> str:
     """Describe an error by its shard and by the parts of its message that hold no content."""
     message = str(exc)
@@ -107,6 +115,8 @@ def _schema(inferred: pa.Schema, suffix: str) -> pa.Schema:
 
     def corrected(field: pa.Field) -> pa.DataType:
         is_text_file = suffix != ".parquet"
+        if field.name == "gender" and suffix == ".jsonl" and any(is_type(field.type) for is_type in _JSON_LABELS):
+            return field.type
         if field.name == "avatar" and (pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)):
             return pa.binary()
         if field.name in _TEXT or (is_text_file and pa.types.is_null(field.type)):

@@ -7,6 +7,7 @@ test), `weight` and `source`.
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,9 +22,10 @@ from genderprep.tensors import LABELS
 
 from ..arrays import BoolsN
 from .arrow import SPLITS as SPLITS
-from .arrow import Piece, open_dataset, pieces_of, translate_errors
+from .arrow import Piece, label_text, open_dataset, pieces_of, translate_errors
 from .bad_rows import BadRows
 from .bad_rows import ManifestError as ManifestError
+from .labels import OPTION, LabelMap, check_label_map
 
 REQUIRED: Final = ("nickname", "avatar", "gender")
 # Default share of rows that may be bad.
@@ -48,14 +50,21 @@ class ManifestStats:
 class Manifest:
     """An open manifest. It reads in pieces and keeps no rows in memory."""
 
-    def __init__(self, file: Path, max_bad_rows: float = MAX_BAD_ROWS) -> None:
-        """Open a file or a folder of shards. At most the share `max_bad_rows` of the rows may be bad.
+    def __init__(self, file: Path, max_bad_rows: float = MAX_BAD_ROWS, label_map: LabelMap | None = None) -> None:
+        """Open a file or a folder of shards.
+
+        Args:
+            file: The manifest.
+            max_bad_rows: Share of the rows that may be bad.
+            label_map: The manifest's own labels, besides `male` and `female`.
 
         Raises:
-            ManifestError: The file type is unknown, the file is damaged, or a column is missing.
+            ManifestError: The file type is unknown, the file is damaged, a column is missing, or the map is invalid.
             FileNotFoundError: The manifest does not exist.
         """
         self.file = file
+        self._label_map = label_map or {}
+        check_label_map(self._label_map)
         self._dataset = open_dataset(file)
         self.columns: tuple[str, ...] = tuple(self._dataset.schema.names)
         if missing := [column for column in REQUIRED if column not in self.columns]:
@@ -136,7 +145,7 @@ class Manifest:
             batch_size=CHUNK,
             batch_readahead=2,
         )
-        return batches
+        yield from map(label_text, batches)
 
     def _with_required(self, columns: Collection[str]) -> set[str]:
         identity = set() if "split" in self.columns else {"nickname", "avatar"}
@@ -145,6 +154,8 @@ class Manifest:
     def _checked(self, table: pd.DataFrame, rows: pd.RangeIndex) -> pd.DataFrame:
         """Fill in defaults, resolve avatar paths and drop the bad rows."""
         table = table.set_index(rows)
+        if self._label_map:
+            table["gender"] = [self._label_map.get(label, label) for label in table["gender"]]
         for column in {"nickname", "avatar", "source"} & {*table}:
             table[column] = table[column].fillna(b"" if table[column].dtype == _BYTES else "")
         if "split" not in table:
@@ -164,10 +175,29 @@ class Manifest:
             ("unknown split", table["split"].isin(SPLITS), f"one of {', '.join(SPLITS)}"),
             ("bad weight", table["weight"].between(0, math.inf, inclusive="left"), "a number >= 0"),
         ):
-            for row in table.index[usable & ~valid]:
-                self.bad_rows.add(int(row), reason, f"expected {expected}")
+            failure = ""
+            try:
+                for row in table.index[usable & ~valid]:
+                    self.bad_rows.add(int(row), reason, f"expected {expected}")
+            except ManifestError as exc:
+                failure = str(exc)
+            if failure:
+                raise ManifestError(failure + self._unknown_labels())
             usable &= valid
         return usable.to_numpy()
+
+    def _unknown_labels(self) -> str:
+        """Count the unknown labels of the whole manifest, for an error."""
+        unknown: Counter[str | None] = Counter()
+        for piece in self._pieces:
+            for batch in translate_errors(self.file, self._batches(piece, ())):
+                unknown.update(label for label in batch["gender"].to_pylist() if label not in self._label_map)
+        for label in LABELS:
+            del unknown[label]
+        if not unknown:
+            return ""
+        rows = f"{len(unknown)} unknown labels in {unknown.total()} rows"
+        return f"; the column gender has {rows}; name each: {OPTION} LABEL=female {OPTION} LABEL=male"
 
     def _name_of(self, row: int) -> str:
         """Number a row from the start of its own file, and name the file if there are several."""

@@ -23,11 +23,11 @@ class Checkpoint(keras.callbacks.Callback):
     `history` holds the logs of all epochs, including those of an interrupted process.
     """
 
-    def __init__(self, out: Path, config: Mapping[str, Any], monitor: str, bad_rows: BadRows) -> None:
-        """Checkpoint a run of `config`. The smallest value of the log `monitor` marks the best epoch."""
+    def __init__(self, out: Path, run: Mapping[str, Any], monitor: str, bad_rows: BadRows) -> None:
+        """Checkpoint `run`: config and data, as JSON values. The smallest value of the log `monitor` marks the best epoch."""
         super().__init__()
         self.history: list[dict[str, Any]] = []
-        self._out, self._config, self._monitor, self._bad_rows = out, json.dumps(config), monitor, bad_rows
+        self._out, self._run, self._monitor, self._bad_rows = out, run, monitor, bad_rows
         self._file = out / "resume.npz"
 
     def restore(self, model: keras.Model) -> None:
@@ -41,10 +41,7 @@ class Checkpoint(keras.callbacks.Callback):
             return
         with np.load(self._file) as arrays:
             state = json.loads(str(arrays["state"]))
-            if state["config"] != self._config:
-                raise ConfigError(
-                    f"{self._file}: an interrupted run has another config; remove the file or use another --out"
-                )
+            _refuse_another(f"{self._file}: an interrupted run", state["run"], self._run)
             for index, variable in enumerate(_variables(model)):
                 variable.assign(arrays[str(index)])
         self.history = state["history"]
@@ -65,13 +62,40 @@ class Checkpoint(keras.callbacks.Callback):
         self._write_history()
 
     def _save(self) -> None:
-        state = json.dumps({"config": self._config, "history": self.history, "bad": self._bad_rows.state()})
+        state = json.dumps({"run": self._run, "history": self.history, "bad": self._bad_rows.state()})
         arrays = {str(i): keras.ops.convert_to_numpy(each) for i, each in enumerate(_variables(self.model))}
         np.savez(self._out / "new.npz", state=np.array(state), **arrays)
         (self._out / "new.npz").replace(self._file)
 
     def _write_history(self) -> None:
         pd.DataFrame(self.history).to_csv(self._out / "history.csv", index=False)
+
+
+def check_finished_run(out: Path, run: Mapping[str, Any]) -> None:
+    """Check that the finished run in `out`, if there is one, is `run`: training again gives the same result.
+
+    Raises:
+        ConfigError: Another run would be overwritten. The message names what differs.
+    """
+    file = out / "report.json"
+    if file.is_file():
+        report = json.loads(file.read_text(encoding="utf-8"))
+        _refuse_another(f"{out}: a finished run", {name: report.get(name) for name in run}, run)
+
+
+def _refuse_another(subject: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    before, now = _leaves(old), _leaves(new)
+    if names := [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]:
+        changes = "; ".join(f"{name} was {before.get(name)!r}, is now {now.get(name)!r}" for name in names)
+        raise ConfigError(f"{subject} has another config: {changes}; use another --out or remove this run")
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested mappings to dotted names."""
+    leaves: dict[str, Any] = {}
+    for name, value in json.loads(json.dumps(values)).items():
+        leaves |= _leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return leaves
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -1,6 +1,7 @@
 """Build what a config describes: the compiled model and its training batches."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,11 @@ class Pretrained:
 
 
 SCRATCH: Final = Pretrained()
+
+
+def digests(pretrained: Pretrained) -> dict[str, str]:
+    """Return the SHA-256 of the files that a run starts from."""
+    return {name: sha256(file.read_bytes()).hexdigest() for name, file in vars(pretrained).items() if file}
 
 
 def build(config: Config, manifest: Manifest, pretrained: Pretrained = SCRATCH) -> tuple[keras.Model, BatchStream]:

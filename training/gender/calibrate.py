@@ -6,11 +6,13 @@
 """
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from genderprep import prep_digest
 
+from ..data.labels import add_label_map
 from ..data.manifest import Manifest, ManifestError
 from ..engine.predict import predict_split
 from ..evaluation.metrics import summary, threshold_for
@@ -20,8 +22,10 @@ from .config import Config, config_from
 from .model import load_model, main_logits
 
 
-def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
+def calibrate(run: Path, config: Config, manifest: Manifest, pretrained: Mapping[str, str]) -> None:
     """Fit on the validation split, take the class prior from the train split, and write `report.json` to `run`.
+
+    The report names the `pretrained` files by their SHA-256.
 
     Raises:
         ManifestError: The manifest cannot be used, or train or validation lacks a label.
@@ -41,6 +45,7 @@ def calibrate(run: Path, config: Config, manifest: Manifest) -> None:
         unknown_below=threshold_for(config.precision, labels, p_female, shown),
         validation=summary(labels, p_female),
         rows=manifest.stats.rows,
+        pretrained=pretrained,
         bad_rows=manifest.bad_rows.report(),
     )
 
@@ -50,11 +55,14 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.gender.train")
     parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of Parquet")
     parser.add_argument("--precision", type=float, help="share of the decided users that must be correct")
+    add_label_map(parser)
     args = parser.parse_args()
     try:
-        config = config_from(read_run(args.run)["config"])
+        report = read_run(args.run)
+        config = config_from(report["config"]).with_label_map(args.label_map)
         config = replace(config, precision=args.precision or config.precision)
-        calibrate(args.run, config, Manifest(args.data, config.max_bad_rows))
+        rows = Manifest(args.data, config.max_bad_rows, config.label_map)
+        calibrate(args.run, config, rows, report.get("pretrained", {}))
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"calibrate: {exc}") from exc
 

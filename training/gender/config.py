@@ -2,13 +2,14 @@
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 from genderprep.tensors import IMAGE_SIZE
 
 from ..data.augmentation import LIGHT, Augmentation
+from ..data.labels import LabelMap
 from ..data.manifest import MAX_BAD_ROWS
 from ..engine.errors import ConfigError as ConfigError
 from ..losses.distillation import Distillation
@@ -40,6 +41,7 @@ class Config:
         steps_per_epoch: Batches in an epoch; by default one pass over the train rows.
         validation_rows: At most this many validation rows are held in memory.
         max_bad_rows: Share of the manifest's rows that may be unusable.
+        label_map: The manifest's own labels, such as `{"女": "female", "男": "male"}`. `--label-map` adds to it.
 
     Raises:
         ConfigError: Neither tower is selected, or an option lacks the tower that it needs.
@@ -69,6 +71,7 @@ class Config:
     steps_per_epoch: int | None = None
     validation_rows: int = 10_000
     max_bad_rows: float = MAX_BAD_ROWS
+    label_map: LabelMap = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not (self.backbone or self.text):
@@ -79,6 +82,10 @@ class Config:
             raise ConfigError("max_ngram needs the text tower alone")
         if self.cbam and not self.backbone:
             raise ConfigError("cbam needs a backbone")
+
+    def with_label_map(self, label_map: LabelMap) -> "Config":
+        """Return this config with more labels."""
+        return replace(self, label_map={**self.label_map, **label_map})
 
     @property
     def is_fused(self) -> bool:

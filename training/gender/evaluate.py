@@ -20,6 +20,7 @@ from genderprep.tensors import LABELS, WEIGHTS
 
 from ..arrays import BoolsN, FloatsN, FloatsN2
 from ..data.batches import Users, prepare_users
+from ..data.labels import LabelMap, add_label_map
 from ..data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from ..engine.predict import predict_split
 from ..evaluation import figures
@@ -37,7 +38,9 @@ EXPLAINED: Final = 8
 Figures = dict[str, Figure | None]
 
 
-def evaluate(run: Path, manifest: Path, split: str, out: Path | None = None) -> dict[str, Summary]:
+def evaluate(
+    run: Path, manifest: Path, split: str, out: Path | None = None, label_map: LabelMap | None = None
+) -> dict[str, Summary]:
     """Evaluate `model.keras` of a run with its calibration, write the results, and return the metrics by slice.
 
     Args:
@@ -45,13 +48,16 @@ def evaluate(run: Path, manifest: Path, split: str, out: Path | None = None) -> 
         manifest: Source of the users.
         split: Evaluated split.
         out: Folder for the results; by default `<run>/evaluation_<split>`.
+        label_map: Labels of the manifest besides those of the run's config.
 
     Raises:
         ManifestError: The manifest cannot be used, or has no rows in the split.
         FileNotFoundError: The folder has no finished run.
     """
     report = read_run(run)
-    rows = Manifest(manifest, report.get("config", {}).get("max_bad_rows", MAX_BAD_ROWS))
+    config = report.get("config", {})
+    labels = {**config.get("label_map", {}), **(label_map or {})}
+    rows = Manifest(manifest, config.get("max_bad_rows", MAX_BAD_ROWS), labels)
     model = load_model(run / "model.keras")
     table, users, outputs = predict_split(with_weights(model), rows, split, image_size(model))
     p_female = PlattScaling(**report["scaling"])(main_logits(outputs), users.present)
@@ -131,9 +137,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of Parquet")
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--out", type=Path, help="folder for the results; default: evaluation_<split> in the run")
+    add_label_map(parser)
     args = parser.parse_args()
     try:
-        print(pd.DataFrame(evaluate(args.run, args.data, args.split, args.out)).T.to_string())
+        print(pd.DataFrame(evaluate(args.run, args.data, args.split, args.out, args.label_map)).T.to_string())
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"evaluate: {exc}") from exc
 

@@ -15,8 +15,9 @@ from typing import Final
 import pandas as pd
 
 from ..data.augmentation import Augmentation
+from ..data.labels import add_label_map
 from ..data.manifest import ManifestError
-from .config import Config
+from .config import Config, ConfigError
 from .evaluate import evaluate
 from .train import train
 
@@ -37,11 +38,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the run")
     parser.add_argument("--raw", action="store_true", help="use the whole nickname as one feature")
     parser.add_argument("--seed", type=int, default=1)
+    add_label_map(parser)
     args = parser.parse_args()
     try:
-        train(replace(CONFIG, seed=args.seed, max_ngram=0 if args.raw else CONFIG.max_ngram), args.data, args.out)
+        config = replace(CONFIG, seed=args.seed, max_ngram=0 if args.raw else CONFIG.max_ngram)
+        train(config.with_label_map(args.label_map), args.data, args.out)
         print(pd.DataFrame(evaluate(args.out, args.data, "test")).T.to_string())
-    except (ManifestError, FileNotFoundError) as exc:
+    except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"fasttext: {exc}") from exc
 
 

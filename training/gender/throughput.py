@@ -44,7 +44,7 @@ def rates(config: Config, file: Path, batches: int) -> dict[str, float]:
     Raises:
         ManifestError: The manifest cannot be used.
     """
-    manifest = Manifest(file, config.max_bad_rows)
+    manifest = Manifest(file, config.max_bad_rows, config.label_map)
     model, stream = build(config, manifest)
     pipeline = _rate(stream.batches(0, WARM_UP + batches), stream.batch)
     batch = next(stream.batches(0, 1))

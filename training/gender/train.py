@@ -18,11 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 from ..data.batches import Heads
+from ..data.labels import add_label_map
 from ..data.manifest import Manifest, ManifestError
 from ..data.stream import BatchStream, sample
 from ..engine.devices import use_all_devices
-from ..engine.resume import Checkpoint
-from .build import SCRATCH, Pretrained, build
+from ..engine.resume import Checkpoint, check_finished_run
+from .build import SCRATCH, Pretrained, build, digests
 from .calibrate import calibrate
 from .config import Config, ConfigError, load_config
 
@@ -32,19 +33,26 @@ def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SC
 
     Raises:
         ManifestError: The manifest cannot be used, or train or validation is empty, or a split lacks a label.
-        ConfigError: A config value is invalid, or the weights are of another network.
+        ConfigError: A config value is invalid, the weights are of another network, or `out` holds another run.
     """
-    rows = Manifest(manifest, config.max_bad_rows)
+    rows = Manifest(manifest, config.max_bad_rows, config.label_map)
     # A test split is optional, but an evaluation on one label has no AUC.
     rows.require_splits("train", "validation", *(["test"] if rows.stats.rows["test"] else []))
     use_all_devices(config.batch)
     model, stream = build(config, rows, pretrained)
+    run = {
+        "config": asdict(config),
+        "manifest": manifest.name,
+        "rows": rows.stats.rows,
+        "pretrained": digests(pretrained),
+    }
+    check_finished_run(out, run)
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = Checkpoint(out, asdict(config), _monitor(stream.heads), rows.bad_rows)
+    checkpoint = Checkpoint(out, run, _monitor(stream.heads), rows.bad_rows)
     checkpoint.restore(model)
     if len(checkpoint.history) < config.epochs:
         _fit(model, config, stream, checkpoint, keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
-    calibrate(out, config, rows)
+    calibrate(out, config, rows, digests(pretrained))
     checkpoint.finish()
     return out / "model.keras"
 
@@ -58,10 +66,11 @@ def main() -> None:
     parser.add_argument("--avatar", type=Path, help="model.keras of a config with text=False")
     parser.add_argument("--text", type=Path, help="model.keras of training/gender/configs/nickname.py")
     parser.add_argument("--teacher", type=Path, help="model.keras of a better model to distill")
+    add_label_map(parser)
     args = parser.parse_args()
     try:
         pretrained = Pretrained(args.imagenet, args.avatar, args.text, args.teacher)
-        print(train(load_config(args.config), args.data, args.out, pretrained))
+        print(train(load_config(args.config).with_label_map(args.label_map), args.data, args.out, pretrained))
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
 

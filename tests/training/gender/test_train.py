@@ -149,6 +149,18 @@ def test_finished_run_restarts(nicknames: Path, tmp_path: Path) -> None:
         assert epochs_of(tmp_path) == [0]
 
 
+def test_finished_run_is_not_overwritten_by_another(nicknames: Path, tmp_path: Path) -> None:
+    train(NICKNAME, nicknames, tmp_path)
+    before = (tmp_path / "model.keras").read_bytes()
+    with pytest.raises(ConfigError, match=r"a finished run has another config: config\.batch was 16, is now 32; use"):
+        train(replace(NICKNAME, batch=32), nicknames, tmp_path)
+    other = nicknames.with_name("other.csv")
+    other.write_bytes(nicknames.read_bytes())
+    with pytest.raises(ConfigError, match=r"manifest was 'nicknames\.csv', is now 'other\.csv'"):
+        train(NICKNAME, other, tmp_path)
+    assert (tmp_path / "model.keras").read_bytes() == before
+
+
 def test_fused_model_starts_from_pretrained_towers(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
     text = train(NICKNAME, nicknames, tmp_path / "text")
     config = Config(backbone="mobilenetv2", epochs=1, batch=16, learning_rate=0.0)
@@ -214,7 +226,7 @@ def test_calibration_on_one_label_is_rejected(nicknames: Path, tmp_path: Path) -
     table = read_manifest(nicknames).assign(gender="female")
     table.to_csv(tmp_path / "women.csv", index=False)
     with pytest.raises(ManifestError, match="female, 0 male"):
-        calibrate.calibrate(tmp_path, NICKNAME, Manifest(tmp_path / "women.csv"))
+        calibrate.calibrate(tmp_path, NICKNAME, Manifest(tmp_path / "women.csv"), {})
 
 
 def users_with_bytes(folder: Path, broken: int) -> Path:
