@@ -1,8 +1,13 @@
 """Results."""
 
+import asyncio
+import dataclasses
 import json
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from pydantic import TypeAdapter
 
 from genderclient import Prediction, Probabilities, Weights
 
@@ -54,3 +59,40 @@ def test_to_dict_is_json() -> None:
         "request_id": "",
         "avatar_error": None,
     }
+
+
+COMPLETE = {"gender": "male", "probability": 0.75, "model": "gender_mobilenet", "arm": None, "avatar_error": None}
+
+
+def served(prediction: Prediction) -> Any:
+    """The JSON that FastAPI makes of a function that returns `Prediction`."""
+    app, sent = FastAPI(), []
+
+    @app.get("/")
+    def respond() -> Prediction:
+        return prediction
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message.get("body", b""))
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "root_path": ""}
+    asyncio.run(app({**scope, "raw_path": b"/", "http_version": "1.1", "scheme": "http"}, receive, send))  # type: ignore[arg-type]
+    return json.loads(b"".join(sent))
+
+
+@pytest.mark.parametrize("serialize", [dataclasses.asdict, TypeAdapter(Prediction).dump_python, served])
+def test_every_serialization_is_complete(serialize: Any) -> None:
+    plain = serialize(predicted(0.75))
+    assert {name: plain[name] for name in COMPLETE} == COMPLETE
+    assert plain.keys() == predicted(0.75).to_dict().keys() | {"embedding"}
+
+
+def test_prediction_is_frozen_and_recomputed() -> None:
+    prediction = predicted(0.75)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        prediction.gender = "female"  # type: ignore[misc]
+    assert dataclasses.replace(prediction, unknown_below=0.9).gender == "unknown"
+    assert TypeAdapter(Prediction).validate_json(TypeAdapter(Prediction).dump_json(prediction)) == prediction

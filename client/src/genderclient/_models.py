@@ -1,6 +1,6 @@
 """Results."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Gender = Literal["male", "female", "unknown"]
@@ -27,6 +27,8 @@ class Prediction:
     """The prediction for one user.
 
     Attributes:
+        gender: The more likely gender; `unknown` if both inputs were missing or `probability < unknown_below`.
+        probability: The probability of the more likely gender, 0.5 to 1.
         probabilities: Calibrated probabilities of both genders.
         weights: How much each input contributed.
         unknown_below: A lower probability makes the gender `unknown`.
@@ -38,6 +40,9 @@ class Prediction:
         avatar_error: Why the avatar was ignored, if the client has `ignore_invalid_avatar`.
     """
 
+    # Fields, so that `dataclasses.asdict`, pydantic and FastAPI include them.
+    gender: Gender = field(init=False, default="unknown")
+    probability: float = field(init=False, default=0.5)
     probabilities: Probabilities
     weights: Weights
     model: str
@@ -50,36 +55,18 @@ class Prediction:
     request_id: str = ""
     avatar_error: str | None = None
 
-    @property
-    def probability(self) -> float:
-        """The probability of the more likely gender, 0.5 to 1."""
-        return max(self.probabilities.male, self.probabilities.female)
-
-    @property
-    def gender(self) -> Gender:
-        """The more likely gender; `unknown` if both inputs were missing or `probability < unknown_below`."""
+    def __post_init__(self) -> None:
+        male, female = self.probabilities.male, self.probabilities.female
+        object.__setattr__(self, "probability", max(male, female))
         no_input = self.weights.avatar == 0 and self.weights.nickname == 0
-        if no_input or self.probability < self.unknown_below:
-            return "unknown"
-        return "male" if self.probabilities.male >= self.probabilities.female else "female"
+        if not no_input and self.probability >= self.unknown_below:
+            object.__setattr__(self, "gender", "male" if male >= female else "female")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, ready for JSON. `embedding` is included only if it was requested."""
-        plain: dict[str, Any] = {
-            "gender": self.gender,
-            "probability": self.probability,
-            "probabilities": {"male": self.probabilities.male, "female": self.probabilities.female},
-            "weights": {"avatar": self.weights.avatar, "nickname": self.weights.nickname},
-            "model": self.model,
-            "version": self.version,
-            "unknown_below": self.unknown_below,
-            "arm": self.arm,
-            "latency_s": self.latency_s,
-            "attempts": self.attempts,
-            "request_id": self.request_id,
-            "avatar_error": self.avatar_error,
-        }
-        return plain if self.embedding is None else plain | {"embedding": list(self.embedding)}
+        plain = asdict(self)
+        embedding = plain.pop("embedding")
+        return plain if embedding is None else plain | {"embedding": list(embedding)}
 
     def __repr__(self) -> str:
         return (
