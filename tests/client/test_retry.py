@@ -79,6 +79,12 @@ def test_backoff_is_capped_and_jittered() -> None:
     assert retry.backoff_s(2, 0.25) == 0.25
 
 
+def test_server_says_when_to_retry() -> None:
+    busy = TransportError(Status.OVERLOADED, "busy", retry_after_s=3)
+    assert run([busy, RESPONSE])[1] == [3]
+    assert isinstance(run([TransportError(Status.OVERLOADED, "busy", retry_after_s=60)])[2], Overloaded)
+
+
 def test_last_failure_is_raised() -> None:
     timeouts, _, error = run([LOST] * 3)
     assert len(timeouts) == 3

@@ -1,11 +1,13 @@
 """`predict` without a client."""
 
 import atexit
+import os
 import threading
 from functools import cache
 
 from genderclient._avatar import Avatar
 from genderclient._client import Client
+from genderclient._config.environment import TOKEN_VARIABLE, tls_from_environment
 from genderclient._models import Prediction
 
 _lock = threading.Lock()
@@ -21,8 +23,9 @@ def predict(
 ) -> Prediction:
     """Calls `Client.predict` of a client that the whole process shares.
 
-    The client uses the server at `GENDERCLIENT_URL`, by default `grpc://127.0.0.1:8001`, and is closed when Python
-    exits. Thread-safe.
+    The client uses the server at `GENDERCLIENT_URL`, by default `grpc://127.0.0.1:8001`, with the token
+    `GENDERCLIENT_TOKEN` and the files `GENDERCLIENT_CA_FILE`, `GENDERCLIENT_CERTIFICATE_FILE` and
+    `GENDERCLIENT_KEY_FILE`. It is closed when Python exits. Thread-safe.
     """
     with _lock:
         client = _shared_client()
@@ -31,6 +34,6 @@ def predict(
 
 @cache
 def _shared_client() -> Client:
-    client = Client()
+    client = Client(tls=tls_from_environment(), token=os.environ.get(TOKEN_VARIABLE) or None)
     atexit.register(client.close)
     return client

@@ -98,6 +98,8 @@ def _describe(status: Status, reason: str, timeout_s: float) -> tuple[type[Gende
             return DeadlineExceeded, f"no response within {timeout_s:g} s; raise timeout_s"
         case Status.UNAVAILABLE:
             return Unavailable, f"{reason}; is Triton running? Start it with `make serve`"
+        case Status.UNTRUSTED:
+            return Unavailable, f"{reason}; the certificate is not trusted: pass its authority as Tls(ca_file=…)"
         case Status.OVERLOADED:
             return Overloaded, f"{reason}; send fewer requests at once, or retry later"
         case Status.NOT_FOUND:

@@ -103,7 +103,7 @@ def send_with_retries(
             budget.record_response()
             return Inference(response=result, latency_s=now() - started_s, requests=requests)
         _LOG.debug("%s, request %s, sent %d times: %s", request.model, request.request_id, requests, result.status.name)
-        wait_s = retry.backoff_s(failures, jitter())
+        wait_s = max(result.retry_after_s, retry.backoff_s(failures, jitter()))
         may_retry = result.status in RETRYABLE and budget.record_failure(result.status) and failures < retry.attempts
         if may_retry and now() + wait_s < deadline_s:
             yield Sleep(wait_s)

@@ -85,6 +85,12 @@ def test_picture_is_complete(https: tuple[str, AvatarFetcher]) -> None:
     assert fetch(f"{origin}/头像.png?名=1&size=2") == PICTURE + b"/%E5%A4%B4%E5%83%8F.png?%E5%90%8D=1&size=2"
 
 
+def test_redirect_to_an_invalid_url_is_rejected(https: tuple[str, AvatarFetcher]) -> None:
+    url, fetch = https
+    with pytest.raises(InvalidAvatar, match=r"redirects to an invalid URL|not a URL"):
+        fetch(f"{url}/to?https://[::1/")
+
+
 def test_three_redirects_are_followed(https: tuple[str, AvatarFetcher]) -> None:
     origin, fetch = https
     assert fetch(f"{origin}/to?/to?/to?/me.png").startswith(PICTURE)

@@ -111,6 +111,17 @@ def test_deadline_covers_grpc_handshake() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", Unavailable, "IncompleteRead|payload"),
         (b"SSH-2.0-OpenSSH\r\n", ProtocolError, "no HTTP response"),
         (http_reply(200, b"<html>"), ProtocolError, "does not follow the v2 protocol"),
+        (http_reply(200, b"[" * 10**5), ProtocolError, "does not follow the v2 protocol"),
+        (
+            http_reply(
+                200,
+                b'{"model_name":"m","outputs":[{"name":"W","datatype":"FP32","shape":[1],'
+                b'"parameters":{"binary_data_size":4}}]}',
+            ),
+            ProtocolError,
+            "does not follow the v2 protocol|does not match its shape",
+        ),
+        (http_reply(500, b"[" * 10**5), ServerError, "HTTP 500 without an explanation"),
         (http_reply(200, b"[]"), ProtocolError, "does not follow the v2 protocol"),
         (http_reply(404, b"<html>"), ProtocolError, "HTTP 404 without an explanation"),
         (http_reply(503, b"<html>"), Unavailable, "HTTP 503 without an explanation"),

@@ -44,6 +44,7 @@ class Status(Enum):
     INVALID_ARGUMENT = auto()
     DEADLINE_EXCEEDED = auto()
     UNAVAILABLE = auto()
+    UNTRUSTED = auto()
     OVERLOADED = auto()
     NOT_FOUND = auto()
     DENIED = auto()
@@ -55,16 +56,20 @@ class Status(Enum):
 class TransportError(Exception):
     """A transport has no response. The client raises the matching `GenderClientError` instead."""
 
-    def __init__(self, status: Status, message: str) -> None:
+    def __init__(self, status: Status, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.retry_after_s = retry_after_s
 
 
 # Phrases of Triton and nginx that tell apart failures with the same code.
 _REFINEMENTS: Final = (
     (Status.UNAVAILABLE, ("overloaded", "maximum queue size", "Request timeout expired"), Status.OVERLOADED),
     (Status.UNAVAILABLE, ("This protocol is restricted",), Status.DENIED),
+    (Status.UNAVAILABLE, ("CERTIFICATE_VERIFY_FAILED", "certificate verify failed"), Status.UNTRUSTED),
+    (Status.UNAVAILABLE, ("Hostname Verification Check failed", "Peer name"), Status.UNTRUSTED),
+    (Status.OVERLOADED, ("CLIENT: Received message larger than max",), Status.GARBLED),
     (Status.FAILED, ("Stub process", "stub process"), Status.UNAVAILABLE),
     (Status.NOT_FOUND, ("has no available versions",), Status.UNAVAILABLE),
     (Status.OVERLOADED, ("larger than max", "too large"), Status.TOO_LARGE),

@@ -14,7 +14,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import tritonclient.http as protocol
-from tritonclient.utils import InferenceServerException
 
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refine_status
 from genderclient._transports.connection import HttpResponse
@@ -65,7 +64,8 @@ def decode_response(response: HttpResponse, options: ConnectionOptions) -> Infer
         header: dict[str, Any] = result.get_response()
         model, version = header["model_name"], header.get("model_version", "")
         names = [output["name"] for output in header["outputs"]]
-    except (AttributeError, KeyError, TypeError, ValueError, InferenceServerException) as exc:
+    except Exception as exc:
+        # tritonclient raises errors of any type: RecursionError for nested JSON, AttributeError for a missing header.
         raise TransportError(Status.GARBLED, "the response does not follow the v2 protocol") from exc
     return InferenceResponse(model=model, version=version, outputs=from_triton(result, names))
 
@@ -75,12 +75,18 @@ def error_response(response: HttpResponse) -> TransportError:
     status = _STATUSES.get(response.code, Status.FAILED)
     try:
         message = str(json.loads(response.body)["error"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         # Triton's errors have a message. A proxy's 503 means the same as Triton's, but its 404 is not about a model.
         is_triton_only = status in (Status.INVALID_ARGUMENT, Status.NOT_FOUND)
         message = f"HTTP {response.code} without an explanation"
-        return TransportError(Status.GARBLED if is_triton_only else status, message)
-    return TransportError(refine_status(status, message), message)
+        return TransportError(Status.GARBLED if is_triton_only else status, message, _retry_after_s(response))
+    return TransportError(refine_status(status, message), message, _retry_after_s(response))
+
+
+def _retry_after_s(response: HttpResponse) -> float:
+    """The seconds of the header Retry-After; 0 without it. A date is ignored."""
+    text = response.headers.get("Retry-After", "").strip()
+    return float(text) if text.isdecimal() and len(text) < 10 else 0.0
 
 
 @contextmanager
@@ -97,7 +103,7 @@ def translated_errors(
     except TimeoutError as exc:
         raise TransportError(Status.DEADLINE_EXCEEDED, f"{url}: deadline passed") from exc
     except unavailable as exc:
-        raise TransportError(Status.UNAVAILABLE, f"{url}: {exc}") from exc
+        raise TransportError(refine_status(Status.UNAVAILABLE, str(exc)), f"{url}: {exc}") from exc
     except malformed as exc:
         raise TransportError(Status.GARBLED, f"{url}: no HTTP response: {exc or type(exc).__name__}") from exc
 

@@ -3,7 +3,6 @@
 The modules `tritonclient.grpc` and `tritonclient.http` have classes of the same shape.
 """
 
-import struct
 from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
@@ -32,7 +31,8 @@ def _output(result: Any, name: str) -> Tensor:
     try:
         array = result.as_numpy(name)
         return Tensor(name, _encode_text(array) if array.dtype == np.object_ else array)
-    except (AttributeError, KeyError, TypeError, ValueError, struct.error) as exc:
+    except Exception as exc:
+        # tritonclient does not check sizes: struct.error, IndexError and others.
         raise TransportError(Status.GARBLED, f"output {name} does not match its shape and datatype") from exc
 
 

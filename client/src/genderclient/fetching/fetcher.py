@@ -60,7 +60,10 @@ class AvatarFetcher:
                 return response.body
             if response.code not in _REDIRECTS or not (location := response.headers.get("Location")):
                 raise InvalidAvatar(f"avatar: {target.hostname} responded with {response.code}; check the URL")
-            url = urljoin(url, location)
+            try:
+                url = urljoin(url, location)
+            except ValueError:
+                raise InvalidAvatar(f"avatar: {target.hostname} redirects to an invalid URL") from None
         raise InvalidAvatar(f"avatar: {target.hostname} redirects more than {self.max_redirects} times")
 
     def _get(self, target: SplitResult, deadline: Deadline) -> HttpResponse:
