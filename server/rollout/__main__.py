@@ -13,6 +13,7 @@ TRITON_ADMIN_KEY to the key of their model control.
 """
 
 import argparse
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,8 @@ def main() -> None:
             print(line)
     except (RolloutError, ControlError, CatalogError, LaunchError) as exc:
         raise SystemExit(f"rollout: {exc}") from exc
+    except KeyboardInterrupt:  # before or after the changes
+        raise SystemExit(128 + signal.SIGINT) from None
 
 
 def _parser() -> argparse.ArgumentParser:

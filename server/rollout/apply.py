@@ -11,6 +11,7 @@ from typing import Final
 from server.catalog import CONFIG
 from server.edge.admin_lock import KEY_VARIABLE
 from server.errors import ControlError, RolloutError
+from server.launch.process import signals_blocked
 from server.triton_control import TritonControl
 
 from .config_file import ConfigFile
@@ -25,17 +26,22 @@ def apply(changes: FileChanges, servers: Sequence[TritonControl]) -> None:
 
     Raises:
         ControlError: A server does not accept model control; nothing is changed.
-        RolloutError: A change failed; the message says what is served now.
+        RolloutError: A change failed or was interrupted by Ctrl-C; the message says what is served now.
     """
     for server in servers:
         _check_controllable(server)
-    undo = write_changes(changes)
-    for number, server in enumerate(servers, start=1):
-        try:
+    undo: FileChanges = {}
+    followed: list[TritonControl] = []
+    try:
+        with signals_blocked():
+            undo = write_changes(changes)
+        for server in servers:
+            followed.append(server)
             _follow(server, changes)
-        except ControlError as exc:
+    except (ControlError, KeyboardInterrupt) as exc:
+        with signals_blocked():
             write_changes(undo)
-            raise RolloutError(f"{exc}; {_restore(undo, servers[:number])}") from exc
+            raise RolloutError(f"{str(exc) or 'interrupted'}; {_restore(undo, followed)}") from exc
 
 
 def served_steps(server: TritonControl, ensemble: str) -> dict[str, int]:

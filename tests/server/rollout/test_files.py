@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from server.launch.process import ROOT, free_ports
+from server.rollout import apply
+from server.rollout.files import FileChanges
 from server.rollout.repository import PREPROCESS, Repository, versions_in
 from tests.server.rollout.conftest import Rollout
 from tests.support.server.gender_models import (
@@ -197,6 +199,31 @@ def test_unreachable_server_is_reported_before_any_change(rollout: Rollout, repo
     with pytest.raises(SystemExit, match=f"rollout: 127.0.0.1:{port}: Triton does not answer"):
         rollout(*CANARY, "--url", f"grpc://127.0.0.1:{port}")
     assert tree(repository) == before
+
+
+def test_interrupted_command_restores_files_and_servers(
+    rollout: Rollout, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, followed = tree(repository), []
+
+    def follow(_: object, changes: FileChanges) -> None:
+        followed.append(changes)
+        if len(followed) == 1:
+            assert tree(repository) != before
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(apply, "_follow", follow)
+    monkeypatch.setattr(apply, "_check_controllable", lambda _: None)
+    with pytest.raises(SystemExit, match=r"^rollout: interrupted; everything is served as before$"):
+        rollout(*CANARY, "--url", "127.0.0.1:1")
+    assert tree(repository) == before
+    assert len(followed) == 2
+
+
+def test_stray_folder_is_ignored(rollout: Rollout, repository: Path) -> None:
+    (repository / "stray").mkdir()
+    (repository / "stray" / "notes.txt").touch()
+    assert rollout("list").startswith("gender_mobilenet: ")
 
 
 def test_shipped_repository_is_consistent() -> None:
