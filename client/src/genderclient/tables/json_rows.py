@@ -1,7 +1,7 @@
 """JSON Lines, and JSON arrays of objects.
 
-The standard library reads them. pyarrow's JSON reader numbers rows within a block, so an error cannot name the line, and
-it rejects columns of mixed types.
+The standard library reads them. pyarrow's JSON reader numbers rows within a block, so an error cannot name the line,
+and it rejects columns of mixed types.
 """
 
 import json
