@@ -24,9 +24,9 @@ from .train import train
 CONFIG: Final = Config(
     backbone="",
     max_ngram=3,
-    epochs=20,
+    epochs=10,
     batch=128,
-    learning_rate=3e-3,
+    learning_rate=1e-2,
     label_smoothing=0.0,
     augmentation=Augmentation(drop_token=0.0),
 )
