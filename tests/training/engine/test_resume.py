@@ -23,7 +23,7 @@ from training.gender.train import train
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """48 users in row groups of 8, one with a nickname over the limit."""
-    genders = ["male", "female"] * 24
+    genders = (["male"] * 4 + ["female"] * 4) * 6
     nicknames = [f"{'国强' if gender == 'male' else '婷婷'}{index}" for index, gender in enumerate(genders)]
     nicknames[5] = "a" * 5000
     splits = ["train", "train", "train", "validation"] * 12
