@@ -23,9 +23,8 @@ import pandas as pd
 from genderprep import PrepMismatch, check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, PROBABILITIES, TOKENS
-from server.catalog import Catalog, CatalogError, Model
+from server.catalog import FORCED, GATE, Catalog, CatalogError, Model
 from server.checksums import record
-from server.rollout.repository import FORCED, GATE
 from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
 from training.data.stream import sample

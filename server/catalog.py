@@ -19,6 +19,9 @@ ROLE: Final = "role"
 BACKBONE: Final = "backbone"
 GENDER: Final = "gender"  # the role of ensembles that answer AVATAR and NICKNAME
 CANARY_SUFFIX: Final = "_canary"
+# The verdict of `conversion.publish` on a version, in the metadata of its ONNX file.
+GATE: Final = "publish_gate"
+FORCED: Final = "forced"
 
 
 class CatalogError(ValueError):

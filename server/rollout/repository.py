@@ -7,16 +7,13 @@ from typing import Final
 
 import onnxruntime as ort
 
-from server.catalog import CANARY_SUFFIX, CONFIG, Catalog
+from server.catalog import CANARY_SUFFIX, CONFIG, FORCED, GATE, Catalog
 from server.errors import RolloutError
 
 from .config_file import ConfigFile
 
 PREPROCESS: Final = "preprocess"
 DIGEST: Final = "prep_digest"
-# The verdict of `conversion.publish` on a version, in the metadata of its ONNX file.
-GATE: Final = "publish_gate"
-FORCED: Final = "forced"
 PREVIOUS: Final = "config.pbtxt.previous"
 
 

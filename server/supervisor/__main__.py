@@ -16,7 +16,7 @@ from server.launch.prctl import adopt_orphans
 from server.launch.process import LAUNCHER, exit_on_stop_signals
 
 from .child import Command
-from .policy import DEFAULTS
+from .snapshot import DEFAULTS
 from .status import STATUS_PORT, SupervisorStatus, serve_status
 from .watch import GaveUp, Supervisor, log_action
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from genderclient import Client, DeadlineExceeded, GenderClientError, Retry, Unavailable
 
-from .policy import CanaryResult, Verdict
+from .snapshot import CanaryResult, Verdict
 
 TIMEOUT_S: Final = 2.0
 MAX_IN_FLIGHT: Final = 16

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from server.errors import LaunchError
 
-from .policy import CanaryResult, Verdict
+from .snapshot import CanaryResult, Verdict
 
 STATUS_PORT: Final = 8003
 MAX_CONNECTIONS: Final = 32

@@ -13,7 +13,8 @@ from server.errors import ControlError, LaunchError
 
 from .canary import CanaryClient
 from .child import Child, Command
-from .policy import DEFAULTS, Action, CanaryResult, GiveUp, Limits, Policy, Reload, Restart, SetAside, Snapshot, Verdict
+from .policy import Policy
+from .snapshot import DEFAULTS, Action, CanaryResult, GiveUp, Limits, Reload, Restart, SetAside, Snapshot, Verdict
 from .status import SupervisorStatus
 from .stubs import StubWatch, living_stubs
 

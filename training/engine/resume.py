@@ -24,7 +24,7 @@ class Checkpoint(keras.callbacks.Callback):
     """
 
     def __init__(self, out: Path, run: Mapping[str, Any], monitor: str, bad_rows: BadRows) -> None:
-        """Checkpoint `run`: config and data, as JSON values. The smallest value of the log `monitor` marks the best epoch."""
+        """Checkpoint `run`, its config and data as JSON values; the smallest `monitor` marks the best epoch."""
         super().__init__()
         self.history: list[dict[str, Any]] = []
         self._out, self._run, self._monitor, self._bad_rows = out, run, monitor, bad_rows

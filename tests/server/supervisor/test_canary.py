@@ -4,7 +4,7 @@ import pytest
 
 from genderclient import DeadlineExceeded, GenderClientError, ModelNotFound, Overloaded, ServerError, Unavailable
 from server.supervisor.canary import classify
-from server.supervisor.policy import Verdict
+from server.supervisor.snapshot import Verdict
 
 DEAD_STUB = "in ensemble 'gender_mobilenet', Stub process 'my_net_0_1' is not healthy."
 

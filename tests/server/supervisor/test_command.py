@@ -15,7 +15,7 @@ from server.launch.process import ROOT, free_ports
 from server.supervisor import status as status_module
 from server.supervisor.__main__ import GAVE_UP, INVALID_FLAGS
 from server.supervisor.child import Command
-from server.supervisor.policy import CanaryResult, Verdict
+from server.supervisor.snapshot import CanaryResult, Verdict
 from server.supervisor.status import MAX_CONNECTIONS, SupervisorStatus, serve_status
 from server.supervisor.watch import log_action, read_ensembles
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from server.supervisor.policy import (
+from server.supervisor.policy import Policy
+from server.supervisor.snapshot import (
     DEFAULTS,
     Action,
     CanaryResult,
     GiveUp,
     Limits,
-    Policy,
     Reload,
     Restart,
     SetAside,
