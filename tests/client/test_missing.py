@@ -27,7 +27,7 @@ MISSING: list[Any] = [None, "", b"", bytearray(), memoryview(b""), float("nan"),
 MISSING += [pd.NA, pd.NaT, np.str_(""), np.bytes_(b"")]
 
 
-@pytest.mark.parametrize("value", MISSING, ids=repr)
+@pytest.mark.parametrize("value", MISSING)
 @pytest.mark.parametrize("name", ["avatar", "nickname"])
 def test_missing_value_is_sent_empty(name: str, value: Any) -> None:
     server = Recorder()
@@ -35,7 +35,7 @@ def test_missing_value_is_sent_empty(name: str, value: Any) -> None:
     assert [tensor.value for tensor in server.requests[0].inputs] == [b"", b""]
 
 
-@pytest.mark.parametrize("value", ["a", b"a", 0, 0.0, [], np.zeros((2, 2), np.uint8), object()], ids=repr)
+@pytest.mark.parametrize("value", ["a", b"a", 0, 0.0, [], np.zeros((2, 2), np.uint8), object()])
 def test_value_is_not_missing(value: Any) -> None:
     assert not is_missing(value)
 
