@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from genderclient._async_client import AsyncClient
 from genderclient._client import Client
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._default import predict
 from genderclient._exceptions import (
     AccessDenied,
@@ -37,7 +38,6 @@ from genderclient._transports.base import (
 )
 from genderclient._transports.credentials import Tls
 from genderclient._transports.fake import AsyncFakeTransport, FakeTransport
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.tensors import BytesTensor, FloatTensor, Tensor
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, Unpack
 from genderclient import _codec
 from genderclient._avatar import Avatar, encode_avatar
 from genderclient._config.checks import check_type, checked_timeout
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._config.request_options import (
     DEFAULT_MODEL,
     DEFAULT_RETRY,
@@ -26,7 +27,6 @@ from genderclient._models import Prediction
 from genderclient._retry import Retry, RetryBudget, send_with_retries
 from genderclient._transports.base import InferenceRequest
 from genderclient._transports.credentials import Credentials, Tls
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.pool import TransportPool
 from genderclient._transports.url import ServerUrl, server_urls
 

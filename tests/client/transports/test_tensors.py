@@ -8,9 +8,9 @@ import pytest
 import tritonclient.http as protocol
 
 from genderclient import BytesTensor, FloatTensor, InferenceRequest, InferenceResponse, Tensor, TransportError
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports import open_async_transport, open_transport
 from genderclient._transports.credentials import Credentials
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.triton_tensors import from_triton, to_triton
 from genderclient._transports.url import ServerUrl
 from tests.support.client.model_repository import add_model

@@ -3,9 +3,9 @@
 tritonclient takes 0.3 s to import, so it is imported when a transport is opened.
 """
 
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import AsyncTransport, Transport
 from genderclient._transports.credentials import Credentials
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.url import ServerUrl
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 import tritonclient.grpc as protocol
 from tritonclient.utils import InferenceServerException
 
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refine_status
 from genderclient._transports.credentials import Credentials
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.triton_tensors import from_triton, to_triton
 from genderclient._transports.url import ServerUrl
 

@@ -4,10 +4,10 @@ import asyncio
 
 import tritonclient.grpc.aio as protocol
 
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
 from genderclient._transports.credentials import Credentials
 from genderclient._transports.grpc import call_arguments, channel_args, decode_result, translated_errors
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.url import ServerUrl
 
 

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Mapping
 from http.client import HTTPException, IncompleteRead
 
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse
 from genderclient._transports.connection import Connection, Deadline, HttpResponse
 from genderclient._transports.credentials import Credentials
 from genderclient._transports.http_messages import decode_response, encode_request, translated_errors
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.url import ServerUrl
 
 

@@ -4,11 +4,11 @@ import asyncio
 
 import aiohttp
 
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse
 from genderclient._transports.connection import HttpResponse, ResponseTooLarge
 from genderclient._transports.credentials import Credentials
 from genderclient._transports.http_messages import decode_response, encode_request, translated_errors
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.url import ServerUrl
 
 _LOST = (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)

@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 import tritonclient.http as protocol
 
+from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refine_status
 from genderclient._transports.connection import HttpResponse
-from genderclient._transports.options import ConnectionOptions
 from genderclient._transports.triton_tensors import from_triton, to_triton
 from genderclient._transports.url import ServerUrl
 
