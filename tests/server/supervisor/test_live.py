@@ -150,11 +150,12 @@ def test_another_triton_on_the_port_is_not_taken_for_the_supervised_one(tmp_path
     with running_replica(tmp_path / "first") as first, running_replica(tmp_path / "second") as second:
         first.wait(first.is_ready, "ready")
         second.kill()
+        before = len(second.actions())
         second.ports[:3] = first.ports[:3]
         second.start()
         assert second.process
         assert second.process.wait(60) == GAVE_UP
-        assert not any("every ensemble answers" in action for action in second.actions())
+        assert not any("every ensemble answers" in action for action in second.actions()[before:])
         assert first.is_ready()
 
 
