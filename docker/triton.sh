@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts Triton in a container with the given flags. A random, unknown key locks model control, shared memory, logging
-# and tracing.
+# Starts Triton in a container with the given flags. A random key locks model control, shared memory, logging and
+# tracing. It stands on Triton's command line, so users of the host can read it in the process list.
 set -eu
 # Other users must not read Triton's files, such as traces.
 umask 077
