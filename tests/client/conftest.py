@@ -1,4 +1,8 @@
-"""Both protocols of the project's Triton."""
+"""Both protocols of the project's Triton, and a resolver that hangs."""
+
+import socket
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,3 +23,17 @@ def address(scheme: str, triton: Server) -> str:
 @pytest.fixture
 def url(scheme: str, address: str) -> str:
     return f"{scheme}://{address}"
+
+
+@pytest.fixture
+def hung_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Lookups of host names take until the event is set, at the end of the test."""
+    release = threading.Event()
+
+    def hang(*args: object, **options: object) -> None:
+        release.wait()
+        raise socket.gaierror("released")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    yield release
+    release.set()

@@ -4,6 +4,7 @@ import asyncio
 import select
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,15 +41,17 @@ from tests.support.client.socket_server import (
 from tests.support.client.tls import write_pem_files
 
 
-def predict(port: int, *, timeout_s: float, avatar: bytes | None = None, tls: Tls | None = None) -> None:
-    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+def predict(
+    port: int, *, timeout_s: float, avatar: bytes | None = None, tls: Tls | None = None, host: str = "127.0.0.1"
+) -> None:
+    url = f"{'https' if tls else 'http'}://{host}:{port}"
     with Client(url, timeout_s=timeout_s, retry=Retry(attempts=1), tls=tls) as client:
         client.predict(nickname="小美", avatar=avatar)
 
 
-def predict_async(port: int, *, timeout_s: float, avatar: bytes | None = None) -> None:
+def predict_async(port: int, *, timeout_s: float, avatar: bytes | None = None, host: str = "127.0.0.1") -> None:
     async def run() -> None:
-        async with AsyncClient(f"http://127.0.0.1:{port}", timeout_s=timeout_s, retry=Retry(attempts=1)) as client:
+        async with AsyncClient(f"http://{host}:{port}", timeout_s=timeout_s, retry=Retry(attempts=1)) as client:
             await client.predict(nickname="小美", avatar=avatar)
 
     asyncio.run(run())
@@ -164,6 +167,35 @@ def test_connection_closed_by_server_is_not_reused(missing: tuple[str, ...], mon
             with pytest.raises(ServerError, match="stub died"):
                 client.predict(nickname="小美")
             time.sleep(0.05)
+
+
+@pytest.mark.parametrize("send", [predict, predict_async])
+def test_deadline_covers_the_lookup_of_the_host(send: Callable[..., None], hung_resolver: threading.Event) -> None:
+    """The caller goes on, and an event loop ends, while the system's lookup still runs."""
+    with pytest.raises(DeadlineExceeded, match=r"no response within 0\.3 s"):
+        send(9, timeout_s=0.3, host="triton.example")
+    assert not hung_resolver.is_set()
+
+
+@pytest.mark.parametrize("send", [predict, predict_async])
+def test_name_that_is_no_host_is_unavailable(send: Callable[..., None]) -> None:
+    with pytest.raises(Unavailable, match=r"not a host name"):
+        send(9, timeout_s=5, host="triton..example")
+
+
+@pytest.mark.parametrize("send", [predict, predict_async])
+def test_redirect_is_not_followed(send: Callable[..., None]) -> None:
+    """It would give the avatar, the nickname and the token to another server, maybe unencrypted."""
+    received: list[bytes] = []
+    with socket_server(lambda connection: received.append(connection.recv(2**16))) as elsewhere:
+        location = f"Location: http://127.0.0.1:{elsewhere}/\r\n".encode()
+        for code in (301, 302, 303, 307, 308):
+            with (
+                socket_server(replies(http_reply(code, b"", location))) as port,
+                pytest.raises(ProtocolError, match=f"HTTP {code}: a redirect, which the client does not follow"),
+            ):
+                send(port, timeout_s=10)
+    assert received == []
 
 
 def test_next_address_of_host_is_used(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:

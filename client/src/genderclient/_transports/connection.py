@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from genderclient._transports.lookup import look_up
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -49,7 +51,7 @@ class Connection(http.client.HTTPConnection):
     """One kept-alive connection, for one thread at a time.
 
     http.client and httpx apply a timeout to each read, so a server that sends single bytes can hold a request without
-    limit. Here the deadline covers everything except the lookup of the host name. `address` replaces the lookup.
+    limit. Here the deadline covers everything. `address` replaces the lookup of the host name.
     """
 
     def __init__(
@@ -138,7 +140,7 @@ class _DeadlineTlsSocket(_DeadlineMixin, ssl.SSLSocket):
 def _connect(host: str, port: int, deadline: Deadline) -> _DeadlineSocket:
     """Connects to the first address of `host` that accepts, within the deadline for all of them."""
     failure = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in look_up(host, port).result(deadline.remaining_s()):
         plain = _DeadlineSocket(family, kind, protocol)
         try:
             plain.settimeout(deadline.remaining_s())

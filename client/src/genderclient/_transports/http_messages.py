@@ -72,6 +72,9 @@ def decode_response(response: HttpResponse, options: ConnectionOptions) -> Infer
 
 def error_response(response: HttpResponse) -> TransportError:
     """Converts a response whose code is not 200."""
+    if 300 <= response.code < 400:
+        # It would send the avatar, the nickname and the token elsewhere, maybe unencrypted.
+        return TransportError(Status.GARBLED, f"HTTP {response.code}: a redirect, which the client does not follow")
     status = _STATUSES.get(response.code, Status.FAILED)
     try:
         message = str(json.loads(response.body)["error"])

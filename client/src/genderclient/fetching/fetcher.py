@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import SplitResult, urljoin
 
 from genderclient._avatar import MAX_AVATAR_BYTES
+from genderclient._config.checks import check_integer, check_type, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, InvalidAvatar, Unavailable
 from genderclient._transports.connection import Connection, Deadline, HttpResponse, ResponseTooLarge
 from genderclient._transports.credentials import Tls
@@ -41,6 +42,11 @@ class AvatarFetcher:
     tls: Tls = field(default_factory=Tls)
 
     def __post_init__(self) -> None:
+        checked_timeout(self.timeout_s)
+        check_integer("max_bytes", self.max_bytes, "a number of bytes")
+        check_integer("max_redirects", self.max_redirects, "a number")
+        check_type("tls", self.tls, Tls, "Tls")
+        check_type("networks", self.networks, (list, tuple), "a list of networks")
         for network in self.networks:
             ipaddress.ip_network(network)
 
@@ -69,7 +75,7 @@ class AvatarFetcher:
     def _get(self, target: SplitResult, deadline: Deadline) -> HttpResponse:
         host, port = target.hostname or "", target.port or 443
         try:
-            address = resolve(host, port, self.networks)
+            address = resolve(host, port, self.networks, deadline)
             connection = Connection(host, port, self.tls.context(), max_bytes=self.max_bytes, address=address)
             try:
                 return connection.exchange("GET", request_path(target), deadline, headers={"Accept": "image/*"})
@@ -79,5 +85,5 @@ class AvatarFetcher:
             raise DeadlineExceeded(f"avatar: {host} sent no picture within {self.timeout_s:g} s") from exc
         except ResponseTooLarge as exc:
             raise InvalidAvatar(f"avatar: {host} sends over the limit of {self.max_bytes} bytes") from exc
-        except (OSError, http.client.HTTPException, UnicodeError) as exc:
+        except (OSError, http.client.HTTPException) as exc:
             raise Unavailable(f"avatar: {host} cannot be reached: {type(exc).__name__}; check the URL") from exc
