@@ -18,5 +18,6 @@ exec tritonserver \
     --grpc-restricted-protocol="$closed:closed=$key" \
     --allow-gpu-metrics=false \
     --pinned-memory-pool-byte-size=0 \
+    --rate-limit=execution_count \
     --exit-timeout-secs=15 \
     "$@"

@@ -19,7 +19,11 @@ from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.rounds import RoundsExperiment, Row, compare
 
 SHIPPED: Final = "as shipped"
-COUNT: Final = "instance_group [ { kind: KIND_CPU count: 2 } ]"
+COUNT: Final = """instance_group [
+  { kind: KIND_CPU count: 1 rate_limiter { priority: 1 } },
+  { kind: KIND_CPU count: 1 rate_limiter { priority: 10000 } }
+]"""
+EQUAL: Final = "instance_group [ {{ kind: KIND_CPU count: {} }} ]"
 THREAD: Final = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
 PREFERRED: Final = "preferred_batch_size: [ 4 ]"
 DELAY: Final = "max_queue_delay_microseconds: {}"
@@ -96,12 +100,14 @@ def variants(backbones: tuple[str, ...]) -> list[Variant]:
     return [
         Variant(SHIPPED),
         Variant("glibc's own thresholds", environment=GLIBC),
-        Variant("1 preprocess instance", (Edit(("preprocess",), COUNT, COUNT.replace("2", "1")),)),
-        Variant("3 preprocess instances", (Edit(("preprocess",), COUNT, COUNT.replace("2", "3")),)),
+        Variant("instances in turn", (Edit(("preprocess", *backbones), COUNT, EQUAL.format(2)),)),
+        Variant("1 instance of each model", (Edit(("preprocess", *backbones), COUNT, EQUAL.format(1)),)),
+        Variant("1 preprocess instance", (Edit(("preprocess",), COUNT, EQUAL.format(1)),)),
+        Variant("3 preprocess instances", (Edit(("preprocess",), COUNT, EQUAL.format(3)),)),
         Variant("preprocess batched", (Edit(("preprocess",), COUNT, f"{COUNT}\ndynamic_batching {{ }}"),)),
         Variant(
             "1 model instance of 2 threads",
-            (Edit(backbones, COUNT, COUNT.replace("2", "1")), Edit(backbones, THREAD, THREAD.replace('"1"', '"2"'))),
+            (Edit(backbones, COUNT, EQUAL.format(1)), Edit(backbones, THREAD, THREAD.replace('"1"', '"2"'))),
         ),
         Variant("queue delay 0.5 ms", (Edit(backbones, PREFERRED, f"{PREFERRED} {DELAY.format(500)}"),)),
         Variant("batches of any size", (Edit(backbones, PREFERRED, ""),)),

@@ -80,6 +80,8 @@ def default_flags(wheel: Wheel, runtime: Runtime) -> dict[str, str]:
         "grpc-address": "127.0.0.1",
         "pinned-memory-pool-byte-size": "0",
         "allow-gpu-metrics": "false",
+        # The models' configurations prefer one instance, whose caches are warm.
+        "rate-limit": "execution_count",
     }
 
 

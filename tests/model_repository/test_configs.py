@@ -122,10 +122,10 @@ def test_label_file(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
-def test_instances_are_explicit_and_on_cpu(model: str) -> None:
-    (group,) = config_of(model).instance_group
-    assert group.kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
-    assert group.count >= 1
+def test_instances_are_explicit_and_on_cpu_and_the_first_is_preferred(model: str) -> None:
+    groups = config_of(model).instance_group
+    assert {group.kind for group in groups} == {model_config_pb2.ModelInstanceGroup.KIND_CPU}
+    assert [(group.count, group.rate_limiter.priority) for group in groups] == [(1, 1), (1, 10_000)]
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)

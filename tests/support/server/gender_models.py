@@ -15,6 +15,7 @@ from server.catalog import Catalog
 from tests.support.tritonserver import ROOT
 
 MODELS = ("preprocess", "mobilenet", "gender_mobilenet")
+SECOND_INSTANCE = ",\n  { kind: KIND_CPU count: 1 rate_limiter { priority: 10000 } }"
 # Preprocessing 2 treats this nickname as missing; preprocessing 1 does not.
 NEW_SENTINEL = "新用户"
 UNKNOWN_DIGEST = "0123456789ab" + "0" * 52
@@ -45,7 +46,7 @@ def write_repository(folder: Path) -> Path:
     for model in MODELS:
         source = ROOT / "model_repository" / model
         shutil.copytree(source, folder / model, ignore=shutil.ignore_patterns("model.onnx", "__pycache__"))
-    edit(folder / "mobilenet" / "config.pbtxt", "KIND_CPU count: 2", "KIND_CPU count: 1")
+    edit(folder / "mobilenet" / "config.pbtxt", SECOND_INSTANCE, "")
     for version in (2, 3, 4):
         publish(folder, version)
     return folder
