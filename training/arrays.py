@@ -1,7 +1,7 @@
 """Array types, named after their elements and their shape.
 
-N counts users, B the users of a batch, T tokens, D features, C channels, S the pixels of a side, HW the places of a
-feature map.
+N counts users or pictures, B those of a batch, T tokens, D features, K what is kept of them, C channels, S the pixels
+of a side, HW the places of a feature map.
 """
 
 from typing import Any
@@ -16,6 +16,11 @@ BoolsN = NDArray[np.bool_]
 BoolsN2 = NDArray[np.bool_]
 IntsN = NDArray[np.integer[Any]]
 FloatsN = NDArray[np.floating[Any]]
+IntsNK = NDArray[np.integer[Any]]
+FloatsD = NDArray[np.floating[Any]]
+FloatsDK = NDArray[np.floating[Any]]
+FloatsND = NDArray[np.floating[Any]]
+FloatsNK = NDArray[np.floating[Any]]
 FloatsN1 = NDArray[np.floating[Any]]
 FloatsN2 = NDArray[np.floating[Any]]
 FloatsNHW = NDArray[np.floating[Any]]
@@ -27,6 +32,9 @@ Arrays = dict[str, NDArray[Any]]
 TensorBD = Any
 TensorB1 = Any
 TensorB2 = Any
+TensorB = Any
+TensorBK = Any
+TensorKD = Any
 TensorBT = Any
 TensorBTD = Any
 TensorBHWC = Any

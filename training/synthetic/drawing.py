@@ -15,43 +15,19 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from genderprep.tensors import LABELS
 
+from .pen import CANVAS, Color, Pen
 from .strata import Evidence
 
-Color = tuple[int, int, int]
-
-# Images are drawn large and reduced later, which smooths the edges.
-CANVAS: Final = 512
 SKINS: Final[tuple[Color, ...]] = ((255, 224, 196), (241, 194, 155), (224, 172, 125), (172, 118, 79), (110, 72, 48))
 HAIRS: Final[tuple[Color, ...]] = ((28, 24, 24), (58, 38, 26), (108, 66, 34), (176, 128, 62), (122, 122, 126))
 
 
 @dataclass(frozen=True)
-class _Pen:
-    """A canvas in fractions of its side, and the random choices that decide what is drawn."""
+class _PortraitPen(Pen):
+    """A pen that records the likelihood of each cue."""
 
-    draw: ImageDraw.ImageDraw
-    rng: Random
     # P(drawn or omitted) of each cue so far, for a man and for a woman.
     cues: list[tuple[float, float]] = field(default_factory=list)
-
-    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: Color) -> None:
-        self.draw.ellipse([v * CANVAS for v in (x - rx, y - ry, x + rx, y + ry)], fill=fill)
-
-    def polygon(self, points: list[tuple[float, float]], fill: Color) -> None:
-        self.draw.polygon([(x * CANVAS, y * CANVAS) for x, y in points], fill=fill)
-
-    def rectangle(self, x0: float, y0: float, x1: float, y1: float, fill: Color, radius: float = 0.0) -> None:
-        self.draw.rounded_rectangle([v * CANVAS for v in (x0, y0, x1, y1)], radius * CANVAS, fill=fill)
-
-    def arc(self, x: float, y: float, rx: float, ry: float, start: int, end: int, fill: Color, width: float) -> None:
-        box = [(v * CANVAS) for v in (x - rx, y - ry, x + rx, y + ry)]
-        self.draw.arc(box, start, end, fill=fill, width=round(width * CANVAS))
-
-    def color(self, low: int = 40, high: int = 240) -> Color:
-        return (self.rng.randint(low, high), self.rng.randint(low, high), self.rng.randint(low, high))
-
-    def chance(self, probability: float) -> bool:
-        return self.rng.random() < probability
 
     def cue(self, gender: str, male: float, female: float) -> bool:
         """Choose whether to draw a cue that these shares of men and women show; record its likelihoods."""
@@ -73,7 +49,7 @@ def draw_portrait_with_evidence(gender: str, seed: int) -> tuple[Image.Image, Ev
     """Draw a portrait; also return the evidence of all its cues."""
     if gender not in LABELS:
         raise ValueError(f"expected gender to be one of {LABELS}, got {gender!r}")
-    image, pen = _canvas(seed)
+    pen = _canvas(seed)
     skin, hair = pen.rng.choice(SKINS), pen.rng.choice(HAIRS)
     long_hair = pen.cue(gender, 0.06, 0.85)
     if long_hair:
@@ -87,49 +63,47 @@ def draw_portrait_with_evidence(gender: str, seed: int) -> tuple[Image.Image, Ev
     if pen.cue(gender, 0.03, 0.45):
         _jewelry(pen)
     male, female = (math.prod(likelihoods) for likelihoods in zip(*pen.cues, strict=True))
-    return _soften(image, pen), Evidence(0, male, female)
+    return _soften(pen), Evidence(0, male, female)
 
 
 def draw_scene(seed: int) -> Image.Image:
     """Draw a scene without a person, RGB, 512 × 512. It carries no gender signal."""
-    image, pen = _canvas(seed)
-    scene: Callable[[_Pen], None] = pen.rng.choice((_mountains, _sea, _flower, _cat, _tiles))
+    pen = _canvas(seed)
+    scene: Callable[[Pen], None] = pen.rng.choice((_mountains, _sea, _flower, _cat, _tiles))
     scene(pen)
-    return _soften(image, pen)
+    return _soften(pen)
 
 
 def draw_default_avatar() -> Image.Image:
     """Draw the gray silhouette that platforms show for users without an avatar, RGB, 512 × 512."""
     image = Image.new("RGB", (CANVAS, CANVAS), (222, 222, 222))
-    pen = _Pen(ImageDraw.Draw(image), Random(0))
+    pen = Pen(image, ImageDraw.Draw(image), Random(0))
     pen.ellipse(0.5, 0.4, 0.17, 0.19, (246, 246, 246))
     pen.ellipse(0.5, 0.95, 0.34, 0.32, (246, 246, 246))
     return image
 
 
-def _canvas(seed: int) -> tuple[Image.Image, _Pen]:
+def _canvas(seed: int) -> _PortraitPen:
     rng = Random(seed)
     top, bottom = ((rng.randint(90, 250), rng.randint(90, 250), rng.randint(90, 250)) for _ in range(2))
-    ramp = Image.linear_gradient("L").resize((CANVAS, CANVAS))
-    image = Image.composite(Image.new("RGB", ramp.size, bottom), Image.new("RGB", ramp.size, top), ramp)
-    return image, _Pen(ImageDraw.Draw(image), rng)
+    return _PortraitPen.on_gradient(top, bottom, rng)
 
 
-def _soften(image: Image.Image, pen: _Pen) -> Image.Image:
+def _soften(pen: Pen) -> Image.Image:
     """Tilt the image slightly, crop the empty corners and blur it slightly."""
-    tilted = image.rotate(pen.rng.uniform(-5, 5), Image.Resampling.BICUBIC)
+    tilted = pen.image.rotate(pen.rng.uniform(-5, 5), Image.Resampling.BICUBIC)
     margin = 0.045 * CANVAS
     inner = tilted.resize(tilted.size, Image.Resampling.BICUBIC, box=(margin, margin, CANVAS - margin, CANVAS - margin))
     return inner.filter(ImageFilter.GaussianBlur(pen.rng.uniform(0.5, 2.5)))
 
 
-def _long_hair(pen: _Pen, hair: Color) -> None:
+def _long_hair(pen: Pen, hair: Color) -> None:
     length = pen.rng.uniform(0.7, 0.95)
     pen.ellipse(0.5, 0.42, 0.285, 0.3, hair)
     pen.rectangle(0.22, 0.42, 0.78, length, hair, radius=0.1)
 
 
-def _shoulders(pen: _Pen, skin: Color, collar: bool) -> None:
+def _shoulders(pen: Pen, skin: Color, collar: bool) -> None:
     cloth = pen.color()
     pen.rectangle(0.43, 0.6, 0.57, 0.85, skin)
     pen.ellipse(0.5, 1.02, 0.36, 0.25, cloth)
@@ -140,12 +114,12 @@ def _shoulders(pen: _Pen, skin: Color, collar: bool) -> None:
         pen.polygon([(0.475, 0.86), (0.525, 0.86), (0.55, 1.0), (0.45, 1.0)], pen.color(20, 160))
 
 
-def _beard(pen: _Pen, hair: Color, skin: Color) -> None:
+def _beard(pen: Pen, hair: Color, skin: Color) -> None:
     pen.ellipse(0.5, 0.59, 0.18, 0.14, hair)
     pen.ellipse(0.5, 0.5, 0.185, 0.11, skin)
 
 
-def _face(pen: _Pen, hair: Color, gender: str) -> None:
+def _face(pen: _PortraitPen, hair: Color, gender: str) -> None:
     lashes, thick = pen.cue(gender, 0.05, 0.75), pen.cue(gender, 0.75, 0.1)
     for x in (0.42, 0.58):
         pen.ellipse(x, 0.46, 0.032, 0.02, (250, 250, 250))
@@ -161,7 +135,7 @@ def _face(pen: _Pen, hair: Color, gender: str) -> None:
         pen.arc(0.5, 0.59, 0.06, 0.03, 20, 160, (150, 80, 70), 0.01)
 
 
-def _fringe(pen: _Pen, hair: Color, long_hair: bool) -> None:
+def _fringe(pen: Pen, hair: Color, long_hair: bool) -> None:
     if not long_hair and pen.chance(0.12):
         return
     parting = pen.rng.uniform(0.36, 0.64)
@@ -171,7 +145,7 @@ def _fringe(pen: _Pen, hair: Color, long_hair: bool) -> None:
     pen.polygon([(0.5 + side, 0.4), (parting, top + 0.02), (0.5 + side - 0.03, 0.5)], hair)
 
 
-def _jewelry(pen: _Pen) -> None:
+def _jewelry(pen: Pen) -> None:
     if pen.chance(0.5):
         for x in (0.295, 0.705):
             pen.ellipse(x, 0.56, 0.016, 0.024, (240, 205, 90))
@@ -182,14 +156,14 @@ def _jewelry(pen: _Pen) -> None:
         pen.ellipse(0.62, 0.2, 0.03, 0.03, bow)
 
 
-def _mountains(pen: _Pen) -> None:
+def _mountains(pen: Pen) -> None:
     pen.ellipse(pen.rng.uniform(0.2, 0.8), 0.25, 0.08, 0.08, (255, 236, 150))
     for base in (0.55, 0.68, 0.8):
         peaks = [(i / 6, base - pen.rng.uniform(0.02, 0.22)) for i in range(7)]
         pen.polygon([(0.0, 1.0), *peaks, (1.0, 1.0)], pen.color(30, 170))
 
 
-def _sea(pen: _Pen) -> None:
+def _sea(pen: Pen) -> None:
     pen.ellipse(0.5, 0.48, 0.13, 0.13, (255, 190, 110))
     pen.rectangle(0, 0.5, 1, 1, (30, pen.rng.randint(90, 150), pen.rng.randint(130, 200)))
     for _ in range(14):
@@ -197,7 +171,7 @@ def _sea(pen: _Pen) -> None:
         pen.rectangle(x, y, x + pen.rng.uniform(0.05, 0.2), y + 0.008, (190, 220, 235))
 
 
-def _flower(pen: _Pen) -> None:
+def _flower(pen: Pen) -> None:
     petal = pen.color(120, 255)
     pen.rectangle(0.49, 0.5, 0.51, 1.0, (60, 130, 60))
     for dx, dy in ((0, -0.15), (0.14, -0.05), (0.09, 0.12), (-0.09, 0.12), (-0.14, -0.05)):
@@ -205,7 +179,7 @@ def _flower(pen: _Pen) -> None:
     pen.ellipse(0.5, 0.42, 0.085, 0.085, (250, 205, 70))
 
 
-def _cat(pen: _Pen) -> None:
+def _cat(pen: Pen) -> None:
     fur = pen.color(60, 210)
     pen.polygon([(0.24, 0.42), (0.28, 0.14), (0.46, 0.3)], fur)
     pen.polygon([(0.76, 0.42), (0.72, 0.14), (0.54, 0.3)], fur)
@@ -216,7 +190,7 @@ def _cat(pen: _Pen) -> None:
     pen.polygon([(0.47, 0.6), (0.53, 0.6), (0.5, 0.635)], (220, 130, 130))
 
 
-def _tiles(pen: _Pen) -> None:
+def _tiles(pen: Pen) -> None:
     side = pen.rng.choice((3, 4, 5))
     palette = [pen.color() for _ in range(4)]
     for row in range(side):

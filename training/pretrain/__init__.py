@@ -1,0 +1,1 @@
+"""Self-supervised embeddings of pictures and titles, and how good they are."""
