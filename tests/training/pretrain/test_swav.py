@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from training.arrays import FloatsNK
 from training.pretrain.moco import mean_loss
 from training.pretrain.swav import SwAV, sinkhorn, swapped_prediction
 from training.pretrain.whitening import unit_rows
@@ -14,7 +15,7 @@ SCORES = unit_rows(RNG.normal(size=(60, 16))) @ unit_rows(RNG.normal(size=(20, 1
 CROPS = [RNG.random((8, side, side, 3)).astype(np.float32) for side in (12, 12, 6, 6)]
 
 
-def slow_sinkhorn(scores: np.ndarray, epsilon: float, iterations: int) -> np.ndarray:
+def slow_sinkhorn(scores: FloatsNK, epsilon: float, iterations: int) -> FloatsNK:
     """Algorithm 1 of the paper, step by step."""
     q = np.exp(scores.astype(np.float64) / epsilon).T
     q /= q.sum()
@@ -22,7 +23,8 @@ def slow_sinkhorn(scores: np.ndarray, epsilon: float, iterations: int) -> np.nda
     for _ in range(iterations):
         q /= q.sum(axis=1, keepdims=True) * prototypes
         q /= q.sum(axis=0, keepdims=True) * pictures
-    return (q * pictures).T
+    codes: FloatsNK = (q * pictures).T
+    return codes
 
 
 def small(**options: int) -> SwAV:
@@ -51,7 +53,7 @@ def test_codes_equal_literal_numbers() -> None:
 
 
 @pytest.mark.parametrize("scores", [SCORES.astype(np.float16), SCORES * 50, np.zeros((4, 3))])
-def test_codes_are_finite(scores: np.ndarray) -> None:
+def test_codes_are_finite(scores: FloatsNK) -> None:
     codes = ops.convert_to_numpy(sinkhorn(scores))
     assert np.isfinite(codes).all()
     np.testing.assert_allclose(codes.sum(axis=1), 1, atol=1e-4)
