@@ -1,11 +1,13 @@
-# nginx as the reverse proxy in front of Triton: TLS, tokens, limits, and only the routes of inference.
+# nginx as the reverse proxy in front of Triton: TLS, tokens, limits, only the routes of inference, and only valid
+# inferences.
 #
 #     docker build --file docker/reverse_proxy.Dockerfile --tag gender-reverse-proxy:0.1.0 .
 FROM nginx:1.28-bookworm
-COPY server/edge/nginx.conf.template /etc/nginx/templates/
+COPY server/edge/nginx.conf.template server/edge/inference_request.js /etc/nginx/templates/
 # nginx's entrypoint fills in the template from these variables. The defaults fit a Triton in the same pod.
 ENV NGINX_ENVSUBST_OUTPUT_DIR=/tmp \
     FOLDER=/tmp \
+    SCRIPTS=/etc/nginx/templates \
     HTTP=127.0.0.1:8000 \
     GRPC=127.0.0.1:8001 \
     LISTEN_HTTP="0.0.0.0:8080 ssl" \

@@ -24,6 +24,8 @@ from server.launch.endpoints import Endpoint
 from server.launch.process import end, free_ports, signals_blocked, spawn
 
 TEMPLATE: Final = Path(__file__).with_name("nginx.conf.template")
+# The path of Debian and of nginx's official image.
+NJS: Final = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
 READY_S: Final = 5.0
 POLL_S: Final = 0.02
 OPEN_ACCESS: Final = AccessPolicy()
@@ -84,7 +86,8 @@ def running_reverse_proxy(
         config, log = Path(folder) / "nginx.conf", Path(folder) / "log"
         tls = " ssl" if policy.certificate else ""
         copied = _copy_tokens(policy, Path(folder))
-        variables = {"FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url, **copied.variables()}
+        variables = {"SCRIPTS": str(TEMPLATE.parent), "FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url}
+        variables |= copied.variables()
         variables |= {f"LISTEN_{service.upper()}": address + tls for service, address in addresses.items()}
         config.write_text(Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(variables), encoding="utf-8")
         with signals_blocked():
@@ -97,10 +100,10 @@ def running_reverse_proxy(
 
 
 def find_nginx() -> str | None:
-    """Return the path of nginx, or None if it is not installed."""
+    """Return the path of nginx, or None if it or its module njs is not installed."""
     # Debian installs it into /usr/sbin, which is not on every user's PATH.
     folders = (os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin")
-    return shutil.which("nginx", path=os.pathsep.join(folders))
+    return shutil.which("nginx", path=os.pathsep.join(folders)) if NJS.exists() else None
 
 
 def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
@@ -111,7 +114,9 @@ def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
 def _command(config: Path, *options: str) -> list[str]:
     nginx = find_nginx()
     if nginx is None:
-        raise LaunchError("nginx is not installed; on Debian, run: apt-get install nginx")
+        raise LaunchError(
+            "nginx or its module njs is not installed; on Debian, run: apt-get install nginx libnginx-mod-http-js"
+        )
     return [nginx, "-c", str(config), *options]
 
 

@@ -41,6 +41,7 @@ def grpc_url(triton: Server, files: EdgeFiles) -> Iterator[str]:
     http, grpc = free_ports(2)
     replacements = {
         "/run/secrets": str(folder),
+        "/etc/nginx/templates": str(TEMPLATE.parent),
         "/tmp": str(folder),
         "0.0.0.0:8080": f"127.0.0.1:{http}",
         "0.0.0.0:8081": f"127.0.0.1:{grpc}",
@@ -88,10 +89,10 @@ def test_image_serves_clients_with_a_token(grpc_url: str, files: EdgeFiles) -> N
 
 def test_entrypoint_finds_the_template_and_fills_in_all_variables() -> None:
     (copy,) = IMAGE.values("COPY")
-    _, (source,), destination = copied(copy)
-    assert ROOT / source == TEMPLATE
-    assert destination == "/etc/nginx/templates/"
+    _, (template, script), destination = copied(copy)
+    assert (ROOT / template, ROOT / script) == (TEMPLATE, TEMPLATE.with_name("inference_request.js"))
     settings = IMAGE.environment
+    assert destination == f"{settings['SCRIPTS']}/" == "/etc/nginx/templates/"
     assert not re.search(r"\$\{[A-Z_]+\}", substituted(settings))
     assert IMAGE.command[2] == f"{settings['NGINX_ENVSUBST_OUTPUT_DIR']}/{TEMPLATE.stem}"
     assert int(settings["IN_FLIGHT"]) == IN_FLIGHT

@@ -98,31 +98,33 @@ def test_forwarded_path_is_the_normalized_path(edge: Edge) -> None:
 
 
 @pytest.mark.usefixtures("nginx")
-def test_triton_receives_no_token_and_no_chunks(files: EdgeFiles) -> None:
+def test_triton_receives_only_checked_headers_and_no_chunks(files: EdgeFiles) -> None:
     with socket.create_server(("127.0.0.1", 0)) as triton:
         url = f"127.0.0.1:{triton.getsockname()[1]}"
         with running_reverse_proxy(url, url, files.policy()) as proxy, ThreadPoolExecutor() as pool:
-            received = pool.submit(receive_four_bytes, triton)
+            received = pool.submit(receive_inference, triton)
             context = Edge(proxy, files).tls()
             with closing(http.client.HTTPSConnection(proxy.http_url, timeout=20, context=context)) as connection:
-                headers = bearer(SHOP) | {"inference-header-content-length": "4"}
-                connection.request("POST", INFER.path, iter([b"ab", b"cd"]), headers, encode_chunked=True)
+                headers = INFER.headers | bearer(SHOP) | {"traceparent": "00-1", "x-other": "1"}
+                chunks = iter([INFER.body[:9], INFER.body[9:]])
+                connection.request("POST", INFER.path, chunks, headers, encode_chunked=True)
                 assert connection.getresponse().status == 204
             head, _, body = received.result().partition(b"\r\n\r\n")
     assert head.startswith(f"POST {INFER.path} HTTP/1.1\r\n".encode())
-    assert b"\r\nContent-Length: 4" in head
-    assert b"authorization" not in head.lower()
-    assert b"transfer-encoding" not in head.lower()
-    assert body == b"abcd"
+    names = {line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n")[1:]}
+    length = "inference-header-content-length"
+    assert names == {"host", "content-length", length, "accept-encoding", "traceparent"}
+    assert f"\r\nContent-Length: {len(INFER.body)}".encode() in head
+    assert body == INFER.body
 
 
-def receive_four_bytes(listener: socket.socket) -> bytes:
-    """Receive one request with a body of four bytes and send an empty response."""
+def receive_inference(listener: socket.socket) -> bytes:
+    """Receive one inference and send an empty response."""
     connection, _ = listener.accept()
     with connection:
         connection.settimeout(20)
         received = b""
-        while not received.endswith(b"\r\n\r\nabcd"):
+        while not received.endswith(INFER.body):
             received += connection.recv(4096)
         connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
     return received

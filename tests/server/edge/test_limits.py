@@ -33,14 +33,12 @@ def test_too_large_body_is_rejected(edge: Edge) -> None:
 
 
 def test_long_json_is_rejected(edge: Edge) -> None:
-    """JSON that is nested 200,000 levels deep crashes Triton."""
     deep = b"[" * 200_000
     long: dict[str, str] = {"inference-header-content-length": "200000"}
     bodies: list[tuple[dict[str, str], bytes | Iterable[bytes]]] = [({}, deep), (long, deep), ({}, iter([deep]))]
     for headers, body in bodies:
         response = edge.http("POST", INFER.path, bearer(SHOP) | headers, body)
         assert (response.status, response.error) == (411, "length")
-    assert edge.http("POST", INFER.path, bearer(SHOP), b"[" * 99_999).status == 500, "Triton rejects it and survives"
     assert edge.infer(SHOP).status == 200
 
 

@@ -87,7 +87,7 @@ def test_temporary_folder_may_contain_spaces(nginx: None, monkeypatch: pytest.Mo
 def test_missing_nginx_is_named(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.edge.reverse_proxy.find_nginx", lambda: None)
     with (
-        pytest.raises(LaunchError, match="nginx is not installed; on Debian, run: apt-get install nginx"),
+        pytest.raises(LaunchError, match="not installed; on Debian, run: apt-get install nginx libnginx-mod-http-js"),
         running_reverse_proxy(triton.http_url, triton.grpc_url),
     ):
         pass
