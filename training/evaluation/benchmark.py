@@ -1,24 +1,32 @@
-"""Compare a model with the best accuracy that is possible on synthetic users."""
+"""Compare models with the best accuracy that is possible on synthetic users, and with each other."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from ..arrays import BoolsN, FloatsN
-from .metrics import Summary, summary, wilson_interval
+from ..arrays import BoolsN, FloatsN, IntsN
+from .intervals import Estimate, estimate
+from .metrics import Summary, auc, expected_calibration_error
+
+# P(female) by seed and user, [S, N].
+FloatsSN = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """Labels and exact posteriors P(female | inputs) of synthetic users.
+    """Labels and exact posteriors P(female | inputs) of synthetic users, [N] each.
 
-    A user is determinable if avatar or nickname carries a signal, correct or misleading.
+    A user is determinable if avatar or nickname carries a signal, correct or misleading. `identities` numbers who or
+    what the avatars show.
     """
 
     female: BoolsN
     posterior: FloatsN
     determinable: BoolsN
+    identities: IntsN
 
     @property
     def ceiling(self) -> float:
@@ -31,25 +39,57 @@ def ceiling(posterior: FloatsN) -> float:
     return float(np.maximum(posterior, 1 - posterior).mean())
 
 
-def measure(truth: GroundTruth, p_female: FloatsN) -> Summary:
-    """Return the metrics of a model, also relative to the ceiling and on the determinable users.
+def expected_correct(posterior: FloatsN, p_female: FloatsSN) -> FloatsSN:
+    """Return the probability that each decision is correct, of the shape of `p_female`.
 
-    `leak` is True if the accuracy is more than three standard deviations above the ceiling: the model then knows
-    something that its inputs do not contain.
+    Its mean is the accuracy without the noise of the drawn labels, and at most the ceiling.
     """
-    correct = (p_female >= 0.5) == truth.female
-    determinable = int(truth.determinable.sum())
-    low, high = wilson_interval(int(correct[truth.determinable].sum()), determinable)
-    deviation = np.sqrt(np.sum(truth.posterior * (1 - truth.posterior))) / len(truth.posterior)
+    return np.where(p_female >= 0.5, posterior, 1 - posterior)
+
+
+def expected_accuracy(posterior: FloatsN, p_female: FloatsSN, identities: IntsN) -> Estimate:
+    """Return the accuracy, scored by posteriors, over identities and the seeds of `p_female` [S, N] or [N]."""
+    return _mean(np.atleast_2d(expected_correct(posterior, p_female)), identities)
+
+
+def measure(truth: GroundTruth, p_female: FloatsSN) -> Summary:
+    """Return the metrics of a model, mean over seeds, also relative to the ceiling and on the determinable users.
+
+    Accuracy is scored by posteriors. `leak` is True if the drawn labels are right more often than the posteriors allow
+    for the decisions of any seed, by three standard deviations: the model knows something that its inputs do not
+    contain.
+    """
+    correct, determinable = expected_correct(truth.posterior, p_female), truth.determinable
+    accuracy = _mean(correct, truth.identities)
+    labels = truth.female.astype(float)
+    of_labels = ((p_female >= 0.5) == truth.female).mean(axis=1)
+    deviation = np.sqrt(np.sum(truth.posterior * (1 - truth.posterior))) / len(labels)
     return {
-        **summary(truth.female.astype(float), p_female),
-        "share_of_ceiling": round(float(correct.mean()) / truth.ceiling, 4),
-        "determinable_users": determinable,
-        "determinable_accuracy": round(float(correct[truth.determinable].mean()), 4),
-        "determinable_low": round(low, 4),
-        "determinable_high": round(high, 4),
-        "leak": bool(correct.mean() > truth.ceiling + 3 * deviation),
+        "users": len(labels),
+        **accuracy.rounded("accuracy"),
+        "accuracy_by_seed": np.round(correct.mean(axis=1), 4).tolist(),
+        "label_accuracy": round(float(of_labels.mean()), 4),
+        "share_of_ceiling": round(accuracy.value / truth.ceiling, 4),
+        "determinable_users": int(determinable.sum()),
+        **_mean(correct[:, determinable], truth.identities[determinable]).rounded("determinable_accuracy"),
+        "auc": round(float(np.mean([auc(labels, each) for each in p_female])), 4),
+        "ece": round(float(np.mean([expected_calibration_error(labels, each) for each in p_female])), 4),
+        "leak": bool(np.any(of_labels > correct.mean(axis=1) + 3 * deviation)),
     }
+
+
+def compare(truth: GroundTruth, p_female: FloatsSN, other: FloatsSN) -> Estimate:
+    """Return how much more accurate the first model is than the other, on the same users and the same seeds.
+
+    The interval holds for both (see `training.evaluation.intervals`); accuracy is scored by posteriors.
+    """
+    return _mean(
+        expected_correct(truth.posterior, p_female) - expected_correct(truth.posterior, other), truth.identities
+    )
+
+
+def _mean(values: FloatsSN, identities: IntsN) -> Estimate:
+    return estimate(lambda rows: values[:, rows].mean(axis=1), identities)
 
 
 def mcnemar(correct: BoolsN, other: BoolsN) -> float:

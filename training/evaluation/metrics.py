@@ -9,6 +9,7 @@ from sklearn.metrics import confusion_matrix, log_loss, recall_score
 from genderprep.tensors import LABELS
 
 from ..arrays import BoolsN, FloatsN, IntsN
+from .intervals import estimate
 
 # Metrics by name, as `summary` returns them.
 Summary = dict[str, Any]
@@ -112,19 +113,24 @@ def coverage_at(threshold: float, labels: FloatsN, p_female: FloatsN, has_input:
     return float(decided.mean()), accuracy
 
 
-def summary(labels: FloatsN, p_female: FloatsN) -> Summary:
+def summary(labels: FloatsN, p_female: FloatsN, identities: IntsN | None = None) -> Summary:
     """Return accuracy with its 95 % interval, AUC, recalls, calibration error and log loss in nats.
 
+    The interval takes users of the same identity as dependent; without `identities` [N], it is Wilson's.
     A metric that needs an absent class is None.
     """
-    correct = int(_correct(labels, p_female).sum())
-    low, high = wilson_interval(correct, len(labels))
+    correct = _correct(labels, p_female)
+    low, high = (
+        wilson_interval(int(correct.sum()), len(labels))
+        if identities is None
+        else estimate(lambda rows: correct[rows].mean(), identities)[1:]
+    )
     area, predicted = auc(labels, p_female), p_female >= 0.5
     recalls = recall_score(labels, predicted, labels=(0, 1), average=None, zero_division=np.nan)
     clipped = np.clip(p_female.astype(np.float64), 1e-7, 1 - 1e-7)
     return {
         "users": len(labels),
-        "accuracy": round(correct / len(labels), 4),
+        "accuracy": round(float(correct.mean()), 4),
         "accuracy_low": round(low, 4),
         "accuracy_high": round(high, 4),
         "auc": _rounded(area),

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..arrays import BoolsN, FloatsN
 from ..data.batches import Users
-from .benchmark import ceiling
+from .benchmark import ceiling, expected_accuracy
+from .intervals import identities_of
 from .metrics import Summary, summary
 
 MODALITIES: Final = {
@@ -24,27 +25,35 @@ _EMOJI: Final = regex.compile(r"[\p{Extended_Pictographic}--[♀♂]]|\p{Regiona
 
 
 def by_slice(table: pd.DataFrame, users: Users, p_female: FloatsN) -> dict[str, Summary]:
-    """Return the summary of each non-empty group.
+    """Return the summary of each group with users.
 
-    Synthetic users have a posterior, which gives `ceiling`, the best possible accuracy. Strata have no ceiling,
-    because no model sees the stratum.
+    If the manifest names identities, the intervals take their users as dependent. Synthetic users have a posterior,
+    which gives the accuracy without the noise of the drawn labels, and `ceiling`, the best possible accuracy. Strata
+    have neither, because no model sees the stratum.
     """
+    identities = identities_of(table) if "identity" in table else None
     posterior = table["posterior"].to_numpy(float) if "posterior" in table else None
     summaries = {}
     for name, rows in groups(table, users).items():
-        summaries[name] = summary(users.female[rows, 0], p_female[rows])
+        of_group = None if identities is None else identities[rows]
+        summaries[name] = summary(users.female[rows, 0], p_female[rows], of_group)
         if posterior is not None and not name.startswith("stratum "):
+            expected = expected_accuracy(posterior[rows], p_female[rows], identities_of(table[rows]))
+            summaries[name] |= expected.rounded("expected_accuracy")
             summaries[name]["ceiling"] = round(ceiling(posterior[rows]), 4)
     return summaries
 
 
 def groups(table: pd.DataFrame, users: Users) -> dict[str, BoolsN]:
-    """Return the members of each group: all, by modality, source, script and stratum, and those with an emoji."""
+    """Return the members of each group: all, by modality, source, script and stratum, and those with an emoji.
+
+    Users without avatar and nickname are no group: all get the class prior.
+    """
     columns = {"source": table["source"], "script": table["nickname"].map(script)}
     if "stratum" in table:
         columns["stratum"] = table["stratum"]
     members = {"all": np.ones(len(users), np.bool_)}
-    members |= {name: modalities(users) == name for name in MODALITIES.values()}
+    members |= {name: modalities(users) == name for present, name in MODALITIES.items() if any(present)}
     for column, values in columns.items():
         members |= {f"{column} {value}": (values == value).to_numpy() for value in sorted(set(values) - {""})}
     members["with emoji"] = table["nickname"].map(lambda nickname: bool(_EMOJI.search(nickname))).to_numpy(np.bool_)

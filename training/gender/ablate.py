@@ -21,8 +21,10 @@ from ..arrays import FloatsN
 from ..data.manifest import Manifest, ManifestError, read_manifest
 from ..engine.predict import predict_split
 from ..evaluation.benchmark import GroundTruth
+from ..evaluation.intervals import identities_of
 from ..evaluation.platt import PlattScaling
 from ..losses.late_mask import LateMask
+from ..optimizers.gc_adamw import GRADIENT
 from ..report import read_run
 from . import ablation_report, fasttext
 from .build import Pretrained
@@ -71,7 +73,7 @@ ROWS: Final = (
     Row("+ mask loss", replace(DENSENET, mask_loss=LateMask()), imagenet=True, text=TEXT),
     Row("+ CBAM", replace(DENSENET, cbam=True), article="no gain", imagenet=True, text=TEXT),
     Row("+ hand features", replace(DENSENET, hand_features=True), article="no gain", imagenet=True, text=TEXT),
-    Row("GCAdamW for AdamW", replace(DENSENET, gradient_centralization=True), imagenet=True, text=TEXT),
+    Row("GCAdamW for AdamW", replace(DENSENET, gradient_centralization=GRADIENT), imagenet=True, text=TEXT),
 )
 
 
@@ -116,6 +118,7 @@ class Study:
             female=(table["gender"] == "female").to_numpy(),
             posterior=table["posterior"].to_numpy(float),
             determinable=(table["stratum"] != "neither").to_numpy(),
+            identities=identities_of(table),
         )
 
     def _train(self, row: Row, seed: int) -> FloatsN:

@@ -34,7 +34,7 @@ def write(
     `about` has the `article`'s accuracy and the `epochs` of every row, also of those without predictions.
     """
     rows = {
-        name: {**about.get(name, {}), "seeds": {seed: measure(users, female) for seed, female in by_seed.items()}}
+        name: {**about.get(name, {}), "seeds": {seed: measure(users, female[None]) for seed, female in by_seed.items()}}
         for name, by_seed in predictions.items()
     }
     report = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import keras
 
@@ -146,10 +146,11 @@ def _optimizer(
         config.learning_rate / warmup, steps, warmup_target=config.learning_rate, warmup_steps=warmup
     )
     multipliers = lr_multipliers(model, pretrained_layers, config.pretrained_lr_multiplier)
+    settings: dict[str, Any] = {"weight_decay": config.weight_decay, "lr_multipliers": multipliers}
     optimizer = (
-        GCAdamW(schedule, weight_decay=config.weight_decay, lr_multipliers=multipliers, axes=centralized_axes(model))
+        GCAdamW(schedule, axes=centralized_axes(model), centralized=config.gradient_centralization, **settings)
         if config.gradient_centralization
-        else LRMultiplierAdamW(schedule, weight_decay=config.weight_decay, lr_multipliers=multipliers)
+        else LRMultiplierAdamW(schedule, **settings)
     )
     optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
     return optimizer

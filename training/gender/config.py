@@ -37,7 +37,7 @@ class Config:
         distillation: How a student learns from the model of `--teacher`.
         cbam: Attention in the trunk; needs a backbone with blocks.
         hand_features: Hand-crafted features after the fusion; needs both towers.
-        gradient_centralization: GCAdamW instead of AdamW.
+        gradient_centralization: GCAdamW on the `gradient` or the `update`; empty for AdamW.
         steps_per_epoch: Batches in an epoch; by default one pass over the train rows.
         validation_rows: At most this many validation rows are held in memory.
         max_bad_rows: Share of the manifest's rows that may be unusable.
@@ -67,7 +67,7 @@ class Config:
     distillation: Distillation = field(default_factory=Distillation)
     cbam: bool = False
     hand_features: bool = False
-    gradient_centralization: bool = False
+    gradient_centralization: str = ""
     steps_per_epoch: int | None = None
     validation_rows: int = 10_000
     max_bad_rows: float = MAX_BAD_ROWS

@@ -1,33 +1,40 @@
 """AdamW with gradient centralization (Yong et al., 2020, https://arxiv.org/abs/2004.01461).
 
-Each kernel's gradient loses its mean over the inputs of each output (equation 1). Plain gradient descent then keeps
-the sum of each output's weights.
+A kernel's gradient, or its update, loses its mean over the inputs of each output (equation 1). A centralized update
+keeps the sum of each output's weights. With plain gradient descent, both are the same. Adam scales each weight's
+gradient, so the authors' code recommends to centralize the update (`gc_loc=False`).
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import keras
 from keras import ops
 
 from .lr_multiplier_adamw import LRMultiplierAdamW
 
+GRADIENT: Final = "gradient"
+UPDATE: Final = "update"
+
 
 @keras.saving.register_keras_serializable("gender")
 class GCAdamW(LRMultiplierAdamW):
-    """`LRMultiplierAdamW` on centralized gradients. The decoupled weight decay is not centralized.
+    """`LRMultiplierAdamW` with gradient centralization. The decoupled weight decay is not centralized.
 
     Args:
         axes: One tuple of axes per variable, in the order of the model's `trainable_variables`; see
             `centralized_axes`.
+        centralized: `gradient`, before Adam's moments, or `update`, after them.
 
     Raises:
-        ValueError: When built, if the numbers of variables and axes tuples differ.
+        ValueError: `centralized` is neither, or, when built, the numbers of variables and axes tuples differ.
     """
 
-    def __init__(self, *args: Any, axes: Sequence[Sequence[int]], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, axes: Sequence[Sequence[int]], centralized: str = GRADIENT, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.axes = [tuple(each) for each in axes]
+        if centralized not in (GRADIENT, UPDATE):
+            raise ValueError(f"expected centralized to be {GRADIENT!r} or {UPDATE!r}, got {centralized!r}")
+        self.axes, self.centralized = [tuple(each) for each in axes], centralized
 
     def build(self, variables: list[Any]) -> None:
         if len(variables) != len(self.axes):
@@ -38,15 +45,21 @@ class GCAdamW(LRMultiplierAdamW):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         axes = self.axes[self._get_variable_index(variable)]
-        super().update_step(centralize(gradient, axes), variable, learning_rate)
+        if self.centralized == GRADIENT or not axes:
+            super().update_step(centralize(gradient, axes), variable, learning_rate)
+            return
+        before = ops.copy(variable)
+        super().update_step(gradient, variable, learning_rate)
+        self.assign(variable, before + centralize(variable - before, axes))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axes": [list(each) for each in self.axes]}
+        own = {"axes": [list(each) for each in self.axes], "centralized": self.centralized}
+        return {**super().get_config(), **own}
 
 
-def centralize(gradient: Any, axes: Sequence[int]) -> Any:
-    """Subtract the mean over `axes`. Without axes, return the gradient as it is: an embedding's stays sparse."""
-    return gradient - ops.mean(gradient, axis=tuple(axes), keepdims=True) if axes else gradient
+def centralize(values: Any, axes: Sequence[int]) -> Any:
+    """Subtract the mean over `axes`. Without axes, return the values as they are: an embedding's stay sparse."""
+    return values - ops.mean(values, axis=tuple(axes), keepdims=True) if axes else values
 
 
 def centralized_axes(model: keras.Model) -> list[tuple[int, ...]]:

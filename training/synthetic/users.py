@@ -1,4 +1,4 @@
-"""Write synthetic users with their stratum and exact posterior."""
+"""Write synthetic users with who or what their avatar shows, their stratum and their exact posterior."""
 
 from pathlib import Path
 from random import Random
@@ -13,7 +13,7 @@ from .avatars import AvatarPool
 from .nicknames import Names, compose
 from .strata import NO_SIGNAL, UNOBSERVED, Stratum, draw_stratum, posterior, signaled_gender
 
-COLUMNS: Final = ("nickname", "avatar", "gender", "split", "source", "stratum", "posterior")
+COLUMNS: Final = ("nickname", "avatar", "gender", "split", "source", "identity", "stratum", "posterior")
 
 
 def write_users(count: int, avatars: AvatarPool, names: Names, out: Path, seed: int) -> Path:
@@ -28,8 +28,8 @@ def write_users(count: int, avatars: AvatarPool, names: Names, out: Path, seed: 
         if avatar:
             (out / file).write_bytes(avatar.encode(rng))
         p_female = posterior(avatar.evidence if avatar else NO_SIGNAL, nickname.evidence)
-        source = avatar.source if avatar else "no avatar"
-        rows.append((nickname.text, file, gender, split, source, stratum.name, round(p_female, 6)))
+        source, identity = (avatar.source, avatar.identity) if avatar else ("no avatar", "")
+        rows.append((nickname.text, file, gender, split, source, identity, stratum.name, round(p_female, 6)))
     return write_manifest([dict(zip(COLUMNS, row, strict=True)) for row in rows], out / "manifest.csv")
 
 
@@ -40,7 +40,7 @@ def write_nicknames(count: int, names: Names, out: Path, seed: int) -> Path:
         split, gender, stratum, rng = _draw_user(f"{seed}/nickname/{index}")
         nickname = compose(signaled_gender(stratum.nickname, gender), names, rng)
         p_female = posterior(UNOBSERVED, nickname.evidence)
-        rows.append((nickname.text, "", gender, split, "nicknames", stratum.name, round(p_female, 6)))
+        rows.append((nickname.text, "", gender, split, "nicknames", "", stratum.name, round(p_female, 6)))
     return write_manifest([dict(zip(COLUMNS, row, strict=True)) for row in rows], out / "nicknames.csv")
 
 

@@ -52,6 +52,25 @@ def test_each_group_has_its_own_metrics() -> None:
     }
 
 
+def test_users_without_inputs_are_no_group() -> None:
+    present = USERS.present.copy()
+    present[0] = False
+    assert "nothing" not in groups(TABLE, replace(USERS, present=present))
+
+
+def test_shared_identities_widen_the_interval() -> None:
+    p_female = np.array([0.1, 0.2, 0.9, 0.3])
+    slices = by_slice(TABLE.assign(identity=["a", "b", "c", "c"]), USERS, p_female)
+    assert (slices["all"]["accuracy"], slices["all"]["accuracy_low"]) == (0.75, 0.0)
+    assert slices["both"]["accuracy_low"] == slices["both"]["accuracy_high"] == 1
+
+
+def test_posteriors_score_each_decision() -> None:
+    slices = by_slice(TABLE.assign(posterior=[0.1, 0.5, 0.8, 0.3]), USERS, np.array([0.9, 0.9, 0.9, 0.1]))
+    assert slices["all"]["expected_accuracy"] == pytest.approx((0.1 + 0.5 + 0.8 + 0.7) / 4)
+    assert "expected_accuracy" not in slices["stratum both"]
+
+
 def test_synthetic_users_have_a_ceiling_except_by_stratum() -> None:
     slices = by_slice(TABLE.assign(posterior=[0.1, 0.5, 0.8, 0.3]), USERS, np.full(4, 0.5))
     ceilings = {name: summary["ceiling"] for name, summary in slices.items() if "ceiling" in summary}

@@ -20,6 +20,7 @@ USERS = GroundTruth(
     female=np.array([True, False] * 50),
     posterior=np.array([0.9, 0.1] * 25 + [0.5] * 50),
     determinable=np.array([True] * 50 + [False] * 50),
+    identities=np.arange(100),
 )
 POSTERIOR = np.array([0.9, 0.1] * 25 + [0.4] * 50)
 CONSTANT = np.full(100, 0.6)
@@ -102,8 +103,8 @@ def test_report_tables_rows_pairs_and_leaks(tmp_path: Path) -> None:
     about = {"attention": {"article": "83 %", "epochs": 3}, "+ CBAM": {"article": "no gain", "epochs": 3}}
     report = ablation_report.write(USERS, predictions, about, Path("users.csv"), tmp_path)
     rows = {row[0]: row[1:] for row in cells(ablation_report.table(report))}
-    assert rows["attention"][:4] == ["83 %", "75.0% (65.7% to 82.5%)", "107.1%", "100.0%"]
-    assert rows["attention"][6:] == ["3", "1: 75.0%, 2: 75.0%"]
+    assert rows["attention"][:4] == ["83 %", "70.0% (60.4% to 78.1%)", "100.0%", "90.0%"]
+    assert rows["attention"][6:] == ["3", "1: 70.0%, 2: 70.0%"]
     assert rows["concat"][:4] == ["", "50.0% (40.4% to 59.6%)", "71.4%", "50.0%"]
     assert (report["ceiling"], report["not_trained"]) == (0.7, ["+ CBAM"])
     leaks = [name for name, row in report["rows"].items() if any(seed["leak"] for seed in row["seeds"].values())]
@@ -118,7 +119,7 @@ def test_chart_shows_every_row_and_ceiling(tmp_path: Path) -> None:
     predictions = {"concat": {1: CONSTANT}, "attention": {1: POSTERIOR}}
     report = ablation_report.write(USERS, predictions, {}, Path("users.csv"), tmp_path)
     (axes,) = ablation_report.chart(report).axes
-    assert [text.get_text() for text in axes.texts] == ["50.0%", "75.0%"]
+    assert [text.get_text() for text in axes.texts] == ["50.0%", "70.0%"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["concat", "attention"]
     (ceiling,) = [line for line in axes.lines if line.get_label() == "ceiling 70.0%"]
     assert np.asarray(ceiling.get_xdata())[0] == 0.7

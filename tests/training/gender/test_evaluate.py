@@ -78,7 +78,7 @@ def test_evaluate_writes_metrics_and_figures(run: Path, manifest: Path) -> None:
     written = json.loads((run / "evaluation_test" / "evaluation.json").read_text())
     assert written["slices"]["all"] == slices["all"]
     assert {name: metrics["users"] for name, metrics in slices.items()} == {
-        "all": 5, "both": 2, "avatar only": 1, "nickname only": 1, "nothing": 1, "source drawn": 2, "source photo": 3,
+        "all": 5, "both": 2, "avatar only": 1, "nickname only": 1, "source drawn": 2, "source photo": 3,
         "script Han": 3
     }  # fmt: skip
     assert {label: sum(row.values()) for label, row in written["answers"].items()} == {"male": 3, "female": 2}

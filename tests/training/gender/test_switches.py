@@ -32,7 +32,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "cbam": {"backbone": "densenet121", "cbam": True},
     "hand": {"hand_features": True},
     "hand concat": {"hand_features": True, "fusion": "concat"},
-    "centralized": {"gradient_centralization": True},
+    "centralized": {"gradient_centralization": "update"},
     "image alone": {"text": False},
     "small": {"image_size": 64},
     "mean over padding": {"mean_over_padding": True},
@@ -133,9 +133,10 @@ def test_mask_covers_last_epochs_and_reports_coverage(manifest: Path, tmp_path: 
 
 
 def test_gradient_centralization_reaches_saved_optimizer(manifest: Path, tmp_path: Path) -> None:
-    file = train(config_with({"gradient_centralization": True}), manifest, tmp_path)
+    file = train(config_with({"gradient_centralization": "gradient"}), manifest, tmp_path)
     optimizer = keras.saving.load_model(file).optimizer
     assert isinstance(optimizer, GCAdamW)
+    assert optimizer.centralized == "gradient"
     assert len(optimizer.axes) == len(optimizer.lr_multipliers)
     assert (0, 1, 2) in optimizer.axes
 

@@ -11,7 +11,8 @@ from tests.support.training.stand_in import small_towers
 from tests.support.training.updates import GRADIENT, START, updates
 from training.gender.model import build_fused_model
 from training.layers import CBAM
-from training.optimizers.gc_adamw import GCAdamW, centralize, centralized_axes
+from training.optimizers.gc_adamw import GRADIENT as ON_GRADIENT
+from training.optimizers.gc_adamw import UPDATE, GCAdamW, centralize, centralized_axes
 from training.optimizers.lr_multiplier_adamw import LRMultiplierAdamW
 
 
@@ -55,11 +56,12 @@ def test_every_kernel_of_the_gender_model_has_axes() -> None:
         assert bool(axes) == (variable.name == "kernel")
 
 
-def test_only_variables_with_axes_move_without_their_mean() -> None:
+@pytest.mark.parametrize("centralized", [ON_GRADIENT, UPDATE])
+def test_only_variables_with_axes_move_without_their_mean(centralized: str) -> None:
     """With a large epsilon, Adam's step is nearly proportional to the gradient."""
     settings: dict[str, Any] = {"weight_decay": 0.0, "epsilon": 1e6, "lr_multipliers": [1.0, 1.0]}
     free, _ = updates(LRMultiplierAdamW(1e5, **settings), 2)
-    centered, untouched = updates(GCAdamW(1e5, axes=[(0,), ()], **settings), 2)
+    centered, untouched = updates(GCAdamW(1e5, axes=[(0,), ()], centralized=centralized, **settings), 2)
     np.testing.assert_array_equal(untouched, free)
     np.testing.assert_allclose(centered.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(centered, free - free.mean(axis=0), atol=1e-6)
@@ -75,11 +77,25 @@ def test_gradient_descent_keeps_the_sum_of_each_output() -> None:
     np.testing.assert_allclose(moved.sum(axis=0), START.sum(axis=0), atol=1e-5)
 
 
+@pytest.mark.parametrize(("centralized", "keeps"), [(ON_GRADIENT, False), (UPDATE, True)])
+def test_adam_keeps_the_sum_of_each_output_if_its_update_is_centralized(centralized: str, keeps: bool) -> None:
+    settings: dict[str, Any] = {"weight_decay": 0.0, "lr_multipliers": [1.0, 1.0]}
+    moved, _ = updates(GCAdamW(0.1, axes=[(1,), ()], centralized=centralized, **settings), 2)
+    assert np.abs(moved).max() > 0.01
+    assert (np.abs(moved.sum(axis=1)).max() < 1e-6) == keeps
+
+
+def test_centralized_is_gradient_or_update() -> None:
+    with pytest.raises(ValueError, match="expected centralized to be 'gradient' or 'update', got 'loss'"):
+        GCAdamW(0.01, lr_multipliers=[1.0], axes=[(0,)], centralized="loss")
+
+
 def test_numbers_of_axes_and_variables_must_agree() -> None:
     with pytest.raises(ValueError, match="expected one axes tuple per variable, got 1 for 2 variables"):
         updates(GCAdamW(0.01, lr_multipliers=[1.0, 1.0], axes=[(0,)]), 2)
 
 
 def test_axes_survive_serialization() -> None:
-    optimizer = from_own_config(GCAdamW(0.01, lr_multipliers=[0.1, 1.0], axes=[(0, 1, 2), ()]))
+    optimizer = from_own_config(GCAdamW(0.01, lr_multipliers=[0.1, 1.0], axes=[(0, 1, 2), ()], centralized=UPDATE))
     assert (optimizer.lr_multipliers, optimizer.axes) == ([0.1, 1.0], [(0, 1, 2), ()])
+    assert optimizer.centralized == UPDATE
