@@ -52,6 +52,10 @@ class GCAdamW(LRMultiplierAdamW):
         super().update_step(gradient, variable, learning_rate)
         self.assign(variable, before + centralize(variable - before, axes))
 
+    def _parallel_update_step(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
+        for gradient, variable in zip(gradients, variables, strict=True):
+            self.update_step(gradient, variable, learning_rate)
+
     def get_config(self) -> dict[str, Any]:
         own = {"axes": [list(each) for each in self.axes], "centralized": self.centralized}
         return {**super().get_config(), **own}

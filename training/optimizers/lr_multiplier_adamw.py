@@ -1,13 +1,16 @@
 """AdamW (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101) with one learning rate per variable."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import keras
 
+# What Keras makes of `AdamW` on this backend. On PyTorch, it updates all variables in a few calls.
+_AdamW: Final[Any] = type(keras.optimizers.AdamW())
+
 
 @keras.saving.register_keras_serializable("gender")
-class LRMultiplierAdamW(keras.optimizers.AdamW):
+class LRMultiplierAdamW(_AdamW):
     """AdamW that multiplies the learning rate of each variable, for example to fine-tune pretrained layers slowly.
 
     Weight decay keeps the full rate.
@@ -33,6 +36,14 @@ class LRMultiplierAdamW(keras.optimizers.AdamW):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         multiplier = self.lr_multipliers[self._get_variable_index(variable)]
         super().update_step(gradient, variable, learning_rate * multiplier)
+
+    def _parallel_update_step(self, gradients: list[Any], variables: list[Any], learning_rate: Any) -> None:
+        """Update the variables of each multiplier together; PyTorch only."""
+        groups: dict[float, list[tuple[Any, Any]]] = {}
+        for gradient, variable in zip(gradients, variables, strict=True):
+            groups.setdefault(self.lr_multipliers[self._get_variable_index(variable)], []).append((gradient, variable))
+        for multiplier, group in groups.items():
+            super()._parallel_update_step(*map(list, zip(*group, strict=True)), learning_rate * multiplier)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "lr_multipliers": self.lr_multipliers}
