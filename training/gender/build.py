@@ -11,6 +11,7 @@ from ..data.batches import Heads
 from ..data.manifest import Manifest
 from ..data.stream import BatchStream
 from ..engine.errors import ConfigError
+from ..layers import NgramScore
 from ..optimizers.gc_adamw import GCAdamW, centralized_axes
 from ..optimizers.lr_multiplier_adamw import LRMultiplierAdamW, lr_multipliers
 from .backbones import load_imagenet, lower_batch_norm_momentum
@@ -27,7 +28,9 @@ from .model import (
 from .teacher import Teacher, student
 
 # Weight decay skips these variables.
-_NOT_DECAYED: Final = ["bias", "gamma", "beta", "embedding", "positions", "null"]
+_NOT_DECAYED: Final = ["bias", "gamma", "beta", "embedding", "positions", "null", "table"]
+# Factor of the learning rate of n-gram scores: most n-grams are in few batches.
+_NGRAM_LR_MULTIPLIER: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,14 @@ def _heads(config: Config) -> Heads:
 
 def _model(config: Config) -> keras.Model:
     if not config.backbone:
-        return build_nickname_model(config.mean_over_padding, config.max_ngram)
+        return build_nickname_model(config.mean_over_padding, config.max_ngram, config.ngrams)
     if not config.text:
         return build_avatar_model(config.backbone, config.image_size, config.cbam)
     return build_fused_model(
         config.backbone,
         size=config.image_size,
         mean_over_padding=config.mean_over_padding,
+        ngrams=config.ngrams,
         fusion=config.fusion,
         cbam=config.cbam,
         hand_features=config.hand_features,
@@ -145,7 +149,10 @@ def _optimizer(
     schedule = keras.optimizers.schedules.CosineDecay(
         config.learning_rate / warmup, steps, warmup_target=config.learning_rate, warmup_steps=warmup
     )
-    multipliers = lr_multipliers(model, pretrained_layers, config.pretrained_lr_multiplier)
+    ngrams = [layer for layer in model._flatten_layers() if isinstance(layer, NgramScore)]
+    multipliers = lr_multipliers(
+        model, {config.pretrained_lr_multiplier: pretrained_layers, _NGRAM_LR_MULTIPLIER: ngrams}
+    )
     settings: dict[str, Any] = {"weight_decay": config.weight_decay, "lr_multipliers": multipliers}
     optimizer = (
         GCAdamW(schedule, axes=centralized_axes(model), centralized=config.gradient_centralization, **settings)

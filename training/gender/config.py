@@ -30,6 +30,7 @@ class Config:
         image_size: Side of the avatars, in pixels.
         text: False for the image tower alone.
         mean_over_padding: Whether the text tower averages padding too, as the article does.
+        ngrams: Whether hashed n-grams join the transformer's features; the article has none.
         max_ngram: None for the transformer. Else the text tower, alone, is that of FastText: its longest n-gram in
             graphemes, or 0 to make the whole nickname one feature.
         fusion: `attention` or `concat`; needs both towers.
@@ -61,6 +62,7 @@ class Config:
     augmentation: Augmentation = LIGHT
     text: bool = True
     mean_over_padding: bool = False
+    ngrams: bool = True
     max_ngram: int | None = None
     fusion: str = "attention"
     mask_loss: LateMask | None = None

@@ -31,6 +31,7 @@ from ..layers import (
     HandFeatures,
     HashedNgrams,
     MaskedMean,
+    NgramScore,
     PositionEmbedding,
     TransformerEncoderLayer,
 )
@@ -42,22 +43,35 @@ GENDER: Final = "gender"
 AVATAR_ONLY: Final = "avatar_only"
 NICKNAME_ONLY: Final = "nickname_only"
 
+
 _FUSIONS: Final[dict[str, Callable[..., keras.layers.Layer]]] = {"attention": AttentionFusion, "concat": ConcatFusion}
 
 
 def build_text_tower(
-    size: int = 128, layers: int = 4, heads: int = 4, feed_forward: int = 512, mean_over_padding: bool = False
+    size: int = 128,
+    layers: int = 4,
+    heads: int = 4,
+    feed_forward: int = 512,
+    mean_over_padding: bool = False,
+    ngrams: bool = True,
 ) -> keras.Model:
     """Build the text tower, from token ids, int32 [B, T], to features, float [B, EMBEDDING_SIZE].
 
-    With `mean_over_padding` the mean over the T steps includes padding, as in the article.
+    T is at most MAX_TOKENS. Padding that a whole batch shares may be cut off, unless the mean includes it.
+
+    Args:
+        mean_over_padding: Whether the mean over the T steps includes padding, as in the article.
+        ngrams: Whether the score of hashed n-grams joins the mean. The article has none.
     """
-    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name="ids")
+    tokens = keras.Input((None,), dtype="int32", name="ids")
     valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
-    x = PositionEmbedding(name="positions")(keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens))
+    embeddings = keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens)
+    x = PositionEmbedding(MAX_TOKENS, name="positions")(embeddings)
     for index in range(layers):
         x = TransformerEncoderLayer(heads, feed_forward, name=f"encoder_{index + 1}")([x, valid])
     mean = keras.layers.GlobalAveragePooling1D()(x) if mean_over_padding else MaskedMean()([x, valid])
+    if ngrams:
+        mean = keras.layers.Concatenate(name="with_ngrams")([mean, NgramScore(name="ngrams")(tokens)])
     features = keras.layers.Dense(EMBEDDING_SIZE, activation="relu", name="projection")(mean)
     return keras.Model(tokens, features, name="text_tower")
 
@@ -82,10 +96,16 @@ def build_image_tower(backbone: str, size: int = IMAGE_SIZE, cbam: bool = False)
     return keras.Model(pixels, features, name="image_tower")
 
 
-def build_nickname_model(mean_over_padding: bool = False, max_ngram: int | None = None) -> keras.Model:
+def build_nickname_model(
+    mean_over_padding: bool = False, max_ngram: int | None = None, ngrams: bool = True
+) -> keras.Model:
     """Build a text tower, with `max_ngram` that of FastText, with a logit of its own: `TOKENS` to `NICKNAME_ONLY`."""
-    tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
-    tower = build_text_tower(mean_over_padding=mean_over_padding) if max_ngram is None else build_ngram_tower(max_ngram)
+    tower = (
+        build_text_tower(mean_over_padding=mean_over_padding, ngrams=ngrams)
+        if max_ngram is None
+        else build_ngram_tower(max_ngram)
+    )
+    tokens = keras.Input(tower.input.shape[1:], dtype="int32", name=TOKENS)
     logit = keras.layers.Dense(1, name=NICKNAME_ONLY)(tower(tokens))
     return keras.Model({TOKENS: tokens}, {NICKNAME_ONLY: logit}, name="nickname")
 
@@ -102,6 +122,7 @@ def build_fused_model(
     *,
     size: int = IMAGE_SIZE,
     mean_over_padding: bool = False,
+    ngrams: bool = True,
     fusion: str = "attention",
     cbam: bool = False,
     hand_features: bool = False,
@@ -123,7 +144,7 @@ def build_fused_model(
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name=TOKENS)
     present = keras.Input((2,), dtype="bool", name=PRESENT)
     avatar = build_image_tower(backbone, size, cbam)(image)
-    nickname = build_text_tower(mean_over_padding=mean_over_padding)(tokens)
+    nickname = build_text_tower(mean_over_padding=mean_over_padding, ngrams=ngrams)(tokens)
     features, _ = _FUSIONS[fusion](name="fusion")([avatar, nickname, present])
     if hand_features:
         counts = HandFeatures(name="hand_features")([tokens, present])

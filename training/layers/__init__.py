@@ -5,6 +5,7 @@ from .cbam import CBAM as CBAM
 from .fusion import AttentionFusion as AttentionFusion
 from .fusion import ConcatFusion as ConcatFusion
 from .hand_features import HandFeatures as HandFeatures
+from .ngram_score import NgramScore as NgramScore
 from .ngrams import HashedNgrams as HashedNgrams
 from .transformer import MaskedMean as MaskedMean
 from .transformer import PositionEmbedding as PositionEmbedding

@@ -10,14 +10,25 @@ from ..arrays import Shape, TensorBD, TensorBTD
 
 @keras.saving.register_keras_serializable("gender")
 class PositionEmbedding(keras.layers.Layer):
-    """Add a learned vector to each step of `[B, T, D]`."""
+    """Add a learned vector to each step of `[B, T, D]`.
+
+    Args:
+        steps: The largest T.
+    """
+
+    def __init__(self, steps: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.steps = steps
 
     def build(self, input_shape: Shape) -> None:
-        _, steps, size = input_shape
-        self.positions = self.add_weight(shape=(steps, size), initializer="random_normal", name="positions")
+        shape = (self.steps, input_shape[-1])
+        self.positions = self.add_weight(shape=shape, initializer="random_normal", name="positions")
 
     def call(self, inputs: TensorBTD) -> TensorBTD:
-        return inputs + self.positions
+        return inputs + self.positions[: ops.shape(inputs)[1]]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "steps": self.steps}
 
 
 @keras.saving.register_keras_serializable("gender")

@@ -1,6 +1,6 @@
 """AdamW (Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101) with one learning rate per variable."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import keras
@@ -49,10 +49,16 @@ class LRMultiplierAdamW(_AdamW):
         return {**super().get_config(), "lr_multipliers": self.lr_multipliers}
 
 
-def lr_multipliers(model: keras.Model, pretrained: Collection[keras.layers.Layer], multiplier: float) -> list[float]:
-    """Return `multiplier` for each trainable variable of the pretrained layers and 1 for all others.
+def lr_multipliers(model: keras.Model, layers: Mapping[float, Collection[keras.layers.Layer]]) -> list[float]:
+    """Return the product of the factors of the layers that contain each trainable variable; 1 without such a layer.
 
     Variables are matched by identity: their paths do not name the models that contain their layers.
+
+    Args:
+        layers: The layers by factor.
     """
-    slow = {id(variable) for layer in pretrained for variable in layer.trainable_variables}
-    return [multiplier if id(variable) in slow else 1.0 for variable in model.trainable_variables]
+    multipliers = dict.fromkeys(map(id, model.trainable_variables), 1.0)
+    for factor, each in layers.items():
+        for variable in {id(variable) for layer in each for variable in layer.trainable_variables}:
+            multipliers[variable] *= factor
+    return list(multipliers.values())

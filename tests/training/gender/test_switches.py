@@ -109,6 +109,24 @@ def test_mean_over_padding_changes_padded_rows_only() -> None:
     assert np.abs(plain[1] - with_padding[1]).max() > 1e-3
 
 
+def test_padding_of_a_whole_batch_may_be_cut() -> None:
+    tower = model.build_text_tower()
+    tower.get_layer("ngrams").set_weights([np.random.default_rng(0).normal(size=2**18)])
+    tokens = np.random.default_rng(1).integers(3, 99, (4, MAX_TOKENS), np.int32)
+    tokens[:, 5:] = 0
+    np.testing.assert_allclose(tower(tokens), tower(tokens[:, :5]), atol=1e-5)
+
+
+@pytest.mark.parametrize(("ngrams", "multipliers"), [(True, {1.0, 20.0}), (False, {1.0})])
+def test_ngrams_learn_faster(ngrams: bool, multipliers: set[float], manifest: Path, tmp_path: Path) -> None:
+    file = train(config_with({"backbone": "", "ngrams": ngrams}), manifest, tmp_path)
+    trained = keras.saving.load_model(file)
+    assert set(trained.optimizer.lr_multipliers) == multipliers
+    tower = trained.get_layer("text_tower")
+    assert [layer.name for layer in tower.layers if layer.name == "ngrams"] == ["ngrams"] * ngrams
+    assert not ngrams or np.abs(tower.get_layer("ngrams").table).max() > 0
+
+
 def test_hand_features_reach_logit_but_not_embedding(users: Users) -> None:
     model = build_fused_model("mobilenetv2", hand_features=True)
     assert model.get_layer("head").input.shape == (None, EMBEDDING_SIZE + 4)

@@ -53,7 +53,8 @@ def test_heads_must_divide_the_feature_size() -> None:
 
 
 def test_positions_are_added() -> None:
-    layer = PositionEmbedding()
+    layer = PositionEmbedding(5)
     added = keras.ops.convert_to_numpy(layer(STEPS)) - STEPS
     np.testing.assert_allclose(added, np.broadcast_to(layer.positions, STEPS.shape), atol=1e-6)
     assert np.abs(added[0, 0] - added[0, 1]).max() > 0
+    np.testing.assert_array_equal(layer(STEPS[:, :2]), np.asarray(layer(STEPS))[:, :2])

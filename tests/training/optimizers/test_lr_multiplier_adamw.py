@@ -34,10 +34,10 @@ def test_each_variable_has_its_learning_rate() -> None:
 def test_multipliers_follow_layers_and_hold_in_a_compiled_step() -> None:
     keras.utils.set_random_seed(1)
     model, trunk = nested_model()
-    assert lr_multipliers(model, [trunk], 0.1) == [0.1, 0.1, 1.0, 1.0]
-    assert lr_multipliers(model, [], 0.1) == [1.0] * 4
+    assert lr_multipliers(model, {0.1: [trunk]}) == [0.1, 0.1, 1.0, 1.0]
+    assert lr_multipliers(model, {0.1: []}) == [1.0] * 4
     before = [w.numpy() for w in model.trainable_variables]
-    multipliers = lr_multipliers(model, [trunk], 0.0)
+    multipliers = lr_multipliers(model, {0.0: [trunk]})
     model.compile(LRMultiplierAdamW(0.01, weight_decay=0.0, lr_multipliers=multipliers), loss="mse")
     model.train_on_batch(np.ones((4, 3)), np.ones((4, 1)))
     moved = [np.abs(w.numpy() - old).max() > 0 for w, old in zip(model.trainable_variables, before, strict=True)]
