@@ -26,7 +26,7 @@ SERVED = {
 def users() -> Users:
     female = np.arange(10)[:, None] % 2.0
     images, tokens = np.zeros((10, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), np.zeros((10, MAX_TOKENS), np.int32)
-    return Users(images, tokens, np.ones((10, 2), np.bool_), female, np.ones(10))
+    return Users(images, tokens, np.ones((10, 2), np.bool_), female, female, np.ones(10))
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def _schema(inferred: pa.Schema, suffix: str) -> pa.Schema:
             return pa.binary()
         if field.name in _TEXT or (is_text_file and pa.types.is_null(field.type)):
             return pa.string()
-        if field.name == "weight" and suffix == ".csv":
+        if field.name in ("weight", "p_female") and suffix == ".csv":
             return pa.string()  # A word among the numbers is a bad row, not a damaged file.
         return pa.float64() if is_text_file and pa.types.is_integer(field.type) else field.type
 

@@ -28,13 +28,15 @@ CACHED_NICKNAMES: Final = 2**16
 class Users:
     """Preprocessed users with their labels and sample weights.
 
-    `present` holds one column for each modality: avatar, nickname. `female` is the label, 1 for female.
+    `present` holds one column for each modality: avatar, nickname. `female` is the label, 1 for female; `p_female` is
+    the target of training, the soft label where there is one.
     """
 
     images: ImagesNSS3
     tokens: TokensNT
     present: BoolsN2
     female: FloatsN1
+    p_female: FloatsN1
     weights: FloatsN
 
     def __len__(self) -> int:
@@ -65,7 +67,7 @@ class Users:
         """
         weights = {h: self.weights if m is None else self.weights * self.present[:, m] for h, m in heads.items()}
         return (
-            dict.fromkeys(heads, self.female) | teacher_outputs,
+            dict.fromkeys(heads, self.p_female) | teacher_outputs,
             weights | dict.fromkeys(teacher_outputs, self.weights),
         )
 
@@ -106,8 +108,9 @@ class Preparation:
                 self._bad_rows.add(row, *failure)
                 images[position], present[position], usable[position] = 0, False, False
         female = (table["gender"] == "female").to_numpy(np.float32)[:, None]
+        p_female = table["p_female"].to_numpy(np.float32)[:, None]
         weights = np.where(usable, table["weight"].to_numpy(np.float32), np.float32(0))
-        return Users(images, tokens, present, female, weights), usable
+        return Users(images, tokens, present, female, p_female, weights), usable
 
 
 def prepare_users(table: pd.DataFrame, size: int = IMAGE_SIZE) -> Users:

@@ -2,7 +2,7 @@
 
 Required columns are `nickname`, `avatar` and `gender`. An empty or null nickname or avatar is missing. `avatar` is a
 path relative to the manifest or, in Parquet, the bytes of the image. Optional columns are `split` (train, validation,
-test), `weight` and `source`.
+test), `weight`, `source` and `p_female`, a soft label: training aims at it in place of the label.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.random import Generator
@@ -149,7 +150,7 @@ class Manifest:
 
     def _with_required(self, columns: Collection[str]) -> set[str]:
         identity = set() if "split" in self.columns else {"nickname", "avatar"}
-        return {*columns, "gender", "split", "weight", *identity}
+        return {*columns, "gender", "split", "weight", "p_female", *identity}
 
     def _checked(self, table: pd.DataFrame, rows: pd.RangeIndex) -> pd.DataFrame:
         """Fill in defaults, resolve avatar paths and drop the bad rows."""
@@ -165,7 +166,7 @@ class Manifest:
             folder = self.file if self.file.is_dir() else self.file.parent
             table["avatar"] = [str(folder / avatar) if avatar else "" for avatar in table["avatar"]]
         weight = pd.to_numeric(table.get("weight", pd.Series(1.0, rows)), errors="coerce").astype(float)
-        table = table.assign(weight=weight, source=table.get("source", ""))
+        table = table.assign(weight=weight, source=table.get("source", ""), p_female=_soft_labels(table))
         return table.loc[self._usable(table)]
 
     def _usable(self, table: pd.DataFrame) -> BoolsN:
@@ -173,6 +174,7 @@ class Manifest:
         for reason, valid, expected in (
             ("unknown gender", table["gender"].isin(LABELS), f"one of {', '.join(LABELS)}"),
             ("unknown split", table["split"].isin(SPLITS), f"one of {', '.join(SPLITS)}"),
+            ("bad soft label", table["p_female"].between(0, 1), "p_female between 0 and 1"),
             ("bad weight", table["weight"].between(0, math.inf, inclusive="left"), "a number >= 0"),
         ):
             failure = ""
@@ -210,6 +212,14 @@ class Manifest:
 def _to_pandas(batch: pa.RecordBatch) -> pd.DataFrame:
     table: pd.DataFrame = batch.to_pandas(types_mapper={pa.binary(): _BYTES}.get)
     return table
+
+
+def _soft_labels(table: pd.DataFrame) -> "pd.Series[float]":
+    """Return the column `p_female`, with the label where it is empty and NaN where it is no number."""
+    label = (table["gender"] == "female").astype(float)
+    soft = table.get("p_female", label)
+    given = soft.notna() & (soft != "")
+    return pd.Series(np.where(given, pd.to_numeric(soft, errors="coerce"), label), table.index)
 
 
 def read_manifest(file: Path) -> pd.DataFrame:

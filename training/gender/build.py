@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
+from keras import ops
 
+from ..arrays import TensorB1
 from ..data.batches import Heads
 from ..data.manifest import Manifest
 from ..data.stream import BatchStream
@@ -77,6 +79,20 @@ def build(config: Config, manifest: Manifest, pretrained: Pretrained = SCRATCH) 
     return model, stream
 
 
+def build_text(config: Config, steps: int) -> keras.Model:
+    """Return the compiled text tower alone, to be trained for so many steps."""
+    keras.utils.set_random_seed(config.seed)
+    model = _model(config)
+    _compile(model, config, _heads(config), _optimizer(config, model, [], steps), has_teacher=False)
+    return model
+
+
+@keras.saving.register_keras_serializable("gender")
+def expected_accuracy(p_female: TensorB1, logits: TensorB1) -> TensorB1:
+    """Return the probability that each decision is right; for hard labels, whether it is."""
+    return ops.where(logits > 0, p_female, 1 - p_female)
+
+
 def _heads(config: Config) -> Heads:
     """Return the model's outputs, the main one first, and the modality that each needs."""
     if config.is_fused:
@@ -132,7 +148,7 @@ def _compile(
     plain = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=config.label_smoothing)
     losses = {main_head: plain, **dict.fromkeys(auxiliary, plain)}
     weights = {main_head: 1.0, **dict.fromkeys(auxiliary, config.auxiliary_loss)}
-    metrics = [keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)]
+    metrics = [keras.metrics.MeanMetricWrapper(expected_accuracy, name="accuracy")]
     if config.mask_loss:
         losses[main_head] = config.mask_loss.build(config.label_smoothing)
         metrics.append(config.mask_loss.metric())

@@ -18,6 +18,7 @@ def random_users(count: int, size: int = IMAGE_SIZE) -> Users:
         tokens=np.where(np.arange(MAX_TOKENS) < 6, rng.integers(20, 99, (count, MAX_TOKENS)), 0).astype(np.int32),
         present=np.arange(count)[:, None] % [[2, 3]] != 0,
         female=(np.arange(count) % 2).astype(np.float32)[:, None],
+        p_female=np.linspace(0, 1, count, dtype=np.float32)[:, None],
         weights=np.linspace(1, 2, count, dtype=np.float32),
     )
 
@@ -26,7 +27,8 @@ def user_table(**columns: list[Any]) -> pd.DataFrame:
     """Manifest rows: men without nickname and avatar, except for the given columns."""
     rows = len(next(iter(columns.values())))
     defaults = {"nickname": [""] * rows, "avatar": [""] * rows, "gender": ["male"] * rows, "weight": [1.0] * rows}
-    return pd.DataFrame(defaults | columns)
+    table = pd.DataFrame(defaults | columns)
+    return table if "p_female" in table else table.assign(p_female=(table["gender"] == "female").astype(float))
 
 
 def write_shards(folder: Path, table: pd.DataFrame, shards: int, row_group_size: int | None = None) -> Path:

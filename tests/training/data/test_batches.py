@@ -22,6 +22,7 @@ def test_tower_has_no_weight_for_users_without_its_modality() -> None:
     users = random_users(8, size=1)
     targets, weights = users.targets(HEADS, {})
     assert {name: array.shape for name, array in targets.items()} == dict.fromkeys(HEADS, (8, 1))
+    np.testing.assert_array_equal(targets["gender"], users.p_female)
     np.testing.assert_array_equal(weights["gender"], users.weights)
     np.testing.assert_array_equal(weights["avatar_only"], users.weights * users.present[:, 0])
     np.testing.assert_array_equal(weights["nickname_only"], users.weights * users.present[:, 1])
@@ -36,11 +37,13 @@ def test_rows_become_users(tmp_path: Path) -> None:
             avatar=[str(tmp_path / "a.jpg"), str(tmp_path / "default.png"), ""],
             gender=["female", "male", "female"],
             weight=[1.0, 2.0, 0.5],
+            p_female=[0.75, 0.0, 1.0],
         )
     )
     assert len(users) == 3
     assert users.present.tolist() == [[True, True], [False, False], [False, False]]
     assert users.female.tolist() == [[1.0], [0.0], [1.0]]
+    assert users.p_female.tolist() == [[0.75], [0.0], [1.0]]
     assert users.weights.tolist() == [1.0, 2.0, 0.5]
     assert [array.dtype.name for array in users.inputs((IMAGE, TOKENS)).values()] == ["uint8", "int32"]
 

@@ -17,10 +17,14 @@ from training.data.arrow import Piece
 from training.data.manifest import SPLITS, Manifest, ManifestError, read_manifest, split_of, write_manifest
 
 Row = dict[str, object]
+COLUMNS = ("nickname", "avatar", "gender", "split", "weight", "source", "p_female")
 ROWS: list[Row] = [
-    {"nickname": "007", "avatar": "", "gender": "male", "split": "train", "weight": 2.5, "source": "a"},
-    {"nickname": "NA", "avatar": "images/1.jpg", "gender": "female", "split": "test", "weight": 1, "source": ""},
-    {"nickname": "", "avatar": "images/2.jpg", "gender": "female", "split": "validation", "weight": 0, "source": "b"},
+    dict(zip(COLUMNS, values, strict=True))
+    for values in (
+        ("007", "", "male", "train", 2.5, "a", 0.25),
+        ("NA", "images/1.jpg", "female", "test", 1, "", 0.5),
+        ("", "images/2.jpg", "female", "validation", 0, "b", 1.0),
+    )
 ]
 
 
@@ -51,10 +55,17 @@ def test_written_manifest_is_read_back(tmp_path: Path) -> None:
 
 
 def test_optional_columns_have_defaults(tmp_path: Path) -> None:
-    table = read_manifest(write(tmp_path, "csv", without("split", "weight", "source")))
+    table = read_manifest(write(tmp_path, "csv", without("split", "weight", "source", "p_female")))
     assert table["split"].tolist() == [split_of(key) for key in ("007", "images/1.jpg", "images/2.jpg")]
     assert table["weight"].tolist() == [1.0, 1.0, 1.0]
     assert table["source"].tolist() == ["", "", ""]
+    assert table["p_female"].tolist() == [0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_row_without_soft_label_has_its_label(tmp_path: Path, kind: str) -> None:
+    rows = [ROWS[0], ROWS[1] | {"p_female": None}]
+    assert read_manifest(write(tmp_path, kind, rows))["p_female"].tolist() == [0.25, 1.0]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
@@ -78,6 +89,8 @@ def test_null_is_missing(tmp_path: Path, kind: str) -> None:
         ([ROWS[0], ROWS[1] | {"weight": "heavy"}], "bad weight (row 1: expected a number >= 0)"),
         ([ROWS[0] | {"weight": -1.0}], "bad weight (row 0: expected a number >= 0)"),
         ([ROWS[0] | {"weight": ""}], "expected a number >= 0"),
+        ([ROWS[0], ROWS[1] | {"p_female": "likely"}], "bad soft label (row 1: expected p_female between 0 and 1)"),
+        ([ROWS[0] | {"p_female": 1.5}], "bad soft label (row 0: expected p_female between 0 and 1)"),
     ],
 )
 def test_error_names_the_wrong_content(tmp_path: Path, rows: list[Row], message: str) -> None:
@@ -147,7 +160,7 @@ def test_avatars_may_be_bytes(tmp_path: Path) -> None:
 
 def test_only_the_named_columns_are_read(tmp_path: Path) -> None:
     (table,) = Manifest(write(tmp_path, "parquet", ROWS)).tables("train", columns=("nickname",))
-    assert set(table) == {"nickname", "gender", "split", "weight", "source"}
+    assert set(table) == {"nickname", "gender", "split", "weight", "source", "p_female"}
     assert table["nickname"].tolist() == ["007"]
 
 
