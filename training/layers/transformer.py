@@ -27,6 +27,9 @@ class PositionEmbedding(keras.layers.Layer):
     def call(self, inputs: TensorBTD) -> TensorBTD:
         return inputs + self.positions[: ops.shape(inputs)[1]]
 
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "steps": self.steps}
 
