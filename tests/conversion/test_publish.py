@@ -171,7 +171,7 @@ def test_version_worse_than_the_served_one_is_rejected(
 ) -> None:
     publish(run, manifest, "mobilenet", served_repository)
     before = files(served_repository), published_report(served_repository)
-    change_report(run, scaling={"temperature": 1.0, "bias": -50.0, "prior_female": 0.5})
+    change_report(run, scaling={pattern: [1.0, -50.0] for pattern in ("nickname_only", "avatar_only", "both")})
     with pytest.raises(ConversionError, match=r"served version 1 on the same \d+ users, got .*recall_female 0\.000 ag"):
         publish(run, manifest, "mobilenet", served_repository)
     assert (files(served_repository), published_report(served_repository)) == before

@@ -34,7 +34,7 @@ def calibrate(run: Path, config: Config, manifest: Manifest, pretrained: Mapping
     manifest.require_splits("train", "validation")
     _, users, outputs = predict_split(load_model(run / "model.keras"), manifest, "validation", config.image_size)
     logits, shown = main_logits(outputs), users.present.any(axis=1)
-    scaling = fit_platt(logits[shown], users.female[shown], manifest.stats.prior_female)
+    scaling = fit_platt(logits, users.present, users.female, manifest.stats.prior_female)
     labels, p_female = users.female[:, 0], scaling(logits, users.present)
     write_report(
         run / "report.json",

@@ -163,8 +163,7 @@ def serving_model(trained: keras.Model, scaling: PlattScaling) -> keras.Model:
     """Build the model for Triton, with the inputs of `build_fused_model` and the outputs of `genderprep.tensors`."""
     fused, weights = trained.get_layer("fusion").output
     present = trained.input[PRESENT]
-    calibration = Calibration(scaling.temperature, scaling.bias, scaling.prior_logit)
-    probabilities = calibration([trained.output[GENDER], present])
+    probabilities = Calibration(scaling.lines.tolist(), name="calibration")([trained.output[GENDER], present])
     outputs = {PROBABILITIES: probabilities, WEIGHTS: weights, EMBEDDING: fused}
     return keras.Model(trained.input, {name: _named(name)(tensor) for name, tensor in outputs.items()})
 

@@ -1,8 +1,10 @@
 """Platt scaling in the graph (Platt, 1999; Guo et al., 2017, section 4.1, https://arxiv.org/abs/1706.04599)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ..arrays import TensorB2
@@ -12,30 +14,28 @@ from ..arrays import TensorB2
 class Calibration(keras.layers.Layer):
     """Convert a logit to the probabilities of male and female.
 
-    Call it with `[logit [B, 1], present [B, 2]]`; it returns `[B, 2]`. A row without any modality gets the class
-    prior.
+    Call it with `[logit [B, 1], present [B, 2]]`; it returns `[B, 2]`.
 
     Args:
-        temperature: Divides the logit.
-        bias: Is added to the divided logit.
-        prior_logit: Logit of the class prior of female.
+        lines: Slope and offset for each pattern of present modalities, [4, 2], as in
+            `training.evaluation.platt.PlattScaling.lines`.
 
     Raises:
-        ValueError: `temperature` is not positive.
+        ValueError: `lines` has another shape.
     """
 
-    def __init__(self, temperature: float = 1.0, bias: float = 0.0, prior_logit: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, lines: Sequence[Sequence[float]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if temperature <= 0:
-            raise ValueError(f"expected a positive temperature, got {temperature}")
-        self.temperature, self.bias, self.prior_logit = temperature, bias, prior_logit
+        if np.shape(lines) != (4, 2):
+            raise ValueError(f"expected 4 lines of slope and offset, got the shape {np.shape(lines)}")
+        self.lines = [[float(value) for value in line] for line in lines]
 
     def call(self, inputs: list[Any]) -> TensorB2:
         logit, present = inputs
-        any_present = ops.any(present, axis=1, keepdims=True)
-        p_female = ops.sigmoid(ops.where(any_present, logit / self.temperature + self.bias, self.prior_logit))
+        avatar, nickname = ops.split(ops.cast(present, "int32"), 2, axis=1)
+        line = ops.take(ops.convert_to_tensor(self.lines, "float32"), 2 * avatar[:, 0] + nickname[:, 0], axis=0)
+        p_female = ops.sigmoid(line[:, :1] * logit + line[:, 1:])
         return ops.concatenate([1 - p_female, p_female], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"temperature": self.temperature, "bias": self.bias, "prior_logit": self.prior_logit}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), "lines": self.lines}

@@ -54,7 +54,7 @@ def run(tmp_path: Path) -> Path:
 def write_run(model: keras.Model, run: Path) -> Path:
     run.mkdir()
     model.save(run / "model.keras")
-    (run / "report.json").write_text(json.dumps({"scaling": {"temperature": 2.0}, "unknown_below": 0.6}))
+    (run / "report.json").write_text(json.dumps({"scaling": {"both": [0.5, 0]}, "unknown_below": 0.6}))
     pd.DataFrame({"epoch": [0], "loss": [1.0], "val_loss": [2.0]}).to_csv(run / "history.csv", index=False)
     return run
 

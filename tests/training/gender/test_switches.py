@@ -90,7 +90,9 @@ def test_run_with_switch_trains_and_loads_in_another_process(
 @pytest.mark.parametrize("name", ["concat", "cbam", "hand", "hand concat"])
 def test_model_with_switch_exports_to_contract(name: str, users: Users) -> None:
     values = {"backbone": "mobilenetv2"} | SWITCHES[name]
-    model = serving_model(build_fused_model(values.pop("backbone"), **values), PlattScaling(1.5, 0.1, 0.6))
+    model = serving_model(
+        build_fused_model(values.pop("backbone"), **values), PlattScaling((0.5, 0.2), (0.8, -0.1), (0.7, 0.1), 0.6)
+    )
     rows = users.inputs(model.input)
     expected = model.predict(rows, verbose=0)
     outputs = run_onnx(to_onnx(model).SerializeToString(), rows)

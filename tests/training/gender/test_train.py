@@ -81,7 +81,7 @@ def test_run_is_written_and_evaluated(nicknames: Path, tmp_path: Path) -> None:
     assert report["config"]["batch"] == 16
     assert report["manifest"] == "nicknames.csv"
     assert report["prep_digest"] == prep_digest()
-    assert 0.2 <= report["scaling"]["temperature"] <= 10
+    assert 0.1 <= report["scaling"]["nickname_only"][0] <= 5
     assert report["scaling"]["prior_female"] == pytest.approx(
         (table[table["split"] == "train"]["gender"] == "female").mean(), abs=1e-3
     )
