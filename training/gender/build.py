@@ -68,7 +68,7 @@ def build(config: Config, manifest: Manifest, pretrained: Pretrained = SCRATCH) 
         ConfigError: A config value is invalid, or the weights are of another network.
     """
     keras.utils.set_random_seed(config.seed)
-    model, pretrained_layers = _initialized(config, pretrained)
+    model, pretrained_layers = initialized(config, pretrained)
     heads = _heads(config)
     teacher = Teacher(pretrained.teacher) if pretrained.teacher else None
     stream = BatchStream(
@@ -116,14 +116,20 @@ def _model(config: Config) -> keras.Model:
     )
 
 
-def _initialized(config: Config, pretrained: Pretrained) -> tuple[keras.Model, list[keras.layers.Layer]]:
-    """Return the model with the pretrained weights, and the layers that have them."""
+def initialized(config: Config, pretrained: Pretrained) -> tuple[keras.Model, list[keras.layers.Layer]]:
+    """Return the model with the pretrained weights, and the layers that have them.
+
+    Raises:
+        ConfigError: The weights are of another network.
+    """
     model, layers = _model(config), []
     if pretrained.imagenet and config.backbone:
         layers += load_imagenet(model.get_layer("image_tower").get_layer("trunk"), pretrained.imagenet)
     if config.is_fused:
-        towers = {"image_tower": pretrained.avatar, "text_tower": pretrained.text}
-        layers += [_copy_weights(file, model.get_layer(name)) for name, file in towers.items() if file]
+        if pretrained.avatar:
+            layers += _copy_weights(pretrained.avatar, model, "image_tower", AVATAR_ONLY)
+        if pretrained.text:
+            layers += _copy_weights(pretrained.text, model, "text_tower", NICKNAME_ONLY)
     if pretrained.teacher:
         if not config.is_fused:
             raise ConfigError("a teacher needs a student with a backbone and text=True")
@@ -131,14 +137,18 @@ def _initialized(config: Config, pretrained: Pretrained) -> tuple[keras.Model, l
     return model, layers
 
 
-def _copy_weights(file: Path, tower: keras.Model) -> keras.Model:
-    """Copy the weights of the tower of the same name in a trained model."""
+def _copy_weights(file: Path, model: keras.Model, *names: str) -> list[keras.layers.Layer]:
+    """Copy the weights of the layers of these names from a trained model; return the layers."""
+    layers, trained = [model.get_layer(name) for name in names], load_model(file)
     try:
-        tower.set_weights(load_model(file).get_layer(tower.name).get_weights())
+        for layer in layers:
+            layer.set_weights(trained.get_layer(layer.name).get_weights())
     except ValueError as exc:
-        raise ConfigError(f"{file}: expected a model whose {tower.name} matches this config") from exc
-    lower_batch_norm_momentum(tower)
-    return tower
+        raise ConfigError(f"{file}: expected a model whose {names[0]} matches this config") from exc
+    for layer in layers:
+        if isinstance(layer, keras.Model):
+            lower_batch_norm_momentum(layer)
+    return layers
 
 
 def _compile(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from genderprep import prep_digest
 
+from ..arrays import FloatsN1
+from ..data.batches import Users
 from ..data.labels import add_label_map
 from ..data.manifest import Manifest, ManifestError
 from ..engine.predict import predict_split
@@ -19,13 +21,12 @@ from ..evaluation.metrics import summary, threshold_for
 from ..evaluation.platt import fit_platt
 from ..report import read_run, write_report
 from .config import Config, config_from
+from .features import Features
 from .model import load_model, main_logits
 
 
 def calibrate(run: Path, config: Config, manifest: Manifest, pretrained: Mapping[str, str]) -> None:
-    """Fit on the validation split, take the class prior from the train split, and write `report.json` to `run`.
-
-    The report names the `pretrained` files by their SHA-256.
+    """Predict the validation split and write its calibration; see `write_calibrated`.
 
     Raises:
         ManifestError: The manifest cannot be used, or train or validation lacks a label.
@@ -33,7 +34,27 @@ def calibrate(run: Path, config: Config, manifest: Manifest, pretrained: Mapping
     """
     manifest.require_splits("train", "validation")
     _, users, outputs = predict_split(load_model(run / "model.keras"), manifest, "validation", config.image_size)
-    logits, shown = main_logits(outputs), users.present.any(axis=1)
+    write_calibrated(run, config, manifest, pretrained, users, main_logits(outputs))
+
+
+def write_calibrated(
+    run: Path,
+    config: Config,
+    manifest: Manifest,
+    pretrained: Mapping[str, str],
+    users: Users | Features,
+    logits: FloatsN1,
+) -> None:
+    """Fit on validation users, take the class prior from the train split, and write `report.json` to `run`.
+
+    Args:
+        run: Folder of the run.
+        config: Its config.
+        manifest: Its manifest.
+        pretrained: SHA-256 of the files that the run started from.
+        users: The validation users.
+        logits: Their logits of P(female), [N, 1].
+    """
     scaling = fit_platt(logits, users.present, users.female, manifest.stats.prior_female)
     labels, p_female = users.female[:, 0], scaling(logits, users.present)
     write_report(
@@ -42,7 +63,7 @@ def calibrate(run: Path, config: Config, manifest: Manifest, pretrained: Mapping
         manifest=manifest.file.name,
         prep_digest=prep_digest(),
         scaling=scaling,
-        unknown_below=threshold_for(config.precision, labels, p_female, shown),
+        unknown_below=threshold_for(config.precision, labels, p_female, users.present.any(axis=1)),
         validation=summary(labels, p_female),
         rows=manifest.stats.rows,
         pretrained=pretrained,
