@@ -23,7 +23,6 @@ FloatsND = NDArray[np.floating[Any]]
 FloatsNK = NDArray[np.floating[Any]]
 FloatsN1 = NDArray[np.floating[Any]]
 FloatsN2 = NDArray[np.floating[Any]]
-FloatsND = NDArray[np.floating[Any]]
 FloatsNHW = NDArray[np.floating[Any]]
 FloatsNHWC = NDArray[np.floating[Any]]
 # A model's inputs or outputs by name.
