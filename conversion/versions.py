@@ -1,0 +1,106 @@
+r"""Measure served versions beside each other on the same held-out users.
+
+    python -m conversion.versions --repository ../release/model_repository --repository model_repository \
+        --set pictures=runs/pictures.parquet --set nicknames=runs/nicknames.parquet --set users=runs/open.parquet
+
+Each repository prepares the users with its own preprocessing, so versions of different preprocessings can be compared.
+A set is a table with the columns `gender` and `split`, and `avatar`, `nickname` or both; its test rows count. An empty
+gender means that the row shows none. Intervals take rows of the same `identity` as dependent. Writes
+`results/versions.json`.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from genderprep.tensors import PROBABILITIES
+from server.catalog import Catalog, CatalogError
+from training.arrays import BoolsN, FloatsN
+from training.evaluation.intervals import identities_of
+from training.evaluation.trust import doubt, trust
+from training.report import write_report
+
+from .foreign_preprocessing import prepare, preprocessing_of
+from .parity import run_onnx
+
+ROOT: Final = Path(__file__).parent.parent
+# A group of fewer rows has no figures.
+MIN_ROWS: Final = 40
+_GROUPED_BY: Final = ("kind", "source", "origin", "age", "pattern")
+# Rows that are prepared at once: 50 MB of pixels.
+_CHUNK: Final = 1024
+
+
+def measure(repositories: list[Path], sets: Mapping[str, Path], results: Path) -> dict[str, Any]:
+    """Measure all served backbones of `repositories` on `sets`, and write `versions.json` to the folder `results`."""
+    measured: dict[str, Any] = {}
+    for name, file in sets.items():
+        table = held_out(file)
+        predictions = {label: p for repository in repositories for label, p in predicted(Catalog(repository), table)}
+        measured[name] = {
+            group: {label: measures(table[rows], p[rows]) for label, p in predictions.items()}
+            for group, rows in groups(table).items()
+        }
+    write_report(results / "versions.json", sets=measured)
+    return measured
+
+
+def held_out(file: Path) -> pd.DataFrame:
+    """Read the test rows of a set, with a column for each modality and the `pattern` of those that are present."""
+    table = pd.read_parquet(file)
+    table = table[table["split"] == "test"].reset_index(drop=True)
+    table["avatar"] = table.get("avatar", pd.Series(b"", table.index))
+    table["nickname"] = table.get("nickname", pd.Series("", table.index)).fillna("")
+    has = [(table[column].map(len) > 0).to_numpy() for column in ("avatar", "nickname")]
+    table["pattern"] = np.array(["nothing", "nickname only", "avatar only", "both"])[2 * has[0] + has[1]]
+    return table
+
+
+def predicted(catalog: Catalog, table: pd.DataFrame) -> Iterator[tuple[str, FloatsN]]:
+    """Yield the label of each served backbone, such as `mobilenet 2`, and its P(female) for the rows."""
+    for backbone in catalog.backbones():
+        file, genderprep = str(catalog.served_onnx(backbone)), preprocessing_of(catalog, backbone)
+        chunks = [prepare(table.iloc[start : start + _CHUNK], genderprep) for start in range(0, len(table), _CHUNK)]
+        p_female = np.concatenate([run_onnx(file, chunk)[PROBABILITIES][:, 1] for chunk in chunks])
+        yield f"{backbone} {catalog.served_version(backbone)}", p_female
+
+
+def groups(table: pd.DataFrame) -> dict[str, BoolsN]:
+    """Return the rows of each group that is large enough: all, and by each column of `_GROUPED_BY` that is there."""
+    members = {"all": np.ones(len(table), np.bool_)}
+    for column in (column for column in _GROUPED_BY if column in table):
+        members |= {f"{column} {v}": (table[column] == v).to_numpy() for v in sorted({*table[column]} - {""})}
+    return {name: rows for name, rows in members.items() if rows.sum() >= MIN_ROWS}
+
+
+def measures(table: pd.DataFrame, p_female: FloatsN) -> dict[str, Any]:
+    """Return how far P(female) can be trusted where the gender is known, and how much it doubts where none is shown."""
+    known = (table["gender"] != "").to_numpy()
+    results = {} if known.all() else {"neutral": doubt(p_female[~known])}
+    female = (table["gender"][known] == "female").to_numpy(float)
+    if len({*female}) == 2:
+        results |= trust(female, p_female[known], identities_of(table[known]))
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repository", type=Path, action="append", required=True, help="once for each repository")
+    parser.add_argument(
+        "--set", action="append", required=True, metavar="NAME=FILE", help="once for each Parquet table"
+    )
+    parser.add_argument("--results", type=Path, default=ROOT / "results")
+    args = parser.parse_args()
+    sets = {name: Path(file) for name, _, file in (each.partition("=") for each in args.set)}
+    try:
+        measure(args.repository, sets, args.results)
+    except (CatalogError, FileNotFoundError) as exc:
+        raise SystemExit(f"versions: {exc}") from exc
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""How far stated probabilities can be trusted: on women and men alike, and where they are highest."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from ..arrays import FloatsN, IntsN
+from .intervals import estimate
+from .metrics import BINS, auc
+
+# A wrong answer above this probability is surely wrong.
+SURE: Final = 0.9
+
+
+def balanced_calibration_error(labels: FloatsN, p_female: FloatsN, bins: int = BINS) -> float:
+    """Return the expected calibration error of P(female) if women and men were equally many.
+
+    The mean gap between probability and label in equal bins from 0 to 1 (Guo et al., 2017, equation 3), where each
+    gender has half of the weight. NaN if a gender is absent.
+    """
+    counts = np.bincount(labels.astype(int), minlength=2)
+    if not counts.all():
+        return float("nan")
+    weights = 0.5 / counts[labels.astype(int)]
+    edges = np.minimum((p_female * bins).astype(int), bins - 1)
+    return float(np.abs(np.bincount(edges, weights * (p_female - labels), bins)).sum())
+
+
+def surely_wrong(labels: FloatsN, p_female: FloatsN) -> float:
+    """Return the share of users whose other gender has a probability above `SURE`."""
+    return float(np.mean(np.where(labels == 1, 1 - p_female, p_female) > SURE))
+
+
+def recall_gap(labels: FloatsN, p_female: FloatsN) -> float:
+    """Return the recall of women minus that of men."""
+    predicted = p_female >= 0.5
+    return float(predicted[labels == 1].mean() - 1 + predicted[labels == 0].mean())
+
+
+def doubt(p_female: FloatsN) -> dict[str, float]:
+    """Return the mean of P(female), its standard deviation, and the mean confidence, where nothing tells the gender."""
+    confidence = np.maximum(p_female, 1 - p_female)
+    values = {
+        "users": len(p_female),
+        "mean": p_female.mean(),
+        "spread": p_female.std(),
+        "confidence": confidence.mean(),
+    }
+    return {name: round(float(value), 4) for name, value in values.items()}
+
+
+def trust(labels: FloatsN, p_female: FloatsN, identities: IntsN, draws: int = 300) -> dict[str, Any]:
+    """Return the measures of this module, accuracy and AUC, each with its interval over identities."""
+    measures = {
+        "accuracy": lambda y, p: float(np.mean((p >= 0.5) == (y == 1))),
+        "auc": auc,
+        "recall_gap": recall_gap,
+        "balanced_ece": balanced_calibration_error,
+        "surely_wrong": surely_wrong,
+    }
+    results: dict[str, Any] = {"users": len(labels), "identities": len(np.unique(identities))}
+    for name, measure in measures.items():
+        statistic = partial(_of_rows, measure, labels, p_female)
+        results |= estimate(statistic, identities, draws).rounded(name)
+    return results
+
+
+def _of_rows(measure: Callable[[FloatsN, FloatsN], float], labels: FloatsN, p_female: FloatsN, rows: IntsN) -> float:
+    return measure(labels[rows], p_female[rows])
