@@ -55,7 +55,7 @@ def write_calibrated(
         users: The validation users.
         logits: Their logits of P(female), [N, 1].
     """
-    scaling = fit_platt(logits, users.present, users.female, manifest.stats.prior_female)
+    scaling = fit_platt(logits, users.present, users.p_female, manifest.stats.prior_female)
     labels, p_female = users.female[:, 0], scaling(logits, users.present)
     write_report(
         run / "report.json",

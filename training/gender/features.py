@@ -21,13 +21,14 @@ from .model import image_size
 class Features:
     """Users as the fusion sees them: features of avatar and nickname, float16 [N, D], and which are present, [N, 2].
 
-    `female` is their label, 1 for female, [N, 1].
+    `female` is their label, 1 for female, and `p_female` their soft label, [N, 1].
     """
 
     avatar: FloatsND
     nickname: FloatsND
     present: BoolsN2
     female: FloatsN1
+    p_female: FloatsN1
 
     @classmethod
     def join(cls, parts: list["Features"]) -> "Features":
@@ -49,7 +50,9 @@ def features_of(
         images = augment(users, (IMAGE,), augmentation, rng)[IMAGE] if augmentation else users.images
         avatar = model.get_layer("image_tower").predict_on_batch(images)
         nickname = model.get_layer("text_tower").predict_on_batch(users.tokens)
-        return Features(avatar.astype(np.float16), nickname.astype(np.float16), users.present, users.female)
+        return Features(
+            avatar.astype(np.float16), nickname.astype(np.float16), users.present, users.female, users.p_female
+        )
 
     chunks = prepare_chunks(manifest.tables(split), Preparation(manifest.bad_rows, image_size(model)))
     parts = [run(users) for _, users in chunks if len(users)]

@@ -47,7 +47,7 @@ def train_text(config: Config, data: Path, out: Path) -> Path:
     model.save(out / "model.keras")
     logits = main_logits(model.predict({TOKENS: held_out.tokens}, batch_size=1024, verbose=0))
     present = np.tile([False, True], (len(held_out), 1))
-    scaling = fit_platt(logits, held_out.p_female, 0.5)
+    scaling = fit_platt(logits, present, held_out.p_female, 0.5)
     labels, p_female = held_out.female[:, 0], scaling(logits, present)
     write_report(
         out / "report.json",

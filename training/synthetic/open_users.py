@@ -87,6 +87,8 @@ def write_open_users(
     """Write a manifest with `counts` users of each split; return the file."""
     parts = []
     for index, (split, count) in enumerate(counts.items()):
+        if not count:
+            continue
         shown, named = (table[table["split"] == split] for table in (pictures, nicknames))
         parts.append(compose(shown, named, count, np.random.default_rng((seed, index))).assign(split=split))
     out.parent.mkdir(parents=True, exist_ok=True)

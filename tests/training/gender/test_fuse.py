@@ -112,7 +112,7 @@ def test_evidence_is_the_calibrated_logit_of_each_tower() -> None:
     x, y = (np.zeros((20_000, size), np.float16) for _ in range(2))
     x[:, 0], y[:, 0] = rng.normal(0, 3, (2, 20_000))
     female = (rng.random(20_000) < expit(0.5 * x[:, 0].astype(float)))[:, None].astype(np.float32)
-    evidence = Evidence(model, Features(x, y, np.ones((20_000, 2), np.bool_), female))
+    evidence = Evidence(model, Features(x, y, np.ones((20_000, 2), np.bool_), female, female))
     probe = np.zeros((3, size), np.float16)
     probe[:, 0] = [2, -4, 60]
     np.testing.assert_allclose(evidence(probe, 0), [1, -2, float(logit(0.98))], atol=0.15)
