@@ -13,7 +13,7 @@ from training.data.manifest import Manifest, write_manifest
 from training.data.token_file import read_token_file, write_token_file
 from training.evaluation.platt import PlattScaling
 from training.gender.config import Config
-from training.gender.configs import nickname
+from training.gender.configs import open_nicknames
 from training.gender.model import load_model, main_logits
 from training.gender.train_text import CONFIG, train_text
 
@@ -36,7 +36,7 @@ def tokens(tmp_path: Path) -> Path:
 
 
 def test_tower_learns_soft_labels(tokens: Path, tmp_path: Path) -> None:
-    config = replace(nickname.get_config(), batch=32, epochs=6, learning_rate=3e-3)
+    config = replace(open_nicknames.get_config(), batch=32, epochs=6, learning_rate=3e-3)
     with small_towers():
         file = train_text(config, tokens, tmp_path / "run")
     report = json.loads((tmp_path / "run" / "report.json").read_text())
@@ -52,5 +52,5 @@ def test_tower_learns_soft_labels(tokens: Path, tmp_path: Path) -> None:
 
 def test_default_config_is_the_text_tower_alone() -> None:
     assert CONFIG.is_file()
-    config: Config = nickname.get_config()
+    config: Config = open_nicknames.get_config()
     assert (config.backbone, config.ngrams, config.max_ngram) == ("", True, None)
