@@ -14,7 +14,8 @@ from genderprep.text import prepare_text, tokenize
 from training.data.manifest import SPLITS, Manifest
 from training.synthetic import open_nicknames, open_words
 from training.synthetic.name_tables import NameTables, read_tables
-from training.synthetic.open_nicknames import OWN_NAME, OpenWorld, part_split
+from training.synthetic.nickname_sets import nickname_sets
+from training.synthetic.open_nicknames import OWN_NAME, OpenWorld, part_split, write_open_nicknames
 from training.synthetic.spelling import SPELLINGS
 
 # Written for this test: surnames, given names and first names.
@@ -124,3 +125,17 @@ def test_command_writes_a_manifest(folder: Path, tmp_path: Path, monkeypatch: py
     content = file.read_bytes()
     open_nicknames.main()
     assert file.read_bytes() == content
+
+
+def test_sets_hold_unseen_nicknames_and_census_names(tables: NameTables, tmp_path: Path) -> None:
+    file = write_open_nicknames(tables, 1500, tmp_path / "open.parquet", seed=1)
+    sets = dict(list(nickname_sets(Manifest(file)).groupby("set")))
+    assert {name: len(table) for name, table in sets.items() if name != "names"} == {
+        "open mix": 30,
+        "random words": 3000,
+        "census": 200,
+    }
+    assert 0 < len(sets["names"]) < 30
+    assert set(sets["random words"]["p_female"]) == {0.5}
+    assert sets["census"]["gender"].value_counts().to_dict() == {"female": 100, "male": 100}
+    assert {"mary", "james"} <= set(sets["census"]["nickname"])
