@@ -11,7 +11,7 @@ from genderclient import BytesTensor, FloatTensor, InferenceRequest, InferenceRe
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports import open_async_transport, open_transport
 from genderclient._transports.credentials import Credentials
-from genderclient._transports.triton_tensors import from_triton, to_triton
+from genderclient._transports.triton_tensors import from_triton
 from genderclient._transports.url import ServerUrl
 from tests.support.client.model_repository import add_model
 from tests.support.tritonserver import running_triton
@@ -93,7 +93,7 @@ def test_repr_omits_values() -> None:
 
 def test_unsupported_dtype_is_rejected() -> None:
     with pytest.raises(TypeError, match="tensor A: dtype complex128 is not supported"):
-        to_triton([Tensor("A", np.zeros(1, complex))], protocol)
+        assert Tensor("A", np.zeros(1, complex)).datatype
 
 
 def test_json_text_becomes_bytes() -> None:

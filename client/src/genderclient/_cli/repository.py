@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ class Repository:
     def index(self) -> list[dict[str, str]]:
         """The `FIELDS` of each model. Version and state are empty if the model has never been loaded."""
         if self.url.is_grpc:
-            entries = self._grpc(lambda client, **call: client.get_model_repository_index(**call)).get("models", [])
+            entries = self._grpc("RepositoryIndex", "RepositoryIndexRequest").get("models", [])
         else:
             entries = self._http("POST", "/v2/repository/index", b"{}")
         return [{field: str(entry.get(field, "")) for field in FIELDS} for entry in entries]
@@ -39,25 +38,28 @@ class Repository:
     def config(self, model: str) -> dict[str, Any]:
         """The configuration of a loaded model."""
         if self.url.is_grpc:
-            config = self._grpc(lambda client, **call: client.get_model_config(model, **call))["config"]
+            config = self._grpc("ModelConfig", "ModelConfigRequest", name=model)["config"]
         else:
             config = self._http("GET", f"/v2/models/{quote(model, safe='')}/config")
         return dict(config)
 
-    def _grpc(self, call: Callable[..., Any]) -> Any:
-        import tritonclient.grpc as protocol
+    def _grpc(self, method: str, message: str, **fields: str) -> Any:
+        import grpc
+        from google.protobuf.json_format import MessageToDict
+        from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-        from genderclient._transports.grpc import channel_args, translated_errors
+        from genderclient._transports.grpc import open_channel, translated_errors
 
-        client = protocol.InferenceServerClient(
-            self.url.address, channel_args=channel_args(ConnectionOptions()), **self.credentials.grpc_options(self.url)
-        )
-        headers = self._headers("triton-grpc-protocol-")
+        request = getattr(service_pb2, message)(**fields)
+        metadata = tuple(self._headers("triton-grpc-protocol-").items())
+        channel = open_channel(grpc, self.url, self.credentials, ConnectionOptions())
         try:
-            with closing(client), translated_errors():
-                return call(client, headers=headers, as_json=True, client_timeout=self.timeout_s)
+            with closing(channel), translated_errors():
+                call = getattr(service_pb2_grpc.GRPCInferenceServiceStub(channel), method)
+                response = call(request, metadata=metadata, timeout=self.timeout_s)
         except TransportError as exc:
             raise self._error(exc) from exc
+        return MessageToDict(response, preserving_proto_field_name=True)
 
     def _http(self, method: str, path: str, body: bytes | None = None) -> Any:
         from http.client import HTTPException

@@ -88,6 +88,12 @@ def refine_status(status: Status, message: str) -> Status:
     return status
 
 
+def parse_delay(text: str, *, unknown: float = 0.0) -> float:
+    """The number of a header such as Retry-After. `unknown` for any other text, such as a date."""
+    text = text.strip()
+    return float(text) if text.isascii() and text.isdecimal() and len(text) < 10 else unknown
+
+
 class Transport(Protocol):
     """Sends requests to one server. Thread-safe."""
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from genderclient._config.checks import check_type
 from genderclient._transports.url import ServerUrl
@@ -47,6 +47,12 @@ class Tls:
             context.load_cert_chain(self.certificate_file, self.key_file)
         return context
 
+    def read(self) -> tuple[bytes | None, bytes | None, bytes | None]:
+        """The contents of the authorities, the key and the certificate."""
+        files = (self.ca_file, self.key_file, self.certificate_file)
+        authorities, key, certificate = (None if file is None else Path(file).read_bytes() for file in files)
+        return authorities, key, certificate
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
@@ -74,17 +80,6 @@ class Credentials:
     def headers(self) -> dict[str, str]:
         """The headers of every request. Names are lower case, as gRPC requires."""
         return {} if self.token is None else {"authorization": f"Bearer {self.token}"}
-
-    def grpc_options(self, url: ServerUrl) -> dict[str, Any]:
-        """The TLS arguments of tritonclient's gRPC clients."""
-        if not url.secure:
-            return {}
-        files = {
-            "root_certificates": self.tls.ca_file,
-            "certificate_chain": self.tls.certificate_file,
-            "private_key": self.tls.key_file,
-        }
-        return {"ssl": True, **files}
 
     def ssl_context(self, url: ServerUrl) -> "ssl.SSLContext | None":
         """An SSL context if the URL is encrypted."""

@@ -1,30 +1,51 @@
-"""The v2 protocol over gRPC, for threads, and what both gRPC transports share."""
+"""The v2 protocol over gRPC, for threads, and what both gRPC transports share.
 
-from collections.abc import Iterator
-from concurrent.futures import Future
+tritonclient has the messages. Its clients are not used: they hide the trailing metadata of a refusal, and a response
+that is no message leaves a callback without an answer.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Final
 
+import grpc
 import tritonclient.grpc as protocol
-from tritonclient.utils import InferenceServerException
+from google.protobuf.message import DecodeError
+from tritonclient.utils import serialize_byte_tensor
 
 from genderclient._config.connection_options import ConnectionOptions
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refine_status
+from genderclient._transports.base import (
+    InferenceRequest,
+    InferenceResponse,
+    Status,
+    TransportError,
+    parse_delay,
+    refine_status,
+)
 from genderclient._transports.credentials import Credentials
-from genderclient._transports.triton_tensors import from_triton, to_triton
+from genderclient._transports.tensors import Tensor
+from genderclient._transports.triton_tensors import from_triton
 from genderclient._transports.url import ServerUrl
 
+INFER: Final = "/inference.GRPCInferenceService/ModelInfer"
 _STATUSES: Final = {
-    "StatusCode.INVALID_ARGUMENT": Status.INVALID_ARGUMENT,
-    "StatusCode.DEADLINE_EXCEEDED": Status.DEADLINE_EXCEEDED,
-    "StatusCode.UNAVAILABLE": Status.UNAVAILABLE,
+    grpc.StatusCode.INVALID_ARGUMENT: Status.INVALID_ARGUMENT,
+    grpc.StatusCode.DEADLINE_EXCEEDED: Status.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNAVAILABLE: Status.UNAVAILABLE,
     # The client's own channel was closed.
-    "StatusCode.CANCELLED": Status.UNAVAILABLE,
-    "StatusCode.NOT_FOUND": Status.NOT_FOUND,
-    "StatusCode.UNIMPLEMENTED": Status.GARBLED,
-    "StatusCode.UNAUTHENTICATED": Status.DENIED,
-    "StatusCode.PERMISSION_DENIED": Status.DENIED,
-    "StatusCode.RESOURCE_EXHAUSTED": Status.OVERLOADED,
+    grpc.StatusCode.CANCELLED: Status.UNAVAILABLE,
+    grpc.StatusCode.NOT_FOUND: Status.NOT_FOUND,
+    grpc.StatusCode.UNIMPLEMENTED: Status.GARBLED,
+    grpc.StatusCode.UNAUTHENTICATED: Status.DENIED,
+    grpc.StatusCode.PERMISSION_DENIED: Status.DENIED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Status.OVERLOADED,
+}
+_COMPRESSIONS: Final = {
+    None: grpc.Compression.NoCompression,
+    "deflate": grpc.Compression.Deflate,
+    "gzip": grpc.Compression.Gzip,
 }
 
 # If the server stops reading while a request is half written, gRPC does not keep the deadline. For larger requests the
@@ -36,7 +57,7 @@ NEVER_MS: Final = 2**31 - 2
 
 
 def channel_args(options: ConnectionOptions) -> list[tuple[str, int]]:
-    """The arguments of a channel. They replace all defaults of tritonclient."""
+    """The arguments of a channel."""
     keepalive = (
         [
             ("grpc.keepalive_time_ms", round(1000 * options.keepalive_s)),
@@ -63,36 +84,58 @@ def channel_args(options: ConnectionOptions) -> list[tuple[str, int]]:
     ]
 
 
+def open_channel(kind: ModuleType, url: ServerUrl, credentials: Credentials, options: ConnectionOptions) -> Any:
+    """Opens a channel of `grpc` or `grpc.aio`."""
+    arguments = channel_args(options)
+    if not url.secure:
+        return kind.insecure_channel(url.address, arguments)
+    return kind.secure_channel(url.address, grpc.ssl_channel_credentials(*credentials.tls.read()), arguments)
+
+
+def encode_request(request: InferenceRequest) -> bytes:
+    """Returns the serialized `ModelInferRequest`."""
+    message = protocol.service_pb2.ModelInferRequest(
+        model_name=request.model, model_version=request.version, id=request.request_id
+    )
+    for tensor in request.inputs:
+        message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+        message.raw_input_contents.append(_raw(tensor))
+    return bytes(message.SerializeToString())
+
+
 def call_arguments(request: InferenceRequest, credentials: Credentials, options: ConnectionOptions) -> dict[str, Any]:
-    """The arguments of tritonclient's `infer`."""
+    """The arguments of a call besides its message."""
     return {
-        "model_name": request.model,
-        "model_version": request.version,
-        "request_id": request.request_id,
-        "client_timeout": request.timeout_s,
-        "headers": {**credentials.headers, **request.headers},
-        "compression_algorithm": options.compression,
-        "inputs": to_triton(request.inputs, protocol),
+        "timeout": request.timeout_s,
+        "metadata": tuple({**credentials.headers, **request.headers}.items()),
+        "compression": _COMPRESSIONS[options.compression],
     }
 
 
-def decode_result(result: Any) -> InferenceResponse:
-    """Converts tritonclient's `InferResult`."""
-    message = result.get_response()
-    outputs = from_triton(result, (output.name for output in message.outputs))
+def decode_response(content: bytes) -> InferenceResponse:
+    """Parses a serialized `ModelInferResponse`. Raises TransportError if it is none, or violates the protocol."""
+    try:
+        message = protocol.service_pb2.ModelInferResponse.FromString(content)
+    except DecodeError as exc:
+        raise TransportError(Status.GARBLED, "the response does not follow the v2 protocol") from exc
+    outputs = from_triton(protocol.InferResult(message), (output.name for output in message.outputs))
     return InferenceResponse(model=message.model_name, version=message.model_version, outputs=outputs)
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Converts errors of tritonclient and of waiting into TransportError."""
+    """Converts errors of gRPC and of waiting into TransportError."""
     try:
         yield
-    except TimeoutError as exc:
+    except (TimeoutError, grpc.FutureTimeoutError) as exc:
         raise TransportError(Status.DEADLINE_EXCEEDED, "deadline passed") from exc
-    except InferenceServerException as exc:
-        message = str(exc.message())
-        raise TransportError(refine_status(_STATUSES.get(exc.status(), Status.FAILED), message), message) from exc
+    except grpc.RpcError as exc:
+        status, message = _STATUSES.get(exc.code(), Status.FAILED), str(exc.details())
+        wait_s = _retry_after_s(exc.trailing_metadata() or ())
+        raise TransportError(refine_status(status, message), message, wait_s) from exc
+    except (grpc.FutureCancelledError, grpc.aio.UsageError, ValueError) as exc:
+        # A ValueError comes from a closed channel.
+        raise TransportError(Status.UNAVAILABLE, "the connection was closed") from exc
 
 
 class GrpcTransport:
@@ -101,31 +144,40 @@ class GrpcTransport:
     def __init__(self, url: ServerUrl, credentials: Credentials, options: ConnectionOptions) -> None:
         self._credentials = credentials
         self._options = options
-        self._client = protocol.InferenceServerClient(
-            url.address, channel_args=channel_args(options), **credentials.grpc_options(url)
-        )
+        self._channel = open_channel(grpc, url, credentials, options)
+        self._infer = self._channel.unary_unary(INFER)
 
     def infer(self, request: InferenceRequest) -> InferenceResponse:
+        message = encode_request(request)
         arguments = call_arguments(request, self._credentials, self._options)
-        is_small = sum(tensor.nbytes for tensor in request.inputs) <= SMALL_BYTES
+        send = self._infer if len(message) <= SMALL_BYTES else self._infer_large
         with translated_errors():
-            return decode_result(self._client.infer(**arguments) if is_small else self._infer_large(**arguments))
+            return decode_response(send(message, **arguments))
 
     def close(self) -> None:
-        self._client.close()
+        self._channel.close()
 
-    def _infer_large(self, *, client_timeout: float, **arguments: Any) -> Any:
-        """Does what tritonclient's `infer` does, but keeps the deadline."""
-        future: Future[Any] = Future()
-
-        def complete(result: Any, error: InferenceServerException | None) -> None:
-            if error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
-
-        call = self._client.async_infer(callback=complete, client_timeout=client_timeout, **arguments)
+    def _infer_large(self, message: bytes, *, timeout: float, **arguments: Any) -> bytes:
+        """Keeps the deadline in the calling thread."""
+        call = self._infer.future(message, timeout=timeout, **arguments)
         try:
-            return future.result(client_timeout)
+            return bytes(call.result(timeout))
         finally:
             call.cancel()
+
+
+def _raw(tensor: Tensor) -> bytes:
+    if tensor.datatype != "BYTES":
+        return tensor.array.tobytes()
+    return b"".join(serialize_byte_tensor(tensor.array).flat)
+
+
+def _retry_after_s(metadata: Iterable[tuple[str, str | bytes]]) -> float:
+    """The seconds to wait before a retry, by the trailing metadata of a refusal; 0 if it does not say.
+
+    gRPC's own name is `grpc-retry-pushback-ms`, where anything but a number means not to retry (gRFC A6).
+    """
+    trailers = {name: value for name, value in metadata if isinstance(value, str)}
+    if (pushback := trailers.get("grpc-retry-pushback-ms")) is not None:
+        return parse_delay(pushback, unknown=math.inf) / 1000
+    return parse_delay(trailers.get("retry-after", ""))

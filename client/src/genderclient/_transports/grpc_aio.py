@@ -2,12 +2,19 @@
 
 import asyncio
 
-import tritonclient.grpc.aio as protocol
+import grpc
 
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
 from genderclient._transports.credentials import Credentials
-from genderclient._transports.grpc import call_arguments, channel_args, decode_result, translated_errors
+from genderclient._transports.grpc import (
+    INFER,
+    call_arguments,
+    decode_response,
+    encode_request,
+    open_channel,
+    translated_errors,
+)
 from genderclient._transports.url import ServerUrl
 
 
@@ -17,17 +24,17 @@ class AsyncGrpcTransport:
     def __init__(self, url: ServerUrl, credentials: Credentials, options: ConnectionOptions) -> None:
         self._credentials = credentials
         self._options = options
-        self._client = protocol.InferenceServerClient(
-            url.address, channel_args=channel_args(options), **credentials.grpc_options(url)
-        )
+        self._channel = open_channel(grpc.aio, url, credentials, options)
+        self._infer = self._channel.unary_unary(INFER)
 
     async def infer(self, request: InferenceRequest) -> InferenceResponse:
+        message = encode_request(request)
         arguments = call_arguments(request, self._credentials, self._options)
         try:
             with translated_errors():
                 # gRPC sends the deadline to the server but does not keep it while a request is half written.
                 async with asyncio.timeout(request.timeout_s):
-                    return decode_result(await self._client.infer(**arguments))
+                    return decode_response(await self._infer(message, **arguments))
         except asyncio.CancelledError as exc:
             # gRPC raises this for a cancelled task and for a closed channel; only a cancelled task knows of it.
             task = asyncio.current_task()
@@ -36,4 +43,4 @@ class AsyncGrpcTransport:
             raise TransportError(Status.UNAVAILABLE, "the connection was closed") from exc
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._channel.close()

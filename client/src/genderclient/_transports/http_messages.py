@@ -16,9 +16,16 @@ from urllib.parse import quote
 import tritonclient.http as protocol
 
 from genderclient._config.connection_options import ConnectionOptions
-from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError, refine_status
-from genderclient._transports.connection import HttpResponse
-from genderclient._transports.triton_tensors import from_triton, to_triton
+from genderclient._transports.base import (
+    InferenceRequest,
+    InferenceResponse,
+    Status,
+    TransportError,
+    parse_delay,
+    refine_status,
+)
+from genderclient._transports.connection import HttpResponse, ResponseTooLarge
+from genderclient._transports.triton_tensors import from_triton
 from genderclient._transports.url import ServerUrl
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
@@ -39,8 +46,12 @@ _STATUSES: Final = {
 
 def encode_request(request: InferenceRequest, options: ConnectionOptions) -> tuple[str, dict[str, str], bytes]:
     """Returns path, headers and body of the POST."""
+    inputs = [
+        protocol.InferInput(tensor.name, list(tensor.shape), tensor.datatype).set_data_from_numpy(tensor.array)
+        for tensor in request.inputs
+    ]
     body, header_length = protocol.InferenceServerClient.generate_request_body(
-        request_id=request.request_id, inputs=to_triton(request.inputs, protocol)
+        request_id=request.request_id, inputs=inputs
     )
     headers = {HEADER_LENGTH: str(header_length), **request.headers}
     if options.compression:
@@ -76,20 +87,15 @@ def error_response(response: HttpResponse) -> TransportError:
         # It would send the avatar, the nickname and the token elsewhere, maybe unencrypted.
         return TransportError(Status.GARBLED, f"HTTP {response.code}: a redirect, which the client does not follow")
     status = _STATUSES.get(response.code, Status.FAILED)
+    retry_after_s = parse_delay(response.headers.get("Retry-After", ""))
     try:
         message = str(json.loads(response.body)["error"])
     except (KeyError, TypeError, ValueError, RecursionError):
         # Triton's errors have a message. A proxy's 503 means the same as Triton's, but its 404 is not about a model.
         is_triton_only = status in (Status.INVALID_ARGUMENT, Status.NOT_FOUND)
         message = f"HTTP {response.code} without an explanation"
-        return TransportError(Status.GARBLED if is_triton_only else status, message, _retry_after_s(response))
-    return TransportError(refine_status(status, message), message, _retry_after_s(response))
-
-
-def _retry_after_s(response: HttpResponse) -> float:
-    """The seconds of the header Retry-After; 0 without it. A date is ignored."""
-    text = response.headers.get("Retry-After", "").strip()
-    return float(text) if text.isdecimal() and len(text) < 10 else 0.0
+        return TransportError(Status.GARBLED if is_triton_only else status, message, retry_after_s)
+    return TransportError(refine_status(status, message), message, retry_after_s)
 
 
 @contextmanager
@@ -108,7 +114,9 @@ def translated_errors(
     except unavailable as exc:
         raise TransportError(refine_status(Status.UNAVAILABLE, str(exc)), f"{url}: {exc}") from exc
     except malformed as exc:
-        raise TransportError(Status.GARBLED, f"{url}: no HTTP response: {exc or type(exc).__name__}") from exc
+        # The message of any other error quotes the response, which may repeat the request.
+        reason = str(exc) if isinstance(exc, ResponseTooLarge) else type(exc).__name__
+        raise TransportError(Status.GARBLED, f"{url}: no HTTP response: {reason}") from None
 
 
 def _decompress(response: HttpResponse, max_bytes: int) -> HttpResponse:

@@ -1,10 +1,6 @@
-"""Conversion of tensors to and from tritonclient's.
-
-The modules `tritonclient.grpc` and `tritonclient.http` have classes of the same shape.
-"""
+"""Tensors from the results of `tritonclient.grpc` and `tritonclient.http`, which have classes of the same shape."""
 
 from collections.abc import Iterable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,14 +8,6 @@ from numpy.typing import NDArray
 
 from genderclient._transports.base import Status, TransportError
 from genderclient._transports.tensors import Tensor
-
-
-def to_triton(tensors: Iterable[Tensor], protocol: ModuleType) -> list[Any]:
-    """Converts tensors to the `InferInput` of `protocol`: `tritonclient.grpc` or `tritonclient.http`."""
-    return [
-        protocol.InferInput(tensor.name, list(tensor.shape), tensor.datatype).set_data_from_numpy(tensor.array)
-        for tensor in tensors
-    ]
 
 
 def from_triton(result: Any, names: Iterable[str]) -> tuple[Tensor, ...]:
