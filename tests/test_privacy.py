@@ -8,20 +8,16 @@ import asyncio
 import base64
 import csv
 import json
-import secrets
 import time
 import traceback
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from tritonclient.grpc import service_pb2 as pb
 from typer.testing import CliRunner
 
@@ -40,36 +36,15 @@ from genderprep.tensors import AVATAR, NICKNAME, PROBABILITIES
 from perf.load.http_client_load import HttpLoadError, Request, post_json, triton_request
 from perf.load.workload import SyntheticUser
 from server.edge.reverse_proxy import ReverseProxy, find_nginx, running_reverse_proxy
+from tests.support.markers import NAME, PICTURE, found, planted_png
 from tests.support.server.edge import SHOP, EdgeFiles, grpc_status, write_edge_files
 from tests.support.tritonserver import ADMIN_HEADERS, ROOT, Server, running_triton
 
 pytestmark = pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")
 
 MODEL = "gender_mobilenet"
-NAME, PICTURE = (f"planted{secrets.token_hex(8)}" for _ in range(2))
 NICKNAMES = (f"小{NAME}美", NAME * 500, f"{NAME}\0")
-
-
-def planted_png() -> bytes:
-    """A valid PNG with the marker in its text chunk."""
-    file, comment = BytesIO(), PngInfo()
-    comment.add_text("Comment", PICTURE)
-    Image.new("RGB", (48, 48), "red").save(file, "PNG", pnginfo=comment)
-    return file.getvalue()
-
-
 AVATARS = (planted_png(), planted_png()[:60] + PICTURE.encode(), PICTURE.encode(), PICTURE.encode() * 2**16)
-
-
-def spellings(marker: str) -> set[bytes]:
-    """The marker in plain, hexadecimal and base64 at every offset, without the ends that its neighbors change."""
-    plain = marker.encode()
-    shifted = (base64.b64encode(bytes(shift) + plain)[4:-4] for shift in range(3))
-    return {plain, plain.hex().encode(), *shifted}
-
-
-def found(written: bytes) -> set[bytes]:
-    return {spelling for marker in (NAME, PICTURE) for spelling in spellings(marker) if spelling in written}
 
 
 @dataclass

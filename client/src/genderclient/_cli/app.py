@@ -20,6 +20,7 @@ from genderclient._cli.options import (
     UnknownBelow,
     Url,
     errors_as_exit_codes,
+    fail,
     tls,
 )
 from genderclient._cli.score import score
@@ -48,8 +49,9 @@ def _options(
     """Predict gender from avatars and nicknames with Triton Inference Server."""
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True})
 def predict(
+    context: typer.Context,
     avatar: Annotated[str | None, typer.Option(help="Image file.")] = None,
     nickname: Annotated[str | None, typer.Option(help="Nickname.")] = None,
     url: Url = None,
@@ -61,6 +63,9 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Predict the gender of one user."""
+    if context.args:
+        # Typer's own message repeats them: they may be a nickname without quotes.
+        raise fail(f"got {len(context.args)} arguments too many; quote a nickname that has spaces", 2)
     with (
         errors_as_exit_codes(),
         Client(

@@ -23,16 +23,21 @@ class ServerUrl:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parses `scheme://host[:port]`. The port defaults to Triton's. Raises ValueError for any other text."""
+        """Parses `scheme://host[:port]`. The port defaults to Triton's.
+
+        Raises:
+            ValueError: For any other text. The message does not repeat it, because it may hold a password.
+        """
         try:
             parts = urlsplit(text)
-            if parts.scheme not in _DEFAULT_PORTS:
-                raise ValueError("expected grpc://, grpcs://, http:// or https://")
-            if not parts.hostname or _has_more_than_an_address(parts):
-                raise ValueError("expected scheme://host:port and nothing else")
-            return cls(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
-        except ValueError as exc:
-            raise ValueError(f"server URL {text!r}: {exc}; write it like {DEFAULT_URL}") from exc
+            port = parts.port
+        except ValueError:
+            raise _invalid("expected a host or an address in brackets, and a port up to 65535") from None
+        if parts.scheme not in _DEFAULT_PORTS:
+            raise _invalid("expected grpc://, grpcs://, http:// or https://")
+        if not parts.hostname or _has_more_than_an_address(parts):
+            raise _invalid("expected scheme://host:port and nothing else")
+        return cls(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme])
 
     @property
     def is_grpc(self) -> bool:
@@ -67,6 +72,10 @@ def server_urls(url: str | Sequence[str] | None) -> tuple[ServerUrl, ...]:
     if not texts:
         raise ValueError(f"server URL: got none; write one like {DEFAULT_URL}")
     return tuple(ServerUrl.parse(text.strip()) for text in texts)
+
+
+def _invalid(expected: str) -> ValueError:
+    return ValueError(f"server URL: {expected}; write it like {DEFAULT_URL}")
 
 
 def _has_more_than_an_address(parts: SplitResult) -> bool:

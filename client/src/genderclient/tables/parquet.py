@@ -105,8 +105,10 @@ def _kept_schema(file: Path, schemas: list[pa.Schema], matches: tuple[dict[str, 
         kept.append(pa.schema([field.with_name(names[field.name]).remove_metadata() for field in fields]))
     try:
         return pa.unify_schemas(kept, promote_options="permissive")
-    except pa.ArrowException as exc:
-        raise TableError(f"{file.parent}: the files have columns of one name with different types: {exc}") from exc
+    except pa.ArrowException:
+        # Its message names the column.
+        message = "the files have columns of one name with different types; give each the same type in all files"
+        raise TableError(f"{file.parent}: {message}") from None
 
 
 def _has_bytes(data_type: pa.DataType) -> bool:
