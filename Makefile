@@ -56,6 +56,7 @@ reliability: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability overload
 	@$(IN_VENV)/python -m reliability faults
 	@$(IN_VENV)/python -m reliability malformed
+	@$(IN_VENV)/python -m reliability variants
 	@$(IN_VENV)/python -m reliability monitoring
 	@$(IN_VENV)/python -m reliability soak
 	@$(IN_VENV)/python -m reliability report
