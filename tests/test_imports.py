@@ -59,7 +59,7 @@ LIBRARIES: dict[str, set[str]] = {
     "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
     "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep", "counters"},
     "client/src/genderclient": {
-        *("genderclient", "numpy", "PIL", "grpc", "tritonclient", "aiohttp"),
+        *("genderclient", "numpy", "PIL", "grpc", "google.protobuf", "aiohttp"),
         *OPTIONAL_LIBRARIES,
         *COMMAND_LIBRARIES,
     },

@@ -39,6 +39,7 @@ T = TypeVar("T")
 __all__ = ["DEFAULT_MODEL", "DEFAULT_RETRY", "DEFAULT_TIMEOUT_S", "DEFAULT_UNKNOWN_BELOW", "BaseClient"]
 
 DEFAULT_OPTIONS: Final = ConnectionOptions()
+REQUEST_ID: Final = "x-request-id"
 NO_RETRY: Final = Retry(attempts=1)
 _FALLBACK: Final = NicknameFallback()
 
@@ -124,6 +125,7 @@ class BaseClient(ABC, Generic[T]):
                 raise ValueError("user_id: this client has no experiment; give it one, or omit the id")
         if model is not None:
             check_type("model", model, str, "the name of a model, or None")
+        check_type("embedding", embedding, bool, "True or False")
         options = self._request_options
         name = None if is_missing(nickname) else nickname
         call = Call(
@@ -146,15 +148,16 @@ class BaseClient(ABC, Generic[T]):
 
     def _infer(self, call: Call) -> Flow[Prediction]:
         """The innermost part of a flow."""
-        options = self._request_options
+        options, request_id = self._request_options, uuid.uuid4().hex
         request = InferenceRequest(
             model=call.model or options.model,
             # A version belongs to the client's own model.
             version="" if call.model and call.model != options.model else options.model_version or "",
             inputs=call.encode(),
             timeout_s=call.timeout_s,
-            request_id=uuid.uuid4().hex,
-            headers=call.headers,
+            request_id=request_id,
+            # Triton's log has its own field for the id, a reverse proxy's has this header.
+            headers={REQUEST_ID: request_id, **call.headers},
         )
         retry, budget = (options.retry, self._pool.budget) if call.retries else (NO_RETRY, RetryBudget())
         inference = yield from send_with_retries(request, retry, budget)
@@ -162,7 +165,7 @@ class BaseClient(ABC, Generic[T]):
             _codec.decode(inference.response, unknown_below=options.unknown_below, embedding=call.embedding),
             latency_s=inference.latency_s,
             attempts=inference.requests,
-            request_id=request.request_id,
+            request_id=request_id,
         )
 
     def _models(self, model: str | None) -> Sequence[str]:

@@ -5,13 +5,18 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import tritonclient.http as protocol
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.utils import serialize_byte_tensor
 
 from genderclient import BytesTensor, FloatTensor, InferenceRequest, InferenceResponse, Tensor, TransportError
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports import open_async_transport, open_transport
+from genderclient._transports.connection import HttpResponse
+from genderclient._transports.contents import to_bytes
 from genderclient._transports.credentials import Credentials
-from genderclient._transports.triton_tensors import from_triton
+from genderclient._transports.grpc import decode_response as decode_grpc_response
+from genderclient._transports.grpc import encode_request
+from genderclient._transports.http_messages import decode_response
 from genderclient._transports.url import ServerUrl
 from tests.support.client.model_repository import add_model
 from tests.support.tritonserver import running_triton
@@ -96,10 +101,13 @@ def test_unsupported_dtype_is_rejected() -> None:
         assert Tensor("A", np.zeros(1, complex)).datatype
 
 
+def decode(output: bytes) -> InferenceResponse:
+    body = b'{"model_name":"m","outputs":[' + output + b"]}"
+    return decode_response(HttpResponse(200, {}, body), ConnectionOptions())
+
+
 def test_json_text_becomes_bytes() -> None:
-    output = b'{"name":"A","datatype":"BYTES","shape":[1,2],"data":["\xe5\xb0\x8f",""]}'
-    result = protocol.InferenceServerClient.parse_response_body(b'{"model_name":"m","outputs":[' + output + b"]}")
-    (tensor,) = from_triton(result, ["A"])
+    (tensor,) = decode(b'{"name":"A","datatype":"BYTES","shape":[1,2],"data":["\xe5\xb0\x8f",""]}').outputs
     assert tensor.array.tolist() == [["小".encode(), b""]]
 
 
@@ -107,11 +115,73 @@ def test_json_text_becomes_bytes() -> None:
     "output",
     [
         b'{"name":"A","datatype":"FP32","shape":[9],"data":[1.0]}',
-        b'{"name":"A","datatype":"BF32","shape":[1],"data":[{}]}',
-        b'{"name":"A","datatype":"INT64","shape":[1]}',
+        b'{"name":"A","datatype":"FP32","shape":[2],"data":[[1.0],[1.0,2.0]]}',
+        b'{"name":"A","datatype":"FP32","shape":["1"],"data":[1.0]}',
+        b'{"name":"A","datatype":"FP32","shape":[-1],"data":[1.0]}',
+        b'{"name":"A","datatype":"BF16","shape":[1],"data":[{}]}',
+        b'{"name":"A","datatype":"BYTES","shape":[1],"data":[1]}',
+        b'{"name":"A","datatype":"BYTES","shape":[2],"data":["a"]}',
+        b'{"name":"A","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":4}}',
+        b'{"name":"A","datatype":["FP32"],"shape":[1],"data":[1]}',
     ],
 )
 def test_malformed_output_is_a_transport_error(output: bytes) -> None:
-    result = protocol.InferenceServerClient.parse_response_body(b'{"model_name":"m","outputs":[' + output + b"]}")
     with pytest.raises(TransportError, match="output A does not match its shape and datatype"):
-        from_triton(result, ["A"])
+        decode(output)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b'{"name":"A","datatype":"INT64","shape":[1]}',
+        b'{"name":"A","datatype":"FP32","shape":[1],"parameters":{"binary_data_size":"4"}}',
+        b'{"name":"A","datatype":"FP32","shape":[1],"parameters":[]}',
+        b"[]",
+        b"null",
+    ],
+)
+def test_malformed_header_is_a_transport_error(output: bytes) -> None:
+    with pytest.raises(TransportError, match="the response does not follow the v2 protocol"):
+        decode(output)
+
+
+@pytest.mark.parametrize(
+    ("datatype", "field", "values"),
+    [
+        ("BOOL", "bool_contents", [True, False]),
+        ("INT8", "int_contents", [-1, 1]),
+        ("INT64", "int64_contents", [2**62, -1]),
+        ("UINT16", "uint_contents", [2**15, 0]),
+        ("UINT64", "uint64_contents", [2**63, 0]),
+        ("FP32", "fp32_contents", [0.5, -2.0]),
+        ("FP64", "fp64_contents", [0.1, 0.2]),
+        ("BYTES", "bytes_contents", [b"\0", "小".encode()]),
+    ],
+)
+def test_grpc_values_are_read_like_bytes(datatype: str, field: str, values: list[object]) -> None:
+    """Triton sends bytes. Other servers of the protocol send lists."""
+    message = pb.ModelInferResponse(model_name="m", model_version="3")
+    tensor = message.outputs.add(name="A", datatype=datatype, shape=[1, 2])
+    getattr(tensor.contents, field).extend(values)
+    response = decode_grpc_response(message.SerializeToString())
+    (output,) = response.outputs
+    assert (response.version, output.datatype, output.array.tolist()) == ("3", datatype, [values])
+
+
+def test_grpc_request_is_that_of_the_protocol() -> None:
+    """Triton's own generated code reads it."""
+    request = InferenceRequest(model="m", version="2", inputs=TENSORS, timeout_s=1, request_id="id")
+    message = pb.ModelInferRequest.FromString(encode_request(request))
+    assert (message.model_name, message.model_version, message.id) == ("m", "2", "id")
+    assert [(each.name, each.datatype, tuple(each.shape)) for each in message.inputs] == [
+        (tensor.name, tensor.datatype, tensor.shape) for tensor in TENSORS
+    ]
+    for tensor, content in zip(TENSORS, message.raw_input_contents, strict=True):
+        expected = serialize_byte_tensor(tensor.array).item() if tensor.datatype == "BYTES" else tensor.array.tobytes()
+        assert content == expected
+
+
+def test_big_endian_and_strided_arrays_are_sent_as_little_endian_rows() -> None:
+    array = np.arange(6, dtype=">i4").reshape(2, 3).T
+    tensor = Tensor("A", array)
+    assert to_bytes(tensor) == np.ascontiguousarray(array, "<i4").tobytes()

@@ -30,36 +30,35 @@ class Repository:
     def index(self) -> list[dict[str, str]]:
         """The `FIELDS` of each model. Version and state are empty if the model has never been loaded."""
         if self.url.is_grpc:
-            entries = self._grpc("RepositoryIndex", "RepositoryIndexRequest").get("models", [])
-        else:
-            entries = self._http("POST", "/v2/repository/index", b"{}")
+            models = self._grpc("RepositoryIndex").models
+            return [{field: getattr(model, field) for field in FIELDS} for model in models]
+        entries = self._http("POST", "/v2/repository/index", b"{}")
         return [{field: str(entry.get(field, "")) for field in FIELDS} for entry in entries]
 
-    def config(self, model: str) -> dict[str, Any]:
-        """The configuration of a loaded model."""
+    def role(self, model: str) -> str | None:
+        """The role of a loaded model, by its configuration. Raises AttributeError or TypeError if that is malformed."""
         if self.url.is_grpc:
-            config = self._grpc("ModelConfig", "ModelConfigRequest", name=model)["config"]
-        else:
-            config = self._http("GET", f"/v2/models/{quote(model, safe='')}/config")
-        return dict(config)
+            parameters = self._grpc("ModelConfig", name=model).config.parameters
+            return next((str(each.value.string_value) for each in parameters if each.key == "role"), None)
+        config = self._http("GET", f"/v2/models/{quote(model, safe='')}/config")
+        role: str | None = config.get("parameters", {}).get("role", {}).get("string_value")
+        return role
 
-    def _grpc(self, method: str, message: str, **fields: str) -> Any:
+    def _grpc(self, method: str, **fields: str) -> Any:
         import grpc
-        from google.protobuf.json_format import MessageToDict
-        from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+        from genderclient._transports import messages
         from genderclient._transports.grpc import open_channel, translated_errors
 
-        request = getattr(service_pb2, message)(**fields)
+        request, response = (getattr(messages, f"{method}{kind}") for kind in ("Request", "Response"))
         metadata = tuple(self._headers("triton-grpc-protocol-").items())
         channel = open_channel(grpc, self.url, self.credentials, ConnectionOptions())
+        call = channel.unary_unary(f"{messages.SERVICE}/{method}", request.SerializeToString, response.FromString)
         try:
             with closing(channel), translated_errors():
-                call = getattr(service_pb2_grpc.GRPCInferenceServiceStub(channel), method)
-                response = call(request, metadata=metadata, timeout=self.timeout_s)
+                return call(request(**fields), metadata=metadata, timeout=self.timeout_s)
         except TransportError as exc:
             raise self._error(exc) from exc
-        return MessageToDict(response, preserving_proto_field_name=True)
 
     def _http(self, method: str, path: str, body: bytes | None = None) -> Any:
         from http.client import HTTPException
@@ -99,14 +98,9 @@ def gender_models(repository: Repository, expected: tuple[str, ...]) -> list[str
     loaded = dict.fromkeys(entry["name"] for entry in entries if entry["state"] == "READY")
     absent = [name for name in expected if name not in loaded and any(entry["name"] == name for entry in entries)]
     try:
-        return [name for name in loaded if _role(repository.config(name)) == ROLE] + absent
+        return [name for name in loaded if repository.role(name) == ROLE] + absent
     except (AttributeError, TypeError) as exc:
         raise GenderClientError("the configuration of a model does not follow the v2 protocol") from exc
-
-
-def _role(config: dict[str, Any]) -> str | None:
-    role: str | None = config.get("parameters", {}).get("role", {}).get("string_value")
-    return role
 
 
 def _admin_key(url: ServerUrl) -> str:

@@ -1,6 +1,6 @@
 """Transports: one per protocol and world.
 
-tritonclient takes 0.3 s to import, so it is imported when a transport is opened.
+gRPC and aiohttp take 0.3 s to import, so they are imported when a transport is opened.
 """
 
 from genderclient._config.connection_options import ConnectionOptions

@@ -1,8 +1,4 @@
-"""The v2 protocol over gRPC, for threads, and what both gRPC transports share.
-
-tritonclient has the messages. Its clients are not used: they hide the trailing metadata of a refusal, and a response
-that is no message leaves a callback without an answer.
-"""
+"""The v2 protocol over gRPC, for threads, and what both gRPC transports share."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -11,9 +7,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import grpc
-import tritonclient.grpc as protocol
 from google.protobuf.message import DecodeError
-from tritonclient.utils import serialize_byte_tensor
 
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import (
@@ -24,12 +18,12 @@ from genderclient._transports.base import (
     parse_delay,
     refine_status,
 )
+from genderclient._transports.contents import from_bytes, from_values, to_bytes
 from genderclient._transports.credentials import Credentials
-from genderclient._transports.tensors import Tensor
-from genderclient._transports.triton_tensors import from_triton
+from genderclient._transports.messages import SERVICE, ModelInferRequest, ModelInferResponse
 from genderclient._transports.url import ServerUrl
 
-INFER: Final = "/inference.GRPCInferenceService/ModelInfer"
+INFER: Final = f"{SERVICE}/ModelInfer"
 _STATUSES: Final = {
     grpc.StatusCode.INVALID_ARGUMENT: Status.INVALID_ARGUMENT,
     grpc.StatusCode.DEADLINE_EXCEEDED: Status.DEADLINE_EXCEEDED,
@@ -94,12 +88,10 @@ def open_channel(kind: ModuleType, url: ServerUrl, credentials: Credentials, opt
 
 def encode_request(request: InferenceRequest) -> bytes:
     """Returns the serialized `ModelInferRequest`."""
-    message = protocol.service_pb2.ModelInferRequest(
-        model_name=request.model, model_version=request.version, id=request.request_id
-    )
+    message = ModelInferRequest(model_name=request.model, model_version=request.version, id=request.request_id)
     for tensor in request.inputs:
         message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
-        message.raw_input_contents.append(_raw(tensor))
+        message.raw_input_contents.append(to_bytes(tensor))
     return bytes(message.SerializeToString())
 
 
@@ -115,10 +107,16 @@ def call_arguments(request: InferenceRequest, credentials: Credentials, options:
 def decode_response(content: bytes) -> InferenceResponse:
     """Parses a serialized `ModelInferResponse`. Raises TransportError if it is none, or violates the protocol."""
     try:
-        message = protocol.service_pb2.ModelInferResponse.FromString(content)
+        message = ModelInferResponse.FromString(content)
     except DecodeError as exc:
         raise TransportError(Status.GARBLED, "the response does not follow the v2 protocol") from exc
-    outputs = from_triton(protocol.InferResult(message), (output.name for output in message.outputs))
+    raw = message.raw_output_contents
+    outputs = tuple(
+        from_bytes(output.name, output.datatype, output.shape, raw[index])
+        if index < len(raw)
+        else from_values(output.name, output.datatype, output.shape, _values(output.contents))
+        for index, output in enumerate(message.outputs)
+    )
     return InferenceResponse(model=message.model_name, version=message.model_version, outputs=outputs)
 
 
@@ -166,10 +164,9 @@ class GrpcTransport:
             call.cancel()
 
 
-def _raw(tensor: Tensor) -> bytes:
-    if tensor.datatype != "BYTES":
-        return tensor.array.tobytes()
-    return b"".join(serialize_byte_tensor(tensor.array).flat)
+def _values(contents: Any) -> Any:
+    """The one list of values that is not empty."""
+    return next((values for _, values in contents.ListFields()), ())
 
 
 def _retry_after_s(metadata: Iterable[tuple[str, str | bytes]]) -> float:

@@ -1,8 +1,4 @@
-"""The v2 protocol over HTTP without I/O: requests, responses and errors, shared by threads and tasks.
-
-tritonclient frames the messages. Its HTTP clients are not used: the sync one serves a single thread, leaks two file
-descriptors for each thread that used it, and applies its timeout to single reads.
-"""
+"""The v2 protocol over HTTP without I/O: requests, responses and errors, shared by threads and tasks."""
 
 import gzip
 import json
@@ -12,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
-
-import tritonclient.http as protocol
 
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import (
@@ -25,10 +19,12 @@ from genderclient._transports.base import (
     refine_status,
 )
 from genderclient._transports.connection import HttpResponse, ResponseTooLarge
-from genderclient._transports.triton_tensors import from_triton
+from genderclient._transports.contents import from_bytes, from_values, to_bytes
+from genderclient._transports.tensors import Tensor
 from genderclient._transports.url import ServerUrl
 
 HEADER_LENGTH: Final = "Inference-Header-Content-Length"
+_SIZE: Final = "binary_data_size"
 _STATUSES: Final = {
     400: Status.INVALID_ARGUMENT,
     401: Status.DENIED,
@@ -46,14 +42,15 @@ _STATUSES: Final = {
 
 def encode_request(request: InferenceRequest, options: ConnectionOptions) -> tuple[str, dict[str, str], bytes]:
     """Returns path, headers and body of the POST."""
+    contents = [to_bytes(tensor) for tensor in request.inputs]
     inputs = [
-        protocol.InferInput(tensor.name, list(tensor.shape), tensor.datatype).set_data_from_numpy(tensor.array)
-        for tensor in request.inputs
+        {"name": tensor.name, "shape": tensor.shape, "datatype": tensor.datatype, "parameters": {_SIZE: len(content)}}
+        for tensor, content in zip(request.inputs, contents, strict=True)
     ]
-    body, header_length = protocol.InferenceServerClient.generate_request_body(
-        request_id=request.request_id, inputs=inputs
-    )
-    headers = {HEADER_LENGTH: str(header_length), **request.headers}
+    header = {"id": request.request_id, "inputs": inputs, "parameters": {"binary_data_output": True}}
+    text = json.dumps(header).encode()
+    body = b"".join([text, *contents])
+    headers = {HEADER_LENGTH: str(len(text)), **request.headers}
     if options.compression:
         body = gzip.compress(body) if options.compression == "gzip" else zlib.compress(body)
         headers |= {"Content-Encoding": options.compression, "Accept-Encoding": options.compression}
@@ -69,16 +66,25 @@ def decode_response(response: HttpResponse, options: ConnectionOptions) -> Infer
     if response.code != 200:
         raise error_response(response)
     try:
-        result = protocol.InferenceServerClient.parse_response_body(
-            response.body, header_length=response.headers.get(HEADER_LENGTH)
-        )
-        header: dict[str, Any] = result.get_response()
-        model, version = header["model_name"], header.get("model_version", "")
-        names = [output["name"] for output in header["outputs"]]
-    except Exception as exc:
-        # tritonclient raises errors of any type: RecursionError for nested JSON, AttributeError for a missing header.
+        length = int(response.headers.get(HEADER_LENGTH, len(response.body)))
+        header: dict[str, Any] = json.loads(response.body[:length])
+        model, version = str(header["model_name"]), str(header.get("model_version", ""))
+        outputs = tuple(_outputs(header["outputs"], response.body[length:]))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as exc:
         raise TransportError(Status.GARBLED, "the response does not follow the v2 protocol") from exc
-    return InferenceResponse(model=model, version=version, outputs=from_triton(result, names))
+    return InferenceResponse(model=model, version=version, outputs=outputs)
+
+
+def _outputs(described: list[dict[str, Any]], contents: bytes) -> Iterator[Tensor]:
+    """The outputs; those with a size have their contents behind the header, in order."""
+    start = 0
+    for output in described:
+        name, datatype, shape = output["name"], output["datatype"], output["shape"]
+        if (size := output.get("parameters", {}).get(_SIZE)) is None:
+            yield from_values(name, datatype, shape, output["data"])
+        else:
+            yield from_bytes(name, datatype, shape, contents[start : start + size])
+            start += size
 
 
 def error_response(response: HttpResponse) -> TransportError:

@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# The v2 protocol's name of each dtype.
+DATATYPES: Final = {
+    "object": "BYTES",
+    "bool": "BOOL",
+    **{f"int{bits}": f"INT{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"UINT{bits}" for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": f"FP{bits}" for bits in (16, 32, 64)},
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -28,11 +37,9 @@ class Tensor:
     @property
     def datatype(self) -> str:
         """The v2 protocol's name of the dtype, such as BYTES, INT64 or FP32."""
-        from tritonclient.utils import np_to_triton_dtype
-
-        if (datatype := np_to_triton_dtype(self.array.dtype)) is None:
+        if (datatype := DATATYPES.get(self.array.dtype.name)) is None:
             raise TypeError(f"tensor {self.name}: dtype {self.array.dtype} is not supported; convert the array")
-        return str(datatype)
+        return datatype
 
     @property
     def shape(self) -> tuple[int, ...]:
