@@ -108,11 +108,15 @@ def by_predict(inputs: dict[str, Any]) -> object:
     return predict(**inputs)
 
 
-def by_predict_many(inputs: dict[str, Any]) -> object:
+def by_predict_many_of(users: list[Any]) -> object:
     with Client(transport=FakeTransport(respond_male)) as client:
-        (scored,) = client.predict_many([User(**inputs)])
+        (scored,) = client.predict_many(users)
         assert scored.error
         raise scored.error
+
+
+def by_predict_many(inputs: dict[str, Any]) -> object:
+    return by_predict_many_of([User(**inputs)])
 
 
 def by_async_client(inputs: dict[str, Any]) -> object:
@@ -161,9 +165,7 @@ OTHERS: dict[str, Case] = {
     "token": lambda folder: Client(token=f"{NAME}\n"),
     "header": lambda folder: Client(headers={"x-name": f"{NAME}\n"}),
     "user and password in the URL": lambda folder: Client(f"grpc://{NAME}:{PICTURE}@127.0.0.1"),
-    "users that are no users": lambda folder: list(
-        Client(transport=FakeTransport(respond_male)).predict_many([NAME])  # type: ignore[list-item]
-    ),
+    "users that are no users": lambda folder: by_predict_many_of([NAME]),
     "fetched path": lambda folder: AvatarFetcher()(f"https://127.0.0.1:9/{PICTURE}.png?{NAME}#{NAME}"),
     "fetched scheme": lambda folder: AvatarFetcher()(f"http://127.0.0.1:9/{PICTURE}.png"),
     "fetched user": lambda folder: AvatarFetcher()(f"https://{NAME}@127.0.0.1:9/{PICTURE}.png"),

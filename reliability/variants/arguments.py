@@ -58,7 +58,7 @@ def argument_pairs(seed: int, folder: Path) -> list[ArgumentPair]:
     return [*missing, *encoded, *images]
 
 
-def _texts(png: bytes) -> Iterator[str]:
+def _texts(png: bytes) -> Iterator[str | bytes]:
     standard = base64.b64encode(png).decode()
     url_safe = base64.urlsafe_b64encode(png).decode()
     yield from (standard, url_safe, standard.rstrip("="), url_safe.rstrip("="), f" {standard}\n")
@@ -71,6 +71,7 @@ def _texts(png: bytes) -> Iterator[str]:
     yield f"data:image/png;base64,{standard.replace('+', '%2B').replace('/', '%2F').replace('=', '%3D')}"
     yield f"data:image/png;base64,{url_safe}"
     yield f"data:image/png,{quote_from_bytes(png)}"
+    yield from (standard.encode(), f"data:image/png;base64,{standard}".encode())
 
 
 def _streams(png: bytes, folder: Path) -> Iterator[Any]:

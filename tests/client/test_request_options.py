@@ -78,9 +78,10 @@ def test_derived_client_has_other_defaults_and_the_same_connections() -> None:
     )
     assert (derived.predict().gender, client.predict(nickname="a").gender) == ("unknown", "male")
     first, second = server.requests
-    assert (first.model, first.version, first.headers) == ("other", "3", {"x-team": "ads"})
+    assert (first.model, first.version, first.headers["x-team"]) == ("other", "3", "ads")
     assert first.timeout_s == pytest.approx(2, abs=0.1)
-    assert (second.model, second.version, second.headers) == ("gender_mobilenet", "", {})
+    assert (second.model, second.version) == ("gender_mobilenet", "")
+    assert second.headers == {"x-request-id": second.request_id}
     derived.close()
     with pytest.raises(RuntimeError, match="closed"):
         client.predict()
@@ -144,6 +145,10 @@ def test_option_of_wrong_type_gets_a_sentence(option: str, value: Any) -> None:
         (Experiment, {"name": "a", "arms": ["b"]}),
         (Experiment, {"name": 3, "arms": {"b": 1}}),
         (Experiment, {"name": "a", "arms": {"b": "1"}}),
+        (Experiment, {"name": "a", "arms": {3: 1}}),
+        (Experiment, {"name": "a", "arms": {"b": 1}, "salt": 3}),
+        (Experiment, {"name": "a", "arms": {"b": 1}, "overrides": [("user", "b")]}),
+        (Experiment, {"name": "a", "arms": {"b": 1}, "on_exposure": "print"}),
     ],
 )
 def test_value_of_wrong_type_gets_a_sentence(kind: Any, options: dict[str, Any]) -> None:
@@ -152,7 +157,9 @@ def test_value_of_wrong_type_gets_a_sentence(kind: Any, options: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    "call", [{"model": 3}, {"timeout_s": "1"}, {"user_id": 3}, {"nickname": 3}, {"avatar": 3}], ids=str
+    "call",
+    [{"model": 3}, {"timeout_s": "1"}, {"user_id": 3}, {"nickname": 3}, {"avatar": 3}, {"embedding": "yes"}],
+    ids=str,
 )
 def test_argument_of_wrong_type_gets_a_sentence(call: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=r": got \w+, expected "):
@@ -183,3 +190,18 @@ def test_public_errors_are_named_by_the_package() -> None:
 
 def test_version_is_a_release() -> None:
     assert genderclient.__version__[0].isdecimal()
+
+
+@pytest.mark.parametrize("user", [{"nickname": "a"}, ("a", "b"), "a", None])
+def test_user_of_wrong_type_is_the_error_of_that_user(user: Any) -> None:
+    with Client(transport=FakeTransport(respond_male)) as client:
+        wrong, right = client.predict_many([user, User(nickname="a")])
+    assert str(wrong.error) == f"users: got {type(user).__name__}, expected a User"
+    assert right.prediction
+
+
+@pytest.mark.parametrize("users", [None, 3, User(nickname="a")])
+def test_users_that_are_no_iterable_get_a_sentence(users: Any) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(TypeError, match=r"^users: got \w+, expected an iterable of User$"):
+            kind().predict_many(users)

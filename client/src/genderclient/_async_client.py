@@ -10,7 +10,7 @@ from typing import Self
 from genderclient._avatar import Avatar
 from genderclient._base_client import BaseClient
 from genderclient._client import POLL_S
-from genderclient._config.checks import checked_timeout
+from genderclient._config.checks import check_type, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
 from genderclient._flow import Result, TaskRunner
 from genderclient._many import Scored, User, checked_concurrency, predict_in_tasks
@@ -55,6 +55,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         embedding: bool = False,
     ) -> AsyncIterator[Scored]:
         """Predicts for any number of users, like `Client.predict_many`."""
+        check_type("users", users, (Iterable, AsyncIterable), "an iterable of User")
         return predict_in_tasks(
             lambda user: self.predict(
                 avatar=user.avatar,

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from genderclient._avatar import Avatar
 from genderclient._base_client import BaseClient
-from genderclient._config.checks import checked_timeout
+from genderclient._config.checks import check_type, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
 from genderclient._flow import Result, ThreadRunner
 from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
@@ -95,6 +95,7 @@ class Client(BaseClient[Transport]):
             timeout_s: Overrides the client's timeout, for each user.
             embedding: Whether to return the embeddings.
         """
+        check_type("users", users, Iterable, "an iterable of User")
         return predict_in_threads(
             lambda user: self.predict(
                 avatar=user.avatar,

@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from genderclient._avatar import Avatar
-from genderclient._config.checks import check_integer
+from genderclient._config.checks import check_integer, check_type
 from genderclient._exceptions import GenderClientError
 from genderclient._models import Prediction
 
@@ -45,7 +45,7 @@ def predict_in_threads(
 
     def score(index: int, user: User) -> Scored:
         try:
-            return Scored(index=index, prediction=predict(user))
+            return Scored(index=index, prediction=predict(_checked_user(user)))
         except (GenderClientError, TypeError, ValueError) as error:
             return Scored(index=index, error=error)
 
@@ -60,6 +60,11 @@ def predict_in_threads(
             yield _take_result(in_flight, ordered)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _checked_user(user: User) -> User:
+    check_type("users", user, User, "a User")
+    return user
 
 
 def _take_result(in_flight: "deque[Future[Scored]]", ordered: bool) -> Scored:
@@ -82,7 +87,7 @@ async def predict_in_tasks(
 
     async def score(index: int, user: User) -> Scored:
         try:
-            return Scored(index=index, prediction=await predict(user))
+            return Scored(index=index, prediction=await predict(_checked_user(user)))
         except (GenderClientError, TypeError, ValueError) as error:
             return Scored(index=index, error=error)
 

@@ -68,7 +68,7 @@ def test_unknown_encoding_is_refused(score: Score, tmp_path: Path, encoding: str
         score(tmp_path / "users.csv", encoding=encoding)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "csv.gz", "CSV"])
 def test_delimiter_is_that_of_header(
     score: Score, requests: Requests, tmp_path: Path, delimiter: str, suffix: str

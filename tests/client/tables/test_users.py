@@ -54,13 +54,14 @@ def test_path_is_never_relative_to_working_directory(
 @pytest.mark.parametrize(
     ("column", "nicknames"),
     [
+        (pa.array(["小美".encode(), b"Anna"], pa.binary()), ["小美", "Anna"]),
         (pa.array([123, None]), ["123", ""]),
         (pa.array([123.0, float("nan")]), ["123", ""]),
         (pa.array([2**63 - 1, -5]), [str(2**63 - 1), "-5"]),
         (pa.array(["小美", ""]).dictionary_encode(), ["小美", ""]),
         (pa.array(["小美", None], pa.large_string()), ["小美", ""]),
     ],
-    ids=["integers", "floats", "large", "categories", "large text"],
+    ids=["bytes", "integers", "floats", "large", "categories", "large text"],
 )
 def test_nickname_of_any_type(
     score: Score, requests: Requests, tmp_path: Path, column: pa.Array, nicknames: list[str]

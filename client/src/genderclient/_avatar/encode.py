@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from genderclient._avatar.files import read_file, read_stream
 from genderclient._avatar.limits import check_size
-from genderclient._avatar.text import decode_text
+from genderclient._avatar.text import decode_text, decode_text_in_bytes
 from genderclient._exceptions import InvalidAvatar
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ _ACCEPTED: Final = (
 def encode_avatar(avatar: "Avatar | None", *, allow_paths: bool = True) -> bytes:
     """Returns the encoded image, empty for None.
 
-    Bytes and files are returned unchanged; a file is read from its current position. PIL images and arrays become PNG.
+    The bytes of images and files are returned unchanged; a file is read from its current position. PIL images and
+    arrays become PNG.
     At most `MAX_AVATAR_BYTES` are read. No error contains any part of the avatar.
 
     Args:
@@ -61,7 +62,7 @@ def _encode(avatar: Any, allow_paths: bool) -> bytes:
     if isinstance(avatar, bytes | bytearray | memoryview):
         # Before the copy, which could be gigabytes.
         check_size(memoryview(avatar).nbytes)
-        return bytes(avatar)
+        return decode_text_in_bytes(bytes(avatar))
     if isinstance(avatar, str):
         return decode_text(avatar, allow_paths)
     if isinstance(avatar, os.PathLike):

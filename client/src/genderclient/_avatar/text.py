@@ -15,6 +15,9 @@ _MAX_PATH: Final = 4096
 # Percent-encoding, the longest coding, takes three characters for a byte.
 _MAX_TEXT: Final = 3 * MAX_AVATAR_BYTES + 2**16
 
+# How much of a text shows whether it is an image.
+_HEAD: Final = 256
+
 _DATA_URL: Final = re.compile(r"\s*data:([^,]*),(.*)", re.IGNORECASE | re.DOTALL)
 _BYTES_LITERAL: Final = re.compile(r"\s*(?:b['\"]|bytearray\(b['\"]|<memory at |<PIL\.)")
 _SCHEME: Final = re.compile(r"[\s<\"'(\[]*(?:url\([\s\"']*)?(?:https?|ftp)\s*(?::|%3a|\uff1a)", re.IGNORECASE)
@@ -50,6 +53,16 @@ def decode_text(text: str, allow_paths: bool) -> bytes:
     raise InvalidAvatar(f"avatar: got {len(text)} characters of text, expected {expected}; pass the bytes")
 
 
+def decode_text_in_bytes(content: bytes) -> bytes:
+    """Returns the image of base64 or of a `data:` URL that are given as bytes, else the bytes themselves."""
+    if not content[:_HEAD].isascii():
+        return content
+    head = content[:_HEAD].decode("ascii")
+    if _DATA_URL.match(head) or _starts_as_image(head):
+        return decode_text(content.decode("latin-1"), allow_paths=False)
+    return content
+
+
 def _web_address() -> InvalidAvatar:
     return InvalidAvatar("avatar: got a web address; fetch it with an AvatarFetcher and pass the bytes")
 
@@ -67,7 +80,7 @@ def _decode_data_url(*, media_type: str, data: str) -> bytes:
 
 def _starts_as_image(text: str) -> bool:
     try:
-        return _IMAGE.match(_decode_base64(text[:256].strip()[:24])) is not None
+        return _IMAGE.match(_decode_base64(text[:_HEAD].strip()[:24])) is not None
     except InvalidAvatar:
         return False
 

@@ -48,8 +48,14 @@ class Experiment:
     def __post_init__(self) -> None:
         check_type("name", self.name, str, "the experiment's name")
         check_type("arms", self.arms, Mapping, "a mapping of models to weights")
-        for weight in self.arms.values():
+        for model, weight in self.arms.items():
+            check_type("arms", model, str, "models with weights of 0 or more")
             check_number("arms", weight, "models with weights of 0 or more")
+        check_type("salt", self.salt, str, "text")
+        check_type("overrides", self.overrides, Mapping, "a mapping of user ids to models")
+        for name in ("on_exposure", "on_shadow"):
+            if (callback := getattr(self, name)) is not None and not callable(callback):
+                raise TypeError(f"{name}: got {type(callback).__name__}, expected a function or None")
         check_number("holdout", self.holdout, "a share from 0 to under 1")
         if not self.name:
             raise ValueError("name: got an empty one; the split depends on it")

@@ -1,4 +1,4 @@
-"""CSV and its relatives: fields separated by commas, semicolons or tabs, below a header.
+"""CSV and its relatives: fields separated by commas, semicolons, tabs or bars, below a header.
 
 The standard library reads them. pyarrow's CSV reader stops at a row with a missing or an extra field and puts the row,
 a nickname included, into its error; if told to skip such rows, it shifts the numbers of those that follow.
@@ -16,7 +16,7 @@ from genderclient.tables.errors import TableError
 from genderclient.tables.scan import Scan
 from genderclient.tables.text import read_lines
 
-_DELIMITERS: Final = ",;\t"
+_DELIMITERS: Final = ",;\t|"
 _MAX_FIELD_CHARACTERS: Final = 2**31 - 1
 # A field with more lines is not a nickname.
 _MAX_ROW_LINES: Final = 100

@@ -74,9 +74,21 @@ class UserReader:
 
 
 def _nickname(value: Any) -> Any:
-    """Text. Numbers become their digits; pandas stores integers as floats if some are missing."""
+    """Text. Numbers become their digits; pandas stores integers as floats if some are missing.
+
+    Hive and Impala write text to Parquet as bytes.
+    """
     if is_missing(value):
         return None
+    if isinstance(value, bytes):
+        return _decode(value)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return value
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _decode(content: bytes) -> str | bytes:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content
