@@ -4,13 +4,17 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
+
+# Reported if they are installed: Keras runs on any one of the last three.
+_LIBRARIES: Final = ("keras", "numpy", "tensorflow-cpu", "torch", "jax")
 
 
 def write_report(file: Path, **results: Any) -> None:
@@ -18,7 +22,7 @@ def write_report(file: Path, **results: Any) -> None:
     content = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.machine()}",
-        "versions": {name: version(name) for name in ("keras", "tensorflow-cpu", "numpy")},
+        "versions": _versions(),
         **{
             key: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
             for key, value in results.items()
@@ -45,6 +49,14 @@ def markdown_table(rows: Iterable[Sequence[str]], columns: Sequence[str]) -> str
     """Format rows of text as a Markdown table."""
     frame = pd.DataFrame(rows, columns=list(columns))
     return str(frame.to_markdown(index=False, tablefmt="github", disable_numparse=True))
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def _processor() -> str:

@@ -14,11 +14,13 @@ def use_all_devices(batch: int) -> None:
     """Distribute each batch over all devices. Call it before you build the model.
 
     Keras 3 distributes on JAX only. TensorFlow accepts a distribution and ignores it, so there one device is used
-    and a warning is logged.
+    and a warning is logged. On PyTorch, Keras cannot list the devices; the first is used.
 
     Raises:
         ConfigError: The number of devices does not divide `batch`.
     """
+    if keras.backend.backend() == "torch":
+        return
     devices = keras.distribution.list_devices()
     if len(devices) < 2:
         return

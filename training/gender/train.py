@@ -51,7 +51,7 @@ def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SC
     checkpoint = Checkpoint(out, run, _monitor(stream.heads), rows.bad_rows)
     checkpoint.restore(model)
     if len(checkpoint.history) < config.epochs:
-        _fit(model, config, stream, checkpoint, keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False))
+        _fit(model, config, stream, checkpoint, *_tensorboard(out))
     calibrate(out, config, rows, digests(pretrained))
     checkpoint.finish()
     return out / "model.keras"
@@ -103,6 +103,13 @@ def _fit(
         if stream.error:
             raise stream.error from None
         raise
+
+
+def _tensorboard(out: Path) -> list[keras.callbacks.Callback]:
+    """Return the logs for TensorBoard, which Keras writes with TensorFlow only."""
+    if keras.backend.backend() != "tensorflow":
+        return []
+    return [keras.callbacks.TensorBoard(out / "tensorboard", write_graph=False)]
 
 
 def _monitor(heads: Heads) -> str:

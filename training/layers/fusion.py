@@ -31,8 +31,8 @@ class _Fusion(keras.layers.Layer):
     def with_nulls(self, avatar: TensorBD, nickname: TensorBD, present: TensorB2) -> tuple[TensorBD, TensorBD]:
         """Replace the missing features."""
         return (
-            ops.where(present[:, :1], avatar, self.null_avatar),
-            ops.where(present[:, 1:], nickname, self.null_nickname),
+            ops.where(present[:, :1], avatar, ops.convert_to_tensor(self.null_avatar)),
+            ops.where(present[:, 1:], nickname, ops.convert_to_tensor(self.null_nickname)),
         )
 
 

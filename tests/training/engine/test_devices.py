@@ -39,3 +39,10 @@ def test_one_device_needs_no_distribution(distributions: list[Any], monkeypatch:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     use_all_devices(batch=7)
     assert not distributions
+
+
+def test_torch_uses_one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    # Keras has no distribution module on PyTorch.
+    monkeypatch.delattr(keras.distribution, "list_devices")
+    use_all_devices(batch=7)
