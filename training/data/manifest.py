@@ -239,7 +239,10 @@ def write_manifest(rows: list[dict[str, object]], file: Path) -> Path:
 
 
 def split_of(identity: str | bytes) -> str:
-    """Assign 80 % train, 10 % validation, 10 % test by a hash, so that an identity is in one split only."""
+    """Assign 80 % train, 10 % validation, 10 % test by a hash, so that an identity is in one split only.
+
+    The trunks that were tuned on avatars held out the same tenth.
+    """
     key = identity if isinstance(identity, bytes) else identity.encode()
     bucket = int(hashlib.sha256(key).hexdigest()[:8], 16) % 10
-    return {8: "validation", 9: "test"}.get(bucket, "train")
+    return {0: "test", 1: "validation"}.get(bucket, "train")

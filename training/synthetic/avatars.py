@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from ..data.manifest import split_of
 from .degrade import degrade
 from .drawing import draw_default_avatar, draw_portrait_with_evidence, draw_scene
 from .strata import NO_SIGNAL, Evidence
@@ -18,22 +17,26 @@ SOURCE_WEIGHTS: Final = {"faker_portraits": 2, "us_congress": 2}
 
 @dataclass(frozen=True)
 class Avatar:
-    """An image of `gender` (empty: neutral). `identity` is who or what it shows; `encode` degrades a copy at random."""
+    """An image of `gender` (empty: neutral). `identity` is who or what it shows; `encode` degrades a copy at random.
+
+    `split` is empty for a new drawing, which any split may use.
+    """
 
     identity: str
     gender: str
     encode: Callable[[Random], bytes]
     source: str
     evidence: Evidence
+    split: str = ""
 
 
 class AvatarPool:
-    """Real images by split, gender and source. Each image is in the split of its identity."""
+    """Real images by split, gender and source."""
 
     def __init__(self, avatars: Sequence[Avatar] = ()) -> None:
         self._avatars: dict[tuple[str, str], dict[str, list[Avatar]]] = defaultdict(lambda: defaultdict(list))
         for avatar in avatars:
-            self._avatars[split_of(avatar.identity), avatar.gender][avatar.source].append(avatar)
+            self._avatars[avatar.split, avatar.gender][avatar.source].append(avatar)
 
     def pick(self, split: str, gender: str, seed: int, rng: Random) -> Avatar | None:
         """Pick an avatar that shows `gender`, or a neutral one if `gender` is empty.

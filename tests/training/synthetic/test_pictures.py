@@ -1,0 +1,136 @@
+"""Pictures of all sources together: who or what a picture shows is in one split."""
+
+import os
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from training.synthetic.emoji_designs import design_of
+from training.synthetic.pack_pictures import SIDE, pack
+from training.synthetic.pictures import COLUMNS, read_pictures
+
+GROUPS = {
+    "faces_fairface": ["fairface/1", "fairface/1", "fairface/2"],
+    "faces_uk_parliament": ["uk/1", "uk/2"],
+    "cartoon_dicebear": ["micah/mrT", "micah/full", "lorelei/a", "lorelei/b"],
+    "emoji": ["noto/man-fairy", "twemoji/woman-fairy", "blobmoji/1f9da_1f3fb", "streamline-emojis/fairy"],
+    "neutral_flowers": ["flowers/1"],
+}
+
+
+def png(color: int = 0, side: int = 8, mode: str = "RGB") -> bytes:
+    buffer = BytesIO()
+    Image.new(mode, (side, side), color).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[Path]:
+    """All kinds of sources, in two folders."""
+    images, avatars = tmp_path / "images", tmp_path / "avatars"
+    avatars.mkdir()
+    for source, groups in GROUPS.items():
+        rows = [{"avatar": png(i), "gender": "female", "group": group} for i, group in enumerate(groups)]
+        table = pd.DataFrame(rows).assign(kind="photo", licence="", origin="", age="")
+        table.to_parquet(avatars / f"{source}.parquet")
+    for file in (
+        *(
+            "faker_portraits/female/1.jpg",
+            "faker_portraits/male/1.jpg",
+            "landscapes/lake_0.jpg",
+            "landscapes/lake_1.jpg",
+        ),
+        *("us_congress/images/us-house__ann-lee.jpg", "us_congress/images/us-senate__ann-lee.jpg"),
+        *("fluent_emoji/female/1f9da_1f3fb_200d_2640_fe0f.png", "fluent_emoji/neutral/1f338.png"),
+    ):
+        (images / file).parent.mkdir(parents=True, exist_ok=True)
+        (images / file).write_bytes(png())
+    people = "file,gender\nus-house__ann-lee.jpg,female\nus-senate__ann-lee.jpg,female\n"
+    (images / "us_congress/labels.csv").write_text(people)
+    emoji = "file,label\nfemale/1f9da_1f3fb_200d_2640_fe0f.png,female\nneutral/1f338.png,neutral\n"
+    (images / "fluent_emoji/labels.csv").write_text(emoji)
+    return [images, avatars]
+
+
+def test_persons_designs_styles_and_photos_are_one_identity_each(sources: list[Path]) -> None:
+    table = read_pictures(*sources)
+    assert tuple(table.columns) == COLUMNS
+    members = table.groupby("identity")["source"].agg(list).to_dict()
+    assert members == {
+        "faces_fairface/fairface/1": ["faces_fairface"] * 2,
+        "faces_fairface/fairface/2": ["faces_fairface"],
+        "faces_uk_parliament/uk/1": ["faces_uk_parliament"],
+        "faces_uk_parliament/uk/2": ["faces_uk_parliament"],
+        "cartoon_dicebear/micah": ["cartoon_dicebear"] * 2,
+        "cartoon_dicebear/lorelei": ["cartoon_dicebear"] * 2,
+        "emoji/fairy": ["fluent_emoji", "emoji", "emoji", "emoji"],
+        "emoji/streamline-emojis": ["emoji"],
+        "emoji/cherry-blossom": ["fluent_emoji"],
+        "neutral_flowers/flowers/1": ["neutral_flowers"],
+        "faker/female/1": ["faker_portraits"],
+        "faker/male/1": ["faker_portraits"],
+        "congress/ann-lee": ["us_congress"] * 2,
+        "landscape/lake": ["landscapes"] * 2,
+    }
+    assert (table.groupby("identity")["split"].nunique() == 1).all()
+
+
+def test_unseen_sources_and_styles_are_test_only(sources: list[Path]) -> None:
+    table = read_pictures(*sources)
+    unseen = table["identity"].str.contains("uk_parliament|micah|streamline")
+    assert set(table.loc[unseen, "split"]) == {"test"}
+
+
+@pytest.mark.skipif("PICTURES" not in os.environ, reason="PICTURES names no folders of real pictures")
+def test_no_identity_of_the_real_sources_is_in_two_splits() -> None:
+    table = read_pictures(*map(Path, os.environ["PICTURES"].split(os.pathsep)))
+    photos = table[table["kind"] == "photo"]
+    assert (table.groupby("identity")["split"].nunique() == 1).all()
+    # The same file under two names would be a leak too.
+    assert (photos.groupby("avatar")["split"].nunique() == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "design"),
+    [
+        (("man-fairy", "woman-fairy-medium-dark-skin-tone", "1f9da_1f3fb_200d_2640_fe0f"), "fairy"),
+        (("man", "woman", "person", "1f468-1f3fb"), "person"),
+        (("boy", "girl"), "child"),
+        (("mermaid", "merman", "merperson"), "merperson"),
+        (("man-cook-red-hair-sign", "woman-cook"), "cook"),
+        (("man-red-hair",), "red-hair"),
+        (("cherry-blossom", "1f338"), "cherry-blossom"),
+    ],
+)
+def test_design_of_an_emoji(names: tuple[str, ...], design: str) -> None:
+    assert {design_of(name) for name in names} == {design}
+
+
+def test_packed_picture_is_small_and_keeps_transparency() -> None:
+    with Image.open(BytesIO(pack(png(side=300)))) as photo, Image.open(BytesIO(pack(png(mode="RGBA")))) as drawing:
+        assert (photo.format, photo.size, photo.mode) == ("WEBP", (SIDE, SIDE), "RGB")
+        assert (drawing.size, drawing.mode) == ((8, 8), "RGBA")
+
+
+def without_columns(folder: Path) -> None:
+    pd.DataFrame({"avatar": [b""]}).to_parquet(folder / "faces.parquet")
+
+
+@pytest.mark.parametrize(
+    ("write", "error", "message"),
+    [
+        (lambda folder: None, FileNotFoundError, r"expected \.parquet files or the folders faker_portraits"),
+        (without_columns, ValueError, r"faces\.parquet: expected the columns avatar, .*, missing gender, group"),
+    ],
+    ids=["nothing", "columns"],
+)
+def test_unusable_folder_is_refused(
+    tmp_path: Path, write: Callable[[Path], None], error: type[Exception], message: str
+) -> None:
+    write(tmp_path)
+    with pytest.raises(error, match=message):
+        read_pictures(tmp_path)
