@@ -38,5 +38,6 @@ TensorKD = Any
 TensorBT = Any
 TensorBTD = Any
 TensorBHWC = Any
+TensorBSS3 = Any
 # The shape of a tensor that is not built yet: a dimension may be unknown.
 Shape = tuple[int | None, ...]

@@ -156,9 +156,9 @@ def take_rows(tables: Iterable[pd.DataFrame], rows: int) -> Iterator[pd.DataFram
             return
 
 
-def run_ahead(jobs: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """Yield the results of jobs in order. One thread per core works ahead, with a bounded queue."""
-    workers = len(os.sched_getaffinity(0))
+def run_ahead(jobs: Iterable[Callable[[], T]], workers: int | None = None) -> Iterator[T]:
+    """Yield the results of jobs in order. Threads, by default one per core, work ahead, with a bounded queue."""
+    workers = workers or len(os.sched_getaffinity(0))
     queue: deque[Future[T]] = deque()
     with ThreadPoolExecutor(workers, "prepare") as pool:
         for job in jobs:
