@@ -13,6 +13,7 @@ import numpy as np
 
 from genderprep.tensors import IMAGE_SIZE
 
+from ..engine.batch_norm import batch_norms
 from ..engine.errors import ConfigError
 from ..layers import CBAM
 
@@ -98,11 +99,8 @@ def lower_batch_norm_momentum(model: keras.Model) -> None:
 
     With the original momentum (0.999 in MobileNetV2) they would lag behind the weights for all of a short fine-tuning.
     """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = FINE_TUNING_MOMENTUM
-        elif isinstance(layer, keras.Model):
-            lower_batch_norm_momentum(layer)
+    for layer in batch_norms(model):
+        layer.momentum = FINE_TUNING_MOMENTUM
 
 
 def _with_cbam(network: keras.Model, blocks: tuple[str, ...]) -> keras.Model:

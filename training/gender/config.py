@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Final, get_args, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 from genderprep.tensors import IMAGE_SIZE
 
@@ -14,6 +14,8 @@ from ..data.manifest import MAX_BAD_ROWS
 from ..engine.errors import ConfigError as ConfigError
 from ..losses.distillation import Distillation
 from ..losses.late_mask import LateMask
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,16 @@ def config_from(values: Mapping[str, Any]) -> Config:
 
 
 def load_config(file: Path) -> Config:
-    """Import a config file and call its `get_config`.
+    """Import the config file of a supervised run; see `import_config`."""
+    return import_config(file, Config)
+
+
+def import_config(file: Path, kind: type[T]) -> T:
+    """Import a config file and call its `get_config`, which returns a `kind`.
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ConfigError: The file has no `get_config` that returns a `Config`.
+        ConfigError: The file has no `get_config` that returns a `kind`.
     """
     if not file.is_file():
         raise FileNotFoundError(f"no config {file}; the ready ones are in training/gender/configs")
@@ -124,6 +131,6 @@ def load_config(file: Path) -> Config:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     config = module.get_config() if hasattr(module, "get_config") else None
-    if not isinstance(config, Config):
-        raise ConfigError(f"{file}: expected a function get_config() that returns a training.gender.config.Config")
+    if not isinstance(config, kind):
+        raise ConfigError(f"{file}: expected a function get_config() that returns a {kind.__module__}.{kind.__name__}")
     return config

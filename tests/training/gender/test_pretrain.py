@@ -1,0 +1,120 @@
+"""Image towers train on pictures of all kinds, teach each other, and end in time."""
+
+import math
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from genderprep.tensors import IMAGE
+from tests.support.training.stand_in import small_towers
+from training.gender.config import ConfigError, import_config
+from training.gender.evaluate_tower import evaluate_tower
+from training.gender.model import AVATAR_ONLY, load_model
+from training.gender.pictures import draw_batches, read_packed
+from training.gender.pretrain import pretrain
+from training.gender.pretraining import Pretraining
+from training.report import read_run
+
+CONFIG = Pretraining(pictures=96, batch=16, image_size=32)
+KINDS = ("photo", "photo", "cartoon", "neutral")
+
+
+@pytest.fixture(autouse=True)
+def towers() -> Iterator[None]:
+    with small_towers():
+        yield
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Bright women and dark men in photos and cartoons, and gray neutral pictures, in all splits."""
+    rows = []
+    for index in range(60):
+        kind, gender = KINDS[index % 4], ("female", "male")[index // 4 % 2]
+        color = {"female": 200, "male": 40}[gender] if kind != "neutral" else 120
+        buffer = BytesIO()
+        Image.new("RGB", (32, 32), (color, color, index)).save(buffer, "PNG")
+        split = ("train", "train", "test")[index % 3]
+        rows.append(
+            (buffer.getvalue(), "" if kind == "neutral" else gender, f"source {kind}", kind, "", "20-29", split)
+        )
+    columns = ["avatar", "gender", "source", "kind", "origin", "age", "split"]
+    file = tmp_path / "pictures.parquet"
+    pd.DataFrame(rows, columns=columns).to_parquet(file)
+    return file
+
+
+def test_batches_are_drawn_by_kind_and_gender(pictures: Path) -> None:
+    train = read_packed(pictures, 32, "train")
+    shares = {"photo": 0.5, "cartoon": 0.25, "neutral": 0.25}
+    ((images, p_female),) = draw_batches(train, shares, 2000, 1, 3, None)
+    blue = images[:, 0, 0, 2]
+    kinds = np.array(KINDS)[blue % 4]
+    assert {kind: round((kinds == kind).mean(), 1) for kind in shares} == {"photo": 0.5, "cartoon": 0.2, "neutral": 0.3}
+    assert (p_female[kinds == "neutral"] == 0.5).all()
+    assert p_female[kinds == "photo"].mean() == pytest.approx(0.5, abs=0.05)
+    assert ((images[:, 0, 0, 0] > 160) == (p_female[:, 0] == 1)).all()
+
+
+def test_augmented_batches_keep_pictures_with_their_targets(pictures: Path) -> None:
+    train = read_packed(pictures, 32, "train")
+    ((images, p_female),) = draw_batches(train, CONFIG.shares, 400, 1, 3, CONFIG.augmentation)
+    means = np.asarray(images).mean(axis=(1, 2, 3))
+    assert means[p_female[:, 0] == 1].mean() > 30 + means[p_female[:, 0] == 0].mean()
+
+
+def test_tower_and_its_student_are_trained_and_evaluated(pictures: Path, tmp_path: Path) -> None:
+    config = Pretraining(pictures=640, batch=32, image_size=32, learning_rate=0.01)
+    for backbone, teacher in (("densenet121", None), ("mobilenetv2", tmp_path / "densenet121")):
+        pretrain(config, pictures, backbone, tmp_path / backbone, teacher=teacher)
+    report = read_run(tmp_path / "mobilenetv2")
+    assert {name: report[name] for name in ("backbone", "teacher", "steps", "pictures")} == {
+        "backbone": "mobilenetv2",
+        "teacher": "densenet121",
+        "steps": 20,
+        "pictures": 640,
+    }
+    metrics = evaluate_tower(tmp_path / "mobilenetv2", pictures)
+    assert {*metrics} == {"clean", "small", "blurred"}
+    assert metrics["clean"]["kind photo"]["auc"] == 1
+    assert set(metrics["clean"]["source source neutral, neutral"]) == {"users", "mean_p_female", "mean_confidence"}
+    assert not any("neutral" in group for group in metrics["small"])
+
+
+def test_training_ends_in_time_and_saves(pictures: Path, tmp_path: Path) -> None:
+    model = load_model(pretrain(CONFIG, pictures, "mobilenetv2", tmp_path / "run", minutes=1e-9))
+    assert read_run(tmp_path / "run")["steps"] == 0
+    assert model.predict({IMAGE: np.zeros((2, 32, 32, 3), np.uint8)}, verbose=0)[AVATAR_ONLY].shape == (2, 1)
+
+
+def test_saved_tower_computes_in_float32(pictures: Path, tmp_path: Path) -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        file = pretrain(CONFIG, pictures, "mobilenetv2", tmp_path / "run")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    policies = {layer.dtype_policy.name for layer in load_model(file)._flatten_layers()}
+    assert policies == {"float32"}
+
+
+def test_schedule_rises_and_falls_to_zero() -> None:
+    rates = [CONFIG.learning_rate_at(progress) / CONFIG.learning_rate for progress in (0, CONFIG.warmup, 0.54, 1)]
+    assert rates == pytest.approx([0, 1, 0.5, 0], abs=0.02)
+
+
+def test_shipped_config_is_a_pretraining() -> None:
+    config = import_config(Path("training/gender/configs/avatars.py"), Pretraining)
+    assert math.isclose(sum(config.shares.values()), 1)
+    with pytest.raises(ConfigError, match=r"that returns a training\.gender\.pretraining\.Pretraining"):
+        import_config(Path("training/gender/configs/nickname.py"), Pretraining)
+
+
+def test_missing_pictures(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no pictures .*pack_pictures` writes them"):
+        read_packed(tmp_path / "none.parquet", 32, "train")
