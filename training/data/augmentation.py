@@ -30,15 +30,17 @@ class Augmentation:
 
     `drop_modality`, `drop_token`, `flip`, `blur` (as if the picture had been small), `erase` (a rectangle), `compress`
     (as JPEG) and `scene` (another picture behind one of scale below 1, instead of a plain color) are probabilities.
-    `scale` bounds the size of the picture: above 1 it is cropped, below 1 it is small on a background. `shift` is a
-    share of the side, `rotation` and `hue` are degrees, `color` and `saturation` are relative gains.
+    `min_scale` and `max_scale` bound the size of the picture: above 1 it is cropped, below 1 it is small on a
+    background. `shift` is a share of the side, `rotation` and `hue` are degrees, `color` and `saturation` are relative
+    gains.
     """
 
     drop_modality: float = 0.15
     drop_token: float = 0.05
     flip: float = 0.5
     shift: float = 0.06
-    scale: tuple[float, float] = (1.0, 1.0)
+    min_scale: float = 1.0
+    max_scale: float = 1.0
     rotation: float = 0.0
     blur: float = 0.0
     color: float = 0.15
@@ -52,7 +54,8 @@ class Augmentation:
 LIGHT: Final = Augmentation()
 # For photographs: every pass sees other crops and sizes, sharpness and colors.
 STRONG: Final = Augmentation(
-    scale=(0.4, 1.7),
+    min_scale=0.4,
+    max_scale=1.7,
     rotation=20,
     blur=0.3,
     color=0.25,
@@ -114,7 +117,7 @@ def drop_tokens(tokens: TokensNT, probability: float, rng: Generator) -> TokensN
 def _place(pixels: TensorBSS3, scenes: ImagesNSS3 | None, augmentation: Augmentation, rng: Generator) -> TensorBSS3:
     """Flip, rotate, scale and shift; half of the small pictures repeat their edges instead of a background."""
     count = pixels.shape[0]
-    scale = _log_uniform(augmentation.scale, count, rng)
+    scale = _log_uniform((augmentation.min_scale, augmentation.max_scale), count, rng)
     room = _OFF_CENTER * np.abs(1 - scale) + 2 * augmentation.shift
     shift = rng.uniform(-1, 1, (2, count)) * room
     angle = np.deg2rad(rng.uniform(-1, 1, count) * augmentation.rotation)

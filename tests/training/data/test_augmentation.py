@@ -83,7 +83,7 @@ def test_shift_is_bounded() -> None:
 def test_scale_is_the_size_of_the_picture(scale: float) -> None:
     images = np.full((30, 32, 32, 3), 255, np.uint8)
     images[:, 8:24, 8:24] = 0
-    share = (augmented(images, scale=(scale, scale)) < 128).all(axis=-1).mean(axis=(1, 2))
+    share = (augmented(images, min_scale=scale, max_scale=scale) < 128).all(axis=-1).mean(axis=(1, 2))
     # Half of the small pictures lie on a random color, which may be dark. A crop leaves the center by at most 0.7.
     assert (share.min() == pytest.approx(0.0625, rel=0.15)) if scale < 1 else (0.4 < share.min() < 0.8)
 
@@ -91,10 +91,10 @@ def test_scale_is_the_size_of_the_picture(scale: float) -> None:
 def test_small_picture_lies_on_its_edges_a_color_or_a_scene() -> None:
     images = np.full((60, 16, 16, 3), 200, np.uint8)
     scenes = np.tile(np.arange(16, dtype=np.uint8)[:, None], (60, 16, 1, 3))
-    changes = Augmentation(flip=0, shift=0, color=0, scale=(0.5, 0.5), scene=1)
+    changes = Augmentation(flip=0, shift=0, color=0, min_scale=0.5, max_scale=0.5, scene=1)
     corners = ops.convert_to_numpy(augment_images(images, changes, rng(), scenes))[:, 0, 0, 0]
     assert set(corners) == {0, 200}
-    plain = ops.convert_to_numpy(augment_images(images, Augmentation(scale=(0.5, 0.5), scene=0), rng()))[:, 0, 0]
+    plain = augmented(images, min_scale=0.5, max_scale=0.5)[:, 0, 0]
     assert len({tuple(color) for color in plain}) > 20
 
 
