@@ -1,44 +1,57 @@
-"""Convert Keras to ONNX with tf2onnx, under the tensor names of `genderprep`."""
+"""Convert a Keras model to ONNX, layer by layer, under the tensor names of `genderprep`."""
 
-import os
-import re
 from pathlib import Path
-from typing import Any, Final
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from typing import Any
 
 import keras
+import numpy as np
 import onnx
-import tensorflow as tf
-import tf2onnx
+from numpy.typing import ArrayLike
+from onnx import helper, numpy_helper
 
-# Triton containers since 2023 load these.
-OPSET: Final = 17
-IR_VERSION: Final = 8
-
-# Keras prefixes every node name with these scopes. One model has one trunk, so names stay unique without them.
-_SCOPE: Final = re.compile(r"^functional(_\d+)?/(image_tower(_\d+)?/trunk(_\d+)?/)?")
+# The imports register the functions that write layers.
+from . import fusion_layers, text_layers
+from . import image_layers as image_layers
+from .errors import ConversionError
+from .folding import fold
+from .graph import Graph, Tensor
+from .writers import writer_of
 
 
 def to_onnx(model: keras.Model) -> onnx.ModelProto:
     """Convert a serving model (`training.gender.model.serving_model`).
 
-    Input and output names are kept, and the batch dimension is dynamic.
+    Input and output names are kept, and the batch dimension is dynamic. Keras may run on any backend.
+
+    Raises:
+        ConversionError: The model has a layer without an ONNX form.
     """
-    signature = [
-        tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=name) for name, tensor in model.input.items()
-    ]
-    names = list(model.input)
+    graph = Graph()
+    outputs = _write(graph, model, "", {name: name for name in model.input})
+    for name, tensor in outputs.items():
+        graph.rename(tensor, name)
+    fold(graph)
+    return graph.model(
+        [_value(name, tensor) for name, tensor in model.input.items()],
+        [_value(name, tensor) for name, tensor in model.output.items()],
+    )
 
-    def serve(*tensors: Any) -> dict[str, Any]:
-        return dict(model(dict(zip(names, tensors, strict=True)), training=False))
 
-    converted: onnx.ModelProto
-    converted, _ = tf2onnx.convert.from_function(tf.function(serve), input_signature=signature, opset=OPSET)
-    _rename(converted.graph, sorted(model.output))
-    converted.ir_version = IR_VERSION
-    onnx.checker.check_model(converted, full_check=True)
-    return converted
+def set_calibration(model: onnx.ModelProto, lines: ArrayLike) -> None:
+    """Replace slope and offset of each presence pattern, `[4, 2]`, of a converted serving model.
+
+    Args:
+        model: A model of `to_onnx` or `to_int8`.
+        lines: As in `training.layers.Calibration`, by 2 · avatar + nickname.
+
+    Raises:
+        ConversionError: The model has no calibration.
+    """
+    values = np.asarray(lines, np.float32)
+    stored = next((each for each in model.graph.initializer if each.name == fusion_layers.CALIBRATION), None)
+    if stored is None or tuple(stored.dims) != values.shape:
+        raise ConversionError(f"expected a model with a calibration of shape {values.shape}, got none")
+    stored.CopyFrom(numpy_helper.from_array(values, stored.name))
 
 
 def stamp(model: onnx.ModelProto, metadata: dict[str, str]) -> None:
@@ -52,19 +65,25 @@ def read_metadata(file: Path) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load(file, load_external_data=False).metadata_props}
 
 
-def _rename(graph: onnx.GraphProto, outputs: list[str]) -> None:
-    """Rename the outputs, which TensorFlow flattens in the order of their keys, and shorten all other names."""
-    contract = {output.name: name for output, name in zip(graph.output, outputs, strict=True)}
+def _write(graph: Graph, model: keras.Model, scope: str, inputs: Any) -> Any:
+    """Write the layers of a model, and of the models in it; return its outputs in their structure."""
 
-    def renamed(name: str) -> str:
-        return contract.get(name) or _SCOPE.sub("", name)
+    def writer(layer: Any) -> Any:
+        name = scope + layer.name
+        if not isinstance(layer, keras.Model):
+            return lambda *inputs, **_: writer_of(layer)(graph, layer, name, *inputs)
+        return lambda tensor, **_: _write(graph, layer, f"{name}/", [_prepared(graph, layer, name, tensor)])
 
-    for output in graph.output:
-        output.name = renamed(output.name)
-    for initializer in graph.initializer:
-        initializer.name = renamed(initializer.name)
-    for node in graph.node:
-        node.name = renamed(node.name)
-        node.input[:] = map(renamed, node.input)
-        node.output[:] = map(renamed, node.output)
-    del graph.value_info[:]
+    return model._run_through_graph(inputs, operation_fn=writer)
+
+
+def _prepared(graph: Graph, model: keras.Model, name: str, tensor: Tensor) -> Tensor:
+    """Cut the tokens of a text tower that ignores padding."""
+    layers = {type(layer) for layer in model.layers}
+    cuts = keras.layers.Embedding in layers and keras.layers.GlobalAveragePooling1D not in layers
+    return text_layers.cut(graph, name, tensor) if cuts else tensor
+
+
+def _value(name: Tensor, tensor: Any) -> onnx.ValueInfoProto:
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(tensor.dtype))
+    return helper.make_tensor_value_info(name, element, ["batch", *tensor.shape[1:]])

@@ -8,11 +8,9 @@ import onnxruntime
 from genderprep.tensors import PROBABILITIES
 from training.arrays import Arrays
 
+from .errors import ConversionError as ConversionError
+
 MAX_DIFFERENCE: Final = 1e-4
-
-
-class ConversionError(RuntimeError):
-    """The converted model deviates too far from the trained one; the message gives the deviation and the limit."""
 
 
 def run_onnx(model: bytes | str, inputs: Arrays, batch: int = 32) -> Arrays:

@@ -150,10 +150,8 @@ def test_libraries(path: str) -> None:
     assert {name for name in found if not is_below(name, allowed)} == set()
 
 
-def test_only_the_export_and_what_we_are_compared_with_know_tensorflow() -> None:
-    assert importers("tf2onnx") == {"conversion/export.py"}
+def test_only_what_we_are_compared_with_and_grad_cam_know_tensorflow() -> None:
     assert importers("tensorflow") == {
-        "conversion/export.py",
         "perf/load/baselines.py",
         "training/evaluation/gradcam.py",
     }

@@ -26,11 +26,19 @@ def fp32(serving: keras.Model) -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="session")
+def dense_fp32() -> onnx.ModelProto:
+    keras.utils.set_random_seed(3)
+    with small_towers():
+        return to_onnx(serving_model(build_fused_model("densenet121"), PlattScaling()))
+
+
+@pytest.fixture(scope="session")
 def rows() -> Arrays:
     """Arrays of 40 users; some lack an avatar, a nickname or both."""
     rng = np.random.default_rng(0)
+    lengths = rng.integers(1, MAX_TOKENS + 1, (40, 1))
     return {
         IMAGE: rng.integers(0, 256, (40, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8),
-        TOKENS: np.where(np.arange(MAX_TOKENS) < 5, rng.integers(20, 900, (40, MAX_TOKENS)), 0).astype(np.int32),
+        TOKENS: np.where(np.arange(MAX_TOKENS) < lengths, rng.integers(20, 900, (40, MAX_TOKENS)), 0).astype(np.int32),
         PRESENT: np.arange(40)[:, None] % [[3, 5]] != 0,
     }

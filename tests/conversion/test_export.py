@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from conversion.export import read_metadata, stamp, to_onnx
+from conversion.export import read_metadata, set_calibration, stamp, to_onnx
 from conversion.parity import ConversionError, check_parity, run_onnx
 from genderprep.tensors import (
     EMBEDDING,
@@ -48,7 +48,23 @@ def test_exported_tensors_follow_contract(fp32: onnx.ModelProto) -> None:
 def test_exported_model_loads_in_older_runtimes(fp32: onnx.ModelProto) -> None:
     assert fp32.ir_version <= 10
     assert {entry.domain: entry.version for entry in fp32.opset_import}[""] <= 17
-    assert {node.domain for node in fp32.graph.node} <= {"", "ai.onnx"}
+    assert {node.domain for node in fp32.graph.node} == {"", "com.microsoft"}
+
+
+def test_no_node_computes_shapes(fp32: onnx.ModelProto) -> None:
+    assert not {"Shape", "Size", "Reshape", "Expand", "ConstantOfShape"} & {node.op_type for node in fp32.graph.node}
+
+
+def test_set_calibration_replaces_the_lines_of_each_presence_pattern(fp32: onnx.ModelProto, rows: Arrays) -> None:
+    changed = onnx.ModelProto()
+    changed.CopyFrom(fp32)
+    # By 2 · avatar + nickname; a slope of 0 leaves the offset alone.
+    set_calibration(changed, [[0, -2], [0, -1], [0, 1], [0, 2]])
+    outputs = run_onnx(changed.SerializeToString(), rows)
+    offsets = np.array([-2, -1, 1, 2])[rows[PRESENT] @ [2, 1]]
+    np.testing.assert_allclose(outputs[PROBABILITIES][:, 1], 1 / (1 + np.exp(-offsets)), atol=1e-6)
+    with pytest.raises(ConversionError, match=r"expected a model with a calibration of shape \(3, 2\)"):
+        set_calibration(changed, np.zeros((3, 2)))
 
 
 def test_onnx_outputs_equal_keras(serving: keras.Model, fp32: onnx.ModelProto, rows: Arrays) -> None:
@@ -97,8 +113,21 @@ def test_stamp_merges_metadata(fp32: onnx.ModelProto, tmp_path: Path) -> None:
 
 def test_export_keeps_names_of_any_model() -> None:
     inputs = {"B": keras.Input((3,), name="B"), "A": keras.Input((3,), name="A")}
-    outputs = {"Z": inputs["A"] - inputs["B"], "Y": inputs["A"] + inputs["B"]}
+    outputs = {"Z": keras.layers.Add()([inputs["A"], inputs["B"]]), "Y": keras.layers.ReLU()(inputs["A"])}
     converted = to_onnx(keras.Model(inputs, outputs))
     rows = {"A": np.full((1, 3), 5, np.float32), "B": np.full((1, 3), 2, np.float32)}
     outputs = run_onnx(converted.SerializeToString(), rows)
-    assert {name: array.tolist() for name, array in outputs.items()} == {"Y": [[7.0] * 3], "Z": [[3.0] * 3]}
+    assert {name: array.tolist() for name, array in outputs.items()} == {"Y": [[5.0] * 3], "Z": [[7.0] * 3]}
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (keras.layers.Softmax(name="shares"), "no ONNX form of layer shares, a Softmax; write one with @writes"),
+        (keras.layers.Dense(2, "tanh", name="dense"), "expected a linear or relu activation, got tanh in dense"),
+    ],
+)
+def test_unknown_layer_is_rejected(layer: keras.layers.Layer, message: str) -> None:
+    x = keras.Input((3,), name="X")
+    with pytest.raises(ConversionError, match=message):
+        to_onnx(keras.Model({"X": x}, {"Y": layer(x)}))
