@@ -52,7 +52,7 @@ def _takes_padding(node: onnx.NodeProto, source: onnx.NodeProto | None) -> bool:
         ConversionError: It is the maximum of values that may be negative. ONNX Runtime merges the two all the same.
     """
     if node.op_type == "MaxPool" and (source is None or source.op_type != "Relu"):
-        raise ConversionError(f"expected only rectified values to be padded before a maximum, got others in {node.name}")
+        raise ConversionError(f"expected rectified values where a maximum is padded, got others in {node.name}")
     return node.op_type in ("Conv", "MaxPool")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnx
 
 from genderprep.tensors import MAX_TOKENS
 from training.layers import AttentionFusion, Calibration, ConcatFusion, HandFeatures
@@ -11,7 +12,6 @@ from training.layers import AttentionFusion, Calibration, ConcatFusion, HandFeat
 from .graph import Graph, Tensor
 from .writers import activated, values, writes
 
-_FLOAT = 1
 _MASKED_SCORE = np.array(-1e9, np.float32)
 # The constant of the graph that holds slope and offset for each presence pattern.
 CALIBRATION = "calibration"
@@ -70,7 +70,9 @@ def hand_features(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> 
     tokens, present = inputs
     kinds = graph.add("Gather", values(layer.table), tokens, name=f"{name}/kinds")
     counts = graph.add("ReduceSum", kinds, np.array([1], np.int64), name=f"{name}/counts", keepdims=0)
-    _, shown = graph.split(graph.add("Cast", present, name=f"{name}/present", to=_FLOAT), 2, f"{name}/shown")
+    _, shown = graph.split(
+        graph.add("Cast", present, name=f"{name}/present", to=onnx.TensorProto.FLOAT), 2, f"{name}/shown"
+    )
     shares = graph.add("Div", counts, np.array(MAX_TOKENS, np.float32), name=f"{name}/shares")
     return graph.add("Mul", shares, shown, name=name)
 
@@ -79,9 +81,8 @@ def hand_features(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> 
 def calibration(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> Tensor:
     """Write P = σ(±(slope · logit + offset)), with slope and offset of the user's presence pattern."""
     logit, present = inputs
-    slope = 1 / layer.temperature
-    graph.constants[CALIBRATION] = np.array([[0, layer.prior_logit], *[[slope, layer.bias]] * 3], np.float32)
-    bits = graph.add("Cast", present, name=f"{name}/present", to=6)
+    graph.constants[CALIBRATION] = np.array(layer.lines, np.float32)
+    bits = graph.add("Cast", present, name=f"{name}/present", to=onnx.TensorProto.INT32)
     bits = graph.add("Mul", bits, np.array([2, 1], np.int32), name=f"{name}/bits")
     row = graph.add("ReduceSum", bits, np.array([1], np.int64), name=f"{name}/row", keepdims=0)
     slopes, offsets = graph.split(graph.add("Gather", CALIBRATION, row, name=f"{name}/line"), 2, f"{name}/constant")
@@ -100,4 +101,4 @@ def _with_nulls(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> tu
         graph.add("Where", flag, feature, values(null), name=f"{name}/{modality}")
         for flag, feature, null, modality in zip(shown, (avatar, nickname), nulls, ("avatar", "nickname"), strict=True)
     ]
-    return known[0], known[1], graph.add("Cast", present, name=f"{name}/present", to=_FLOAT)
+    return known[0], known[1], graph.add("Cast", present, name=f"{name}/present", to=onnx.TensorProto.FLOAT)

@@ -54,7 +54,7 @@ def _drop_constant_channel(graph: Graph) -> None:
     the pixels are centered on: half a level beside the 0 of MobileNetV2, at most 24 levels beside that of DenseNet121.
     """
     readers = graph.readers()
-    for pad in [node for node in graph.nodes if node.op_type == "Pad"]:
+    for pad in [node for node in graph.nodes if node.op_type == "Pad" and node.name.startswith(TOWER)]:
         (planes,) = readers[pad.output[0]]
         (centered,) = readers[planes.output[0]]
         (first,) = readers[centered.output[0]]

@@ -4,9 +4,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnx
 
 from genderprep.tensors import MAX_TOKENS
-from training.layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer
+from training.layers import MaskedMean, NgramScore, PositionEmbedding, TransformerEncoderLayer
+from training.layers.ngram_score import MULTIPLIER
 
 from .errors import ConversionError
 from .graph import CONTRIB, Graph, Tensor
@@ -70,12 +72,39 @@ def encoder(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> Tensor
 def masked_mean(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> Tensor:
     """Write the mean as a product of `[B, 1, T]` shares and `[B, T, D]` steps."""
     x, valid = inputs
-    mask = graph.add("Cast", valid, name=f"{name}/mask", to=1)
+    mask = graph.add("Cast", valid, name=f"{name}/mask", to=onnx.TensorProto.FLOAT)
     count = graph.add("ReduceSum", mask, np.array([1], np.int64), name=f"{name}/count")
     shares = graph.add(
         "Unsqueeze", graph.add("Div", mask, count, name=f"{name}/shares"), np.array([1], np.int64), name=f"{name}/row"
     )
     return graph.add("Squeeze", graph.add("MatMul", shares, x, name=f"{name}/mean"), np.array([1], np.int64), name=name)
+
+
+@writes(NgramScore)
+def ngram_score(graph: Graph, layer: Any, name: str, tokens: Tensor) -> Tensor:
+    """Write the hashes of all n-grams of a token as `[B, 3, T]`, so that one gather finds their weights."""
+    multiplier, buckets = np.array(MULTIPLIER, np.int32), np.array(layer.buckets, np.int32)
+
+    def hashed(state: Tensor, name: str) -> Tensor:
+        product = graph.add("Mul", state, multiplier, name=f"{name}/product")
+        return graph.add("Mod", product, buckets, name=f"{name}/bucket")
+
+    row = graph.add("Unsqueeze", tokens, np.array([1]), name=f"{name}/row")
+    padded = graph.add("Pad", row, np.array([0, 0, 1, 0, 0, 1]), name=f"{name}/padded")
+    before = graph.add("Slice", padded, np.array([0]), np.array([-2]), np.array([2]), name=f"{name}/before")
+    after = graph.add("Slice", padded, np.array([2]), np.array([MAX_TOKENS + 2]), np.array([2]), name=f"{name}/after")
+    unigram = hashed(row, f"{name}/unigram")
+    bigram = hashed(graph.add("Add", unigram, before, name=f"{name}/pair"), f"{name}/bigram")
+    trigram = hashed(graph.add("Add", bigram, after, name=f"{name}/triple"), f"{name}/trigram")
+    ngrams = graph.add("Concat", unigram, bigram, trigram, name=f"{name}/buckets", axis=1)
+    weights = graph.add("Gather", values(layer.table), ngrams, name=f"{name}/weights")
+    by_token = graph.add("ReduceSum", weights, np.array([1]), name=f"{name}/by_token", keepdims=0)
+    valid = graph.add("Min", tokens, np.array(1, np.int32), name=f"{name}/valid")
+    mask = graph.add("Cast", valid, name=f"{name}/mask", to=onnx.TensorProto.FLOAT)
+    valid_weights = graph.add("Mul", by_token, mask, name=f"{name}/valid_weights")
+    total = graph.add("ReduceSum", valid_weights, np.array([1]), name=f"{name}/total")
+    count = graph.add("ReduceSum", mask, np.array([1]), name=f"{name}/count")
+    return graph.add("Div", total, graph.add("Sqrt", count, name=f"{name}/root"), name=name)
 
 
 @writes(keras.layers.GlobalAveragePooling1D)

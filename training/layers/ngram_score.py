@@ -12,7 +12,7 @@ from keras import ops
 from ..arrays import Shape, TensorB1, TensorBT
 
 # A prime. Its product with the sum of a bucket and a token id stays below 2³¹ for ids below 9,000.
-_MULTIPLIER: Final = 7919
+MULTIPLIER: Final = 7919
 MAX_BUCKETS: Final = 2**18
 
 
@@ -54,4 +54,4 @@ class NgramScore(keras.layers.Layer):
         return {**super().get_config(), "buckets": self.buckets}
 
     def _hash(self, state: TensorBT) -> TensorBT:
-        return state * _MULTIPLIER % self.buckets
+        return state * MULTIPLIER % self.buckets
