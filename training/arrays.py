@@ -1,7 +1,7 @@
 """Array types, named after their elements and their shape.
 
-N counts users or pictures, B those of a batch, T tokens, D features, K what is kept of them, C channels, S the pixels
-of a side, HW the places of a feature map.
+N counts users or pictures, B those of a batch, T tokens, E experts, D features, K what is kept of them, C channels,
+S the pixels of a side, HW the places of a feature map.
 """
 
 from typing import Any
@@ -37,6 +37,7 @@ TensorBK = Any
 TensorKD = Any
 TensorBT = Any
 TensorBTD = Any
+TensorBTE = Any
 TensorBHWC = Any
 TensorBSS3 = Any
 # The shape of a tensor that is not built yet: a dimension may be unknown.

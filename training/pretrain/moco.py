@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..arrays import TensorB, TensorBD, TensorBHWC, TensorKD
+from ..arrays import Shape, TensorB, TensorBD, TensorBHWC, TensorKD
 
 
 def info_nce(queries: TensorBD, keys: TensorBD, queue: TensorKD, temperature: float) -> TensorB:
@@ -53,10 +53,10 @@ class MoCo(keras.Model):
         twin: Another encoder of the same architecture; it starts as a copy.
         size: D, the size of the contrasted vectors.
         hidden: Hidden size of both heads.
-        queue: K, the number of keys kept. A multiple of every batch.
+        queue: K, the number of keys kept; a multiple of every batch.
         momentum: m of the moving average, θ_k ← m·θ_k + (1 − m)·θ_q.
         temperature: τ.
-        splits: The parts of a batch of keys.
+        splits: The parts of a batch of keys; they divide every batch.
         seed: Seed of the queue and of the order of the keys.
     """
 
@@ -90,11 +90,7 @@ class MoCo(keras.Model):
         self.pointer = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="pointer")
 
     def call(self, views: list[TensorBHWC], training: bool | None = None) -> TensorB:
-        """Return the loss; in training, also move the key encoder and replace the oldest keys.
-
-        Raises:
-            ValueError: The queue is not a multiple of the batch, or the batch not one of the splits.
-        """
+        """Return the loss; in training, also move the key encoder and replace the oldest keys."""
         view, other = views
         if training:
             self._move_keys()
@@ -110,22 +106,20 @@ class MoCo(keras.Model):
                 mean.assign(self.momentum * mean + (1 - self.momentum) * ops.stop_gradient(value))
 
     def _shuffled_keys(self, view: TensorBHWC, training: bool | None) -> TensorBD:
-        batch = view.shape[0]
         if not training:
             return self.keys(view, training=False)
-        if batch % self.splits:
-            raise ValueError(f"expected a batch divisible by {self.splits} splits, got {batch}")
-        order = keras.random.shuffle(ops.arange(batch), seed=self.random)
+        order = keras.random.shuffle(ops.arange(ops.shape(view)[0]), seed=self.random)
         parts = ops.split(ops.take(view, order, axis=0), self.splits)
         shuffled = ops.concatenate([self.keys(part, training=True) for part in parts])
         return ops.stop_gradient(ops.take(shuffled, ops.argsort(order), axis=0))
 
     def _enqueue(self, keys: TensorBD) -> None:
-        batch, rows = keys.shape[0], self.queue.shape[0]
-        if rows % batch:
-            raise ValueError(f"expected a batch that divides the queue of {rows}, got {batch}")
+        batch, rows = ops.shape(keys)[0], self.queue.shape[0]
         self.queue.assign(ops.slice_update(self.queue.value, (self.pointer.value, 0), keys))
         self.pointer.assign((self.pointer + batch) % rows)
+
+    def compute_output_shape(self, views_shape: list[Shape]) -> Shape:
+        return views_shape[0][:1]
 
 
 def chance_loss(queue: int) -> float:

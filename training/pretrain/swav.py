@@ -3,13 +3,12 @@
 https://arxiv.org/abs/2006.09882
 """
 
-import math
 from collections.abc import Sequence
 
 import keras
 from keras import ops
 
-from ..arrays import TensorB, TensorBD, TensorBHWC, TensorBK, TensorKD
+from ..arrays import Shape, TensorB, TensorBD, TensorBHWC, TensorBK, TensorKD
 from .moco import projection_head
 
 
@@ -27,13 +26,13 @@ def sinkhorn(scores: TensorBK, epsilon: float = 0.05, iterations: int = 3) -> Te
     Returns:
         Codes `[B, K]` in float32; each row sums to 1. They receive no gradient.
     """
-    pictures, prototypes = scores.shape
-    # In logarithms, because exp(1 / 0.05) overflows half precision.
+    # In logarithms, because exp(1 / 0.05) overflows half precision. The masses 1/K and 1/B are constant factors, which
+    # the next normalization removes.
     log_codes = ops.stop_gradient(ops.cast(scores, "float32")) / epsilon
     for _ in range(iterations):
-        log_codes = log_codes - ops.logsumexp(log_codes, axis=0, keepdims=True) - math.log(prototypes)
-        log_codes = log_codes - ops.logsumexp(log_codes, axis=1, keepdims=True) - math.log(pictures)
-    return ops.exp(log_codes) * pictures
+        log_codes = log_codes - ops.logsumexp(log_codes, axis=0, keepdims=True)
+        log_codes = log_codes - ops.logsumexp(log_codes, axis=1, keepdims=True)
+    return ops.exp(log_codes)
 
 
 def swapped_prediction(scores: TensorBK, codes: TensorBK, temperature: float = 0.1) -> TensorB:
@@ -95,7 +94,7 @@ class SwAV(keras.Model):
         """Return the loss, averaged over both codes and the crops that predict them.
 
         Raises:
-            ValueError: There are fewer than two crops, or the queue is not a multiple of the batch.
+            ValueError: There are fewer than two crops.
         """
         if len(crops) < 2:
             raise ValueError(f"expected at least two crops, got {len(crops)}")
@@ -119,16 +118,17 @@ class SwAV(keras.Model):
         return ops.where(self.steps < self.frozen, ops.stop_gradient(unit), unit)
 
     def _codes(self, scores: TensorBK, queue: TensorKD, prototypes: TensorKD) -> TensorBK:
-        batch = scores.shape[0]
+        batch = ops.shape(scores)[0]
         earlier = ops.matmul(queue, ops.transpose(prototypes))
         with_queue = sinkhorn(ops.concatenate([scores, earlier]), self.epsilon)[:batch]
         return ops.where(self.steps < self.queue_from, sinkhorn(scores, self.epsilon), with_queue)
 
     def _enqueue(self, features: Sequence[TensorBD]) -> None:
-        batch, rows = features[0].shape[0], self.queue.shape[1]
-        if rows % batch:
-            raise ValueError(f"expected a batch that divides the queue of {rows}, got {batch}")
+        batch, rows = ops.shape(features[0])[0], self.queue.shape[1]
         newest = ops.stop_gradient(ops.stack(features[:2]))
         start = (self.steps.value * batch) % rows
         self.queue.assign(ops.slice_update(self.queue.value, (0, start, 0), newest))
         self.steps.assign(self.steps + 1)
+
+    def compute_output_shape(self, crops_shape: Sequence[Shape]) -> Shape:
+        return crops_shape[0][:1]

@@ -107,12 +107,3 @@ def test_only_the_query_encoder_is_trained() -> None:
     assert {id(v) for v in model.trainable_variables} == {id(v) for v in model.queries.trainable_variables}
     # Both gamma and beta of the batch normalization are trained: its layer is trainable.
     assert len(model.queries.trainable_variables) == 8
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [({"queue": 12}, "divides the queue of 12, got 8"), ({"splits": 3}, "divisible by 3 splits, got 8")],
-)
-def test_rejects_a_batch_that_does_not_fit(model: dict[str, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        small(**model)(VIEWS, training=True)

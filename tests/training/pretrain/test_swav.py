@@ -101,8 +101,6 @@ def test_queue_joins_at_its_step() -> None:
     assert np.abs(ops.convert_to_numpy(first[0](CROPS)) - ops.convert_to_numpy(first[1](CROPS))).max() > 1e-4
 
 
-def test_rejects_one_crop_and_an_unfitting_batch() -> None:
+def test_rejects_one_crop() -> None:
     with pytest.raises(ValueError, match="expected at least two crops, got 1"):
         small()(CROPS[:1])
-    with pytest.raises(ValueError, match="divides the queue of 12, got 8"):
-        small(queue=12)(CROPS, training=True)
