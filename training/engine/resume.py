@@ -23,12 +23,27 @@ class Checkpoint(keras.callbacks.Callback):
     `history` holds the logs of all epochs, including those of an interrupted process.
     """
 
-    def __init__(self, out: Path, run: Mapping[str, Any], monitor: str, bad_rows: BadRows) -> None:
-        """Checkpoint `run`, its config and data as JSON values; the smallest `monitor` marks the best epoch."""
+    def __init__(
+        self,
+        out: Path,
+        run: Mapping[str, Any],
+        monitor: str | None,
+        bad_rows: BadRows,
+        kept: keras.Model | None = None,
+    ) -> None:
+        """Checkpoint a run.
+
+        Args:
+            out: Folder of the run.
+            run: Its config and data as JSON values.
+            monitor: The log whose smallest value marks the best epoch; without it, the last epoch is the best.
+            bad_rows: The unusable rows so far.
+            kept: The part of the trained model that becomes `model.keras`; by default all of it.
+        """
         super().__init__()
         self.history: list[dict[str, Any]] = []
         self._out, self._run, self._monitor, self._bad_rows = out, run, monitor, bad_rows
-        self._file = out / "resume.npz"
+        self._file, self._kept = out / "resume.npz", kept
 
     def restore(self, model: keras.Model) -> None:
         """Restore a compiled model from an interrupted run, if there is one.
@@ -54,8 +69,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {name: float(value) for name, value in (logs or {}).items()}
-        if not self.history or logs[self._monitor] < min(past[self._monitor] for past in self.history):
-            self.model.save(self._out / "new.keras")
+        if self._monitor is None or all(logs[self._monitor] < past[self._monitor] for past in self.history):
+            (self._kept or self.model).save(self._out / "new.keras")
             (self._out / "new.keras").replace(self._out / "model.keras")
         self.history.append({"epoch": epoch, **logs})
         self._save()

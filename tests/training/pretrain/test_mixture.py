@@ -1,5 +1,7 @@
 """Exactly k experts work for each token, the gates equal their formulas, and an even load costs least."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ X = RNG.normal(size=(3, 7, 6)).astype(np.float32)
 VALID = np.ones((3, 7), bool)
 
 
-def layer(**options: object) -> MixtureOfExperts:
+def layer(**options: Any) -> MixtureOfExperts:
     keras.utils.set_random_seed(1)
     mixture = MixtureOfExperts(experts=4, hidden=8, **options)
     mixture.build([X.shape, VALID.shape])

@@ -1,0 +1,134 @@
+"""A run trains every method, continues after an interruption, detects collapse and rejects unusable input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from training.data.bad_rows import ManifestError
+from training.engine.errors import ConfigError
+from training.pretrain import methods
+from training.pretrain.collapse import CollapseError, embed, spread
+from training.pretrain.methods import METHODS, Config
+from training.pretrain.pictures import read_pictures, title_tokens
+from training.pretrain.run import run
+from training.synthetic.cards import write_cards
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cards")
+    manifest = write_cards(range(48), 1, folder)
+    table = pd.read_csv(manifest, keep_default_na=False)
+    table["split"] = ["train"] * 24 + ["validation"] * 24
+    table.to_csv(manifest, index=False)
+    return manifest
+
+
+@pytest.fixture(autouse=True)
+def small_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(width: float = 1.0, size: int | None = None) -> keras.Model:
+        pictures = keras.Input((size, size, 3), name="pictures")
+        x = keras.layers.Rescaling(1 / 127.5, -1)(pictures)
+        x = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, strides=2)(x))
+        return keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x)), name="encoder")
+
+    monkeypatch.setattr(methods, "build_encoder", build)
+
+
+def small(method: str, **options: Any) -> Config:
+    return Config(method, size=16, epochs=2, batch=8, **options)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains(method: str, cards: Path, tmp_path: Path) -> None:
+    encoder = keras.saving.load_model(run(small(method), cards, tmp_path), compile=False)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [set(epoch) for epoch in report["history"]] == [
+        {"epoch", "loss", "spread", "theme_consistency", "style_consistency"}
+    ] * 2
+    assert np.isfinite([epoch["loss"] for epoch in report["history"]]).all()
+    embeddings = embed(encoder, RNG.integers(0, 255, (5, 16, 16, 3), np.uint8))
+    assert embeddings.shape == (5, 32 if method == "dual_encoder" else 8)
+
+
+def test_repeated_command_changes_nothing_and_another_config_is_rejected(cards: Path, tmp_path: Path) -> None:
+    first = run(small("moco"), cards, tmp_path).stat().st_mtime_ns
+    assert run(small("moco"), cards, tmp_path).stat().st_mtime_ns == first
+    with pytest.raises(ConfigError, match=r"config\.seed was 1, is now 2"):
+        run(small("moco", seed=2), cards, tmp_path)
+
+
+def test_interrupted_run_continues_to_the_same_encoder(
+    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = keras.saving.load_model(run(small("moco"), cards, tmp_path / "whole"), compile=False)
+
+    def interrupt(encoder: keras.Model, pictures: Any) -> keras.callbacks.Callback:
+        def stop(epoch: int, logs: Any) -> None:
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+        return keras.callbacks.LambdaCallback(on_epoch_begin=stop)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("training.pretrain.run.LabelWatch", interrupt)
+        run(small("moco"), cards, tmp_path / "again")
+    again = keras.saving.load_model(run(small("moco"), cards, tmp_path / "again"), compile=False)
+    for left, right in zip(whole.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-6)
+
+
+def test_collapse_ends_the_run(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.pretrain.collapse._MIN_SPREAD", 10.0)
+    with pytest.raises(CollapseError, match=r"collapsed after 3 epochs: loss .* lower the learning rate"):
+        run(Config("swav", size=16, epochs=4, batch=8), cards, tmp_path)
+
+
+def test_spread_tells_a_point_from_all_directions() -> None:
+    assert spread(np.ones((100, 8)) + RNG.normal(0, 1e-3, (100, 8))) < 0.01
+    assert spread(RNG.normal(size=(1000, 8))) == pytest.approx(1, abs=0.05)
+
+
+def test_unknown_method_and_batch_are_rejected(cards: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a method of moco, swav, dual_encoder, got 'x'"):
+        run(small("x"), cards, tmp_path)
+    with pytest.raises(ConfigError, match="divisible by 4, got 6"):
+        run(Config("moco", size=16, batch=6), cards, tmp_path)
+
+
+def test_too_few_pictures_are_rejected(cards: Path, tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="at least 128 train and 20 validation pictures, got 24 and 24"):
+        run(Config("moco", size=16), cards, tmp_path)
+
+
+def test_manifest_errors_name_the_column_or_row_but_no_value(tmp_path: Path) -> None:
+    manifest = tmp_path / "cards.csv"
+    manifest.write_text("image\nsecret.png\n")
+    with pytest.raises(ManifestError, match="expected a column picture, got image"):
+        read_pictures(manifest, 16)
+    manifest.write_text("picture\nsecret.png\n")
+    with pytest.raises(ManifestError, match="row 0: the picture cannot be read: FileNotFoundError") as error:
+        read_pictures(manifest, 16)
+    assert "secret" not in str(error.value)
+    manifest.write_text("picture\n")
+    with pytest.raises(ManifestError, match="expected pictures, got none"):
+        read_pictures(manifest, 16)
+
+
+def test_a_card_drawn_twice_is_in_one_split(tmp_path: Path) -> None:
+    table = read_pictures(write_cards(range(30), 2, tmp_path), 16).table
+    assert (table.groupby("card")["split"].nunique() == 1).all()
+    assert table["split"].nunique() == 3
+
+
+def test_titles_are_padded_and_cut() -> None:
+    assert title_tokens("早安").astype(bool).sum() == 2
+    assert title_tokens("早" * 100).astype(bool).all()
+    assert title_tokens("").astype(bool).sum() == 1

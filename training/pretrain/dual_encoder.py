@@ -1,0 +1,88 @@
+"""A dual encoder of pictures and titles: a small stand-in for M6, whose embeddings article 001 finds best.
+
+The loss is the symmetric InfoNCE with a learned temperature of Radford et al., 2021
+(https://arxiv.org/abs/2103.00020, figure 3). M6's weights are not public.
+"""
+
+import math
+from typing import Any, Final
+
+import keras
+from keras import ops
+
+from genderprep.vocabulary import vocabulary
+
+from ..arrays import Shape, TensorB, TensorBD, TensorBT
+from ..layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer
+from .mixture import MixtureOfExperts
+
+# Tokens of a title; a longer one is cut.
+TITLE_TOKENS: Final = 64
+_FIRST_TEMPERATURE: Final = 0.07
+_MAX_SCALE: Final = 100.0
+
+
+def symmetric_info_nce(pictures: TensorBD, titles: TensorBD, scale: Any) -> TensorB:
+    """Return the mean of both cross-entropies, picture → title and title → picture, for each pair, `[B]` in nats.
+
+    Args:
+        pictures: Unit vectors `[B, D]`.
+        titles: Unit vectors of the titles of the same pictures, `[B, D]`.
+        scale: 1 / τ.
+    """
+    logits = scale * ops.matmul(pictures, ops.transpose(titles))
+    matched = ops.diagonal(logits)
+    return (ops.logsumexp(logits, axis=0) + ops.logsumexp(logits, axis=1)) / 2 - matched
+
+
+def build_title_tower(
+    size: int = 128, layers: int = 2, heads: int = 4, dims: int = 32, experts: int = 4, gate: str = "topk_softmax"
+) -> keras.Model:
+    """Build the title tower, from token ids, int32 `[B, TITLE_TOKENS]`, to unit vectors `[B, dims]`.
+
+    A sparse mixture of experts follows the transformer encoder, with a residual connection.
+    """
+    tokens = keras.Input((TITLE_TOKENS,), dtype="int32", name="title")
+    valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
+    x = PositionEmbedding(name="positions")(keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens))
+    for index in range(layers):
+        x = TransformerEncoderLayer(heads, 2 * size, name=f"encoder_{index + 1}")([x, valid])
+    mixed = MixtureOfExperts(experts, hidden=2 * size, gate=gate, name="experts")([x, valid])
+    x = keras.layers.LayerNormalization(name="norm")(keras.layers.Add()([x, mixed]))
+    return keras.Model(tokens, _unit(dims)(MaskedMean()([x, valid])), name="title_tower")
+
+
+def build_picture_tower(encoder: keras.Model, dims: int = 32) -> keras.Model:
+    """Build the picture tower, from pictures, float `[B, S, S, 3]` in 0..255, to unit vectors `[B, dims]`."""
+    return keras.Model(encoder.input, _unit(dims)(encoder.output), name="picture_tower")
+
+
+class DualEncoder(keras.Model):
+    """Trains both towers on pairs; call it with `[pictures [B, S, S, 3], titles [B, T]]` to get the loss `[B]`."""
+
+    def __init__(self, pictures: keras.Model, titles: keras.Model) -> None:
+        super().__init__(name="dual_encoder")
+        self.pictures, self.titles = pictures, titles
+        first = keras.initializers.Constant(math.log(1 / _FIRST_TEMPERATURE))
+        self.log_scale = self.add_weight(shape=(), initializer=first, name="log_scale")
+
+    def call(self, inputs: list[Any], training: bool | None = None) -> TensorB:
+        pictures, titles = inputs
+        scale = ops.minimum(ops.exp(self.log_scale), _MAX_SCALE)
+        return symmetric_info_nce(
+            self.pictures(pictures, training=training), self.titles(titles, training=training), scale
+        )
+
+    def compute_output_shape(self, inputs_shape: list[Shape]) -> Shape:
+        return inputs_shape[0][:1]
+
+
+def _unit(dims: int) -> keras.Sequential:
+    return keras.Sequential(
+        [keras.layers.Dense(dims, name="projection"), keras.layers.UnitNormalization(axis=1)], name="unit_vector"
+    )
+
+
+@keras.saving.register_keras_serializable("pretrain")
+def _is_token(tokens: TensorBT) -> TensorBT:
+    return ops.not_equal(tokens, 0)

@@ -1,0 +1,77 @@
+"""Read pictures and titles from a manifest, through `genderprep`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from genderprep import InvalidAvatar, prepare_image
+from genderprep.text import tokenize
+from genderprep.vocabulary import EMPTY, vocabulary
+
+from ..arrays import BoolsN, ImagesNSS3, IntsN, TokensNT
+from ..data.bad_rows import ManifestError
+from ..data.manifest import split_of
+from .dual_encoder import TITLE_TOKENS
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures with their titles, in the order of `table`, which keeps all columns of the manifest."""
+
+    pixels: ImagesNSS3
+    titles: TokensNT
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def rows(self, selection: BoolsN | IntsN) -> "Pictures":
+        """Select pictures by a mask or by position."""
+        return Pictures(self.pixels[selection], self.titles[selection], self.table.iloc[selection])
+
+    def split(self, name: str) -> "Pictures":
+        """Select a split: `train`, `validation` or `test`."""
+        return self.rows((self.table["split"] == name).to_numpy())
+
+
+def read_pictures(manifest: Path, size: int) -> Pictures:
+    """Read a manifest with the columns `picture` (a path relative to it) and optionally `title`, `card` and `split`.
+
+    Without `split`, a hash of `card`, or else of the picture's path, assigns it, so that a card drawn twice is in one
+    split.
+
+    Args:
+        manifest: A CSV file, such as that of `training.synthetic.cards`.
+        size: S, the side of the pictures in pixels.
+
+    Raises:
+        ManifestError: A column or a picture is missing or unreadable.
+    """
+    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    if "picture" not in table:
+        raise ManifestError(f"{manifest}: expected a column picture, got {', '.join(table.columns)}")
+    if not len(table):
+        raise ManifestError(f"{manifest}: expected pictures, got none")
+    if "split" not in table:
+        table["split"] = table["card" if "card" in table else "picture"].map(split_of)
+    pixels = np.stack([_pixels(manifest, row, picture, size) for row, picture in enumerate(table["picture"])])
+    titles = [title_tokens(title) for title in table["title"]] if "title" in table else [title_tokens("")] * len(table)
+    return Pictures(pixels, np.stack(titles), table)
+
+
+def title_tokens(title: str) -> TokensNT:
+    """Return the token ids of a title, int32 `[TITLE_TOKENS]`, padded with 0; an empty title is `<EMPTY>`."""
+    tokens = np.zeros(TITLE_TOKENS, np.int32)
+    ids = tokenize(title)[:TITLE_TOKENS] or [vocabulary()[EMPTY]]
+    tokens[: len(ids)] = ids
+    return tokens
+
+
+def _pixels(manifest: Path, row: int, picture: str, size: int) -> ImagesNSS3:
+    try:
+        pixels, _ = prepare_image((manifest.parent / picture).read_bytes(), size)
+    except (OSError, InvalidAvatar) as exc:
+        raise ManifestError(f"{manifest}: row {row}: the picture cannot be read: {type(exc).__name__}") from None
+    return pixels

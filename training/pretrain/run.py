@@ -1,0 +1,141 @@
+r"""Learn embeddings of pictures without labels.
+
+    python -m training.synthetic.cards --out runs/cards
+    python -m training.pretrain.run --method moco --data runs/cards/cards.csv --out runs/moco
+
+Writes `model.keras` (the encoder), `history.csv` and `report.json` to `--out`. To resume an interrupted run after its
+last complete epoch, repeat the command; a finished run stays as it is.
+
+On a GPU, set `KERAS_BACKEND=torch` or `jax`, and raise `--size` to 128.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+from ..data.bad_rows import BadRows, ManifestError
+from ..engine.errors import ConfigError
+from ..engine.resume import Checkpoint, check_finished_run
+from ..report import write_report
+from .collapse import CollapseError, CollapseGuard, embed
+from .methods import METHODS, Config, Pretraining, build
+from .moco import mean_loss
+from .neighbors import label_consistency
+from .pictures import Pictures, read_pictures
+
+# Held-out pictures that are embedded after each epoch.
+_WATCHED: Final = 1000
+_WARM_UP: Final = 0.05
+
+
+class LabelWatch(keras.callbacks.Callback):
+    """Logs the label consistency of held-out pictures at K = 10 after each epoch, as `theme_consistency` and so on."""
+
+    def __init__(self, encoder: keras.Model, pictures: Pictures, labels: tuple[str, ...] = ("theme", "style")) -> None:
+        super().__init__()
+        self._encoder, self._pictures = encoder, pictures
+        self._labels = [label for label in labels if label in pictures.table]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        embeddings = embed(self._encoder, self._pictures.pixels)
+        for label in self._labels:
+            consistency = label_consistency(embeddings, self._pictures.table[label].to_numpy(), 10)
+            (logs if logs is not None else {})[f"{label}_consistency"] = consistency.value
+
+
+def run(config: Config, manifest: Path, out: Path) -> Path:
+    """Pretrain on the train split of a manifest, write the run to `out`, and return the encoder's file.
+
+    Raises:
+        ManifestError: The manifest cannot be used, or has fewer train pictures than a batch.
+        ConfigError: The config is invalid, or `out` holds another run.
+        CollapseError: The embedding has collapsed.
+    """
+    pictures = read_pictures(manifest, config.size)
+    train, watched = pictures.split("train"), pictures.split("validation")
+    steps = len(train) // config.batch
+    if not steps or len(watched) < 20:
+        raise ManifestError(
+            f"{manifest}: expected at least {config.batch} train and 20 validation pictures, "
+            f"got {len(train)} and {len(watched)}"
+        )
+    about = {"config": asdict(config), "manifest": manifest.name, "pictures": len(pictures)}
+    check_finished_run(out, about)
+    if (out / "report.json").is_file():
+        return out / "model.keras"
+    out.mkdir(parents=True, exist_ok=True)
+    method = build(config, steps)
+    _compile(method.model, config, steps)
+    checkpoint = Checkpoint(out, about, None, BadRows(manifest, len(pictures), 0, str), method.kept)
+    checkpoint.restore(method.model)
+    _fit(method, config, train, watched.rows(np.arange(min(len(watched), _WATCHED))), steps, checkpoint)
+    write_report(out / "report.json", **about, history=checkpoint.history, chance_loss=method.chance_loss)
+    checkpoint.finish()
+    return out / "model.keras"
+
+
+def batches(pictures: Pictures, config: Config, first_epoch: int) -> Iterator[tuple[tuple[Any, Any], Any]]:
+    """Yield batches of inputs and dummy targets, in an order that seed and epoch determine; drop incomplete batches."""
+    for epoch in range(first_epoch, config.epochs):
+        order = np.random.default_rng((config.seed, epoch)).permutation(len(pictures))
+        for start in range(0, len(order) - config.batch + 1, config.batch):
+            rows = order[start : start + config.batch]
+            yield (pictures.pixels[rows], pictures.titles[rows]), np.zeros(config.batch, np.float32)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--method", required=True, choices=METHODS)
+    parser.add_argument("--data", type=Path, required=True, help="manifest with the columns picture and title")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the run")
+    for name in ("size", "epochs", "batch", "seed"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(Config, name), help="default: %(default)s")
+    args = parser.parse_args()
+    config = Config(args.method, size=args.size, epochs=args.epochs, batch=args.batch, seed=args.seed)
+    try:
+        print(run(config, args.data, args.out))
+    except (ManifestError, ConfigError, CollapseError, FileNotFoundError) as exc:
+        raise SystemExit(f"pretrain: {exc}") from exc
+
+
+def _compile(model: keras.Model, config: Config, steps: int) -> None:
+    total = config.epochs * steps
+    warm_up = max(1, round(_WARM_UP * total))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
+    )
+    model.compile(keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay), loss=mean_loss)
+
+
+def _fit(
+    method: Pretraining, config: Config, train: Pictures, watched: Pictures, steps: int, checkpoint: Checkpoint
+) -> None:
+    done = len(checkpoint.history)
+    if done == config.epochs:
+        return
+    method.model.fit(
+        batches(train, config, done),
+        steps_per_epoch=steps,
+        shuffle=False,
+        initial_epoch=done,
+        epochs=config.epochs,
+        verbose=2,
+        callbacks=[
+            keras.callbacks.TerminateOnNaN(raise_error=True),
+            CollapseGuard(method.kept, watched.pixels, method.chance_loss),
+            LabelWatch(method.kept, watched),
+            checkpoint,
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
