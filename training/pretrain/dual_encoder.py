@@ -44,7 +44,9 @@ def build_title_tower(
     """
     tokens = keras.Input((TITLE_TOKENS,), dtype="int32", name="title")
     valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
-    x = PositionEmbedding(name="positions")(keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens))
+    x = PositionEmbedding(TITLE_TOKENS, name="positions")(
+        keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens)
+    )
     for index in range(layers):
         x = TransformerEncoderLayer(heads, 2 * size, name=f"encoder_{index + 1}")([x, valid])
     mixed = MixtureOfExperts(experts, hidden=2 * size, gate=gate, name="experts")([x, valid])
