@@ -33,7 +33,7 @@ run: .venv/serve.stamp
 serve: .venv/serve.stamp
 	@$(IN_VENV)/python -m quickstart --serve --http-port=$(HTTP_PORT) --grpc-port=$(GRPC_PORT) --metrics-port=$(METRICS_PORT) --ready-port=$(READY_PORT)
 
-test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp
+test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp .venv/oldest_runtime.stamp
 	$(IN_VENV)/python -m pytest --numprocesses 2 --dist loadfile
 
 wheel: .venv/dev.stamp
@@ -107,6 +107,13 @@ check: .venv/dev.stamp
 	@echo "Installing requirements/compat.txt into .venv/compat"
 	@"$(PYTHON)" -m venv .venv/compat
 	@.venv/compat/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement $<
+	@touch $@
+
+# The ONNX Runtime of the oldest container that we support.
+.venv/oldest_runtime.stamp: requirements/oldest_runtime.txt .venv/dev.stamp
+	@echo "Installing requirements/oldest_runtime.txt into .venv/oldest_runtime"
+	@"$(PYTHON)" -m venv .venv/oldest_runtime
+	@.venv/oldest_runtime/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 # One environment per peer, because their dependencies conflict.

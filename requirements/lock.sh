@@ -9,6 +9,7 @@ compile pyproject.toml --extra serve --extra train --extra perf --extra dev --ou
 compile pyproject.toml --extra serve --constraints requirements/dev.txt --output-file requirements/serve.txt
 compile requirements/audit.in --output-file requirements/audit.txt
 compile requirements/compat.in --output-file requirements/compat.txt
+compile requirements/oldest_runtime.in --output-file requirements/oldest_runtime.txt
 # For the images in docker/.
 echo 'setuptools>=77' | compile - --constraints requirements/dev.txt --output-file requirements/build.txt
 compile pyproject.toml --extra container --constraints requirements/dev.txt --output-file requirements/container.txt

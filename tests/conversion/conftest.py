@@ -6,6 +6,7 @@ import onnx
 import pytest
 
 from conversion.export import to_onnx
+from conversion.quantize import to_int8
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.training.stand_in import small_towers
 from training.arrays import Arrays
@@ -33,6 +34,16 @@ def dense_fp32() -> onnx.ModelProto:
     keras.utils.set_random_seed(3)
     with small_towers():
         return to_onnx(serving_model(build_fused_model("densenet121"), PlattScaling()))
+
+
+@pytest.fixture(scope="session")
+def int8(fp32: onnx.ModelProto, rows: Arrays) -> onnx.ModelProto:
+    return to_int8(fp32, rows)
+
+
+@pytest.fixture(scope="session")
+def dense_int8(dense_fp32: onnx.ModelProto, rows: Arrays) -> onnx.ModelProto:
+    return to_int8(dense_fp32, rows)
 
 
 @pytest.fixture(scope="session")

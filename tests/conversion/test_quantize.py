@@ -7,19 +7,8 @@ import pytest
 from onnx import numpy_helper
 
 from conversion.parity import run_onnx
-from conversion.quantize import to_int8
 from genderprep.tensors import PRESENT, PROBABILITIES, TOKENS, WEIGHTS
 from training.arrays import Arrays
-
-
-@pytest.fixture(scope="module")
-def int8(fp32: onnx.ModelProto, rows: Arrays) -> onnx.ModelProto:
-    return to_int8(fp32, rows)
-
-
-@pytest.fixture(scope="module")
-def dense_int8(dense_fp32: onnx.ModelProto, rows: Arrays) -> onnx.ModelProto:
-    return to_int8(dense_fp32, rows)
 
 
 def initializers(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
