@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from genderprep import InvalidNickname, prepare_text
 from genderprep.limits import MAX_NICKNAME_BYTES
 from genderprep.tensors import MAX_TOKENS
-from genderprep.text import emoji_key, segment, tokenize
+from genderprep.text import emoji_key, fallback, segment, tokenize
 from genderprep.vocabulary import SPECIAL_TOKENS, vocabulary
 
 PAD, UNK, EMPTY = range(3)
@@ -163,21 +163,30 @@ def test_case_and_width_fold(written: str) -> None:
 @pytest.mark.parametrize(
     ("character", "word"),
     [
-        ("\U00030000", "<HAN>"),
-        ("ꭓ", "<LATIN>"),
-        ("ヺ", "<KANA>"),
-        ("뷁", "<HANGUL>"),
-        ("Ж", "<CYRILLIC>"),
-        ("ظ", "<ARABIC>"),
+        ("\U00030000", "<RARE 0>"),
+        ("龘", "<RARE 152>"),
+        ("ꭓ", "<RARE 83>"),
+        ("뷁", "<RARE 193>"),
+        ("Ѩ", "<RARE 105>"),
+        ("ༀ", "<RARE 0>"),
         ("੬", "<DIGIT>"),
         ("⁂", "<PUNCT>"),
         ("₿", "<SYMBOL>"),
-        ("ก", "<OTHER>"),
         ("\U0010ffff", "<OTHER>"),
     ],
 )
-def test_unknown_character_gives_class_token(character: str, word: str) -> None:
+def test_unknown_character_gives_bucket_or_class(character: str, word: str) -> None:
     assert words_of(character) == [word]
+
+
+def test_ordinary_characters_are_tokens_of_their_own() -> None:
+    for character in "我的你是一不了在有人这上大来和個们爱猫梦想宇宙さくらサクラжяك":
+        assert words_of(character) != [fallback(character)]
+
+
+def test_rare_names_stay_apart() -> None:
+    assert ids_of("龘靐") != ids_of("靐龘") != ids_of("齉靐")
+    assert ids_of("龘") != ids_of("靐")
 
 
 def test_stacked_marks_fall_back_to_base() -> None:

@@ -10,8 +10,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from genderprep.tensors import MAX_TOKENS
-from genderprep.text import script_class
-from genderprep.vocabulary import CLASSES, vocabulary
+from genderprep.vocabulary import CLASSES, RARE_LETTERS, vocabulary
 
 from ..arrays import Shape, TensorBD
 
@@ -20,6 +19,11 @@ KINDS: Final = ("<EMOJI>", "<HAN>", "<LATIN>", "<DIGIT>")
 
 # A keycap (1⃣) is an emoji because of its enclosing mark U+20E3; a bare digit is not.
 _EMOJI: Final = regex.compile(r"[\p{Extended_Pictographic}\p{Regional_Indicator}\u20e3]")
+_SCRIPTS: Final = (
+    ("<HAN>", regex.compile(r"\p{Script=Han}")),
+    ("<LATIN>", regex.compile(r"\p{Script=Latin}")),
+    ("<DIGIT>", regex.compile(r"\p{N}")),
+)
 
 
 @keras.saving.register_keras_serializable("gender")
@@ -48,7 +52,14 @@ def kind_table(tokens: Iterable[str]) -> NDArray[np.float32]:
 
 
 def kind_of(token: str) -> str:
-    """Return the class token of a token: `🌹` -> `<EMOJI>`, `强` and `<HAN>` -> `<HAN>`."""
+    """Return one of `KINDS`, or any other class: `🌹` -> `<EMOJI>`, `强` -> `<HAN>`.
+
+    Nearly all rare letters are Han.
+    """
+    if token in RARE_LETTERS:
+        return "<HAN>"
     if token in CLASSES:
         return token
-    return "<EMOJI>" if _EMOJI.search(token) else script_class(token[0])
+    if _EMOJI.search(token):
+        return "<EMOJI>"
+    return next((kind for kind, pattern in _SCRIPTS if pattern.match(token[0])), "<OTHER>")

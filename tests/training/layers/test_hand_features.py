@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from genderprep import prepare_text
-from genderprep.vocabulary import CLASSES, vocabulary
+from genderprep.vocabulary import CLASSES, RARE_LETTERS, vocabulary
 from training.layers import HandFeatures
 from training.layers.hand_features import KINDS, kind_of, kind_table
 from training.synthetic.vocabulary import emoji_keys
@@ -43,6 +43,7 @@ def test_missing_nickname_has_no_counts() -> None:
 def test_kinds_of_the_vocabulary() -> None:
     assert {token for token in vocabulary() if kind_of(token) == "<EMOJI>"} == {"<EMOJI>", *emoji_keys()}
     assert [kind_of(token) for token in CLASSES] == list(CLASSES)
+    assert {kind_of(token) for token in RARE_LETTERS} == {"<HAN>"}
     assert KINDS == ("<EMOJI>", "<HAN>", "<LATIN>", "<DIGIT>")
     assert kind_table(["🌹", "强", "a", "7", "!"]).tolist() == [*np.eye(4).tolist(), [0, 0, 0, 0]]
 

@@ -17,7 +17,7 @@ from .errors import InvalidNickname, NicknameFault
 from .limits import MAX_NICKNAME_BYTES
 from .normalize import normalize
 from .tensors import MAX_TOKENS
-from .vocabulary import EMPTY, PAD, vocabulary
+from .vocabulary import EMPTY, PAD, RARE_LETTERS, vocabulary
 
 Tokens = NDArray[np.int32]  # [MAX_TOKENS]
 
@@ -29,14 +29,10 @@ _PRESENTATION: Final = regex.compile("[\ufe0f\U0001f3fb-\U0001f3ff]")
 # Invisible: control and format characters, Hangul fillers, the empty Braille cell.
 _INVISIBLE: Final = regex.compile(r"[\p{Cc}\p{Cf}\p{Cs}\p{M}\s\u115f\u1160\u3164\uffa0\u2800]+")
 _EMOJI: Final = regex.compile(r"[\p{Extended_Pictographic}\p{Regional_Indicator}\p{Emoji_Modifier}]")
+_LETTER: Final = regex.compile(r"\p{L}")
 _CLASS_PATTERNS: Final = (
-    ("<HAN>", regex.compile(r"\p{Script=Han}")),
-    ("<KANA>", regex.compile(r"[\p{Script=Hiragana}\p{Script=Katakana}\u30fc\uff70]")),
-    ("<HANGUL>", regex.compile(r"\p{Script=Hangul}")),
+    ("<EMOJI>", _EMOJI),
     ("<DIGIT>", regex.compile(r"\p{N}")),
-    ("<LATIN>", regex.compile(r"\p{Script=Latin}")),
-    ("<CYRILLIC>", regex.compile(r"\p{Script=Cyrillic}")),
-    ("<ARABIC>", regex.compile(r"\p{Script=Arabic}")),
     ("<PUNCT>", regex.compile(r"\p{P}")),
     ("<SYMBOL>", regex.compile(r"\p{S}")),
 )
@@ -85,8 +81,10 @@ def emoji_key(cluster: str) -> str:
     return _PRESENTATION.sub("", cluster)
 
 
-def script_class(character: str) -> str:
-    """The class token of one code point, such as `<HAN>`."""
+def fallback(character: str) -> str:
+    """The token of a code point that the vocabulary lacks: a letter's bucket, its code point modulo 256, or a class."""
+    if _LETTER.match(character):
+        return RARE_LETTERS[ord(character) % len(RARE_LETTERS)]
     return next((name for name, pattern in _CLASS_PATTERNS if pattern.match(character)), "<OTHER>")
 
 
@@ -110,8 +108,9 @@ def _decode(nickname: bytes) -> str:
 
 
 def _forms(cluster: str) -> Iterator[str]:
-    """Forms to look up, the most faithful first; the last is a class, which the vocabulary always has."""
+    """Forms to look up, the most faithful first; the last is a fallback, which the vocabulary always has."""
+    base = unicodedata.normalize("NFKC", cluster[0]).casefold()
     yield emoji_key(cluster)
     yield unicodedata.normalize("NFKC", cluster).casefold()
-    yield unicodedata.normalize("NFKC", cluster[0]).casefold()
-    yield "<EMOJI>" if _EMOJI.match(cluster) else script_class(cluster[0])
+    yield base
+    yield fallback(base[0])

@@ -11,20 +11,10 @@ VOCABULARY_FILE: Final = Path(__file__).with_name("vocab.json")
 PAD: Final = "<PAD>"
 UNK: Final = "<UNK>"
 EMPTY: Final = "<EMPTY>"
-CLASSES: Final = (
-    "<EMOJI>",
-    "<HAN>",
-    "<LATIN>",
-    "<KANA>",
-    "<HANGUL>",
-    "<CYRILLIC>",
-    "<ARABIC>",
-    "<DIGIT>",
-    "<PUNCT>",
-    "<SYMBOL>",
-    "<OTHER>",
-)
-SPECIAL_TOKENS: Final = (PAD, UNK, EMPTY, *CLASSES)
+# Of characters that the vocabulary lacks. Letters of any script have a bucket each, so that names stay apart.
+CLASSES: Final = ("<EMOJI>", "<DIGIT>", "<PUNCT>", "<SYMBOL>", "<OTHER>")
+RARE_LETTERS: Final = tuple(f"<RARE {bucket}>" for bucket in range(256))
+SPECIAL_TOKENS: Final = (PAD, UNK, EMPTY, *CLASSES, *RARE_LETTERS)
 
 
 @cache
