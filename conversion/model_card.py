@@ -12,7 +12,7 @@ from typing import Any, Final
 from training.gender import ablation_report
 from training.report import markdown_table
 
-from . import image_size
+from . import image_size, version_tables
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "results"
@@ -41,22 +41,24 @@ def documents() -> dict[Path, str]:
     reports = {file.stem.removeprefix("publish_"): _result(file.stem) for file in files}
     ablation = _result("ablation")
     return {
-        ROOT / "MODEL_CARD.md": card(reports, ablation),
+        ROOT / "MODEL_CARD.md": card(reports, ablation, _result("versions")["sets"]),
         RESULTS / "ablation.md": ablation_report.markdown(ablation),
         RESULTS / "image_size.md": image_size.markdown(_result("image_size")["sizes"]),
     }
 
 
-def card(reports: Reports, ablation: Mapping[str, Any]) -> str:
-    """Return the model card from the reports and the content of `ablation.json`."""
+def card(reports: Reports, ablation: Mapping[str, Any], sets: Mapping[str, version_tables.Set]) -> str:
+    """Return the model card from the reports, the content of `ablation.json` and the sets of `versions.json`."""
     configs = [report["training"]["config"] for report in reports.values()]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        files=", ".join(f"`results/publish_{name}.json`" for name in reports) + " and `results/ablation.json`",
+        files=_listed([*(f"publish_{name}" for name in reports), "versions", "ablation"]),
         unknown_below=max(report["unknown_below"] for report in reports.values()),
         precision=f"{min(config['precision'] for config in configs):.0%}",
         data=_data(),
         measured=table(reports),
         decided=decided(reports),
+        versions=version_tables.comparison(sets),
+        fairness=version_tables.fairness(sets["pictures"]),
         ablation=ablation_report.table(ablation),
     )
 
@@ -93,6 +95,11 @@ def main() -> None:
 def _result(name: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
     return content
+
+
+def _listed(names: list[str]) -> str:
+    *files, last = [f"`results/{name}.json`" for name in names]
+    return ", ".join(files) + " and " + last
 
 
 def _data() -> str:

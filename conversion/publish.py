@@ -1,9 +1,11 @@
 """Convert a trained Keras model to int8 ONNX and publish it as a version of the model repository.
 
-    python -m conversion.publish --run runs/mobilenet --data runs/data/manifest.csv --model mobilenet
+    python -m conversion.publish --run runs/mobilenet --data runs/open.parquet --model mobilenet
 
-Keras → ONNX → parity within 1e-4 → int8 → accuracy gate → comparison with the served version →
-`model_repository/<model>/<version>/model.onnx`. The version folder is renamed into place as a whole, so no server sees
+Keras → ONNX → parity within 1e-4 → int8 → calibration → accuracy gate → comparison with the served version →
+`model_repository/<model>/<version>/model.onnx`. Quantization measures ranges on train users, the calibration and the
+threshold of `unknown` are fitted on the int8 model's answers for validation users, and both gates use test users. The
+version folder is renamed into place as a whole, so no server sees
 half a version. Its SHA-256 is recorded in `model_repository/SHA256SUMS` first. The measurements go to
 `results/publish_<model>.json`. To serve the version, use `server.rollout`.
 
@@ -22,30 +24,31 @@ import pandas as pd
 
 from genderprep import PrepMismatch, check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
-from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, PROBABILITIES, TOKENS
+from genderprep.tensors import IMAGE_SIZE
 from server.catalog import FORCED, GATE, Catalog, CatalogError, Model
 from server.checksums import record
 from training.data.batches import Users
-from training.data.manifest import MAX_BAD_ROWS, SPLITS, Manifest, ManifestError
-from training.data.stream import sample
-from training.evaluation.platt import PlattScaling
-from training.gender.model import load_model, serving_model
+from training.data.manifest import MAX_BAD_ROWS, Manifest, ManifestError
+from training.gender.model import load_model
 from training.report import read_run, write_report
 
 from . import served
-from .export import stamp, to_onnx
-from .gate import check_int8, measure_test
-from .parity import ConversionError, check_parity, run_onnx
-from .quantize import to_int8
+from .convert import HELD_OUT_USERS, convert, measure, sample_users
+from .export import stamp
+from .foreign_preprocessing import prepare, preprocessing_of
+from .parity import ConversionError
 
 ROOT: Final = Path(__file__).parent.parent
-CALIBRATION_USERS: Final = 512
-# The gate uses at most this many users of validation and of test: about 0.5 GB of pixels.
-HELD_OUT_USERS: Final = 10_000
 
 
 def publish(
-    run: Path, manifest: Path, model: str, repository: Path, version: int | None = None, force: bool = False
+    run: Path,
+    manifest: Path,
+    model: str,
+    repository: Path,
+    version: int | None = None,
+    force: bool = False,
+    release: Path | None = None,
 ) -> Path:
     """Publish `run/model.keras` and return the version folder.
 
@@ -56,6 +59,7 @@ def publish(
         repository: A model repository.
         version: The version to publish; by default the next one.
         force: Publish a version that is worse than the served one.
+        release: The repository of the served version, if it is another, with another preprocessing perhaps.
 
     Raises:
         PrepMismatch: The model was trained with another preprocessing than the one served.
@@ -69,11 +73,15 @@ def publish(
     folder = _version_folder(catalog.model(model), version)
     config = report["config"]
     users = Manifest(manifest, config.get("max_bad_rows", MAX_BAD_ROWS), config.get("label_map"))
-    converted, measured = _convert(run / "model.keras", report, users, _served(catalog, model))
-    verdict = _verdict(measured["comparison"], force)
+    converted = convert(load_model(run / "model.keras"), users, config["precision"])
+    # Training chose its epoch and its calibration on validation, so only test is fair to the served version.
+    table, held_out = sample_users(users, "test" if users.stats.rows["test"] else "validation", HELD_OUT_USERS)
+    comparison = _comparison(Catalog(release) if release else catalog, model, converted.int8, table, held_out)
+    verdict = _verdict(comparison, force)
+    measured = {"comparison": comparison, **measure(converted, table, held_out)}
     metadata = {METADATA_KEY: prep_digest(), "backbone": config["backbone"], "trained": report["date"]}
-    stamp(converted, {**metadata, GATE: verdict})
-    _install(converted, folder)
+    stamp(converted.int8, {**metadata, GATE: verdict})
+    _install(converted.int8, folder)
     write_report(
         repository.parent / "results" / f"publish_{model}.json",
         version=int(folder.name),
@@ -87,14 +95,15 @@ def publish(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.gender.train")
-    parser.add_argument("--data", type=Path, required=True, help="manifest that calibrates int8 and evaluates the gate")
+    parser.add_argument("--data", type=Path, required=True, help="manifest for calibration and both gates")
     parser.add_argument("--model", required=True, help="model of the repository, such as mobilenet")
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
     parser.add_argument("--version", type=int, help="default: the next free one")
+    parser.add_argument("--release", type=Path, help="repository of the served version; default: --repository")
     parser.add_argument("--force", action="store_true", help="publish a version that is worse than the served one")
     args = parser.parse_args()
     try:
-        print(publish(args.run, args.data, args.model, args.repository, args.version, args.force))
+        print(publish(args.run, args.data, args.model, args.repository, args.version, args.force, args.release))
     except (PrepMismatch, ConversionError, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
         raise SystemExit(f"publish: {exc}") from exc
 
@@ -123,12 +132,21 @@ def _version_folder(model: Model, version: int | None) -> Path:
     return folder
 
 
-def _served(catalog: Catalog, model: str) -> Path | None:
-    """Return the ONNX file that the model's ensemble serves; None before the first version."""
+def _comparison(
+    catalog: Catalog, model: str, int8: onnx.ModelProto, table: pd.DataFrame, users: Users
+) -> dict[str, Any] | None:
+    """Compare with the version that the model's ensemble serves; None before the first version."""
     is_served = model in catalog.backbones() and (
         catalog.ensemble(model).steps[model] > 0 or catalog.model(model).versions
     )
-    return catalog.served_onnx(model) if is_served else None
+    if not is_served:
+        return None
+    file = catalog.served_onnx(model)
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is served but not on disk; restore it, or roll back to a version on disk")
+    old = served.Prepared(str(file), prepare(table, preprocessing_of(catalog, model)))
+    new = served.Prepared(int8.SerializeToString(), users.inputs(old.inputs))
+    return {"version": int(file.parent.name), **served.compare(old, new, users.female[:, 0])}
 
 
 def _verdict(comparison: dict[str, Any] | None, force: bool) -> str:
@@ -138,40 +156,6 @@ def _verdict(comparison: dict[str, Any] | None, force: bool) -> str:
         return FORCED
     served.check(comparison)
     return "passed"
-
-
-def _sample(manifest: Manifest, count: int, *splits: str) -> tuple[pd.DataFrame, Users]:
-    """Return at most `count` users of each split, and their rows."""
-    inputs = (IMAGE, TOKENS, PRESENT)
-    samples = [sample(manifest, split, count, inputs, IMAGE_SIZE, seed=0) for split in splits]
-    return pd.concat([table for table, _ in samples]), Users.concatenate([users for _, users in samples])
-
-
-def _convert(
-    file: Path, report: dict[str, Any], manifest: Manifest, served_file: Path | None
-) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    """Return the int8 model and what was measured on the way."""
-    model = serving_model(load_model(file), PlattScaling(**report["scaling"]))
-    held_out, users = _sample(manifest, HELD_OUT_USERS, *(split for split in SPLITS[1:] if manifest.stats.rows[split]))
-    inputs, unknown_below = users.inputs(model.input), report["unknown_below"]
-    fp32 = to_onnx(model)
-    fp32_outputs = run_onnx(fp32.SerializeToString(), inputs)
-    parity = check_parity(model.predict(inputs, batch_size=64, verbose=0), fp32_outputs)
-    _, calibration = _sample(manifest, CALIBRATION_USERS, "train")
-    int8 = to_int8(fp32, calibration.inputs(model.input))
-    p_female = run_onnx(int8.SerializeToString(), inputs)[PROBABILITIES][:, 1]
-    # Training chose its epoch and its calibration on validation, so only test is fair to the served version.
-    test = (held_out["split"] == "test").to_numpy()
-    rows = test if test.any() else ~test
-    compared = (users.rows(rows), p_female[rows], prep_digest())
-    return int8, {
-        "comparison": served.compare(served_file, int8.SerializeToString(), *compared) if served_file else None,
-        "parity_max_difference": parity,
-        **check_int8(users, fp32_outputs[PROBABILITIES][:, 1], p_female, unknown_below),
-        "fp32_bytes": fp32.ByteSize(),
-        "int8_bytes": int8.ByteSize(),
-        **measure_test(held_out, users, p_female, unknown_below),
-    }
 
 
 def _install(model: onnx.ModelProto, folder: Path) -> None:

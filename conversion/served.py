@@ -1,19 +1,19 @@
-"""The publish gate: compare a new int8 model with the version that is served, on the same held-out users."""
+"""The publish gate: compare a new int8 model with the version that is served, on the same held-out users.
+
+Each version gets the users as its own preprocessing prepares them.
+"""
 
 import time
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime
 
-from genderprep.digest import METADATA_KEY
-from genderprep.tensors import IMAGE, PRESENT, PROBABILITIES, TOKENS
+from genderprep.tensors import PROBABILITIES
 from training.arrays import Arrays, FloatsN
-from training.data.batches import Users
 from training.evaluation.metrics import Summary, summary
 
-from .export import read_metadata
 from .parity import ConversionError, run_onnx
 
 # How much worse than the served version a new version may be.
@@ -23,29 +23,25 @@ MAX_LATENCY_RATIO: Final = 1.25
 _WARMUP, _ROUNDS = 5, 50
 
 
-def compare(served: Path, int8: bytes, users: Users, p_female: FloatsN, prep_digest: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Prepared:
+    """A model, as a path or as bytes, and the inputs that its preprocessing makes of the held-out users."""
+
+    model: str | bytes
+    inputs: Arrays
+
+
+def compare(served: Prepared, new: Prepared, labels: FloatsN) -> dict[str, Any]:
     """Return the metrics and the median latency of both models, and in what the new one is worse than allowed.
 
     Args:
-        served: The ONNX file of the served version.
-        int8: The new model.
-        users: Held-out users, prepared with the preprocessing of the new model.
-        p_female: P(female) of the new model for these users.
-        prep_digest: The preprocessing of the new model.
-
-    Raises:
-        FileNotFoundError: The served version is not on disk.
+        served: The served version.
+        new: The new model.
+        labels: The labels of the same users, 1 for female, [N].
     """
-    if not served.is_file():
-        raise FileNotFoundError(f"{served} is served but not on disk; restore it, or roll back to a version on disk")
-    inputs, labels = users.inputs((IMAGE, TOKENS, PRESENT)), users.female[:, 0]
-    before = summary(labels, run_onnx(str(served), inputs)[PROBABILITIES][:, 1])
-    after = summary(labels, p_female)
-    before["latency_p50_ms"], after["latency_p50_ms"] = alternating_latency(str(served), int8, inputs)
-    faults = regressions(before, after)
-    if read_metadata(served).get(METADATA_KEY) != prep_digest:
-        faults.append("the served version has another preprocessing, so its figures are not comparable")
-    return {"version": int(served.parent.name), "served": before, "new": after, "regressions": faults}
+    before, after = (summary(labels, run_onnx(each.model, each.inputs)[PROBABILITIES][:, 1]) for each in (served, new))
+    before["latency_p50_ms"], after["latency_p50_ms"] = alternating_latency(served, new)
+    return {"served": before, "new": after, "regressions": regressions(before, after)}
 
 
 def check(comparison: dict[str, Any]) -> None:
@@ -75,15 +71,15 @@ def regressions(served: Summary, new: Summary) -> list[str]:
     return faults
 
 
-def alternating_latency(served: str | bytes, new: str | bytes, inputs: Arrays) -> tuple[float, float]:
-    """Return the median milliseconds of both models for one user on one thread; their calls alternate."""
+def alternating_latency(*models: Prepared) -> tuple[float, float]:
+    """Return the median milliseconds of two models for one user on one thread; their calls alternate."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    sessions = [onnxruntime.InferenceSession(m, options, providers=["CPUExecutionProvider"]) for m in (served, new)]
-    one = {name: array[:1] for name, array in inputs.items()}
+    sessions = [onnxruntime.InferenceSession(m.model, options, providers=["CPUExecutionProvider"]) for m in models]
+    ones = [{name: array[:1] for name, array in each.inputs.items()} for each in models]
     seconds = np.empty((_WARMUP + _ROUNDS, len(sessions)))
     for row in seconds:
-        for index, session in enumerate(sessions):
+        for index, (session, one) in enumerate(zip(sessions, ones, strict=True)):
             start = time.perf_counter()
             session.run([PROBABILITIES], one)
             row[index] = time.perf_counter() - start

@@ -4,8 +4,8 @@ r"""Measure served versions beside each other on the same held-out users.
         --set pictures=runs/pictures.parquet --set nicknames=runs/nicknames.parquet --set users=runs/open.parquet
 
 Each repository prepares the users with its own preprocessing, so versions of different preprocessings can be compared.
-A set is a table with the columns `gender` and `split`, and `avatar`, `nickname` or both; its test rows count. An empty
-gender means that the row shows none. Intervals take rows of the same `identity` as dependent. Writes
+A set is a table with the column `gender`, and `avatar`, `nickname` or both; with a column `split`, the test rows count.
+An empty gender means that the row shows none. Intervals take rows of the same `identity` as dependent. Writes
 `results/versions.json`.
 """
 
@@ -30,7 +30,9 @@ from .parity import run_onnx
 ROOT: Final = Path(__file__).parent.parent
 # A group of fewer rows has no figures.
 MIN_ROWS: Final = 40
-_GROUPED_BY: Final = ("kind", "source", "origin", "age", "pattern")
+_GROUPED_BY: Final = ("set", "source", "pattern")
+# Columns that describe the people in photographs.
+_PEOPLE: Final = ("origin", "age")
 # Rows that are prepared at once: 50 MB of pixels.
 _CHUNK: Final = 1024
 
@@ -52,7 +54,9 @@ def measure(repositories: list[Path], sets: Mapping[str, Path], results: Path) -
 def held_out(file: Path) -> pd.DataFrame:
     """Read the test rows of a set, with a column for each modality and the `pattern` of those that are present."""
     table = pd.read_parquet(file)
-    table = table[table["split"] == "test"].reset_index(drop=True)
+    if "split" in table:
+        table = table[table["split"] == "test"]
+    table = table.reset_index(drop=True)
     table["avatar"] = table.get("avatar", pd.Series(b"", table.index))
     table["nickname"] = table.get("nickname", pd.Series("", table.index)).fillna("")
     has = [(table[column].map(len) > 0).to_numpy() for column in ("avatar", "nickname")]
@@ -70,10 +74,12 @@ def predicted(catalog: Catalog, table: pd.DataFrame) -> Iterator[tuple[str, Floa
 
 
 def groups(table: pd.DataFrame) -> dict[str, BoolsN]:
-    """Return the rows of each group that is large enough: all, and by each column of `_GROUPED_BY` that is there."""
+    """Return the rows of each group that is large enough: all, by set, source and pattern, and photos by people."""
     members = {"all": np.ones(len(table), np.bool_)}
-    for column in (column for column in _GROUPED_BY if column in table):
-        members |= {f"{column} {v}": (table[column] == v).to_numpy() for v in sorted({*table[column]} - {""})}
+    photos = table["kind"] == "photo" if "kind" in table else pd.Series(True, table.index)
+    for column in (column for column in (*_GROUPED_BY, *_PEOPLE) if column in table):
+        values = table[column].where(photos, "") if column in _PEOPLE else table[column]
+        members |= {f"{column} {value}": (values == value).to_numpy() for value in sorted({*values} - {""})}
     return {name: rows for name, rows in members.items() if rows.sum() >= MIN_ROWS}
 
 

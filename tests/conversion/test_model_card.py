@@ -1,6 +1,7 @@
 from typing import Any
 
 from conversion.model_card import card, table
+from conversion.version_tables import comparison, fairness
 from tests.support.markdown import cells
 
 
@@ -25,6 +26,40 @@ def metrics(accuracy: float, **more: float) -> dict[str, Any]:
     return {"users": 40, "accuracy": accuracy, "auc": 0.9, "ece": 0.02} | interval | more
 
 
+def trusted(auc: float) -> dict[str, Any]:
+    values = {"accuracy": 0.91, "auc": auc, "recall_gap": -0.02, "balanced_ece": 0.031, "surely_wrong": 0.012}
+    ends = {f"{name}{end}": value for name, value in values.items() for end in ("_low", "_high")}
+    return {"users": 90, "identities": 70, **values, **ends}
+
+
+FLOWERS = {"neutral": {"users": 60, "mean": 0.48, "spread": 0.071, "confidence": 0.55}}
+SET = {
+    "all": {"one 2": trusted(0.9), "one 3": trusted(0.95), "other 1": trusted(0.8)},
+    "source faces": {"one 2": trusted(0.91), "one 3": trusted(0.96), "other 1": trusted(0.81)},
+    "source flowers": {"one 2": FLOWERS, "one 3": FLOWERS, "other 1": FLOWERS},
+    "origin Black": {"one 2": trusted(0.92), "one 3": trusted(0.97), "other 1": trusted(0.82)},
+}
+
+
+def test_versions_stand_beside_each_other() -> None:
+    rows = cells(comparison({"pictures": SET}))
+    assert rows[0] == ["", "users", "one 2", "one 3", "other 1"]
+    expected = [
+        ["pictures: AUC", "90 (70 identities)", "0.900 (0.900 to 0.900)", "0.950 (0.950 to 0.950)"],
+        ["pictures, faces: AUC", "90 (70 identities)", "0.910 (0.910 to 0.910)", "0.960 (0.960 to 0.960)"],
+        ["pictures, flowers, no gender shown: P(female)", "60", "0.48 ± 0.07", "0.48 ± 0.07"],
+    ]
+    assert [row for row in expected if row not in [row[:4] for row in rows]] == []
+    assert [row for row in rows if "Black" in row[0]] == []
+
+
+def test_fairness_shows_the_newest_version_of_each_backbone() -> None:
+    rows = cells(fairness(SET))
+    assert rows[0] == ["", "pictures", "", "one 3", "other 1"]
+    assert ["origin Black", "90 (70 identities)", "accuracy", *["91.0% (91.0% to 91.0%)"] * 2] in rows
+    assert {row[0] for row in rows[1:]} == {"origin Black"}
+
+
 def test_table_includes_slices_that_one_model_lacks() -> None:
     one = report(1, all=metrics(0.9, ceiling=0.925), drawn=metrics(0.85))
     rows = cells(table({"one": one, "other": report(2, all=metrics(0.91, ceiling=0.925))}))
@@ -42,7 +77,9 @@ def test_table_includes_slices_that_one_model_lacks() -> None:
 def test_card_fills_template() -> None:
     row = {"article": "67 %", "seeds": {"1": metrics(0.8, share_of_ceiling=0.92, determinable_accuracy=0.93)}}
     ablation = {"rows": {"concat": row}}
-    text = card({"one": report(1, all=metrics(0.9)), "other": report(2, all=metrics(0.91))}, ablation)
+    text = card(
+        {"one": report(1, all=metrics(0.9)), "other": report(2, all=metrics(0.91))}, ablation, {"pictures": SET}
+    )
     rows = cells(text)
     assert ["one", "0.6", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
     assert ["concat", "67 %", "80.0% (65.2% to 89.5%)", "92.0%"] in [row[:4] for row in rows]

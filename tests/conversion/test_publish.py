@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from conversion import gate, served
+from conversion import convert, gate, served
 from conversion import publish as command
 from conversion.export import read_metadata
 from conversion.parity import ConversionError
@@ -20,6 +20,7 @@ from server.catalog import CatalogError
 from server.checksums import check_files
 from tests.support.training.stand_in import small_towers
 from tests.support.tritonserver import ROOT
+from training.evaluation.platt import PlattScaling
 from training.gender.config import Config
 from training.gender.train import train
 from training.synthetic.avatars import AvatarPool
@@ -78,6 +79,11 @@ def change_report(run: Path, **changes: object) -> None:
     (run / "report.json").write_text(json.dumps(report | changes))
 
 
+def change_config(run: Path, **changes: object) -> None:
+    config = json.loads((run / "report.json").read_text())["config"]
+    change_report(run, config=config | changes)
+
+
 def published_report(repository: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads((repository.parent / "results" / "publish_mobilenet.json").read_text())
     return report
@@ -103,7 +109,7 @@ def test_publish_adds_versions(run: Path, manifest: Path, repository: Path) -> N
 
 
 def test_threshold_of_one_half_decides_every_user_with_a_modality(run: Path, manifest: Path, repository: Path) -> None:
-    change_report(run, unknown_below=0.5)
+    change_config(run, precision=0.0)
     publish(run, manifest, "mobilenet", repository)
     report = published_report(repository)
     decided, tested = report["int8_test_decided"], report["int8_test"]
@@ -113,7 +119,7 @@ def test_threshold_of_one_half_decides_every_user_with_a_modality(run: Path, man
 
 
 def test_threshold_above_one_decides_no_user(run: Path, manifest: Path, repository: Path) -> None:
-    change_report(run, unknown_below=1.01)
+    change_config(run, precision=1.01)
     publish(run, manifest, "mobilenet", repository)
     assert published_report(repository)["int8_test_decided"] == {"share": 0, "summary": None}
 
@@ -171,7 +177,7 @@ def test_version_worse_than_the_served_one_is_rejected(
 ) -> None:
     publish(run, manifest, "mobilenet", served_repository)
     before = files(served_repository), published_report(served_repository)
-    change_report(run, scaling={pattern: [1.0, -50.0] for pattern in ("nickname_only", "avatar_only", "both")})
+    monkeypatch.setattr(convert, "fit_platt", lambda *_: PlattScaling((1.0, -50.0), (1.0, -50.0), (1.0, -50.0)))
     with pytest.raises(ConversionError, match=r"served version 1 on the same \d+ users, got .*recall_female 0\.000 ag"):
         publish(run, manifest, "mobilenet", served_repository)
     assert (files(served_repository), published_report(served_repository)) == before

@@ -34,8 +34,9 @@ class Calibration(keras.layers.Layer):
         logit, present = inputs
         avatar, nickname = ops.split(ops.cast(present, "int32"), 2, axis=1)
         line = ops.take(ops.convert_to_tensor(self.lines, "float32"), 2 * avatar[:, 0] + nickname[:, 0], axis=0)
-        p_female = ops.sigmoid(line[:, :1] * logit + line[:, 1:])
-        return ops.concatenate([1 - p_female, p_female], axis=-1)
+        logit = line[:, :1] * logit + line[:, 1:]
+        # 1 - P would round the small probabilities of sure answers.
+        return ops.sigmoid(ops.concatenate([-logit, logit], axis=-1))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "lines": self.lines}

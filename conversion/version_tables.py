@@ -1,0 +1,74 @@
+"""Tables of `results/versions.json` for the model card."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from training.report import markdown_table
+
+# The measures of one group, by label such as `mobilenet 3`.
+Group = Mapping[str, Mapping[str, Any]]
+# Groups by name.
+Set = Mapping[str, Group]
+
+_MEASURES: Final = {
+    "AUC": "auc",
+    "accuracy": "accuracy",
+    "calibration error, women and men weighted alike": "balanced_ece",
+    "wrong with more than 90%": "surely_wrong",
+    "recall of women minus that of men": "recall_gap",
+}
+_FAIRNESS: Final = {"accuracy": "accuracy", "recall of women minus that of men": "recall_gap"} | {
+    "calibration error": "balanced_ece"
+}
+
+
+def comparison(sets: Mapping[str, Set]) -> str:
+    """Return a table with one column per version: all measures of each set, then the AUC of each of its groups."""
+    labels = list(next(iter(sets.values()))["all"])
+    rows = []
+    for name, groups in sets.items():
+        for group, measures in groups.items():
+            kind, _, value = group.partition(" ")
+            title, first = f"{name}, {value}" if value else name, measures[labels[0]]
+            keys = _MEASURES if kind == "all" else {"AUC": "auc"} if kind in ("source", "pattern", "set") else {}
+            for measure, key in keys.items() if "auc" in first else ():
+                rows.append((f"{title}: {measure}", _users(measures), *(_cell(measures[x], key) for x in labels)))
+            if "neutral" in first:
+                doubts = (_doubt(measures[label]) for label in labels)
+                rows.append((f"{title}, no gender shown: P(female)", str(first["neutral"]["users"]), *doubts))
+    return markdown_table(rows, ("", "users", *labels))
+
+
+def fairness(groups: Set) -> str:
+    """Return a table of the newest version of each backbone by origin and age, with 95% intervals."""
+    labels = newest(groups["all"])
+    rows = [
+        (group, _users(measures), measure, *(_cell(measures[label], key) for label in labels))
+        for group, measures in groups.items()
+        if group.split(" ")[0] in ("origin", "age") and "auc" in measures[labels[0]]
+        for measure, key in _FAIRNESS.items()
+    ]
+    return markdown_table(rows, ("", "pictures", "", *labels))
+
+
+def newest(group: Group) -> list[str]:
+    """Return the label of the newest version of each backbone."""
+    latest: dict[str, str] = {}
+    for label in sorted(group, key=lambda label: int(label.split()[1])):
+        latest[label.split()[0]] = label
+    return [latest[backbone] for backbone in sorted(latest)]
+
+
+def _users(measures: Group) -> str:
+    first = next(iter(measures.values()))
+    return f"{first['users']} ({first['identities']} identities)" if "users" in first else ""
+
+
+def _cell(measures: Mapping[str, Any], key: str) -> str:
+    style = ".3f" if key in ("auc", "balanced_ece") else ".1%"
+    value, low, high = (format(measures[f"{key}{end}"], style) for end in ("", "_low", "_high"))
+    return f"{value} ({low} to {high})"
+
+
+def _doubt(measures: Mapping[str, Any]) -> str:
+    return "{mean:.2f} ± {spread:.2f}".format(**measures["neutral"])
