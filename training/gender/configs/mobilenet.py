@@ -1,4 +1,9 @@
-r"""The published `mobilenet`: MobileNetV2 and the text tower, distilled from `recommended.py`.
+r"""The published `mobilenet`: MobileNetV2, taught by DenseNet121, and the text tower, fused by attention.
+
+    python -m training.gender.fuse --config training/gender/configs/mobilenet.py --data runs/open.parquet \
+        --avatar runs/avatars_mobilenet/model.keras --text runs/nickname/model.keras --out runs/mobilenet
+
+End to end, with a teacher, from ImageNet weights:
 
     python -m training.gender.train --config training/gender/configs/mobilenet.py \
         --data runs/data/manifest.csv --out runs/mobilenet \

@@ -1,5 +1,10 @@
 r"""The published `densenet`: DenseNet121 and the text tower, fused by attention.
 
+    python -m training.gender.fuse --config training/gender/configs/recommended.py --data runs/open.parquet \
+        --avatar runs/avatars_densenet/model.keras --text runs/nickname/model.keras --out runs/densenet
+
+End to end, from ImageNet weights:
+
     python -m training.gender.train --config training/gender/configs/recommended.py \
         --data runs/data/manifest.csv --out runs/densenet \
         --imagenet WEIGHTS.npz --text runs/nickname/model.keras
