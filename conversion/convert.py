@@ -62,13 +62,13 @@ def convert(trained: keras.Model, manifest: Manifest, precision: float) -> Conve
     model = serving_model(trained, PlattScaling())
     _, seen = sample_users(manifest, "train", QUANTIZATION_USERS)
     _, users = sample_users(manifest, "validation", HELD_OUT_USERS)
-    inputs, prior_female = users.inputs(model.input), manifest.stats.prior_female
+    inputs, prior_female = seen.inputs(model.input), manifest.stats.prior_female
     fp32 = to_onnx(model)
     parity = check_parity(model.predict(inputs, batch_size=64, verbose=0), run_onnx(fp32.SerializeToString(), inputs))
-    int8 = to_int8(fp32, seen.inputs(model.input))
+    int8 = to_int8(fp32, inputs)
     calibrate(fp32, users, prior_female)
     scaling = calibrate(int8, users, prior_female)
-    p_female = run_onnx(int8.SerializeToString(), inputs)[PROBABILITIES][:, 1]
+    p_female = run_onnx(int8.SerializeToString(), users.inputs(model.input))[PROBABILITIES][:, 1]
     unknown_below = threshold_for(precision, users.female[:, 0], p_female, users.present.any(axis=1))
     return Converted(fp32, int8, scaling, unknown_below, parity)
 

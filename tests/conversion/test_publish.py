@@ -51,8 +51,8 @@ def run(trained: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository without versions. The accuracy gate is open because so few users prove nothing."""
-    monkeypatch.setattr(gate, "MAX_ACCURACY_LOSS", 1)
-    monkeypatch.setattr(gate, "MAX_FLIPS", 1)
+    for limit in ("MAX_AUC_LOSS", "MAX_LOG_LOSS_GAIN", "MAX_FLIPS"):
+        monkeypatch.setattr(gate, limit, 1)
     for model in ("preprocess", "mobilenet"):
         folder = tmp_path / "model_repository" / model
         folder.mkdir(parents=True)
@@ -162,12 +162,14 @@ def test_unknown_model_is_rejected(run: Path, manifest: Path, repository: Path) 
         publish(run, manifest, "resnet", repository)
 
 
-@pytest.mark.parametrize("limit", ["MAX_FLIPS", "MAX_ACCURACY_LOSS"])
+@pytest.mark.parametrize("limit", ["MAX_AUC_LOSS", "MAX_LOG_LOSS_GAIN", "MAX_FLIPS"])
 def test_gate_rejects_int8_that_deviates(
     limit: str, run: Path, manifest: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate, limit, -1)
-    with pytest.raises(ConversionError, match=r"expected int8 to lose .* decisions, got -?[\d.]+% and [\d.]+%"):
+    with pytest.raises(
+        ConversionError, match=r"expected int8 to lose .* decisions, got -?[\d.]+, -?[\d.]+ and [\d.]+%"
+    ):
         publish(run, manifest, "mobilenet", repository)
     assert files(repository) == CONFIGS
 
