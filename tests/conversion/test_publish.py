@@ -66,6 +66,7 @@ def served_repository(repository: Path) -> Path:
     config = (ROOT / "model_repository" / "gender_mobilenet" / "config.pbtxt").read_text()
     latest = re.sub(r'(model_name: "mobilenet"\s+model_version: )\d+', r"\g<1>-1", config)
     (repository / "gender_mobilenet").mkdir()
+    (repository / "preprocess" / "1").symlink_to(ROOT / "model_repository" / "preprocess" / "1")
     (repository / "gender_mobilenet" / "config.pbtxt").write_text(latest)
     return repository
 
@@ -215,7 +216,7 @@ def test_failed_write_leaves_no_files(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(onnx, "save", fail)
-    monkeypatch.setattr(command, "to_int8", lambda model, calibration: model)
+    monkeypatch.setattr(convert, "to_int8", lambda model, calibration: model)
     with pytest.raises(OSError, match="no space left"):
         publish(run, manifest, "mobilenet", repository)
     assert files(repository) == CONFIGS

@@ -47,9 +47,20 @@ def write_repository(folder: Path) -> Path:
         source = ROOT / "model_repository" / model
         shutil.copytree(source, folder / model, ignore=shutil.ignore_patterns("model.onnx", "__pycache__"))
     edit(folder / "mobilenet" / "config.pbtxt", SECOND_INSTANCE, "")
+    _serve_version_2(folder)
     for version in (2, 3, 4):
         publish(folder, version)
     return folder
+
+
+def _serve_version_2(repository: Path) -> None:
+    """Let the ensemble serve version 2, whichever the product serves."""
+    version, ensemble = Catalog(repository).served_version("mobilenet"), repository / "gender_mobilenet"
+    (ensemble / str(version)).rename(ensemble / "2")
+    for model in ("mobilenet", "gender_mobilenet"):
+        edit(repository / model / "config.pbtxt", f"versions: [ {version} ]", "versions: [ 2 ]")
+    wired = 'model_name: "mobilenet"\n      model_version: '
+    edit(ensemble / "config.pbtxt", f"{wired}{version}\n", f"{wired}2\n")
 
 
 def p_female(version: int) -> float:
