@@ -50,7 +50,7 @@ def test_each_repository_prepares_as_it_serves(repositories: list[Path], users: 
     old, new = (prepare(users[:4], preprocessing_of(Catalog(each), "mobilenet")) for each in repositories)
     assert old[PRESENT].tolist() == [[True, True], [True, True], [True, False], [False, True]]
     assert new[PRESENT].tolist() == [[True, True], [True, False], [True, False], [False, True]]
-    expected = prepare_users(users[:4].assign(weight=1.0))
+    expected = prepare_users(users[:4].assign(weight=1.0, p_female=0.5))
     np.testing.assert_array_equal(old[IMAGE], expected.images)
     np.testing.assert_array_equal(old[TOKENS], expected.tokens)
 
