@@ -68,7 +68,9 @@ LIBRARIES: dict[str, set[str]] = {
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.arrays", "training.layers"},
     "training/losses": {"keras", "training.arrays"},
     "training/optimizers": {"keras", "training.optimizers"},
-    "training/evaluation/metrics.py": {"numpy", "scipy", "sklearn", "genderprep.tensors", "training.arrays"},
+    "training/evaluation/metrics.py": {
+        *("numpy", "scipy", "sklearn", "genderprep.tensors", "training.arrays", "training.evaluation.intervals")
+    },
 }
 
 
