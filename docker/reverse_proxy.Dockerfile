@@ -10,6 +10,7 @@ ENV NGINX_ENVSUBST_OUTPUT_DIR=/tmp \
     SCRIPTS=/etc/nginx/templates \
     HTTP=127.0.0.1:8000 \
     GRPC=127.0.0.1:8001 \
+    READ_TIMEOUT=60s \
     LISTEN_HTTP="0.0.0.0:8080 ssl" \
     LISTEN_GRPC="0.0.0.0:8081 ssl" \
     TLS="ssl_certificate /run/secrets/tls.crt; ssl_certificate_key /run/secrets/tls.key;" \

@@ -4,6 +4,7 @@ from typing import Final
 
 from perf.report.markdown import Document
 
+from .attacks.experiment import Attacks
 from .faults.experiment import Faults
 from .malformed.experiment import Malformed
 from .monitoring.experiment import Monitoring
@@ -16,5 +17,5 @@ RELIABILITY: Final = Document(
     title="Reliability",
     file="RELIABILITY.md",
     introduction="What breaks the product. Load generators, proxies and servers share the cores of one machine.",
-    experiments=(Overload(), Soak(), Faults(), Malformed(), Variants(), Monitoring()),
+    experiments=(Overload(), Soak(), Faults(), Malformed(), Attacks(), Variants(), Monitoring()),
 )

@@ -101,7 +101,7 @@ def _arrivals(steps: Sequence[RateStep], rng: Random) -> Iterator[float]:
 
 
 def _encode(request: Request) -> bytes:
-    headers = {"Host": "triton", **request.headers, "Content-Length": str(len(request.body))}
+    headers = {"Host": "localhost", **request.headers, "Content-Length": str(len(request.body))}
     lines = [f"POST {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + request.body
 

@@ -4,17 +4,22 @@
     python -m server.edge --listen-http 0.0.0.0:8443 --listen-grpc 0.0.0.0:8444 \\
         --certificate proxy.pem --key proxy.key --clients clients --rate 50
 
-SIGHUP reloads the token file, the certificate and the key.
+SIGHUP reloads the token file, the certificate and the key. nginx's log goes to stderr.
 """
 
 import argparse
 import signal
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from server.edge.access_policy import BULK, IN_FLIGHT, UNLIMITED, AccessPolicy
 from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
+
+LOG_S: Final = 1.0
 
 
 def main() -> None:
@@ -29,11 +34,21 @@ def main() -> None:
         with running_reverse_proxy(args.http, args.grpc, policy, (args.listen_http, args.listen_grpc)) as proxy:
             signal.signal(signal.SIGHUP, lambda number, _: _reload(proxy))
             print(f"HTTP on {proxy.http_url}, gRPC on {proxy.grpc_url}; Ctrl-C to stop", flush=True)
-            raise LaunchError(f"nginx ended with exit code {proxy.process.wait()}")
+            while proxy.process.poll() is None:
+                _forward_log(proxy)
+            _forward_log(proxy)
+            raise LaunchError(f"nginx ended with exit code {proxy.process.returncode}")
     except LaunchError as error:
         sys.exit(f"reverse proxy: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _forward_log(proxy: ReverseProxy) -> None:
+    """Write nginx's log of the next second to stderr, which the service manager rotates."""
+    with suppress(subprocess.TimeoutExpired):
+        proxy.process.wait(LOG_S)
+    print(proxy.take_log(), end="", file=sys.stderr, flush=True)
 
 
 def _reload(proxy: ReverseProxy) -> None:

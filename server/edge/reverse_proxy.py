@@ -26,6 +26,8 @@ from server.launch.process import end, free_ports, signals_blocked, spawn
 TEMPLATE: Final = Path(__file__).with_name("nginx.conf.template")
 # The path of Debian and of nginx's official image.
 NJS: Final = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
+# Of a single server: the deadlines of clients are shorter.
+READ_TIMEOUT: Final = "60s"
 READY_S: Final = 5.0
 POLL_S: Final = 0.02
 OPEN_ACCESS: Final = AccessPolicy()
@@ -44,6 +46,13 @@ class ReverseProxy:
     def log(self) -> str:
         """Return what nginx has logged so far."""
         return self.log_file.read_text(errors="replace")
+
+    def take_log(self) -> str:
+        """Return what nginx has logged since the last call, and delete it. The file does not grow without limit."""
+        with self.log_file.open("r+", errors="replace") as file:
+            text = file.read()
+            file.truncate(0)
+        return text
 
     def reload(self) -> None:
         """Apply the present token file, certificate and key. Requests in flight finish.
@@ -87,7 +96,7 @@ def running_reverse_proxy(
         tls = " ssl" if policy.certificate else ""
         copied = _copy_tokens(policy, Path(folder))
         variables = {"SCRIPTS": str(TEMPLATE.parent), "FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url}
-        variables |= copied.variables()
+        variables |= {"READ_TIMEOUT": READ_TIMEOUT, **copied.variables()}
         variables |= {f"LISTEN_{service.upper()}": address + tls for service, address in addresses.items()}
         config.write_text(Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(variables), encoding="utf-8")
         with signals_blocked():
@@ -107,8 +116,9 @@ def find_nginx() -> str | None:
 
 
 def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:
-    with log.open("wb") as output:
-        return spawn(_command(config, "-g", "daemon off;"), output, os.environ)
+    with log.open("ab") as output:
+        # SIGKILL would leave nginx's workers running.
+        return spawn(_command(config, "-g", "daemon off;"), output, os.environ, death_signal=signal.SIGTERM)
 
 
 def _command(config: Path, *options: str) -> list[str]:

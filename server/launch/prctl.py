@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import signal
 import time
 from contextlib import suppress
 from typing import Final
@@ -14,9 +13,9 @@ _LIBC: Final = ctypes.CDLL(None)
 _POLL_S: Final = 0.01
 
 
-def die_with_parent(parent: int) -> None:
-    """Called in a new child: the kernel kills it when the thread that started it ends, even by SIGKILL."""
-    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+def die_with_parent(parent: int, number: int) -> None:
+    """Called in a new child: the kernel sends it this signal when the thread that started it ends, even by SIGKILL."""
+    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, number)
     if os.getppid() != parent:  # it ended before the call
         os._exit(1)
 

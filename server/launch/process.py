@@ -158,12 +158,16 @@ def _start(
 
 
 def spawn(
-    command: Sequence[str], log: IO[bytes] | None, environment: Mapping[str, str], folder: Path | None = None
+    command: Sequence[str],
+    log: IO[bytes] | None,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    death_signal: int = signal.SIGKILL,
 ) -> subprocess.Popen[bytes]:
     """Start a child in its own session, so that its stubs can be killed even after Triton itself was.
 
     The child writes to `log` and runs in `folder`. Both default to those of this process. If the main thread starts it,
-    it is killed when this process dies.
+    it receives `death_signal` when this process dies.
     """
     parent = os.getpid() if threading.current_thread() is threading.main_thread() else None
     return subprocess.Popen(
@@ -173,7 +177,7 @@ def spawn(
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=partial(die_with_parent, parent) if parent else None,
+        preexec_fn=partial(die_with_parent, parent, death_signal) if parent else None,
     )
 
 

@@ -53,7 +53,7 @@ def test_reverse_proxy_admits_as_many_requests_as_both_tritons_can_handle() -> N
     settings = service("reverse-proxy")["environment"]
     for variable, port in (("HTTP", 8000), ("GRPC", 8001)):
         assert [server.removeprefix("server ") for server in settings[variable].split("; ")] == [
-            f"{name}:{port}" for name in TRITONS
+            f"{name}:{port} max_fails=3" for name in TRITONS
         ]
     assert int(settings["IN_FLIGHT"]) == len(TRITONS) * IN_FLIGHT
     assert set(settings) <= set(image("reverse-proxy").environment)

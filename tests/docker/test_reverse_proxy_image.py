@@ -3,10 +3,13 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import yaml
 from tritonclient.grpc import service_pb2 as pb
 
 from genderclient import Client, Tls
@@ -14,7 +17,7 @@ from server.edge.access_policy import IN_FLIGHT
 from server.edge.reverse_proxy import TEMPLATE, find_nginx
 from server.launch.process import free_ports
 from tests.support.docker.dockerfiles import copied, image
-from tests.support.server.edge import JOB, MODEL, SHOP, EdgeFiles, bearer, grpc_status, write_edge_files
+from tests.support.server.edge import JOB, MODEL, SHOP, EdgeFiles, bearer, grpc_status, infer_message, write_edge_files
 from tests.support.tritonserver import ROOT, Server
 from tests.support.waiting import wait_until
 
@@ -36,7 +39,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> EdgeFiles:
 
 @pytest.fixture(scope="module")
 def grpc_url(triton: Server, files: EdgeFiles) -> Iterator[str]:
-    """nginx as the image starts it, with its folders and ports on this machine."""
+    with running_image(files, f"{triton.http_url}; server {triton.http_url}", triton.grpc_url) as url:
+        yield url
+
+
+@contextmanager
+def running_image(files: EdgeFiles, http_server: str, grpc_server: str, **settings: str) -> Iterator[str]:
+    """Run nginx as the image starts it, with its folders and ports on this machine; yield the address of gRPC."""
     folder = files.clients.parent
     http, grpc = free_ports(2)
     replacements = {
@@ -45,15 +54,14 @@ def grpc_url(triton: Server, files: EdgeFiles) -> Iterator[str]:
         "/tmp": str(folder),
         "0.0.0.0:8080": f"127.0.0.1:{http}",
         "0.0.0.0:8081": f"127.0.0.1:{grpc}",
-        # Two servers, in the syntax of compose.yaml.
-        "127.0.0.1:8000": f"{triton.http_url}; server {triton.http_url}",
-        "127.0.0.1:8001": f"{triton.grpc_url}; server {triton.grpc_url}",
+        "127.0.0.1:8000": http_server,
+        "127.0.0.1:8001": grpc_server,
     }
     pattern = re.compile("|".join(map(re.escape, replacements)))
     variables = {
         name: pattern.sub(lambda match: replacements[match[0]], value) for name, value in IMAGE.environment.items()
     }
-    (folder / "nginx.conf").write_text(substituted(variables))
+    (folder / "nginx.conf").write_text(substituted(variables | settings))
     nginx, *options = [word.replace("/tmp", str(folder)) for word in IMAGE.command]
     with subprocess.Popen([find_nginx() or nginx, *options], stderr=subprocess.DEVNULL) as process:
         yield f"127.0.0.1:{grpc}"
@@ -79,6 +87,27 @@ def test_reload_revokes_a_token(grpc_url: str, files: EdgeFiles) -> None:
     files.clients.write_text(f'"Bearer {SHOP}" shop;\n')
     subprocess.run([find_nginx() or "", "-c", files.clients.with_name("nginx.conf"), "-s", "reload"], check=True)
     wait_until(lambda: status().startswith("UNAUTHENTICATED"))
+
+
+def test_server_that_hangs_gets_no_more_requests(triton: Server, files: EdgeFiles) -> None:
+    """With the settings of compose.yaml. The second server accepts connections and never answers."""
+    services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]
+    composed = services["reverse-proxy"]["environment"]
+
+    def status() -> str:
+        return grpc_status(url, "ModelInfer", infer_message(), bearer(SHOP), files.authority)
+
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        servers = {"triton-1:8001": triton.grpc_url, "triton-2:8001": f"127.0.0.1:{hung.getsockname()[1]}"}
+        grpc_server = composed["GRPC"]
+        for name, address in servers.items():
+            grpc_server = grpc_server.replace(name, address)
+        with running_image(files, triton.http_url, grpc_server, READ_TIMEOUT=composed["READ_TIMEOUT"]) as url:
+            wait_until(lambda: status() == "OK")
+            statuses = [status() for _ in range(16)]
+    assert set(statuses) == {"OK", "UNAVAILABLE: unavailable: Triton does not answer; try again later"}
+    assert statuses.count("OK") >= 13
+    assert statuses[-4:] == ["OK"] * 4
 
 
 def test_image_serves_clients_with_a_token(grpc_url: str, files: EdgeFiles) -> None:

@@ -1,6 +1,7 @@
 """`python -m server.edge`."""
 
 import http.client
+import json
 import shutil
 import signal
 import socket
@@ -9,6 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Protocol
 
 import psutil
 import pytest
@@ -22,8 +25,17 @@ from tests.support.waiting import wait_until
 COMMAND = (sys.executable, "-m", "server.edge")
 
 
+class Address(Protocol):
+    """Where a Triton is, or would be."""
+
+    @property
+    def http_url(self) -> str: ...
+    @property
+    def grpc_url(self) -> str: ...
+
+
 @contextmanager
-def running_command(triton: Server, *flags: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_command(triton: Address, *flags: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the command on free ports until it says that it listens; yield the process and its HTTP address."""
     http_url, grpc_url = (f"127.0.0.1:{port}" for port in free_ports(2))
     addresses = ("--http", triton.http_url, "--grpc", triton.grpc_url)
@@ -96,6 +108,40 @@ def test_killed_nginx_leaves_no_worker_and_is_reported(triton: Server) -> None:
         assert process.wait(20) == 1
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(http_url.split(":")[1])), timeout=5)
+
+
+@pytest.mark.usefixtures("nginx")
+def test_killed_command_ends_nginx(triton: Server) -> None:
+    with running_command(triton) as (process, http_url):
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        assert psutil.wait_procs(family, 20)[1] == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", int(http_url.split(":")[1])), timeout=5)
+
+
+@pytest.mark.usefixtures("nginx")
+def test_sighup_without_tokens_keeps_nginx_and_a_new_command_can_start(triton: Server) -> None:
+    with running_command(triton) as (process, http_url):
+        assert process.stdout is not None
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline() == "reloaded\n"
+        socket.create_connection(("127.0.0.1", int(http_url.split(":")[1])), timeout=5).close()
+    with running_command(triton):
+        pass
+
+
+@pytest.mark.usefixtures("nginx")
+def test_log_goes_to_stderr() -> None:
+    """Triton is gone, so nginx logs an error for the request."""
+    gone = SimpleNamespace(http_url="127.0.0.1:1", grpc_url="127.0.0.1:2")
+    with running_command(gone) as (process, http_url):
+        with closing(http.client.HTTPConnection(http_url, timeout=20)) as connection:
+            connection.request("GET", "/v2/health/ready")
+            response = connection.getresponse()
+            assert (response.status, json.loads(response.read())["error"][:12]) == (502, "unavailable:")
+        assert process.stderr is not None
+        assert "Connection refused" in process.stderr.readline()
 
 
 def test_malformed_address_is_a_usage_error() -> None:

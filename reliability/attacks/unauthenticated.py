@@ -1,0 +1,120 @@
+"""Floods without a token, and what they leave in memory and on disk."""
+
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from time import perf_counter
+from typing import Any, Final
+
+from perf.load.process_stats import pss_mb, sampled
+from server.edge.reverse_proxy import ReverseProxy
+from server.launch.process import Server
+
+from ..malformed.live_target import address
+from ..malformed.requests.http_requests import PATH
+
+Row = dict[str, Any]
+HEALTH: Final = "/v2/health/ready"
+GRPC_HEALTH: Final = "/inference.GRPCInferenceService/ServerReady"
+GRPC_INFERENCE: Final = "/inference.GRPCInferenceService/ModelInfer"
+BODY: Final = 12 * 2**20
+PIECE: Final = bytes(2**16)
+CONNECTIONS: Final = 64
+TIMEOUT_S: Final = 2.0
+# The rate limit of nginx.conf.template, with bursts of one second's worth. nginx and Triton log one line each.
+HEALTH_PER_S: Final = 20
+LINES_EACH: Final = 2
+SAMPLE_S: Final = 0.04
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+# What one stream may send before the server enlarges its window.
+WINDOW: Final = 65_535
+FRAME: Final = 2**14
+Attack = Callable[[ReverseProxy], bytes]
+
+
+def attacks() -> dict[str, Attack]:
+    """Return requests without a token. Each returns the beginning of the response."""
+    large, chunked = f"Content-Length: {BODY}\r\n", "Transfer-Encoding: chunked\r\n"
+    return {
+        "inference": partial(_http, "POST", PATH, "Content-Length: 2\r\n", 2),
+        "inference of 12 MiB": partial(_http, "POST", PATH, large, BODY),
+        "health": partial(_http, "GET", HEALTH, "", 0),
+        "health with 12 MiB": partial(_http, "GET", HEALTH, large, BODY),
+        "health with endless chunks": partial(_http, "GET", HEALTH, chunked, BODY),
+        "health with a newline": partial(_http, "GET", f"{HEALTH}%0a", "", 0),
+        "health by M-SEARCH": partial(_http, "M-SEARCH", HEALTH, "", 0),
+        "gRPC inference": partial(_grpc, GRPC_INFERENCE, {}, WINDOW),
+        "gRPC health with a body": partial(_grpc, GRPC_HEALTH, {}, WINDOW),
+        "gRPC health with a malformed header": partial(_grpc, GRPC_HEALTH, {"grpc-timeout": "soon"}, 5),
+    }
+
+
+def flood(server: Server, proxy: ReverseProxy, name: str, attack: Attack, count: int) -> Row:
+    """Send `count` requests from concurrent connections; return the memory and disk space that they took."""
+
+    def send(_: int) -> bool:
+        with suppress(OSError):
+            return bool(attack(proxy))
+        return False
+
+    start, before_mb, before_lines = perf_counter(), _memory_mb(server, proxy), _log_lines(server, proxy)
+    with sampled(lambda: _memory_mb(server, proxy), SAMPLE_S) as memory, ThreadPoolExecutor(CONNECTIONS) as pool:
+        answered = sum(pool.map(send, range(count)))
+    return {
+        "attack": name,
+        "requests": count,
+        "answered": answered,
+        "memory_mb": round(max(memory) - before_mb, 1),
+        "seconds": perf_counter() - start,
+        "log_lines": _log_lines(server, proxy) - before_lines,
+        "died": server.process.poll() is not None,
+    }
+
+
+def flood_all(server: Server, proxy: ReverseProxy, count: int) -> Iterator[Row]:
+    for name, attack in attacks().items():
+        yield flood(server, proxy, name, attack, count)
+
+
+def most_log_lines(seconds: float) -> float:
+    """Return how many lines health checks may leave, the only requests without a token that Triton receives."""
+    return LINES_EACH * HEALTH_PER_S * (1 + seconds)
+
+
+def _http(method: str, path: str, header: str, size: int, proxy: ReverseProxy) -> bytes:
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n".encode()
+    with socket.create_connection(address(proxy.http_url), TIMEOUT_S) as connection:
+        with suppress(ConnectionError, TimeoutError):  # the server may answer and close at once
+            connection.sendall(head)
+            for _ in range(0, size, len(PIECE)):
+                connection.sendall(b"10000\r\n" + PIECE + b"\r\n" if "chunked" in header else PIECE[:size])
+        return connection.recv(100)
+
+
+def _grpc(path: str, headers: dict[str, str], size: int, proxy: ReverseProxy) -> bytes:
+    fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "localhost", "te": "trailers"}
+    fields |= {"content-type": "application/grpc", **headers}
+    block = b"".join(b"\0" + _string(name) + _string(value) for name, value in fields.items())
+    data = b"".join(_frame(0, 0, bytes(min(FRAME, size - begin))) for begin in range(0, size, FRAME))
+    with socket.create_connection(address(proxy.grpc_url), TIMEOUT_S) as connection:
+        connection.sendall(PREFACE + _frame(1, 4, block) + data + _frame(0, 1, b""))
+        return connection.recv(100)
+
+
+def _string(text: str) -> bytes:
+    return bytes([len(text)]) + text.encode()
+
+
+def _frame(kind: int, flags: int, payload: bytes) -> bytes:
+    """Return a frame of stream 1."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags, 0, 0, 0, 1]) + payload
+
+
+def _memory_mb(server: Server, proxy: ReverseProxy) -> float:
+    return sum(sum(pss_mb(process.pid).values()) for process in (server.process, proxy.process))
+
+
+def _log_lines(server: Server, proxy: ReverseProxy) -> int:
+    return server.log().count("\n") + proxy.log().count("\n")
