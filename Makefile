@@ -48,6 +48,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf scaling
 	@$(IN_VENV)/python -m perf response_cache
 	@$(IN_VENV)/python -m perf priority
+	@$(IN_VENV)/python -m perf inference_check
 	@$(IN_VENV)/python -m perf ab
 	@$(IN_VENV)/python -m perf offline_scoring
 	@$(IN_VENV)/python -m perf report
@@ -56,6 +57,7 @@ reliability: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability overload
 	@$(IN_VENV)/python -m reliability faults
 	@$(IN_VENV)/python -m reliability malformed
+	@$(IN_VENV)/python -m reliability attacks
 	@$(IN_VENV)/python -m reliability variants
 	@$(IN_VENV)/python -m reliability monitoring
 	@$(IN_VENV)/python -m reliability soak

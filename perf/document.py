@@ -4,6 +4,7 @@ from typing import Final
 
 from .experiments.ab import AB
 from .experiments.breakdown import Breakdown
+from .experiments.inference_check import InferenceCheck
 from .experiments.latency import Latency
 from .experiments.offline_scoring import OfflineScoring
 from .experiments.priority import Priority
@@ -27,6 +28,7 @@ PERFORMANCE: Final = Document(
         ResponseCache(),
         ServerSettings(),
         Priority(),
+        InferenceCheck(),
         OfflineScoring(),
         AB(),
     ),

@@ -36,7 +36,7 @@ class Attacks(Experiment):
     """
 
     name = "attacks"
-    title = "Attacks through the reverse proxy"
+    title = "Attacks on the proxy"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--poisoned", type=positive, default=20_000, help="generated inferences")
@@ -63,7 +63,7 @@ class Attacks(Experiment):
         yield Goal(text, f"{memory_mb:.0f} MB", memory_mb <= MAX_MB)
         lines, requests = (sum(row[name] for row in floods) for name in ("log_lines", "requests"))
         met = all(row["log_lines"] <= most_log_lines(row["seconds"]) for row in floods)
-        text = "they leave no log lines but those of the health checks that the rate limit admits"
+        text = "they leave only log lines of health checks that the rate limit admits"
         yield Goal(text, f"{lines} lines of {requests:,} requests", met)
 
     def table(self, measurement: Measurement) -> str:

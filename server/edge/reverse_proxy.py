@@ -71,7 +71,11 @@ class ReverseProxy:
 
 @contextmanager
 def running_reverse_proxy(
-    http_url: str, grpc_url: str, policy: AccessPolicy = OPEN_ACCESS, listen: tuple[str, str] | None = None
+    http_url: str,
+    grpc_url: str,
+    policy: AccessPolicy = OPEN_ACCESS,
+    listen: tuple[str, str] | None = None,
+    template: Path = TEMPLATE,
 ) -> Iterator[ReverseProxy]:
     """Run nginx in front of a Triton until the context exits.
 
@@ -80,6 +84,7 @@ def running_reverse_proxy(
         grpc_url: Triton's gRPC address, `host:port`.
         policy: Which clients are admitted; all by default.
         listen: The HTTP and gRPC addresses for clients; free loopback ports by default.
+        template: nginx's configuration, with the variables of `TEMPLATE`.
 
     Raises:
         LaunchError: nginx is not installed or does not start, a port is in use, or other machines can reach an
@@ -98,7 +103,7 @@ def running_reverse_proxy(
         variables = {"SCRIPTS": str(TEMPLATE.parent), "FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url}
         variables |= {"READ_TIMEOUT": READ_TIMEOUT, **copied.variables()}
         variables |= {f"LISTEN_{service.upper()}": address + tls for service, address in addresses.items()}
-        config.write_text(Template(TEMPLATE.read_text(encoding="utf-8")).safe_substitute(variables), encoding="utf-8")
+        config.write_text(Template(template.read_text(encoding="utf-8")).safe_substitute(variables), encoding="utf-8")
         with signals_blocked():
             process = _start(config, log)
             # Ends the workers too, if the master was killed.
