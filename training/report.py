@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
@@ -21,7 +22,7 @@ def write_report(file: Path, **results: Any) -> None:
     """Write `results` to `file`; dataclasses become objects."""
     content = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.machine()}",
+        "machine": f"{os.cpu_count()} cores, {_processor()}{_gpu()}, {platform.system()} {platform.machine()}",
         "versions": _versions(),
         **{
             key: asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
@@ -57,6 +58,12 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return versions
+
+
+def _gpu() -> str:
+    """Return the name of the GPU that PyTorch uses, if it is the backend."""
+    torch = sys.modules.get("torch")
+    return f", {torch.cuda.get_device_name()}" if torch and torch.cuda.is_available() else ""
 
 
 def _processor() -> str:
