@@ -1,21 +1,27 @@
 r"""Ablation: train every model of the article's story on one synthetic manifest and compare them.
 
-    python -m training.synthetic.synthesize --count 7000 --out runs/benchmark
-    python -m training.gender.ablate --data runs/benchmark/manifest.csv --out runs/ablation \
+    python -m training.synthetic.synthesize --count 7000 --out runs/benchmark --images IMAGES --names NAMES
+    python -m training.data.pack --data runs/benchmark/manifest.csv --out runs/benchmark.parquet --pixels 96
+    python -m training.gender.ablate --data runs/benchmark.parquet --out runs/ablation \
         --densenet121 WEIGHTS.npz --mobilenetv2 WEIGHTS.npz
 
 Writes `results/ablation.{json,md,png}`. The weights are those of `training.gender.train --imagenet`. If you repeat the
-command, finished rows are kept and an interrupted row resumes. `--only` selects rows to train now, after the rows that
-they depend on. The results always include all finished rows.
+command, finished runs are kept and an interrupted run resumes. `--only` selects rows to train now, after the rows that
+they depend on; without a name, it trains none. The results always include all finished runs. On a GPU, which one run
+does not fill, train several at a time with PyTorch: `KERAS_BACKEND=torch python -m training.gender.ablate --jobs 10`.
 """
 
 import argparse
+import json
 from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import numpy as np
+from genderprep import prep_digest
 
 from ..arrays import FloatsN
 from ..data.manifest import Manifest, ManifestError, read_manifest
@@ -23,58 +29,25 @@ from ..engine.predict import predict_split
 from ..evaluation.benchmark import GroundTruth
 from ..evaluation.intervals import identities_of
 from ..evaluation.platt import PlattScaling
-from ..losses.late_mask import LateMask
-from ..optimizers.gc_adamw import GRADIENT
-from ..report import read_run
-from . import ablation_report, fasttext
+from ..report import read_run, write_report
+from . import ablation_report, ablation_results
+from .ablation_rows import ROWS, Row, with_dependencies
 from .build import Pretrained
-from .config import Config, ConfigError
-from .configs import seed as seed_preset
+from .config import ConfigError
 from .model import load_model, main_logits
 from .train import train
 
 ROOT: Final = Path(__file__).parents[2]
-# Small images and few epochs: the whole table takes a few hours on two cores.
-DENSENET: Final = Config(backbone="densenet121", epochs=3, image_size=96)
-MOBILENET: Final = replace(DENSENET, backbone="mobilenetv2", epochs=6)
-SEED_PRESET: Final = replace(seed_preset.get_config(), epochs=DENSENET.epochs, image_size=DENSENET.image_size)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row of the table. `text` and `teacher` name the rows that it takes the text tower and the teacher from."""
+class Run(NamedTuple):
+    """A row and one of its seeds."""
 
-    name: str
-    config: Config
-    article: str = ""
-    imagenet: bool = False
-    text: str = ""
-    teacher: str = ""
+    row: Row
+    seed: int
 
-    @property
-    def dependencies(self) -> list[str]:
-        """Names of the rows that must be trained first."""
-        return [name for name in (self.text, self.teacher) if name]
-
-
-TEXT: Final = "text tower alone"
-FULL: Final = "attention, ImageNet"
-ROWS: Final = (
-    Row("FastText", fasttext.CONFIG, article="74 %"),
-    Row(TEXT, Config(backbone="", epochs=6, batch=128, learning_rate=5e-4)),
-    Row("image tower alone", replace(DENSENET, text=False)),
-    Row("image tower alone, ImageNet", replace(DENSENET, text=False), imagenet=True),
-    Row("concat", replace(DENSENET, fusion="concat"), article="67 %"),
-    Row("attention", DENSENET, article="83 %"),
-    Row(FULL, DENSENET, article="85 %", imagenet=True, text=TEXT),
-    Row("seed preset", SEED_PRESET, article="85 %", imagenet=True),
-    Row("MobileNetV2", MOBILENET, article="84.2 %", imagenet=True, text=TEXT),
-    Row("MobileNetV2, distilled", MOBILENET, imagenet=True, text=TEXT, teacher=FULL),
-    Row("+ mask loss", replace(DENSENET, mask_loss=LateMask()), imagenet=True, text=TEXT),
-    Row("+ CBAM", replace(DENSENET, cbam=True), article="no gain", imagenet=True, text=TEXT),
-    Row("+ hand features", replace(DENSENET, hand_features=True), article="no gain", imagenet=True, text=TEXT),
-    Row("GCAdamW for AdamW", replace(DENSENET, gradient_centralization=GRADIENT), imagenet=True, text=TEXT),
-)
+    def __str__(self) -> str:
+        return f"{self.row.name}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -86,21 +59,35 @@ class Study:
     imagenet: dict[str, Path]
 
     def folder(self, row: str, seed: int) -> Path:
-        """Return the run folder of a row."""
+        """Return the folder of a run."""
         return self.out / row.replace(" ", "_").replace(",", "").replace("+", "plus") / f"seed_{seed}"
 
-    def run(self, row: Row, seed: int) -> None:
-        """Train a row and store its predictions, unless they exist."""
-        folder = self.folder(row.name, seed)
-        if (folder / "predictions.npz").is_file():
-            return
-        print(f"{row.name}, seed {seed}", flush=True)
-        np.savez(folder / "predictions.npz", female=self._train(row, seed))
+    def predictions(self, row: str, seed: int) -> Path:
+        """Return the file that a finished run has: its P(female) of the test users, with date and machine."""
+        return self.folder(row, seed) / "predictions.json"
 
-    def predictions(self, row: Row, seeds: Iterable[int]) -> dict[int, FloatsN]:
+    def is_ready(self, run: Run) -> bool:
+        """Return whether the runs that a run depends on are finished."""
+        return all(self.predictions(row, run.seed).is_file() for row in run.row.dependencies)
+
+    def train(self, run: Run) -> None:
+        """Train a run, unless it is trained, and store its predictions. What Keras prints goes to `log.txt`."""
+        folder = self.folder(run.row.name, run.seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "log.txt").open("a") as log, redirect_stdout(log):
+            if not (folder / "report.json").is_file():
+                train(replace(run.row.config, seed=run.seed), self.manifest, folder, self._pretrained(run))
+            p_female = self._predict(folder, run.row.config.image_size)
+        write_report(
+            self.predictions(run.row.name, run.seed),
+            prep_digest=prep_digest(),
+            p_female=[round(float(p), 6) for p in p_female],
+        )
+
+    def finished(self, row: Row) -> dict[int, dict[str, Any]]:
         """Return the stored predictions of a row, by seed."""
-        files = {seed: self.folder(row.name, seed) / "predictions.npz" for seed in seeds}
-        return {seed: np.load(file)["female"] for seed, file in files.items() if file.is_file()}
+        files = {seed: self.predictions(row.name, seed) for seed in range(1, row.seeds + 1)}
+        return {seed: json.loads(file.read_text()) for seed, file in files.items() if file.is_file()}
 
     def users(self) -> GroundTruth:
         """Return the test users.
@@ -110,7 +97,7 @@ class Study:
         """
         table = read_manifest(self.manifest)
         table = table[table["split"] == "test"]
-        if missing := [column for column in ("posterior", "stratum") if column not in table]:
+        if missing := [column for column in ("posterior", "stratum", "identity") if column not in table]:
             raise ManifestError(
                 f"{self.manifest}: no column {', '.join(missing)}; use a manifest of training.synthetic.synthesize"
             )
@@ -121,45 +108,63 @@ class Study:
             identities=identities_of(table),
         )
 
-    def _train(self, row: Row, seed: int) -> FloatsN:
-        folder, config = self.folder(row.name, seed), row.config
-        pretrained = Pretrained(
-            imagenet=self.imagenet[config.backbone] if row.imagenet else None,
+    def _pretrained(self, run: Run) -> Pretrained:
+        row, seed = run
+        return Pretrained(
+            imagenet=self.imagenet[row.config.backbone] if row.imagenet else None,
             text=self.folder(row.text, seed) / "model.keras" if row.text else None,
             teacher=self.folder(row.teacher, seed) / "model.keras" if row.teacher else None,
         )
-        if not (folder / "report.json").is_file():
-            train(replace(config, seed=seed), self.manifest, folder, pretrained)
-        model = load_model(folder / "model.keras")
-        scaling = PlattScaling(**read_run(folder)["scaling"])
-        _, users, outputs = predict_split(model, Manifest(self.manifest, 0), "test", config.image_size)
+
+    def _predict(self, folder: Path, image_size: int) -> FloatsN:
+        model, scaling = load_model(folder / "model.keras"), PlattScaling(**read_run(folder)["scaling"])
+        _, users, outputs = predict_split(model, Manifest(self.manifest, 0), "test", image_size)
         return scaling(main_logits(outputs), users.present)
 
 
-def with_dependencies(names: Iterable[str]) -> list[Row]:
-    """Return the named rows and the rows that they depend on, in the order of the table.
+def runs_of(rows: Iterable[Row]) -> list[Run]:
+    """Return the runs of some rows: first those of claims, and of them first those that others depend on."""
+    rows = list(rows)
+    needed = {name for row in rows for name in row.dependencies}
+    runs = [Run(row, seed) for row in rows for seed in range(1, row.seeds + 1)]
+    return sorted(runs, key=lambda run: (run.row.seeds == 1, run.row.name not in needed, run.seed))
+
+
+def train_all(study: Study, runs: Iterable[Run], jobs: int) -> list[str]:
+    """Train the unfinished runs, each as soon as those that it depends on are finished, and return those that failed.
+
+    `jobs` processes train at the same time. A run that depends on a failed one is not trained.
+    """
+    waiting = [run for run in runs if not study.predictions(run.row.name, run.seed).is_file()]
+    training: dict[Future[None], Run] = {}
+    failed: list[str] = []
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        while True:
+            ready = [run for run in waiting if study.is_ready(run)][: jobs - len(training)]
+            waiting = [run for run in waiting if run not in ready]
+            training |= {pool.submit(study.train, run): run for run in ready}
+            if not training:
+                return failed + [str(run) for run in waiting]
+            for future in wait(training, return_when=FIRST_COMPLETED).done:
+                run, error = training.pop(future), future.exception()
+                print(f"{run}: {error or 'finished'}", flush=True)
+                failed += [str(run)] if error else []
+
+
+def ablate(study: Study, rows: Iterable[Row], results: Path, jobs: int = 1) -> list[str]:
+    """Train `rows`, write the results of all finished runs to the folder `results`, and return the runs that failed.
 
     Raises:
-        ConfigError: The table has no such row.
+        ManifestError: The manifest lacks the columns of synthetic users.
     """
-    selected, known = set(names), [row.name for row in ROWS]
-    if unknown := selected.difference(known):
-        raise ConfigError(f"expected rows of the table ({'; '.join(known)}), got {', '.join(sorted(unknown))}")
-    for row in reversed(ROWS):
-        if row.name in selected:
-            selected.update(row.dependencies)
-    return [row for row in ROWS if row.name in selected]
-
-
-def ablate(study: Study, rows: Iterable[Row], seeds: Iterable[int], results: Path) -> dict[str, Any]:
-    """Train `rows`, write the results of all finished rows to the folder `results`, and return them."""
-    users, seeds = study.users(), list(seeds)
-    for seed in seeds:
-        for row in rows:
-            study.run(row, seed)
-    predictions = {row.name: by_seed for row in ROWS if (by_seed := study.predictions(row, seeds))}
-    about = {row.name: {"article": row.article, "epochs": row.config.epochs} for row in ROWS}
-    return ablation_report.write(users, predictions, about, study.manifest, results)
+    users = study.users()
+    failed = train_all(study, runs_of(rows), jobs)
+    finished = {row: by_seed for row in ROWS if (by_seed := study.finished(row))}
+    report = ablation_results.content(users, finished)
+    write_report(results / "ablation.json", manifest=study.manifest.name, **report)
+    (results / "ablation.md").write_text(ablation_report.markdown(report), encoding="utf-8")
+    ablation_report.chart(report).savefig(results / "ablation.png", dpi=110)
+    return failed
 
 
 def main() -> None:
@@ -169,16 +174,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs")
     for backbone in backbones:
         parser.add_argument(f"--{backbone}", type=Path, required=True, help="npz with its ImageNet weights")
-    parser.add_argument("--only", nargs="+", default=[row.name for row in ROWS], metavar="ROW")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--only", nargs="*", default=[row.name for row in ROWS], metavar="ROW")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time")
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     args = parser.parse_args()
     try:
         imagenet = {backbone: getattr(args, backbone) for backbone in backbones}
-        ablate(Study(args.data, args.out, imagenet), with_dependencies(args.only), args.seeds, args.results)
+        study = Study(args.data, args.out, imagenet)
+        failed = ablate(study, with_dependencies(args.only), args.results, args.jobs)
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"ablate: {exc}") from exc
     print((args.results / "ablation.md").read_text())
+    if failed:
+        raise SystemExit(f"ablate: not trained: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

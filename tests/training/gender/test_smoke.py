@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.training.stand_in import small_towers
 from training.evaluation.benchmark import measure
-from training.gender.ablate import Row, Study
+from training.gender.ablate import Run, Study
+from training.gender.ablation_rows import Row
 from training.gender.config import Config
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
@@ -30,9 +31,10 @@ def towers() -> Iterator[None]:
 def test_fusion_beats_single_towers_without_leak(tmp_path: Path) -> None:
     study = Study(write_users(900, AvatarPool(), builtin_names(), tmp_path, seed=5), tmp_path / "runs", imagenet={})
     for row in (TEXT, IMAGE, BOTH):
-        study.run(row, 1)
+        study.train(Run(row, 1))
     users = study.users()
-    metrics = {row.name: measure(users, study.predictions(row, [1])[1]) for row in (TEXT, IMAGE, BOTH)}
+    p_female = {row.name: np.array([study.finished(row)[1]["p_female"]]) for row in (TEXT, IMAGE, BOTH)}
+    metrics = {name: measure(users, p) for name, p in p_female.items()}
     assert not any(result["leak"] for result in metrics.values())
     noise = 2 * np.sqrt(users.ceiling * (1 - users.ceiling) / len(users.female))
     assert metrics["both"]["accuracy"] >= max(metrics["text"]["accuracy"], metrics["image"]["accuracy"]) - noise
