@@ -12,6 +12,7 @@ from typing import Final
 
 from genderprep.tensors import EMBEDDING_SIZE, IMAGE_SIZE, LABELS, MAX_TOKENS
 from server.catalog import CONFIG, Catalog, CatalogError
+from server.checksums import record
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -41,7 +42,7 @@ def render(backbone: str, version: int = 1, preprocess_version: int = 1) -> dict
 
 
 def write_configs(repository: Path, add: str | None = None) -> None:
-    """Write the configurations of the served backbones, and those of a new one.
+    """Write the configurations of the served backbones, and those of a new one, and record their checksums.
 
     Args:
         repository: The model repository.
@@ -59,16 +60,19 @@ def write_configs(repository: Path, add: str | None = None) -> None:
     if add:
         _write(repository, render(add))
         # An ensemble's version folder is empty, which git would not keep.
-        version = repository / f"gender_{add}" / "1"
-        version.mkdir(exist_ok=True)
-        (version / ".gitkeep").touch()
+        placeholder = repository / f"gender_{add}" / "1" / ".gitkeep"
+        placeholder.parent.mkdir(exist_ok=True)
+        placeholder.touch()
+        record(placeholder, placeholder, repository)
 
 
 def _write(repository: Path, texts: Mapping[str, str]) -> None:
     for folder, text in texts.items():
         (repository / folder).mkdir(exist_ok=True)
-        (repository / folder / CONFIG).write_text(text, encoding="utf-8")
-        (repository / folder / "labels.txt").write_text("\n".join([*LABELS, ""]), encoding="utf-8")
+        for name, content in {CONFIG: text, "labels.txt": "\n".join([*LABELS, ""])}.items():
+            file = repository / folder / name
+            file.write_text(content, encoding="utf-8")
+            record(file, file, repository)
 
 
 def main() -> None:

@@ -45,6 +45,7 @@ def rebind(repository: Path) -> None:
         config = repository / "preprocess" / "config.pbtxt"
         declared = re.compile(rf'(key: "{METADATA_KEY}_{version}"\s+value {{ string_value: ")[0-9a-f]{{64}}')
         config.write_text(declared.sub(rf"\g<1>{digest}", config.read_text(encoding="utf-8")), encoding="utf-8")
+        record(config, config, repository)
 
 
 def main() -> None:

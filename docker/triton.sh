@@ -6,10 +6,18 @@ set -eu
 umask 077
 closed=model-repository,shared-memory,logging,trace
 key=$(cat /proc/sys/kernel/random/uuid)
-# Serve only the published model files.
+# Serve only the files that SHA256SUMS lists.
 for argument; do
     repository=${argument#--model-repository=}
-    [ ! -f "$repository/SHA256SUMS" ] || (cd "$repository" && sha256sum --check --quiet SHA256SUMS)
+    [ -f "$repository/SHA256SUMS" ] || continue
+    (
+        cd "$repository"
+        sha256sum --check --quiet SHA256SUMS
+        # The path follows 64 digits and two spaces.
+        find ./*/ ! -type d | while read -r file; do
+            cut -c 67- SHA256SUMS | grep -qxF "${file#./}" || { echo "$file is not in SHA256SUMS" >&2; exit 1; }
+        done
+    )
 done
 # For health.sh. exec keeps the process id.
 echo $$ > "${TMPDIR:-/tmp}/triton.pid"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 
 import pandas as pd
 
+from server.checksums import MANIFEST
 from server.launch.process import Server, running_triton
 
 from ..load.perf_analyzer import measure
@@ -123,7 +124,7 @@ def repository_of(variant: Variant, folder: Path) -> Path:
     Raises:
         ValueError: A configuration lacks the text to replace.
     """
-    repository = Path(shutil.copytree(REPOSITORY, folder))
+    repository = Path(shutil.copytree(REPOSITORY, folder, ignore=shutil.ignore_patterns(MANIFEST)))
     for edit in variant.edits:
         for model in edit.models:
             config = repository / model / "config.pbtxt"

@@ -15,6 +15,7 @@ from typing import Final
 
 from perf.load.served import REPOSITORY
 from perf.report.experiment import MeasurementError
+from server.checksums import MANIFEST
 from server.launch.process import ROOT, free_ports, port_flags
 from server.supervisor.stubs import living_stubs
 from server.triton_control import TritonControl
@@ -141,7 +142,8 @@ def running_replica(
     """
     folder.mkdir(parents=True, exist_ok=True)
     replica = Replica(folder, sandbox(folder))
-    shutil.copytree(REPOSITORY, replica.repository)
+    # Without checksums, the server reads these files themselves, so that faults can corrupt them.
+    shutil.copytree(REPOSITORY, replica.repository, ignore=shutil.ignore_patterns(MANIFEST))
     try:
         replica.start(*arguments)
         yield replica

@@ -1,7 +1,7 @@
 """Triton's command line."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 FALSE = frozenset({"false", "0", "off"})
 
@@ -40,3 +40,16 @@ def with_defaults(arguments: list[str], defaults: Mapping[str, str]) -> list[str
     """Prepend the defaults that the arguments do not set."""
     flags = Flags(arguments)
     return [f"--{flag}={value}" for flag, value in defaults.items() if flag not in flags] + arguments
+
+
+def with_values(arguments: Iterable[str], flags: Collection[str], change: Callable[[str], str]) -> list[str]:
+    """Replace each value of these flags."""
+    changed, flag = [], ""
+    for argument in arguments:
+        if argument.startswith("--"):
+            flag, separator, value = argument.removeprefix("--").partition("=")
+            changed.append(f"--{flag}={change(value)}" if separator and flag in flags else argument)
+        else:
+            changed.append(change(argument) if flag in flags else argument)
+            flag = ""
+    return changed

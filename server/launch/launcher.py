@@ -11,14 +11,16 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from server.checksums import check_files
+from server.checksums import MANIFEST
+from server.checksums.snapshot import take_snapshot
 from server.edge.admin_lock import admin_key, lock_flags
 from server.errors import LaunchError
 from server.launch.endpoints import triton_endpoints
-from server.launch.flags import Flags, with_defaults
+from server.launch.flags import Flags, with_defaults, with_values
 from server.launch.private_files import make_files_private
 from server.launch.runtime import Runtime, Wheel, find_wheel, prepare
 from server.launch.stub_paths import check_stub_path
@@ -37,6 +39,7 @@ SHARED_MEMORY_WARNING = (
     "warning: this kernel allows no seccomp filter, so other users of this machine can read avatars in /dev/shm; run "
     "Triton in a container of its own"
 )
+REPOSITORY_FLAGS = frozenset({"model-repository", "model-store"})
 INFORMATION_FLAGS = frozenset({"--help", "--version"})
 
 
@@ -63,9 +66,9 @@ def launch(arguments: list[str]) -> NoReturn:
     if any(not each.is_loopback for each in triton_endpoints(arguments) if each.service in ("HTTP", "gRPC")):
         print(EXPOSED_WARNING, file=sys.stderr)
     if INFORMATION_FLAGS.isdisjoint(arguments):
-        check_repositories(arguments)
         for endpoint in triton_endpoints(arguments):
             endpoint.check_free()
+        arguments = with_verified_repositories(arguments)
     if not make_files_private():
         print(SHARED_MEMORY_WARNING, file=sys.stderr)
     os.execve(wheel.binary, ["tritonserver", *arguments], environment(wheel, runtime, os.environ))
@@ -112,20 +115,33 @@ def check_platform() -> None:
         raise LaunchError(f"expected Python 3.11 or 3.12, got {platform.python_version()}")
 
 
-def check_repositories(arguments: list[str]) -> None:
-    """Reject a local model repository that is missing, cannot be passed to the stubs, or has changed model files.
+def with_verified_repositories(arguments: list[str]) -> list[str]:
+    """Replace each repository that has a manifest by a private copy of it, whose files match the manifest.
 
-    If the folder is missing, Python models would wait for their stubs forever. Remote repositories (`s3://…`) are not
-    checked.
+    With `--exit-on-error=false`, the copy lacks the models whose files do not match.
+
+    Raises:
+        LaunchError: A local repository is missing, cannot be passed to the stubs, or has a model that does not match.
     """
-    flags = Flags(arguments)
-    for repository in flags.all("model-repository") + flags.all("model-store"):
-        if "://" in repository:
-            continue
-        if not Path(repository).is_dir():
-            raise LaunchError(f"model repository '{repository}' is not a folder; pass --model-repository=<folder>")
+    stops = Flags(arguments).allows("exit-on-error", default=True)
+    return with_values(arguments, REPOSITORY_FLAGS, partial(_verified_repository, stops=stops))
+
+
+def _verified_repository(repository: str, stops: bool) -> str:
+    if "://" in repository:  # Triton fetches it
+        return repository
+    # Python models in a missing folder would wait for their stubs forever.
+    if not Path(repository).is_dir():
+        raise LaunchError(f"model repository '{repository}' is not a folder; pass --model-repository=<folder>")
+    if not (Path(repository) / MANIFEST).is_file():
         check_stub_path("model repository", repository, "move it elsewhere")
-        check_files(Path(repository))
+        return repository
+    copy, errors = take_snapshot(Path(repository))
+    if errors and stops:
+        raise errors[0]
+    for error in errors:
+        print(f"error: the model is not served: {error}", file=sys.stderr)
+    return str(copy)
 
 
 if __name__ == "__main__":

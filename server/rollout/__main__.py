@@ -7,9 +7,8 @@
     python -m server.rollout end mobilenet         # remove the canary, once no client uses it
 
 The commands change the files of the model repository. The servers given by --url (gRPC, host:port; repeat the flag for
-more) follow without a failed request; without --url, a server follows when it starts. Servers run in Triton's explicit
-mode. For servers of other users or on other machines, set
-TRITON_ADMIN_KEY to the key of their model control.
+more) follow without a failed request; without --url, a server follows when it starts, as do servers of other users and
+machines. Servers run in Triton's explicit mode. If you set the key of their model control, set TRITON_ADMIN_KEY to it.
 """
 
 import argparse
@@ -19,8 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from server.catalog import CatalogError
+from server.checksums import check_files
 from server.errors import ControlError, LaunchError, RolloutError
-from server.launch.process import ROOT
+from server.launch.process import ROOT, STOP_SIGNALS
 from server.triton_control import TritonControl
 
 from .apply import apply, served_steps
@@ -42,7 +42,9 @@ def main() -> None:
         servers = [TritonControl(url.removeprefix("grpc://")) for url in args.url]
         if args.command != "list":
             options = {name: getattr(args, name) for name in ("version", "force") if name in args}
-            apply(OPERATIONS[args.command](Repository(args.repository), args.backbone, **options), servers)
+            check_files(args.repository)
+            changes = OPERATIONS[args.command](Repository(args.repository), args.backbone, **options)
+            apply(changes, args.repository, servers)
         for line in _summary(Repository(args.repository), servers):
             print(line)
     except (RolloutError, ControlError, CatalogError, LaunchError) as exc:
@@ -88,4 +90,6 @@ def _listed(steps: dict[str, int]) -> str:
 
 
 if __name__ == "__main__":
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)  # each restores what was changed, as Ctrl-C does
     main()

@@ -6,23 +6,25 @@ are unloaded meanwhile.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from server.catalog import CONFIG
+from server.checksums.snapshot import refresh_snapshots
 from server.edge.admin_lock import KEY_VARIABLE
-from server.errors import ControlError, RolloutError
+from server.errors import ControlError, LaunchError, RolloutError
 from server.launch.process import signals_blocked
 from server.triton_control import TritonControl
 
 from .config_file import ConfigFile
-from .files import FileChanges, write_changes
+from .files import FileChanges, with_checksums, write_changes
 
 # Unloading a model that does not exist does nothing, but is rejected where model control is off or locked.
 NO_MODEL: Final = "no_such_model"
 
 
-def apply(changes: FileChanges, servers: Sequence[TritonControl]) -> None:
-    """Write the files and make every server follow them.
+def apply(changes: FileChanges, repository: Path, servers: Sequence[TritonControl]) -> None:
+    """Write the files and their checksums, and make every server follow them.
 
     Raises:
         ControlError: A server does not accept model control; nothing is changed.
@@ -34,13 +36,15 @@ def apply(changes: FileChanges, servers: Sequence[TritonControl]) -> None:
     followed: list[TritonControl] = []
     try:
         with signals_blocked():
-            undo = write_changes(changes)
+            undo = write_changes(with_checksums(changes, repository))
+        refresh_snapshots(repository)
         for server in servers:
             followed.append(server)
             _follow(server, changes)
-    except (ControlError, KeyboardInterrupt) as exc:
+    except (ControlError, LaunchError, KeyboardInterrupt) as exc:
         with signals_blocked():
             write_changes(undo)
+            refresh_snapshots(repository)
             raise RolloutError(f"{str(exc) or 'interrupted'}; {_restore(undo, followed)}") from exc
 
 
@@ -99,5 +103,6 @@ def _load_ensemble(server: TritonControl, ensemble: ConfigFile) -> None:
     if (steps := served_steps(server, ensemble.name)) != ensemble.steps:
         raise ControlError(
             f"{server.url}: expected {ensemble.name} with {ensemble.steps}, got {steps}: the server does not read "
-            f"{ensemble.file}; correct --repository or --url"
+            f"{ensemble.file}; correct --repository or --url, or restart the server if it runs elsewhere or as "
+            f"another user, because it serves a copy of its own"
         )

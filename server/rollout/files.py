@@ -3,10 +3,26 @@
 from contextlib import suppress
 from pathlib import Path
 
+from server.checksums import MANIFEST
+from server.checksums.manifest import digest_of, manifest_text, read_manifest
 from server.errors import RolloutError
 
 # The new text of each file. None removes the file, and its folder if that is empty then.
 FileChanges = dict[Path, str | None]
+
+
+def with_checksums(changes: FileChanges, repository: Path) -> FileChanges:
+    """Add the manifest that records these changes; a repository without a manifest stays without."""
+    if not (repository / MANIFEST).is_file():
+        return changes
+    digests = read_manifest(repository)
+    for file, text in changes.items():
+        name = str(file.relative_to(repository))
+        if text is None:
+            digests.pop(name, None)
+        else:
+            digests[name] = digest_of(text.encode())
+    return {**changes, repository / MANIFEST: manifest_text(digests)}
 
 
 def write_changes(changes: FileChanges) -> FileChanges:

@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from server.checksums import check_files
-from server.errors import LaunchError, RolloutError
+from server.errors import RolloutError
 
 from .config_file import ConfigFile
 from .files import FileChanges
@@ -21,10 +20,6 @@ PLACEHOLDER: Final = ".gitkeep"
 
 def canary(repository: Repository, backbone: str, version: int) -> FileChanges:
     """Serve this version beside the stable ensemble, as its canary."""
-    try:
-        check_files(repository.folder)  # the launcher checks only files that exist when it starts
-    except LaunchError as exc:
-        raise RolloutError(str(exc)) from exc
     stable, file = repository.stable(backbone), repository.canary_file(backbone)
     steps = repository.steps_of(backbone, version)
     labels = stable.folder / "labels.txt"

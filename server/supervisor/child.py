@@ -22,7 +22,7 @@ from .stubs import living_stubs
 DEFAULTS: Final = {
     "model-control-mode": "explicit",
     "load-model": "*",
-    # A broken model, or a folder that is not a model, must not prevent serving the others.
+    # A broken model must not prevent serving the others.
     "exit-on-error": "false",
     # On SIGTERM, Triton waits this long for requests in flight, and for idle connections too.
     "exit-timeout-secs": "5",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Final, NoReturn
 
 from server.catalog import GENDER, Catalog, CatalogError, Ensemble
+from server.checksums.snapshot import refresh_snapshots
 from server.errors import ControlError, LaunchError
 
 from .canary import CanaryClient
@@ -175,12 +176,24 @@ class Supervisor:
     def _instances(self, model: str) -> int:
         return sum(group.count or 1 for group in self._control.config(model).instance_group) or 1
 
+    def _refresh_files(self) -> None:
+        """Let Triton see files that were repaired or recorded since it started."""
+        for repository in self._command.repositories:
+            try:
+                errors = refresh_snapshots(repository)
+            except LaunchError as exc:
+                errors = [exc]
+            for error in errors:
+                log_action(str(error))
+
     def _reload(self, child: Child, reload: Reload) -> Action | None:
         """Reload the models; returns what to do next, if anything."""
         self._status.ready = False
         self._status.reloads.update(reload.models)
         names = ", ".join(reload.models)
         log_action(f"{names}: cannot answer; {'unloading and loading' if reload.unload else 'reloading'}")
+        if reload.unload:
+            self._refresh_files()
         old = [pid for pid, version in living_stubs(child.pid).items() if version.model in reload.models]
         try:
             self._control.reload(reload.models, unload=reload.unload)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -50,10 +51,12 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
         "TMPDIR": str(folder),
         "GENDERCLIENT_URL": f"grpc://127.0.0.1:{grpc_}",
     }
+    # As .dockerignore copies it.
+    models = shutil.copytree(ROOT / "model_repository", folder / "models", ignore=shutil.ignore_patterns("__pycache__"))
     entrypoint, *arguments = image("triton").command
     command = [
         str(ROOT / "docker" / entrypoint),
-        *(word.replace("=/models", f"={ROOT}/model_repository") for word in arguments),
+        *(word.replace("=/models", f"={models}") for word in arguments),
     ]
     own = [f"--http-port={http}", f"--grpc-port={grpc_}", f"--metrics-port={metrics}", "--exit-timeout-secs=2"]
     with (folder / "log").open("wb") as log:
@@ -103,15 +106,24 @@ def test_container_ends_when_a_model_stops_answering(container: Container) -> No
     container.process.wait(60)
 
 
-@pytest.mark.parametrize(("served", "code"), [(b"as published", 0), (b"something else", 1)])
-def test_changed_model_file_stops_the_start(served: bytes, code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "served", "output"),
+    [
+        ("model.onnx", b"as published", ""),
+        ("model.onnx", b"something else", "net/model.onnx: FAILED"),
+        ("model.py", b"added", "./net/model.py is not in SHA256SUMS"),
+    ],
+)
+def test_changed_or_added_model_file_stops_the_start(name: str, served: bytes, output: str, tmp_path: Path) -> None:
     program = tmp_path / "tritonserver"
     program.write_text("#!/bin/sh\nexit 0\n")
     program.chmod(0o755)
-    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'as published').hexdigest()}  model.onnx\n")
-    (tmp_path / "model.onnx").write_bytes(served)
+    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'as published').hexdigest()}  net/model.onnx\n")
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "model.onnx").write_bytes(b"as published")
+    (tmp_path / "net" / name).write_bytes(served)
     command = [str(ROOT / "docker" / "triton.sh"), "--exit-on-error=true", f"--model-repository={tmp_path}"]
     variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
     done = subprocess.run(command, env=variables, capture_output=True, text=True)
-    assert done.returncode == code
-    assert ("model.onnx: FAILED" in done.stdout) is bool(code)
+    assert done.returncode == (1 if output else 0)
+    assert output in done.stdout + done.stderr

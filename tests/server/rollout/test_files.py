@@ -1,11 +1,15 @@
 """The commands on files alone, without a server."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from server.checksums import MANIFEST, check_files, record_all
 from server.launch.process import ROOT, free_ports
 from server.rollout import apply
 from server.rollout.files import FileChanges
@@ -21,6 +25,22 @@ from tests.support.server.gender_models import (
 )
 
 CANARY = ("canary", "mobilenet", "3")
+# The command with a server that takes long to follow, and follows its restored files at once.
+SLOW_SERVER = """
+import runpy, time
+from server.rollout import apply
+
+calls = []
+
+def follow(*_):
+    calls.append(1)
+    if len(calls) == 1:
+        print("following", flush=True)
+        time.sleep(60)
+
+apply._follow, apply._check_controllable = follow, lambda _: None
+runpy.run_module("server.rollout", run_name="__main__")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +238,45 @@ def test_interrupted_command_restores_files_and_servers(
         rollout(*CANARY, "--url", "127.0.0.1:1")
     assert tree(repository) == before
     assert len(followed) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_command_leaves_no_files_ahead_of_the_server(repository: Path, number: signal.Signals) -> None:
+    record_all(repository)
+    before = tree(repository)
+    arguments = [*CANARY, "--url", "127.0.0.1:1", "--repository", str(repository)]
+    command = subprocess.Popen(
+        [sys.executable, "-c", SLOW_SERVER, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert command.stdout
+    assert command.stderr
+    with command:
+        assert command.stdout.readline() == b"following\n"
+        assert tree(repository) != before
+        command.send_signal(number)
+        assert command.wait(30) == 1
+        assert command.stderr.read() == b"rollout: interrupted; everything is served as before\n"
+    assert tree(repository) == before
+
+
+def test_command_records_what_it_changes(rollout: Rollout, repository: Path) -> None:
+    record_all(repository)
+    before = tree(repository)
+    rollout(*CANARY)
+    check_files(repository)
+    assert "gender_mobilenet_canary/config.pbtxt" in (repository / MANIFEST).read_text()
+    rollout("end", "mobilenet")
+    assert tree(repository) == before
+
+
+def test_changed_file_is_rejected_before_any_change(rollout: Rollout, repository: Path) -> None:
+    record_all(repository)
+    labels = repository / "mobilenet" / "labels.txt"
+    labels.write_text("female\nmale\n")
+    before = tree(repository)
+    with pytest.raises(SystemExit, match=r"^rollout: .*labels\.txt has changed since it was recorded"):
+        rollout(*CANARY)
+    assert tree(repository) == before
 
 
 def test_stray_folder_is_ignored(rollout: Rollout, repository: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from genderclient import Client, Unavailable
+from server.checksums import record_all
 from server.edge.admin_lock import KEY_VARIABLE
 from server.launch.process import StartError
 from server.rollout.files import write_changes
@@ -38,7 +39,9 @@ LOCKED = f"--grpc-restricted-protocol=model-repository:admin-key={KEY}"
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_repository(tmp_path_factory.mktemp("live") / "model_repository")
+    folder = write_repository(tmp_path_factory.mktemp("live") / "model_repository")
+    record_all(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,7 @@ def test_metrics_of_the_backbone_name_the_version_that_answers(rollout: Rollout,
 def second_preprocessing(repository: Path) -> None:
     """Write preprocess 2, and version 5 of mobilenet for it."""
     publish(repository, 5, digest=add_preprocessing(repository))
+    record_all(repository)
 
 
 @pytest.mark.usefixtures("second_preprocessing")
@@ -176,6 +180,7 @@ def test_server_that_missed_a_command_catches_up(rollout: Rollout, server: Serve
 
 def test_version_that_does_not_load_changes_nothing(rollout: Rollout, repository: Path, server: Server) -> None:
     publish(repository, 6, image_size=96)
+    record_all(repository)
     before = tree(repository)
     message = f"{server.grpc_url}: cannot load mobilenet: .* 'IMAGE': .*; everything is served as before"
     with background_requests([server.grpc_url], STABLE) as stable:

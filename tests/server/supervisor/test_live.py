@@ -12,6 +12,7 @@ from pathlib import Path
 from genderclient import Client, GenderClientError, Retry
 from reliability.faults.replica import Replica, running_replica
 from server.catalog import GENDER, Catalog
+from server.checksums import record_all
 from server.launch.process import ROOT
 from server.supervisor.__main__ import GAVE_UP
 from server.supervisor.watch import INTERVAL_S
@@ -110,6 +111,24 @@ def test_broken_model_file_does_not_stop_the_other_ensembles(tmp_path: Path) -> 
                 assert client.predict(nickname="小美", model="gender_mobilenet").gender == "female"
             file.write_bytes(content)
             server.wait(lambda: not set_aside(server) and server.is_ready(), "whole again", 90)
+        assert_all_answer(server)
+
+
+def test_changed_model_is_left_out_at_the_next_start(tmp_path: Path) -> None:
+    with running_replica(tmp_path) as server:
+        server.wait(server.is_ready, "ready")
+        record_all(server.repository)
+        labels = server.repository / "densenet" / "labels.txt"
+        text = labels.read_text()
+        labels.write_text("female\nmale\n")
+        os.kill(server.server_pid(), signal.SIGKILL)
+        server.wait(lambda: bool(set_aside(server)) and server.is_ready(), "ready without the model", 60)
+        with Client(f"grpc://{server.grpc_url}", retry=Retry(attempts=1)) as client:
+            assert client.predict(nickname="小美", model="gender_mobilenet").gender == "female"
+        labels.write_text(text)
+        os.kill(server.server_pid(), signal.SIGKILL)
+        server.wait(lambda: not server.is_ready(), "noticed")
+        server.wait(lambda: not set_aside(server) and server.is_ready(), "whole again", 60)
         assert_all_answer(server)
 
 
