@@ -17,7 +17,8 @@ ENV NGINX_ENVSUBST_OUTPUT_DIR=/tmp \
     CLIENTS="include /run/secrets/clients;" \
     IN_FLIGHT=16 \
     BULK=8 \
-    RATE=200
+    RATE=200 \
+    LOG=off
 USER 101:101
 EXPOSE 8080 8081
 HEALTHCHECK --interval=10s --timeout=5s --retries=3 \

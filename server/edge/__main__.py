@@ -4,7 +4,8 @@
     python -m server.edge --listen-http 0.0.0.0:8443 --listen-grpc 0.0.0.0:8444 \\
         --certificate proxy.pem --key proxy.key --clients clients --rate 50
 
-SIGHUP reloads the token file, the certificate and the key. nginx's log goes to stderr.
+SIGHUP reloads the token file, the certificate and the key. nginx's log goes to stderr; failed requests go to stdout as
+JSON lines.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from server.edge.access_policy import BULK, IN_FLIGHT, UNLIMITED, AccessPolicy
+from server.edge.metrics import METRICS_PORT
 from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
 
@@ -31,7 +33,8 @@ def main() -> None:
     options = ("in_flight", "bulk", "rate", "clients", "certificate", "key")
     try:
         policy = AccessPolicy(**{name: getattr(args, name) for name in options})
-        with running_reverse_proxy(args.http, args.grpc, policy, (args.listen_http, args.listen_grpc)) as proxy:
+        listen = args.listen_http, args.listen_grpc
+        with running_reverse_proxy(args.http, args.grpc, policy, listen, metrics_port=args.metrics_port) as proxy:
             signal.signal(signal.SIGHUP, lambda number, _: _reload(proxy))
             print(f"HTTP on {proxy.http_url}, gRPC on {proxy.grpc_url}; Ctrl-C to stop", flush=True)
             while proxy.process.poll() is None:
@@ -72,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=int, default=UNLIMITED, help="requests per second of each client")
     parser.add_argument("--clients", type=Path, metavar="FILE", help="client tokens; without it, none is required")
     parser.add_argument("--certificate", type=Path, metavar="FILE", help="TLS certificate (PEM)")
+    parser.add_argument("--metrics-port", type=int, default=METRICS_PORT, help="loopback port of /metrics")
     parser.add_argument("--key", type=Path, metavar="FILE", help="private key of the certificate (PEM)")
     return parser
 

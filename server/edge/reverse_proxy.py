@@ -19,6 +19,7 @@ from string import Template
 from typing import Final
 
 from server.edge.access_policy import AccessPolicy
+from server.edge.metrics import running_metrics
 from server.errors import LaunchError
 from server.launch.endpoints import Endpoint
 from server.launch.process import end, free_ports, signals_blocked, spawn
@@ -29,6 +30,7 @@ NJS: Final = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
 # Of a single server: the deadlines of clients are shorter.
 READ_TIMEOUT: Final = "60s"
 READY_S: Final = 5.0
+LOG: Final = ("127.0.0.1", 0)  # Linux chooses the port
 POLL_S: Final = 0.02
 OPEN_ACCESS: Final = AccessPolicy()
 
@@ -76,6 +78,7 @@ def running_reverse_proxy(
     policy: AccessPolicy = OPEN_ACCESS,
     listen: tuple[str, str] | None = None,
     template: Path = TEMPLATE,
+    metrics_port: int | None = None,
 ) -> Iterator[ReverseProxy]:
     """Run nginx in front of a Triton until the context exits.
 
@@ -85,6 +88,7 @@ def running_reverse_proxy(
         policy: Which clients are admitted; all by default.
         listen: The HTTP and gRPC addresses for clients; free loopback ports by default.
         template: nginx's configuration, with the variables of `TEMPLATE`.
+        metrics_port: The loopback port of `server.edge.metrics`; by default, requests are neither counted nor logged.
 
     Raises:
         LaunchError: nginx is not installed or does not start, a port is in use, or other machines can reach an
@@ -102,6 +106,10 @@ def running_reverse_proxy(
         copied = _copy_tokens(policy, Path(folder))
         variables = {"SCRIPTS": str(TEMPLATE.parent), "FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url}
         variables |= {"READ_TIMEOUT": READ_TIMEOUT, **copied.variables()}
+        variables["LOG"] = "off"
+        if metrics_port is not None:
+            running = running_metrics(LOG, "127.0.0.1", metrics_port, _split(listen_http), "--metrics-port")
+            variables["LOG"] = f"syslog:server={LOG[0]}:{stack.enter_context(running)},nohostname request"
         variables |= {f"LISTEN_{service.upper()}": address + tls for service, address in addresses.items()}
         config.write_text(Template(template.read_text(encoding="utf-8")).safe_substitute(variables), encoding="utf-8")
         with signals_blocked():

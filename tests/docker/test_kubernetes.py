@@ -44,7 +44,7 @@ def test_misspelled_field_is_invalid() -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-@pytest.mark.parametrize("name", ["triton", "reverse-proxy"])
+@pytest.mark.parametrize("name", ["triton", "reverse-proxy", "edge-metrics"])
 def test_containers_are_hardened(name: str, folder: str) -> None:
     context = container(name, folder)["securityContext"]
     assert context["readOnlyRootFilesystem"] is True
@@ -91,6 +91,20 @@ def test_ports_agree_between_images_service_and_network_policy() -> None:
     assert allowed == named
     annotations = of_kind("Deployment", "base")["spec"]["template"]["metadata"]["annotations"]
     assert annotations["prometheus.io/port"] == str(METRICS_PORT)
+
+
+@pytest.mark.parametrize(
+    ("folder", "ports"),
+    [("base", {"metrics", "edge-metrics"}), ("overlays/wheel", {"metrics", "edge-metrics", "status"})],
+)
+def test_prometheus_finds_and_reaches_every_metrics_port(folder: str, ports: set[str]) -> None:
+    numbers = {port["name"]: str(port["containerPort"]) for each in pod(folder)["containers"] for port in each["ports"]}
+    annotated = [of_kind("Deployment", folder)["spec"]["template"]["metadata"]["annotations"]]
+    annotated += [each["metadata"].get("annotations", {}) for each in kustomized(folder) if each["kind"] == "Service"]
+    scraped = {each["prometheus.io/port"] for each in annotated if each.get("prometheus.io/scrape") == "true"}
+    assert scraped == {numbers[name] for name in ports}
+    monitoring = of_kind("NetworkPolicy", folder)["spec"]["ingress"][1]
+    assert {port["port"] for port in monitoring["ports"]} == ports
 
 
 def test_reverse_proxy_mounts_the_documented_secrets() -> None:

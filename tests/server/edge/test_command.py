@@ -40,7 +40,7 @@ def running_command(triton: Address, *flags: object) -> Iterator[tuple[subproces
     http_url, grpc_url = (f"127.0.0.1:{port}" for port in free_ports(2))
     addresses = ("--http", triton.http_url, "--grpc", triton.grpc_url)
     listen = ("--listen-http", http_url, "--listen-grpc", grpc_url)
-    command = [*COMMAND, *addresses, *listen, *map(str, flags)]
+    command = [*COMMAND, *addresses, *listen, "--metrics-port=0", *map(str, flags)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"HTTP on {http_url}, gRPC on {grpc_url}; Ctrl-C to stop\n"

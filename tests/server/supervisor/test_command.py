@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from server import status_server
 from server.errors import LaunchError
 from server.launch.process import ROOT, free_ports
-from server.supervisor import status as status_module
 from server.supervisor.__main__ import GAVE_UP, INVALID_FLAGS
 from server.supervisor.child import Command
 from server.supervisor.snapshot import CanaryResult, Verdict
-from server.supervisor.status import MAX_CONNECTIONS, SupervisorStatus, serve_status
+from server.supervisor.status import SupervisorStatus, serve_status
 from server.supervisor.watch import log_action, read_ensembles
 
 REPOSITORY = ROOT / "model_repository"
@@ -110,11 +110,11 @@ def test_idle_connections_do_not_lock_out_a_probe() -> None:
         idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(200)]
         for _ in range(3):
             assert get(port, "/ready") == (200, "ready\n")
-        assert len(list(Path("/proc/self/fd").iterdir())) <= before + len(idle) + MAX_CONNECTIONS + 4
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + len(idle) + status_server.MAX_CONNECTIONS + 4
 
 
 def test_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status_module, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(status_server, "TIMEOUT_S", 0.2)
     with (
         serve_status(SupervisorStatus(), "127.0.0.1", 0) as port,
         socket.create_connection(("127.0.0.1", port), timeout=10) as connection,

@@ -122,11 +122,52 @@ RESTARTS = 'gender_server_restarts_total{instance="a"}'
 REVIVALS = 'gender_model_revivals_total{instance="a",model="mobilenet"}'
 A = {"instance": "a"}
 
+EXPIRY = 'gender_edge_certificate_expiry_timestamp_seconds{instance="a"}'
+
+
+def front(**rates: str) -> Series:
+    """Requests of a client by status; those with status 400 are the reverse proxy's own refusals."""
+    sample = 'gender_edge_requests_total{{instance="a",client="{}",status="{}",answered_by="{}"}}'
+    series = {}
+    for name, values in rates.items():
+        client, _, status = name.rpartition("_")
+        series[sample.format(client, status, "front" if status == "400" else "triton")] = values
+    return series
+
+
 QUICK: Final = [
+    Case("FrontDown", {'gender_edge_up{instance="a"}': "1x3 0x20"}, A, "The reverse proxy of a does not listen"),
+    Case("FrontDown", {'gender_edge_up{instance="a"}': "1x18 0 1x5"}),
+    Case(
+        "FrontErrors",
+        front(shop_200="0+97x20", shop_502="0+3x20"),
+        A,
+        "The reverse proxy of a fails 3% of the requests",
+    ),
+    Case("FrontErrors", front(shop_200="0+97x20", shop_429="0+30x20", _401="0+500x20")),
+    Case("CertificateExpires", {EXPIRY: "605400x20"}, A, "The certificate of a expires in 7d 0h 0m 0s"),
+    Case("CertificateExpires", {EXPIRY: "1300000x20"}),
+    Case("UnknownTokens", front(_401="0+60x60"), A, "a refuses 2 requests per second for their token", at="25m"),
+    Case("UnknownTokens", front(_401="0+15x60", shop_200="0+60x60"), at="25m"),
+    Case(
+        "RefusedShapes",
+        front(shop_400="0+2x60", shop_200="0+98x60", other_200="0+1000x60"),
+        A | {"client": "shop"},
+        "2% of the requests of shop are malformed",
+        at="25m",
+    ),
+    Case("RefusedShapes", front(shop_400="0+1x60", shop_200="0+999x60"), at="25m"),
     Case("CanaryFailing", {CANARY: "1x3 0x20"}, MOBILENET, "The canary of mobilenet on a fails"),
     Case("CanaryFailing", {CANARY: "1x18 0 1x5"}),
     Case("TargetDown", {UP: "1x3 0x20"}, {"job": "triton", **A}, "triton on a cannot be scraped"),
     Case("TargetDown", {UP: "1x18 0 1x5"}),
+    Case("TargetDown", {'up{job="node",instance="a"}': "0x20"}),
+    Case(
+        "TargetDown",
+        {'up{job="pods",namespace="gender",instance="a"}': "0x20"},
+        {"job": "pods", "namespace": "gender", **A},
+        "pods on a cannot be scraped",
+    ),
     Case("ServerErrors", triton("0+300x20", "0+6x20", "0+12x20"), A, "a fails 2% of its requests"),
     Case("ServerErrors", triton("0+300x20", "0+1x20", "0+2x20")),
     Case("ServerErrors", triton("0+300x20", rejections="0+200x20")),

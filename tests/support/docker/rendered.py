@@ -48,9 +48,9 @@ def kustomized(folder: str) -> list[Manifest]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def of_kind(kind: str, folder: str) -> Manifest:
-    """Return the only manifest of this kind."""
-    (manifest,) = (each for each in kustomized(folder) if each["kind"] == kind)
+def of_kind(kind: str, folder: str, name: str = "gender") -> Manifest:
+    """Return the manifest of this kind and name."""
+    (manifest,) = (each for each in kustomized(folder) if (each["kind"], each["metadata"]["name"]) == (kind, name))
     return manifest
 
 

@@ -1,0 +1,127 @@
+"""What the reverse proxy reports of its requests: counts, the failed ones as JSON, and its certificate's expiry."""
+
+import json
+import socket
+import ssl
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from tritonclient.grpc import service_pb2 as pb
+
+from server.edge.metrics import LINES_PER_S, EdgeMetrics, certificate_expiry_s
+from server.edge.reverse_proxy import running_reverse_proxy
+from server.launch.process import Server, free_ports
+from tests.support.server.edge import JOB, MODEL, SHOP, Edge, EdgeFiles, bearer
+from tests.support.waiting import wait_until
+
+PREFIX = b"<190>Nov 26 12:00:00 nginx: "
+
+
+def datagram(client: str = "shop", status: str = "400", grpc_status: str = "") -> bytes:
+    request = {"client": client, "status": status, "grpc_status": grpc_status, "upstream": "", "request": "0123"}
+    return PREFIX + json.dumps(request).encode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "is_logged"),
+    [
+        (datagram(), True),
+        (datagram(status="200", grpc_status="14"), True),
+        (datagram(status="200", grpc_status="0"), False),
+        (datagram(status="200"), False),
+        (datagram(client="", status="401"), False),
+    ],
+)
+def test_failed_requests_of_known_clients_are_logged(sent: bytes, is_logged: bool) -> None:
+    line = EdgeMetrics().note(sent, 0)
+    assert (line is not None) is is_logged
+    assert line is None or json.loads(line)["request"] == "0123"
+
+
+@pytest.mark.parametrize("sent", [b"", b"{", PREFIX + b"[1]", PREFIX + b'{"client": "shop"}', b"\xff{}"])
+def test_other_datagrams_are_ignored(sent: bytes) -> None:
+    metrics = EdgeMetrics()
+    assert metrics.note(sent, 0) is None
+    assert not metrics.requests
+
+
+def test_log_is_limited_but_everything_is_counted() -> None:
+    metrics = EdgeMetrics()
+    lines = [metrics.note(datagram(), 5.5) for _ in range(10_000)]
+    assert sum(line is not None for line in lines) == LINES_PER_S
+    assert metrics.note(datagram(), 6.0)
+    text = metrics.text(None)
+    assert 'gender_edge_requests_total{client="shop",status="400",grpc_status="",answered_by="front"} 10001\n' in text
+    assert f"gender_edge_unlogged_total {10_000 - LINES_PER_S}\n" in text
+    assert "gender_edge_up 0\n" in text
+
+
+@pytest.fixture(scope="module")
+def observed(triton: Server, files: EdgeFiles, nginx: None) -> Iterator[tuple[Edge, int]]:
+    port = free_ports(1)[0]
+    with running_reverse_proxy(triton.http_url, triton.grpc_url, files.policy(), metrics_port=port) as proxy:
+        yield Edge(proxy, files), port
+
+
+def metrics_of(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        return str(response.read().decode())
+
+
+def test_requests_of_both_protocols_are_counted_by_client(observed: tuple[Edge, int]) -> None:
+    edge, port = observed
+    assert edge.infer(SHOP).status == 200
+    assert edge.infer(SHOP, b'{"inputs": []}').status == 400
+    assert edge.infer("wrong").status == 401
+    assert edge.http("GET", "/v2/nowhere?nickname=secret", bearer(JOB)).status == 404
+    assert edge.grpc("ModelReady", pb.ModelReadyRequest(name=MODEL), SHOP) == "OK"
+    assert edge.grpc("ModelMetadata", pb.ModelMetadataRequest(name="nowhere"), SHOP).startswith("NOT_FOUND")
+    expected = [
+        ("shop", "200", "", "triton"),
+        ("shop", "400", "", "front"),
+        ("", "401", "", "front"),
+        ("bulk-scoring", "404", "", "front"),
+        ("shop", "200", "0", "triton"),
+        ("shop", "200", "5", "triton"),
+    ]
+    sample = 'gender_edge_requests_total{{client="{}",status="{}",grpc_status="{}",answered_by="{}"}} 1'
+    lines = {sample.format(*labels) for labels in expected}
+    wait_until(lambda: lines <= set(metrics_of(port).splitlines()))
+
+
+def test_failed_request_is_logged_by_its_id_without_query_or_token(
+    observed: tuple[Edge, int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    edge, _ = observed
+    edge.http("GET", "/v2/nowhere?nickname=secret", bearer(JOB) | {"X-Request-ID": "0a1b"})
+    edge.http("GET", "/v2/nowhere", bearer(JOB) | {"X-Request-ID": "odd\tid"})
+    printed: list[str] = []
+
+    def has_printed_both() -> bool:
+        printed.extend(capfd.readouterr().out.splitlines())
+        return len(printed) == 2
+
+    wait_until(has_printed_both)
+    first, second = map(json.loads, printed)
+    assert (first["request"], first["client"], first["status"], first["path"]) == (
+        "0a1b",
+        "bulk-scoring",
+        "404",
+        "/v2/nowhere",
+    )
+    assert len(second["request"]) == 32
+    assert "secret" not in printed[0]
+    assert JOB not in printed[0]
+
+
+def test_expiry_is_that_of_the_presented_certificate(observed: tuple[Edge, int]) -> None:
+    edge, port = observed
+    host, number = edge.proxy.http_url.split(":")
+    with socket.create_connection((host, int(number))) as raw, edge.tls().wrap_socket(raw, server_hostname=host) as tls:
+        certificate = tls.getpeercert()
+    assert certificate
+    expected = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+    assert certificate_expiry_s(host, int(number)) == expected
+    assert f"gender_edge_certificate_expiry_timestamp_seconds {expected}\n" in metrics_of(port)
+    assert certificate_expiry_s(host, free_ports(1)[0]) is None
