@@ -24,7 +24,7 @@ class Pretraining:
     """
 
     pictures: int
-    batch: int = 320
+    batch: int = 384
     learning_rate: float = 3e-4
     warmup: float = 0.08
     weight_decay: float = 1e-4
