@@ -41,10 +41,9 @@ def pictures(tmp_path: Path) -> Path:
         buffer = BytesIO()
         Image.new("RGB", (32, 32), (color, color, index)).save(buffer, "PNG")
         split = ("train", "train", "test")[index % 3]
-        rows.append(
-            (buffer.getvalue(), "" if kind == "neutral" else gender, f"source {kind}", kind, "", "20-29", split)
-        )
-    columns = ["avatar", "gender", "source", "kind", "origin", "age", "split"]
+        label = "" if kind == "neutral" else gender
+        rows.append((buffer.getvalue(), label, f"source {kind}", kind, "", "20-29", split, f"person {index}"))
+    columns = ["avatar", "gender", "source", "kind", "origin", "age", "split", "identity"]
     file = tmp_path / "pictures.parquet"
     pd.DataFrame(rows, columns=columns).to_parquet(file)
     return file
