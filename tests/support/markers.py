@@ -1,13 +1,12 @@
 """Planted markers that stand for a nickname and an avatar, and the search for them in any output."""
 
 import base64
-import secrets
 from io import BytesIO
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-NAME, PICTURE = (f"planted{secrets.token_hex(8)}" for _ in range(2))
+NAME, PICTURE = "planted3f9a1c7be2d04658", "planteda80d7e519cf6b324"
 
 
 def planted_png() -> bytes:
