@@ -35,7 +35,7 @@ def comparison(sets: Mapping[str, Set]) -> str:
                 rows.append((f"{title}: {measure}", _users(measures), *(_cell(measures[x], key) for x in labels)))
             if "neutral" in first:
                 doubts = (_doubt(measures[label]) for label in labels)
-                rows.append((f"{title}, no gender shown: P(female)", str(first["neutral"]["users"]), *doubts))
+                rows.append((f"{title}, no gender shown: P(female)", str(int(first["neutral"]["users"])), *doubts))
     return markdown_table(rows, ("", "users", *labels))
 
 
