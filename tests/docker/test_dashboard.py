@@ -18,12 +18,15 @@ RULES: Final[list[dict[str, Any]]] = [
     for rule in group["rules"]
 ]
 QUERIES: Final[list[str]] = re.findall(r"```promql\n(.+?)\n```", (DOCKER / "RUNBOOK.md").read_text(), re.DOTALL)
-# Metrics of the SDK, of the supervisor and of Prometheus itself.
+# Metrics of the SDK, of the supervisor, of the reverse proxy and of Prometheus itself.
 NOT_FROM_TRITON: Final = SDK_METRICS | {
     "gender_canary_ok",
     "gender_canary_seconds",
     "gender_server_restarts_total",
     "gender_model_revivals_total",
+    "gender_edge_up",
+    "gender_edge_requests_total",
+    "gender_edge_certificate_expiry_timestamp_seconds",
     "ALERTS",
     "up",
 }

@@ -9,6 +9,7 @@ from tests.support.docker.rendered import kustomized, of_kind
 
 FOLDERS = ("kserve/base", "kserve/canary")
 KINDS = {"InferenceService": "V1beta1InferenceService", "ServingRuntime": "V1alpha1ServingRuntime"}
+NAMES = {"InferenceService": "gender", "ServingRuntime": "gender-triton"}
 needs_kserve = pytest.mark.skipif(models_folder() is None, reason=f"KServe is not installed in {MODELS}")
 
 
@@ -27,7 +28,7 @@ def test_manifests_are_valid(folder: str) -> None:
 def test_misspelled_field_is_invalid(kind: str, key: str) -> None:
     models = models_folder()
     assert models is not None
-    manifest = of_kind(kind, FOLDERS[0])
+    manifest = of_kind(kind, FOLDERS[0], NAMES[kind])
     part = manifest["spec"][key]
     wrong = [each | {"readinesProbe": {}} for each in part] if isinstance(part, list) else part | {"minReplica": 1}
     with pytest.raises(jsonschema.ValidationError, match=r"readinesProbe|minReplica"):
@@ -36,7 +37,7 @@ def test_misspelled_field_is_invalid(kind: str, key: str) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_inference_service_uses_our_runtime(folder: str) -> None:
-    runtime, service = of_kind("ServingRuntime", folder), of_kind("InferenceService", folder)
+    runtime, service = of_kind("ServingRuntime", folder, "gender-triton"), of_kind("InferenceService", folder)
     model = service["spec"]["predictor"]["model"]
     assert model["runtime"] == runtime["metadata"]["name"]
     assert model["modelFormat"]["name"] in {each["name"] for each in runtime["spec"]["supportedModelFormats"]}
@@ -44,7 +45,7 @@ def test_inference_service_uses_our_runtime(folder: str) -> None:
 
 
 def test_container_is_that_of_the_deployment() -> None:
-    (container,) = of_kind("ServingRuntime", FOLDERS[0])["spec"]["containers"]
+    (container,) = of_kind("ServingRuntime", FOLDERS[0], "gender-triton")["spec"]["containers"]
     (triton,) = (
         each
         for each in of_kind("Deployment", "base")["spec"]["template"]["spec"]["containers"]

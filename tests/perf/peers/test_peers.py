@@ -71,8 +71,8 @@ def test_triton_and_fastapi_are_measured(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_peer_with_different_answers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Predictor, "predict", lambda *_: {"male": 0.5, "female": 0.5})
-    with pytest.raises(PeerError, match=r"FastAPI, user 0: expected the network's answer \[0.5, 0.5\], got \["):
+    monkeypatch.setattr(Predictor, "predict", lambda *_: {"male": 1.0, "female": 0.0})
+    with pytest.raises(PeerError, match=r"FastAPI, user 0: expected the network's answer \[1.0, 0.0\], got \["):
         measure_peer(FASTAPI_PEER, "mobilenet", synthetic_users(4, seed=1), [1], seconds=0.2)
 
 
