@@ -5,6 +5,7 @@ from typing import Final
 from .experiments.ab import AB
 from .experiments.breakdown import Breakdown
 from .experiments.inference_check import InferenceCheck
+from .experiments.install_size import InstallSize
 from .experiments.latency import Latency
 from .experiments.offline_scoring import OfflineScoring
 from .experiments.priority import Priority
@@ -31,5 +32,6 @@ PERFORMANCE: Final = Document(
         InferenceCheck(),
         OfflineScoring(),
         AB(),
+        InstallSize(),
     ),
 )

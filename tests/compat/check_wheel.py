@@ -12,6 +12,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,14 @@ from tests.support.tritonserver import ROOT, Server
 VERSIONS = ("3.11", "3.12", "3.13")
 MAX_IMPORT_S = 0.2
 PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet")
+PYRIGHT = "pyright@1.1.414"
 
 IMPORT = """
 import sys, time
 start = time.perf_counter()
 import genderclient
 print(time.perf_counter() - start)
-assert "tritonclient" not in sys.modules
+assert "grpc" not in sys.modules
 assert "site-packages" in genderclient.__file__
 """
 PREDICT = """
@@ -45,7 +47,9 @@ for url in sys.argv[1:]:
     assert asyncio.run(predict(url)).probabilities == prediction.probabilities, prediction
 """
 WELL_TYPED = """
+import numpy as np
 from genderclient import AsyncClient, Client, Experiment, Gender, GenderClientError, Prediction, User, predict
+from genderclient import __version__
 
 def gender(nickname: str | None) -> Gender:
     try:
@@ -61,7 +65,17 @@ async def embedding(client: AsyncClient) -> tuple[float, ...] | None:
     prediction: Prediction = await client.predict(avatar="me.jpg", embedding=True)
     return prediction.embedding
 
+def with_options(client: Client) -> Prediction:
+    other = client.with_options(timeout_s=2, headers={"x-team": "ads"}, model_version="1")
+    return other.predict(avatar=np.zeros((2, 2), np.uint8), nickname=__version__)
+
 client = Client(["grpc://a", "grpc://b"], experiment=Experiment("backbone", {"one": 0.5, "two": 0.5}))
+"""
+WITH_PILLOW = """
+from PIL import Image
+from genderclient import predict
+
+print(predict(avatar=Image.new("RGB", (1, 1))).gender)
 """
 BADLY_TYPED = """
 from genderclient import predict
@@ -151,3 +165,35 @@ def test_type_checker_sees_types(programs: Path, tmp_path: Path) -> None:
     good, bad = (run(*mypy, name, folder=tmp_path) for name in ("good.py", "bad.py"))
     assert good.returncode == 0, good.stdout
     assert [line.rsplit("[")[-1] for line in bad.stdout.splitlines()[:-1]] == ["assignment]", "arg-type]"]
+
+
+@pytest.mark.skipif(shutil.which("npx") is None, reason="pyright needs node")
+def test_pyright_strict_is_clean(programs: Path, tmp_path: Path) -> None:
+    """First without Pillow, as the wheel is installed, then with it."""
+    for name, code in (("good", WELL_TYPED), ("bad", BADLY_TYPED), ("image", WITH_PILLOW)):
+        (tmp_path / f"{name}.py").write_text(f"# pyright: strict\n{code}")
+    pyright = ("npx", "--yes", PYRIGHT, "--pythonpath", programs / "python")
+    good, bad = (run(*pyright, name, folder=tmp_path) for name in ("good.py", "bad.py"))
+    assert (good.returncode, good.stdout.splitlines()[-1]) == (0, "0 errors, 0 warnings, 0 informations"), good.stdout
+    assert bad.stdout.count("error:") == 2
+    subprocess.run([programs / "python", *PIP, "install", "--no-compile", "pillow"], check=True)
+    image = run(*pyright, "good.py", "image.py", folder=tmp_path)
+    assert image.returncode == 0, image.stdout
+
+
+def test_newest_protobuf_and_greenlet_fit(programs: Path, tmp_path: Path, triton: Server) -> None:
+    newest = ("protobuf>=7", "greenlet>=3.4")
+    subprocess.run([programs / "python", *PIP, "install", "--no-compile", "--upgrade", *newest], check=True)
+    subprocess.run([programs / "python", *PIP, "check"], check=True)
+    done = run(programs / "python", "-W", "error", "-c", PREDICT, f"grpc://{triton.grpc_url}", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_wheel_names_license_authors_and_classifiers(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (file for file in archive.namelist() if file.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(archive.read(name))
+        assert archive.read(name.replace("METADATA", "licenses/LICENSE")) == (ROOT / "LICENSE").read_bytes()
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Author"]
+    assert "Typing :: Typed" in metadata.get_all("Classifier", [])
