@@ -47,7 +47,7 @@ class Attacks(Experiment):
         with ExitStack() as stack:
             server = stack.enter_context(running_triton(REPOSITORY))
             clients = stack.enter_context(tempfile.NamedTemporaryFile("w"))
-            clients.write(f'"Bearer {secrets.token_hex(32)}" nobody;\n')
+            clients.write(f'"Bearer {secrets.token_hex(32)}" unused;\n')
             clients.flush()
             policy = AccessPolicy(clients=Path(clients.name))
             proxy = stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url, policy))

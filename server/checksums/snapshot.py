@@ -117,7 +117,7 @@ def _locked(home: Path) -> Iterator[Path]:
 
 
 def _home() -> Path:
-    """Return the folder of this user's copies, which nobody else can enter.
+    """Return the folder of this user's copies, which other users cannot enter.
 
     Raises:
         LaunchError: The stubs cannot use its path, or other users can change it.

@@ -6,7 +6,7 @@
 - out: `/metrics` for Prometheus; each failed request of a known client as a JSON line on stdout
 
 Neither contains inputs, tokens or query strings. Requests without a token are counted but not logged, and at most
-`LINES_PER_S` lines are printed in a second, so that nobody can fill the disk.
+`LINES_PER_S` lines are printed in a second, so that a flood cannot fill the disk.
 """
 
 import argparse

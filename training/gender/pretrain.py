@@ -144,7 +144,7 @@ def _fit(
 
 
 def _teacher(run: Path, size: int) -> Teach:
-    # Built anew, the teacher computes in the precision of this run.
+    # A new model computes in the precision of this run; a loaded one would keep its own.
     model = build_avatar_model(read_run(run)["backbone"], size)
     model.set_weights(load_model(run / "model.keras").get_weights())
 
