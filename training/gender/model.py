@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
-from keras import ops
 
 from genderprep.tensors import (
     EMBEDDING,
@@ -34,6 +33,7 @@ from ..layers import (
     NgramScore,
     PositionEmbedding,
     TransformerEncoderLayer,
+    is_token,
 )
 from .backbones import build_trunk
 from .config import ConfigError
@@ -64,7 +64,7 @@ def build_text_tower(
         ngrams: Whether the score of hashed n-grams joins the mean. The article has none.
     """
     tokens = keras.Input((None,), dtype="int32", name="ids")
-    valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
+    valid = keras.layers.Lambda(is_token, name="valid")(tokens)
     embeddings = keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens)
     x = PositionEmbedding(MAX_TOKENS, name="positions")(embeddings)
     for index in range(layers):
@@ -83,7 +83,7 @@ def build_ngram_tower(max_n: int, buckets: int = 2**17, size: int = 10) -> keras
     """
     tokens = keras.Input((MAX_TOKENS,), dtype="int32", name="ids")
     ngrams = HashedNgrams(len(vocabulary()), buckets, max_n, name="ngrams")(tokens)
-    valid = keras.layers.Lambda(_is_token, name="valid")(ngrams)
+    valid = keras.layers.Lambda(is_token, name="valid")(ngrams)
     embeddings = keras.layers.Embedding(1 + buckets, size, name="embedding")(ngrams)
     return keras.Model(tokens, MaskedMean()([embeddings, valid]), name="text_tower")
 
@@ -198,8 +198,3 @@ def predict_logits(model: keras.Model, users: Users) -> FloatsN1:
 
 def _named(name: str) -> keras.layers.Layer:
     return keras.layers.Identity(name=name)
-
-
-@keras.saving.register_keras_serializable("gender")
-def _is_token(ids: Any) -> Any:
-    return ops.not_equal(ids, 0)

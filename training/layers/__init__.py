@@ -10,3 +10,4 @@ from .ngrams import HashedNgrams as HashedNgrams
 from .transformer import MaskedMean as MaskedMean
 from .transformer import PositionEmbedding as PositionEmbedding
 from .transformer import TransformerEncoderLayer as TransformerEncoderLayer
+from .transformer import is_token as is_token

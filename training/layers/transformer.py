@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..arrays import Shape, TensorBD, TensorBTD
+from ..arrays import Shape, TensorBD, TensorBT, TensorBTD
 
 
 @keras.saving.register_keras_serializable("gender")
@@ -91,3 +91,10 @@ class MaskedMean(keras.layers.Layer):
         x, valid = inputs
         mask = ops.cast(valid, x.dtype)[..., None]
         return ops.sum(x * mask, axis=1) / ops.sum(mask, axis=1)
+
+
+# Saved models know the function by this name.
+@keras.saving.register_keras_serializable("gender", name="_is_token")
+def is_token(ids: TensorBT) -> TensorBT:
+    """Return where token ids, `[B, T]`, are not padding."""
+    return ops.not_equal(ids, 0)

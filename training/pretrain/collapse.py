@@ -4,9 +4,9 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+from sklearn.preprocessing import normalize
 
 from ..arrays import FloatsND, ImagesNSS3
-from .whitening import unit_rows
 
 # Share of the spread of uniform directions below which an embedding has collapsed.
 _MIN_SPREAD: Final = 0.05
@@ -23,7 +23,7 @@ def spread(embeddings: FloatsND) -> float:
 
     It is 1 if all directions occur equally, and 0 for a single point.
     """
-    unit = unit_rows(embeddings.astype(np.float64))
+    unit = normalize(embeddings.astype(np.float64))
     return float(unit.std(axis=0).mean() * np.sqrt(unit.shape[1]))
 
 

@@ -12,8 +12,8 @@ from keras import ops
 
 from genderprep.vocabulary import vocabulary
 
-from ..arrays import Shape, TensorB, TensorBD, TensorBT
-from ..layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer
+from ..arrays import Shape, TensorB, TensorBD
+from ..layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer, is_token
 from .mixture import MixtureOfExperts
 
 # Tokens of a title; a longer one is cut.
@@ -43,7 +43,7 @@ def build_title_tower(
     A sparse mixture of experts follows the transformer encoder, with a residual connection.
     """
     tokens = keras.Input((TITLE_TOKENS,), dtype="int32", name="title")
-    valid = keras.layers.Lambda(_is_token, name="valid")(tokens)
+    valid = keras.layers.Lambda(is_token, name="valid")(tokens)
     x = PositionEmbedding(TITLE_TOKENS, name="positions")(
         keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens)
     )
@@ -83,8 +83,3 @@ def _unit(dims: int) -> keras.Sequential:
     return keras.Sequential(
         [keras.layers.Dense(dims, name="projection"), keras.layers.UnitNormalization(axis=1)], name="unit_vector"
     )
-
-
-@keras.saving.register_keras_serializable("pretrain")
-def _is_token(tokens: TensorBT) -> TensorBT:
-    return ops.not_equal(tokens, 0)

@@ -6,17 +6,16 @@ neither K nor the chance level; here both are part of the result.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
 from sklearn.neighbors import NearestNeighbors
 
 from ..arrays import FloatsN, FloatsND, IntsN, IntsNK
+from ..evaluation.intervals import Estimate, estimate
 
 Labels = NDArray[Any]
-_RESAMPLES: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def label_consistency(x: FloatsND, labels: Labels, k: int, excluded: Labels | No
     """Return how often the K nearest neighbors of a picture have its label.
 
     The chance level is Σ p_c², the probability that two random pictures have the same label. The interval resamples
-    pictures.
+    groups of pictures.
 
     Raises:
         ValueError: As `neighbors`, or the labels are not one per row.
@@ -66,8 +65,8 @@ def label_consistency(x: FloatsND, labels: Labels, k: int, excluded: Labels | No
         raise ValueError(f"expected one label for each of {len(x)} rows, got {len(labels)}")
     same: FloatsN = (labels[neighbors(x, k, excluded)] == labels[:, None]).mean(axis=1)
     _, counts = np.unique(labels, return_counts=True)
-    low, high = _interval(same)
-    return Consistency(float(same.mean()), low, high, float(((counts / len(labels)) ** 2).sum()))
+    groups = np.arange(len(x)) if excluded is None else np.asarray(excluded)
+    return Consistency(*_mean(same, groups), float(((counts / len(labels)) ** 2).sum()))
 
 
 def recall_at(x: FloatsND, groups: Labels, ns: Sequence[int]) -> dict[int, Consistency]:
@@ -85,19 +84,20 @@ def recall_at(x: FloatsND, groups: Labels, ns: Sequence[int]) -> dict[int, Consi
     if not queries.any():
         raise ValueError("expected at least two pictures of one group, got none")
     matches = (groups[neighbors(x, max(ns))] == groups[:, None])[queries]
-    return {n: _recall(matches[:, :n].any(axis=1), others[queries], len(x), n) for n in ns}
+    return {
+        n: Consistency(
+            *_mean(matches[:, :n].any(axis=1).astype(float), groups[queries]),
+            _recall_by_chance(others[queries], len(x), n),
+        )
+        for n in ns
+    }
 
 
-def _recall(hits: NDArray[np.bool_], others: IntsN, rows: int, n: int) -> Consistency:
-    # P(none of N draws without replacement from the other rows is of the group).
+def _recall_by_chance(others: IntsN, rows: int, n: int) -> float:
+    """Return the mean probability that one of N random other rows is one of a picture's `others`."""
     missed = np.prod([1 - others / (rows - 1 - drawn) for drawn in range(n)], axis=0)
-    low, high = _interval(hits.astype(float))
-    return Consistency(float(hits.mean()), low, high, float(np.mean(1 - np.clip(missed, 0, 1))))
+    return float(np.mean(1 - np.clip(missed, 0, 1)))
 
 
-def _interval(values: FloatsN) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of a mean; a constant is its own interval."""
-    if np.ptp(values) == 0:
-        return float(values[0]), float(values[0])
-    means = bootstrap((values,), np.mean, n_resamples=_RESAMPLES, method="percentile", batch=100, rng=0)
-    return float(means.confidence_interval.low), float(means.confidence_interval.high)
+def _mean(values: FloatsN, groups: Labels) -> Estimate:
+    return estimate(lambda rows: float(values[rows].mean()), groups)

@@ -53,9 +53,3 @@ class Whitening:
             raise ValueError(f"expected embeddings [N, {len(self.mean)}], got shape {x.shape}")
         whitened: FloatsNK = (x - self.mean) @ self.matrix
         return whitened
-
-
-def unit_rows(x: FloatsND) -> FloatsND:
-    """Scale each row to length 1, so that Euclidean distance and cosine similarity rank alike; a zero row stays."""
-    lengths = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.divide(x, lengths, out=np.zeros_like(x), where=lengths > 0)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 from scipy.special import log_softmax
+from sklearn.preprocessing import normalize
 
 from training.arrays import FloatsND, TokensNT
 from training.pretrain.dual_encoder import (
@@ -15,13 +16,13 @@ from training.pretrain.dual_encoder import (
     symmetric_info_nce,
 )
 from training.pretrain.moco import mean_loss
-from training.pretrain.whitening import unit_rows
 
 RNG = np.random.default_rng(0)
 
 
 def units(rows: int) -> FloatsND:
-    return unit_rows(RNG.normal(size=(rows, 6)))
+    vectors: FloatsND = normalize(RNG.normal(size=(rows, 6)))
+    return vectors
 
 
 def titles(rows: int) -> TokensNT:

@@ -4,17 +4,18 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from sklearn.preprocessing import normalize
 
 from training.arrays import FloatsND
 from training.pretrain.moco import MoCo, chance_loss, info_nce, mean_loss
-from training.pretrain.whitening import unit_rows
 
 RNG = np.random.default_rng(0)
 VIEWS = [RNG.random((8, 6, 6, 3)).astype(np.float32) for _ in range(2)]
 
 
 def units(rows: int, size: int = 16) -> FloatsND:
-    return unit_rows(RNG.normal(size=(rows, size)))
+    vectors: FloatsND = normalize(RNG.normal(size=(rows, size)))
+    return vectors
 
 
 def encoder() -> keras.Model:

@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from sklearn.preprocessing import normalize
 
 from training.arrays import FloatsNK
 from training.pretrain.moco import mean_loss
 from training.pretrain.swav import SwAV, sinkhorn, swapped_prediction
-from training.pretrain.whitening import unit_rows
 
 RNG = np.random.default_rng(0)
-SCORES = unit_rows(RNG.normal(size=(60, 16))) @ unit_rows(RNG.normal(size=(20, 16))).T
+SCORES = normalize(RNG.normal(size=(60, 16))) @ normalize(RNG.normal(size=(20, 16))).T
 CROPS = [RNG.random((8, side, side, 3)).astype(np.float32) for side in (12, 12, 6, 6)]
 
 
@@ -69,7 +69,7 @@ def test_prediction_equals_the_formula() -> None:
 def test_loss_pairs_every_code_with_every_other_crop() -> None:
     model = small()
     model.queue_from = 10
-    prototypes = unit_rows(ops.convert_to_numpy(model.prototypes))
+    prototypes = normalize(ops.convert_to_numpy(model.prototypes))
     scores = [ops.convert_to_numpy(model.head(model.encoder(crop))) @ prototypes.T for crop in CROPS]
     pairs = [(view, crop) for view in (0, 1) for crop in range(4) if crop != view]
     slow = [swapped_prediction(scores[crop], slow_sinkhorn(scores[view], 0.05, 3), 0.1) for view, crop in pairs]

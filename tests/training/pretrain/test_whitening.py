@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import normalize
 
-from training.pretrain.whitening import Whitening, unit_rows
+from training.pretrain.whitening import Whitening
 
 RNG = np.random.default_rng(0)
 # Correlated, of unequal variance, and not centered.
@@ -32,10 +33,10 @@ def test_constant_dimension_stays_finite() -> None:
     assert np.abs(Whitening.fit(x).transform(x)).max() < 10
 
 
-def test_unit_rows_rank_by_cosine() -> None:
-    rows = unit_rows(Whitening.fit(X).transform(X))
+def test_normalized_embeddings_rank_by_cosine() -> None:
+    rows = normalize(Whitening.fit(X).transform(X))
     np.testing.assert_array_equal(np.argsort(cdist(rows, rows[:1]), axis=0), np.argsort(-rows @ rows[:1].T, axis=0))
-    np.testing.assert_array_equal(unit_rows(np.zeros((1, 3))), np.zeros((1, 3)))
+    np.testing.assert_array_equal(normalize(np.zeros((1, 3))), np.zeros((1, 3)))
 
 
 @pytest.mark.parametrize("dims", [0, 13])
