@@ -2,6 +2,7 @@
 
 from .calibration import Calibration as Calibration
 from .cbam import CBAM as CBAM
+from .compressor import Compressor as Compressor
 from .fusion import AttentionFusion as AttentionFusion
 from .fusion import ConcatFusion as ConcatFusion
 from .hand_features import HandFeatures as HandFeatures
