@@ -150,3 +150,17 @@ def test_progress_knows_the_number_of_rows(
     users = write_table(tmp_path / f"users.{suffix}", [{"nickname": "x"}] * 7)
     ScoringJob(users, tmp_path / "out.csv", Columns(), ClientSettings()).run(concurrency=1, progress=True)
     assert "0/7 [" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_row_with_surplus_fields_fails_by_itself(
+    score: Score, requests: Requests, tmp_path: Path, delimiter: str
+) -> None:
+    """Its values may belong to other columns."""
+    lines = ["uid,nickname,avatar", "1,小美,", "2,国,强,", "3,小美,", "4"]
+    (tmp_path / "users.csv").write_text("\n".join(lines).replace(",", delimiter), encoding="utf-8")
+    result = score(tmp_path / "users.csv", id="uid")
+    assert (result.scored, result.failed, requests) == (3, 1, [(b"", "小美")] * 2)
+    (failure,) = read_table(tmp_path / "out.jsonl.failed.csv")
+    reason = f"row: expected 3 fields, as in the header, got 4; quote the field that contains {delimiter!r}"
+    assert failure == {"row": "1", "id": "2", "error": "InvalidInput", "reason": reason}

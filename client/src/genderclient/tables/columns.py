@@ -11,6 +11,8 @@ Row = dict[str, Any]
 
 # What a job reads of a row. The nickname and the avatar are never written.
 ROLES: Final = ("avatar", "nickname", "id")
+# The key of the InvalidInput of a row that cannot be read. No column has this name: it is a control character.
+FAULT: Final = "\x1f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

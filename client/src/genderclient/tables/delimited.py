@@ -11,7 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final
 
-from genderclient.tables.columns import Row
+from genderclient import InvalidInput
+from genderclient.tables.columns import FAULT, Row
 from genderclient.tables.errors import TableError
 from genderclient.tables.scan import Scan
 from genderclient.tables.text import read_lines
@@ -24,10 +25,13 @@ _END: Final = "\x1e"
 
 
 def read_delimited(file: Path, encoding: str | None) -> Iterator[Row]:
-    """The rows by column. Missing fields are None, surplus fields are dropped."""
+    """The rows by column. Missing fields are None; a row with surplus fields has a `FAULT`."""
     lines, delimiter = _open(file, encoding)
-    for row in csv.DictReader(lines, delimiter=delimiter):
-        row.pop(None, None)
+    reader = csv.DictReader(lines, delimiter=delimiter, restkey=FAULT)
+    for row in reader:
+        # Even if these are empty, as those before them may have moved.
+        if surplus := row.pop(FAULT, []):
+            row[FAULT] = _surplus_fields(len(reader.fieldnames or ()), len(surplus), delimiter)
         yield dict(row)
 
 
@@ -93,6 +97,13 @@ def _is_swallowed(record: list[str], delimiter: str, fields: int) -> bool:
         return True
     inner = record[1:-1]
     return len(inner) >= 3 and all(len(next(csv.reader([line], delimiter=delimiter), [])) == fields for line in inner)
+
+
+def _surplus_fields(expected: int, surplus: int, delimiter: str) -> InvalidInput:
+    return InvalidInput(
+        f"row: expected {expected} fields, as in the header, got {expected + surplus}; "
+        f"quote the field that contains {delimiter!r}"
+    )
 
 
 def _stray_quote(file: Path, number: int) -> TableError:

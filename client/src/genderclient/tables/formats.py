@@ -9,7 +9,7 @@ from typing import IO, Final
 
 import pyarrow as pa
 
-from genderclient.tables.columns import Columns, Row
+from genderclient.tables.columns import FAULT, Columns, Row
 from genderclient.tables.delimited import read_delimited, scan_delimited, write_delimited
 from genderclient.tables.errors import TableError
 from genderclient.tables.json_rows import read_json, read_jsonl, scan_json, scan_jsonl, write_json, write_jsonl
@@ -59,8 +59,9 @@ class TextTable:
         return pa.schema(dict.fromkeys(self.kept.values(), pa.string()))
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
-        """Avatar, nickname and id of the rows from `start` up to `stop`, or up to the last row."""
-        rows = ({role: row.get(column) for role, column in self.columns.items()} for row in self._read())
+        """Avatar, nickname, id and fault of the rows from `start` up to `stop`, or up to the last row."""
+        columns = {**self.columns, FAULT: FAULT}
+        rows = ({role: row.get(column) for role, column in columns.items()} for row in self._read())
         return islice(rows, start, stop)
 
     def kept_rows(self) -> Iterator[Row]:

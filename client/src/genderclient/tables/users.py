@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from genderclient import GenderClientError, InvalidAvatar, User
+from genderclient import GenderClientError, InvalidAvatar, InvalidInput, User
 from genderclient._avatar.text import decode_text
 from genderclient._missing import is_missing
-from genderclient.tables.columns import Row
+from genderclient.tables.columns import FAULT, Row
 
 _WEB_ADDRESS: Final = re.compile(r"\s*(https?:)?//", re.IGNORECASE)
 _ENCODED: Final = re.compile(r"\s*data:|[\w+/\s-]{64,}=*\s*\Z", re.IGNORECASE | re.ASCII)
@@ -27,7 +27,7 @@ class LazyAvatar:
     """
 
     def __init__(self, load: Callable[[], bytes]) -> None:
-        self.error: InvalidAvatar | None = None
+        self.error: InvalidInput | None = None
         self._load = load
         self._stream: io.BytesIO | None = None
 
@@ -36,7 +36,7 @@ class LazyAvatar:
             self._stream = self._stream or io.BytesIO(self._load())
         except GenderClientError as exc:
             # A web server that fails is no reason to wait for the model.
-            self.error = InvalidAvatar(str(exc))
+            self.error = exc if isinstance(exc, InvalidInput) else InvalidAvatar(str(exc))
             raise self.error from exc
         return self._stream.read(size)
 
@@ -49,6 +49,9 @@ class UserReader:
     fetch: Callable[[str], bytes] | None = None
 
     def user(self, row: Row) -> User:
+        """The user of a row; one whose avatar fails if the row has a fault."""
+        if fault := row.get(FAULT):
+            return User(avatar=LazyAvatar(partial(_fail, fault)))
         return User(avatar=self._avatar(row.get("avatar")), nickname=_nickname(row.get("nickname")))
 
     def _avatar(self, value: Any) -> Any:
@@ -71,6 +74,10 @@ class UserReader:
         if self.fetch is None:
             raise InvalidAvatar("avatar: got a web address; to fetch avatars, use --fetch")
         return self.fetch(f"https:{url}" if url.startswith("//") else url)
+
+
+def _fail(error: InvalidInput) -> bytes:
+    raise error
 
 
 def _nickname(value: Any) -> Any:
