@@ -6,21 +6,30 @@ set -eu
 umask 077
 closed=model-repository,shared-memory,logging,trace
 key=$(cat /proc/sys/kernel/random/uuid)
-# Serve only the files that SHA256SUMS lists.
+folder=${TMPDIR:-/tmp}
+# In a cluster, they outlive the container.
+rm -rf "$folder"/models.*
+# Serve only files that SHA256SUMS lists, and a private copy of them, which nobody changes after the check.
 for argument; do
+    shift
     repository=${argument#--model-repository=}
-    [ -f "$repository/SHA256SUMS" ] || continue
-    (
-        cd "$repository"
-        sha256sum --check --quiet SHA256SUMS
-        # The path follows 64 digits and two spaces.
-        find ./*/ ! -type d | while read -r file; do
-            cut -c 67- SHA256SUMS | grep -qxF "${file#./}" || { echo "$file is not in SHA256SUMS" >&2; exit 1; }
-        done
-    )
+    if [ -f "$repository/SHA256SUMS" ]; then
+        copy=$(mktemp -d "$folder/models.XXXXXX")
+        cp -RL "$repository/." "$copy"
+        (
+            cd "$copy"
+            sha256sum --check --quiet SHA256SUMS
+            # The path follows 64 digits and two spaces.
+            find ./*/ ! -type d | while read -r file; do
+                cut -c 67- SHA256SUMS | grep -qxF "${file#./}" || { echo "$file is not in SHA256SUMS" >&2; exit 1; }
+            done
+        )
+        argument=--model-repository=$copy
+    fi
+    set -- "$@" "$argument"
 done
 # For health.sh. exec keeps the process id.
-echo $$ > "${TMPDIR:-/tmp}/triton.pid"
+echo $$ > "$folder/triton.pid"
 exec tritonserver \
     --http-restricted-api="$closed:closed=$key" \
     --grpc-restricted-protocol="$closed:closed=$key" \

@@ -2,11 +2,15 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from server.edge.metrics import EdgeMetrics
+from server.supervisor.snapshot import CanaryResult, Verdict
+from server.supervisor.status import SupervisorStatus
 from tests.support.docker.rendered import DOCKER, needs_promtool, promtool
 from tests.support.scrape import SDK_METRICS, scrape
 from tests.support.tritonserver import Server
@@ -27,6 +31,9 @@ NOT_FROM_TRITON: Final = SDK_METRICS | {
     "gender_edge_up",
     "gender_edge_requests_total",
     "gender_edge_certificate_expiry_timestamp_seconds",
+    "gender_edge_unlogged_total",
+    "gender_model_set_aside",
+    "gender_ready",
     "ALERTS",
     "up",
 }
@@ -74,5 +81,16 @@ def test_panels_have_a_data_source_and_do_not_overlap() -> None:
     sources = yaml.safe_load((DOCKER / "grafana/provisioning/datasources/prometheus.yml").read_text())
     (source,) = (each["uid"] for each in sources["datasources"])
     assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {source}
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
     positions = {(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]}
     assert len(positions) == len(DASHBOARD["panels"])
+
+
+def test_every_metric_of_the_supervisor_and_the_reverse_proxy_is_shown() -> None:
+    """So that a new metric gets a panel."""
+    status = SupervisorStatus(
+        canaries={"one": CanaryResult(Verdict.ANSWERED, 0.1)}, set_aside=frozenset({"net"}), reloads=Counter(net=1)
+    )
+    served = set(re.findall(r"^# TYPE (\S+)", status.metrics() + EdgeMetrics().text(1.0), re.MULTILINE))
+    shown = {name for panel in DASHBOARD["panels"] for each in panel["targets"] for name in metrics_of(each["expr"])}
+    assert served - shown == set()

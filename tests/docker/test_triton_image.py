@@ -118,12 +118,39 @@ def test_changed_or_added_model_file_stops_the_start(name: str, served: bytes, o
     program = tmp_path / "tritonserver"
     program.write_text("#!/bin/sh\nexit 0\n")
     program.chmod(0o755)
-    (tmp_path / "SHA256SUMS").write_text(f"{hashlib.sha256(b'as published').hexdigest()}  net/model.onnx\n")
-    (tmp_path / "net").mkdir()
-    (tmp_path / "net" / "model.onnx").write_bytes(b"as published")
-    (tmp_path / "net" / name).write_bytes(served)
-    command = [str(ROOT / "docker" / "triton.sh"), "--exit-on-error=true", f"--model-repository={tmp_path}"]
-    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    write_published(tmp_path / "models")
+    (tmp_path / "models" / "net" / name).write_bytes(served)
+    done = start(tmp_path)
     assert done.returncode == (1 if output else 0)
     assert output in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_file_that_changes_after_the_check_is_not_served(is_link: bool, tmp_path: Path) -> None:
+    """This `tritonserver` changes the published file, and then reads the one that it serves."""
+    program, published = tmp_path / "tritonserver", tmp_path / "models" / "net" / "model.onnx"
+    read = 'for each; do case $each in --model-repository=*) cat "${each#*=}/net/model.onnx";; esac; done'
+    program.write_text(f"#!/bin/sh\necho changed > {published}\n{read}\n")
+    program.chmod(0o755)
+    write_published(tmp_path / "models")
+    if is_link:
+        published.symlink_to(published.rename(tmp_path / "elsewhere"))
+    for _ in range(2):
+        published.write_bytes(b"as published")
+        done = start(tmp_path)
+        assert (done.returncode, done.stdout) == (0, "as published")
+    (copy,) = tmp_path.glob("models.*")
+    assert copy.stat().st_mode & 0o777 == 0o700
+
+
+def write_published(repository: Path) -> None:
+    (repository / "net").mkdir(parents=True)
+    (repository / "SHA256SUMS").write_text(f"{hashlib.sha256(b'as published').hexdigest()}  net/model.onnx\n")
+    (repository / "net" / "model.onnx").write_bytes(b"as published")
+
+
+def start(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the entrypoint on the repository `models` of a folder, with the program `tritonserver` in it."""
+    command = [str(ROOT / "docker" / "triton.sh"), "--exit-on-error=true", f"--model-repository={folder / 'models'}"]
+    variables = {"PATH": f"{folder}:{os.environ['PATH']}", "TMPDIR": str(folder)}
+    return subprocess.run(command, env=variables, capture_output=True, text=True)

@@ -72,8 +72,9 @@ def test_default_models_are_the_stable_gender_ensembles() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_health_checks_default_models_if_index_is_locked(tmp_path: Path, scheme: str) -> None:
-    add_model(tmp_path, "gender_mobilenet", GENDER_IO)
+def test_health_checks_default_models_and_canaries_if_index_is_locked(tmp_path: Path, scheme: str) -> None:
+    for model in ("gender_mobilenet", "gender_mobilenet_canary"):
+        add_model(tmp_path, model, GENDER_IO)
     add_model(tmp_path, "other", GENDER_IO)
     flag = {"grpc": "--grpc-restricted-protocol", "http": "--http-restricted-api"}[scheme]
     with running_triton(tmp_path, f"{flag}=model-repository:admin=secret") as server:
@@ -82,6 +83,7 @@ def test_health_checks_default_models_if_index_is_locked(tmp_path: Path, scheme:
     assert {model: check["ok"] for model, check in json.loads(result.stdout).items()} == {
         "gender_densenet": False,
         "gender_mobilenet": True,
+        "gender_mobilenet_canary": True,
     }
     assert re.fullmatch("genderclient: checking the default models, because .*\n", result.stderr)
 

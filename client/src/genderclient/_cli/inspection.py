@@ -14,6 +14,8 @@ from genderclient._transports.credentials import Credentials
 from genderclient._transports.url import server_urls
 
 DEFAULT_MODELS: Final = ("gender_densenet", "gender_mobilenet")
+# Of the trial of another version beside the stable model.
+CANARY_SUFFIX: Final = "_canary"
 
 
 def health(
@@ -82,7 +84,10 @@ def _repositories(url: str | None, token: str | None, ca_file: Path | None, time
 
 
 def _models_to_check(repositories: list[Repository]) -> list[str]:
-    """What the first server that lists its models has, else the default models, with a note on stderr."""
+    """What the first server that lists its models has, else the default models and their canaries.
+
+    The latter is noted on stderr.
+    """
     for repository in repositories:
         try:
             if names := gender_models(repository, DEFAULT_MODELS):
@@ -91,4 +96,5 @@ def _models_to_check(repositories: list[Repository]) -> list[str]:
         except GenderClientError as exc:
             reason = str(exc)
     typer.echo(f"genderclient: checking the default models, because the server lists none: {reason}", err=True)
-    return list(DEFAULT_MODELS)
+    canaries = (f"{model}{CANARY_SUFFIX}" for model in DEFAULT_MODELS)
+    return [*DEFAULT_MODELS, *(name for name in canaries if any(each.serves(name) for each in repositories))]

@@ -35,6 +35,17 @@ class Repository:
         entries = self._http("POST", "/v2/repository/index", b"{}")
         return [{field: str(entry.get(field, "")) for field in FIELDS} for entry in entries]
 
+    def serves(self, model: str) -> bool:
+        """Whether the server has this model; a reverse proxy allows this request although it hides the repository."""
+        try:
+            if self.url.is_grpc:
+                self._grpc("ModelMetadata", name=model)
+            else:
+                self._http("GET", f"/v2/models/{quote(model, safe='')}")
+        except GenderClientError:
+            return False
+        return True
+
     def role(self, model: str) -> str | None:
         """The role of a loaded model, by its configuration. Raises AttributeError or TypeError if that is malformed."""
         if self.url.is_grpc:

@@ -45,6 +45,8 @@ _FIELDS: Final[dict[str, dict[str, tuple[int, str]]]] = {
     "RepositoryIndexRequest": {},
     "RepositoryIndexResponse": {"models": (1, "ModelIndex*")},
     "ModelIndex": {"name": (1, "string"), "version": (2, "string"), "state": (3, "string"), "reason": (4, "string")},
+    "ModelMetadataRequest": {"name": (1, "string")},
+    "ModelMetadataResponse": {},
     "ModelConfigRequest": {"name": (1, "string")},
     "ModelConfigResponse": {"config": (1, "ModelConfig")},
     "ModelConfig": {"name": (1, "string"), "parameters": (14, "Parameter*")},
@@ -80,5 +82,7 @@ ModelInferRequest: Final = _CLASSES["ModelInferRequest"]
 ModelInferResponse: Final = _CLASSES["ModelInferResponse"]
 RepositoryIndexRequest: Final = _CLASSES["RepositoryIndexRequest"]
 RepositoryIndexResponse: Final = _CLASSES["RepositoryIndexResponse"]
+ModelMetadataRequest: Final = _CLASSES["ModelMetadataRequest"]
+ModelMetadataResponse: Final = _CLASSES["ModelMetadataResponse"]
 ModelConfigRequest: Final = _CLASSES["ModelConfigRequest"]
 ModelConfigResponse: Final = _CLASSES["ModelConfigResponse"]
