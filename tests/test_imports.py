@@ -10,11 +10,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 GENDERPREP = "model_repository/preprocess/1/genderprep"
+PICTUREGALLERY = "model_repository/gallery/1/picturegallery"
 # Import name of each folder or file.
 ROOMS = {
     "genderprep": GENDERPREP,
     "counters": "model_repository/preprocess/1/counters.py",
     "preprocess": "model_repository/preprocess/1/model.py",
+    "picturegallery": PICTUREGALLERY,
     "genderclient": "client/src/genderclient",
     "server": "server",
     "training": "training",
@@ -29,6 +31,7 @@ ARROWS: dict[str, set[str]] = {
     "genderprep": set(),
     "counters": {"genderprep"},
     "preprocess": {"genderprep", "counters"},
+    "picturegallery": set(),
     "genderclient": set(),
     "server": {"genderclient"},
     "training": {"genderprep"},
@@ -55,6 +58,7 @@ LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep"},
     f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep"},
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},
+    PICTUREGALLERY: {"numpy", "picturegallery"},
     "server/supervisor": {"PIL", "genderclient", "google.protobuf", "server", "tritonclient"},
     "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
     "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep", "counters"},

@@ -1,0 +1,24 @@
+"""Why a request is refused. No message repeats the input."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """Why an input is refused; the value is a metric label."""
+
+    TOO_MANY_IDS = "too_many_ids"
+    ALL_UNKNOWN = "all_unknown"
+    EMPTY_GALLERY = "empty_gallery"
+    NEGATIVE = "negative"
+    NOT_FINITE = "not_finite"
+
+
+class InvalidInput(ValueError):
+    """An input of one request cannot be used; the message names the tensor, the reason and the limit."""
+
+    def __init__(self, tensor: str, fault: Fault, message: str) -> None:
+        super().__init__(f"{tensor}: {message}")
+        self.tensor = tensor
+        self.fault = fault

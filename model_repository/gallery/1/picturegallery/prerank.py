@@ -1,0 +1,59 @@
+"""The first of two rankings: linear towers reduce any number of pictures to as many as the ranker reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+FILE: Final = "prerank.npz"
+# How many candidates the ranker reads.
+CANDIDATE_SIZE: Final = 200
+
+
+@dataclass(frozen=True)
+class PreRank:
+    """Two linear towers and their inner product; V is the size of a picture's vector.
+
+    Attributes:
+        history: Weights of the mean vector of the liked pictures, float32 [V, V].
+        null_history: Stands for that mean if the user liked nothing yet, float32 [V].
+        probabilities: Weights of P(male) and P(female), float32 [2, V].
+        bias: What every user shares, float32 [V].
+        prior: Weight of the logit of a picture's own P(like), float32 [].
+    """
+
+    history: NDArray[np.float32]
+    null_history: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    prior: NDArray[np.float32]
+
+    @classmethod
+    def load(cls, file: Path) -> PreRank:
+        """Read the weights that training wrote."""
+        with np.load(file) as weights:
+            return cls(**{name: weights[name] for name in cls.__dataclass_fields__})
+
+    def user(self, liked: NDArray[np.float32], probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The vector of a user, float32 [V], from vectors of liked pictures, [H, V], and probabilities, [2]."""
+        mean = liked.mean(axis=0) if len(liked) else self.null_history
+        return mean @ self.history + probabilities @ self.probabilities + self.bias
+
+    def keep(
+        self, user: NDArray[np.float32], vectors: NDArray[np.float32], priors: NDArray[np.float32]
+    ) -> NDArray[np.int64]:
+        """The places of the `CANDIDATE_SIZE` best pictures, in order of place.
+
+        Args:
+            user: What `user` returned, [V].
+            vectors: Pictures, [C, V].
+            priors: Their own P(like), [C], strictly between 0 and 1.
+        """
+        if len(vectors) <= CANDIDATE_SIZE:
+            return np.arange(len(vectors))
+        scores = vectors @ user + self.prior * np.log(priors / (1 - priors))
+        return np.sort(np.argpartition(-scores, CANDIDATE_SIZE)[:CANDIDATE_SIZE])
