@@ -12,9 +12,13 @@
 # make docs    build the SDK's documentation in out/docs
 # make docker-check  run the images' install steps in clean environments, then their commands; needs Python 3.12
 # make check   check format, lint and types
+# make clean   delete .venv and out
+# make help    list these commands
 # make sbom    write out/sbom.json: the packages installed in .venv, as CycloneDX
 # make audit   check the pinned packages for known vulnerabilities; needs a network
 # make lock    compile requirements/*.txt from pyproject.toml; needs uv
+
+.DEFAULT_GOAL := help
 
 PYTHON ?= python3
 IN_VENV := .venv/bin
@@ -25,7 +29,10 @@ GRPC_PORT ?= 8001
 METRICS_PORT ?= 8002
 READY_PORT ?= 8003
 
-.PHONY: run serve test wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
+.PHONY: help run serve test wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
 
 run: .venv/serve.stamp
 	@$(IN_VENV)/python -m quickstart $(if $(SAMPLES),--samples "$(SAMPLES)")

@@ -38,3 +38,19 @@ def test_named_files_exist(document: str) -> None:
     named = re.findall(r"`([a-z_]+/[\w./]*\.(?:py|md|yaml|sh))`", (ROOT / document).read_text(encoding="utf-8"))
     genderprep = ROOT / "model_repository/preprocess/1"
     assert [name for name in named if not (ROOT / name).exists() and not (genderprep / name).exists()] == []
+
+
+def test_make_help_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    assert set(targets.split()) == set(re.findall(r"^# make ([\w-]+)", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "document", ["CONTRIBUTING.md", "README.md", "README.zh.md", ".ci/run", ".github/workflows/ci.yaml"]
+)
+def test_named_make_commands_exist(document: str) -> None:
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = re.findall(r"(?:`|^|run: )make ([a-z][\w-]*)", (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE)
+    assert named
+    assert set(named) <= set(targets.split())
