@@ -59,9 +59,7 @@ def test_score_reads_avatar_bytes(run: Run, folder: Path) -> None:
 
 
 def test_score_keeps_positions_of_ragged_csv_rows(run: Run, folder: Path) -> None:
-    (folder / "users.csv").write_text(
-        'nickname,uid\n"two\nlines",a\n\n小美\n小美,b\nX国强,c\n', encoding="utf-8"
-    )
+    (folder / "users.csv").write_text('nickname,uid\n"two\nlines",a\n\n小美\n小美,b\nX国强,c\n', encoding="utf-8")
     assert run("score", folder / "users.csv", "-o", folder / "out.csv", "--id-column", "uid", "--quiet").exit_code == 0
     assert [(row["row"], row["id"]) for row in read_table(folder / "out.csv")] == [
         *(("0", "a"), ("1", ""), ("2", "b"), ("3", "c")),
