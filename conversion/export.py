@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from onnx import helper, numpy_helper
 
 # The imports register the functions that write layers.
+from . import encoder_layers as encoder_layers
 from . import fusion_layers, text_layers
 from . import image_layers as image_layers
 from .errors import ConversionError
@@ -19,7 +20,7 @@ from .writers import writer_of
 
 
 def to_onnx(model: keras.Model) -> onnx.ModelProto:
-    """Convert a serving model (`training.gender.model.serving_model`).
+    """Convert a serving model, of `training.gender.model` or of `encoder_model`.
 
     Input and output names are kept, and the batch dimension is dynamic. Keras may run on any backend.
 
@@ -74,7 +75,8 @@ def _write(graph: Graph, model: keras.Model, scope: str, inputs: Any) -> Any:
             return lambda *inputs, **_: writer_of(layer)(graph, layer, name, *inputs)
         return lambda tensor, **_: _write(graph, layer, f"{name}/", [_prepared(graph, layer, name, tensor)])
 
-    return model._run_through_graph(inputs, operation_fn=writer)
+    functional = model._functional if isinstance(model, keras.Sequential) else model
+    return functional._run_through_graph(inputs, operation_fn=writer)
 
 
 def _prepared(graph: Graph, model: keras.Model, name: str, tensor: Tensor) -> Tensor:

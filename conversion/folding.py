@@ -1,6 +1,7 @@
 """Merge linear operations into the convolutions beside them, exactly."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ def fold(graph: Graph) -> None:
     - A 1×1 convolution without bias merges into the convolution after it: it maps the zeros of padding to zeros.
     - A depthwise 1×1 convolution merges into the convolution before it.
     - The mean of neighboring pixels moves before a 1×1 convolution, which then has fewer pixels to compute.
+    - The mean of neighboring pixels of the input merges into the convolution after it, whose kernel and stride grow.
     """
     sources = {node.output[0]: node for node in graph.nodes}
     readers = Counter(name for node in graph.nodes for name in node.input)
@@ -37,9 +39,11 @@ def fold(graph: Graph) -> None:
             continue
         if _is_pointwise(graph, before, group=1) and _is_mean(graph, node):
             _swap(graph, before, node)
-            sources[node.output[0]] = before
+            sources |= {node.output[0]: node, before.output[0]: before}
         elif len(before.input) == 2 and _is_pointwise(graph, before, group=1) and attribute(node, "group", 1) == 1:
             _merge_into_next(graph, before, node)
+            if (mean := only_source(node)) is not None and _is_mean_of_pixels(graph, mean, sources):
+                _merge_mean_into_next(graph, mean, node)
         elif _is_pointwise(graph, node, group=len(graph.constants[node.input[1]])):
             _merge_into_previous(graph, before, node)
             sources[node.output[0]] = before
@@ -68,6 +72,22 @@ def _is_pointwise(graph: Graph, conv: onnx.NodeProto, group: int) -> bool:
 
 def _is_mean(graph: Graph, conv: onnx.NodeProto) -> bool:
     return len(conv.input) == 2 and np.ptp(graph.constants[conv.input[1]]) == 0
+
+
+def _is_mean_of_pixels(graph: Graph, node: onnx.NodeProto, sources: Mapping[str, onnx.NodeProto]) -> bool:
+    return node.op_type == "Conv" and _is_mean(graph, node) and sources[node.input[0]].op_type == "DequantizeLinear"
+
+
+def _merge_mean_into_next(graph: Graph, mean: onnx.NodeProto, node: onnx.NodeProto) -> None:
+    """Let a convolution read the pixels whose means it read: a tap becomes a block of taps."""
+    block: int = attribute(mean, "strides", [1])[0]
+    graph.constants[node.input[1]] = np.kron(
+        graph.constants[node.input[1]], np.full((1, 1, block, block), block**-2, np.float32)
+    )
+    for name in ("strides", "pads"):
+        _set(node, name, [block * each for each in attribute(node, name, [])])
+    node.input[0] = mean.input[0]
+    graph.nodes.remove(mean)
 
 
 def _swap(graph: Graph, before: onnx.NodeProto, node: onnx.NodeProto) -> None:

@@ -64,6 +64,13 @@ class Graph:
         self.nodes.append(helper.make_node("Split", [tensor], outputs, name, axis=1))
         return outputs
 
+    def top_k(self, tensor: Tensor, k: int, name: str) -> tuple[Tensor, Tensor]:
+        """Return the k largest values along the last dimension, largest first, and their positions."""
+        outputs = name, f"{name}/positions"
+        count = self._constant(name, 1, np.array([k], np.int64))
+        self.nodes.append(helper.make_node("TopK", [tensor, count], outputs, name, axis=-1))
+        return outputs
+
     def rename(self, tensor: Tensor, name: Tensor) -> None:
         """Rename a tensor in all nodes."""
         for node in self.nodes:

@@ -14,8 +14,6 @@ metadata record that, and `server.rollout promote` rejects it without a `--force
 """
 
 import argparse
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +23,7 @@ import pandas as pd
 from genderprep import PrepMismatch, check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE_SIZE
-from server.catalog import FORCED, GATE, Catalog, CatalogError, Model
-from server.checksums import record
+from server.catalog import FORCED, GATE, Catalog, CatalogError
 from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, Manifest, ManifestError
 from training.gender.model import load_model
@@ -36,6 +33,7 @@ from . import served
 from .convert import HELD_OUT_USERS, convert, measure, sample_users
 from .export import stamp
 from .foreign_preprocessing import prepare, preprocessing_of
+from .install import installing, new_version
 from .parity import ConversionError
 
 ROOT: Final = Path(__file__).parent.parent
@@ -70,7 +68,7 @@ def publish(
     """
     report, catalog = read_run(run), Catalog(repository)
     _check_preprocessing(report, catalog)
-    folder = _version_folder(catalog.model(model), version)
+    folder = new_version(catalog.model(model), version)
     config = report["config"]
     users = Manifest(manifest, config.get("max_bad_rows", MAX_BAD_ROWS), config.get("label_map"))
     converted = convert(load_model(run / "model.keras"), users, config["precision"])
@@ -81,7 +79,8 @@ def publish(
     measured = {"comparison": comparison, **measure(converted, table, held_out)}
     metadata = {METADATA_KEY: prep_digest(), "backbone": config["backbone"], "trained": report["date"]}
     stamp(converted.int8, {**metadata, GATE: verdict})
-    _install(converted.int8, folder)
+    with installing(folder) as staging:
+        onnx.save(converted.int8, staging / "model.onnx")
     write_report(
         repository.parent / "results" / f"publish_{model}.json",
         version=int(folder.name),
@@ -125,13 +124,6 @@ def _check_preprocessing(report: dict[str, Any], catalog: Catalog) -> None:
         )
 
 
-def _version_folder(model: Model, version: int | None) -> Path:
-    folder = model.folder / str(version if version is not None else max(model.versions, default=0) + 1)
-    if folder.exists():
-        raise FileExistsError(f"{folder} exists and published versions are immutable; choose another --version")
-    return folder
-
-
 def _comparison(
     catalog: Catalog, model: str, int8: onnx.ModelProto, table: pd.DataFrame, users: Users
 ) -> dict[str, Any] | None:
@@ -156,18 +148,6 @@ def _verdict(comparison: dict[str, Any] | None, force: bool) -> str:
         return FORCED
     served.check(comparison)
     return "passed"
-
-
-def _install(model: onnx.ModelProto, folder: Path) -> None:
-    """Write the version to a staging folder, record its checksum, and rename the folder into place."""
-    staging = Path(tempfile.mkdtemp(prefix=".publish-", dir=folder.parent))
-    try:
-        onnx.save(model, staging / "model.onnx")
-        staging.chmod(0o755)
-        record(staging / "model.onnx", folder / "model.onnx", folder.parent.parent)
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ COPY model_repository model_repository
 COPY server server
 COPY training training
 
-# `genderprep` is imported from the model repository. Keras and matplotlib write files into the home folder.
-ENV PYTHONPATH=/app:/app/model_repository/preprocess/1 \
+# `genderprep` and `picturegallery` are imported from the model repository. Keras and matplotlib write files into the home folder.
+ENV PYTHONPATH=/app:/app/model_repository/preprocess/1:/app/model_repository/gallery/1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp
 USER 1000:1000

@@ -5,6 +5,8 @@ product goes by:
 
     parameters { key: "role" value { string_value: "gender" } }
     parameters { key: "backbone" value { string_value: "densenet" } }
+
+`role` is the question that it answers, `backbone` the model whose version it has.
 """
 
 from dataclasses import dataclass
@@ -17,7 +19,10 @@ from tritonclient.grpc import model_config_pb2
 CONFIG: Final = "config.pbtxt"
 ROLE: Final = "role"
 BACKBONE: Final = "backbone"
-GENDER: Final = "gender"  # the role of ensembles that answer AVATAR and NICKNAME
+# Roles: the questions that ensembles answer.
+GENDER: Final = "gender"  # AVATAR and NICKNAME → the user's gender
+EMBED: Final = "embed"  # PICTURE and TITLE → their vectors
+SIMILAR: Final = "similar"  # PICTURE or PICTURE_ID → the most similar pictures of the gallery
 CANARY_SUFFIX: Final = "_canary"
 # The verdict of `conversion.publish` on a version, in the metadata of its ONNX file.
 GATE: Final = "publish_gate"

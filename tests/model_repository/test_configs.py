@@ -12,17 +12,29 @@ from genderclient import _codec as codec
 from genderprep import prep_digest
 from genderprep import tensors as names
 from genderprep.digest import METADATA_KEY
+from picturegallery import tensors
 from server.catalog import Catalog, Ensemble
 from tests.support.tritonserver import ROOT
 
 REPOSITORY = ROOT / "model_repository"
 CATALOG = Catalog(REPOSITORY)
-ONNX_MODELS = CATALOG.backbones()
-ENSEMBLES = [f"gender_{backbone}" for backbone in ONNX_MODELS]
-MODELS = ("preprocess", *ONNX_MODELS, *ENSEMBLES)
+BACKBONES = CATALOG.backbones()
+ONNX_MODELS = [*BACKBONES, "picture_encoder"]
+PYTHON_MODELS = ("preprocess", "gallery")
+GENDER_ENSEMBLES = [f"gender_{backbone}" for backbone in BACKBONES]
+ENSEMBLES = [*GENDER_ENSEMBLES, "embed", "similar"]
+MODELS = (*PYTHON_MODELS, *ONNX_MODELS, *ENSEMBLES)
+# Inputs that a request may leave out; all others are required.
+OPTIONAL = {
+    "preprocess": {names.AVATAR, names.NICKNAME, names.PICTURE, names.TITLE},
+    "gallery": {tensors.VECTOR, tensors.PICTURE_ID, tensors.K},
+    "embed": {names.TITLE},
+    "similar": {tensors.PICTURE_ID, tensors.K},
+}
 
 Tensors = dict[str, tuple[str, list[int]]]
 
+PICTURE: Tensors = {names.PICTURE: ("TYPE_STRING", [1]), names.TITLE: ("TYPE_STRING", [1])}
 USER: Tensors = {names.AVATAR: ("TYPE_STRING", [1]), names.NICKNAME: ("TYPE_STRING", [1])}
 PREPARED: Tensors = {
     names.IMAGE: ("TYPE_UINT8", [names.IMAGE_SIZE, names.IMAGE_SIZE, 3]),
@@ -34,10 +46,17 @@ ANSWER: Tensors = {
     names.WEIGHTS: ("TYPE_FP32", [len(names.MODALITIES)]),
     names.EMBEDDING: ("TYPE_FP32", [names.EMBEDDING_SIZE]),
 }
+VECTORS: Tensors = {tensors.VECTOR: ("TYPE_FP32", [32]), tensors.TITLE_VECTOR: ("TYPE_FP32", [32])}
+CHOICE: Tensors = {tensors.PICTURE_ID: ("TYPE_INT64", [1]), tensors.K: ("TYPE_INT64", [1])}
+NEIGHBORS: Tensors = {tensors.PICTURES: ("TYPE_INT64", [-1]), tensors.SCORES: ("TYPE_FP32", [-1])}
 SIGNATURES = {
-    "preprocess": (USER, PREPARED),
-    **dict.fromkeys(ONNX_MODELS, (PREPARED, ANSWER)),
-    **dict.fromkeys(ENSEMBLES, (USER, ANSWER)),
+    "preprocess": (USER | PICTURE, PREPARED),
+    "picture_encoder": (PREPARED, VECTORS),
+    "gallery": ({tensors.VECTOR: VECTORS[tensors.VECTOR]} | CHOICE, NEIGHBORS),
+    "embed": (PICTURE, VECTORS),
+    "similar": ({names.PICTURE: PICTURE[names.PICTURE]} | CHOICE, NEIGHBORS),
+    **dict.fromkeys(BACKBONES, (PREPARED, ANSWER)),
+    **dict.fromkeys(GENDER_ENSEMBLES, (USER, ANSWER)),
 }
 ONNX_TYPES = {
     "TYPE_UINT8": onnx.TensorProto.UINT8,
@@ -48,7 +67,10 @@ ONNX_TYPES = {
 PARAMETERS = {
     "preprocess": {f"{METADATA_KEY}_1": prep_digest()},
     **{model: {"intra_op_thread_count": "1", "inter_op_thread_count": "1"} for model in ONNX_MODELS},
-    **{f"gender_{backbone}": {"role": "gender", "backbone": backbone} for backbone in ONNX_MODELS},
+    **{f"gender_{backbone}": {"role": "gender", "backbone": backbone} for backbone in BACKBONES},
+    "gallery": {},
+    "embed": {"role": "embed", "backbone": "picture_encoder"},
+    "similar": {"role": "similar", "backbone": "gallery"},
 }
 
 
@@ -58,7 +80,7 @@ def config_of(model: str) -> Any:
     return text_format.Parse(text, model_config_pb2.ModelConfig())
 
 
-def tensors(fields: Any) -> Tensors:
+def tensors_of(fields: Any) -> Tensors:
     return {t.name: (model_config_pb2.DataType.Name(t.data_type), list(t.dims)) for t in fields}
 
 
@@ -93,7 +115,8 @@ def test_ensemble_has_role_and_explicit_versions(ensemble: Ensemble) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_tensors_match_genderprep(model: str) -> None:
     config = config_of(model)
-    assert (tensors(config.input), tensors(config.output)) == SIGNATURES[model]
+    assert (tensors_of(config.input), tensors_of(config.output)) == SIGNATURES[model]
+    assert {field.name for field in config.input if field.optional} == OPTIONAL.get(model, set())
     assert config.max_batch_size == 32
 
 
@@ -101,7 +124,7 @@ def test_tensors_match_genderprep(model: str) -> None:
 def test_backend(model: str) -> None:
     config = config_of(model)
     expected = (
-        ("python", "") if model == "preprocess" else ("", "ensemble" if model in ENSEMBLES else "onnxruntime_onnx")
+        ("python", "") if model in PYTHON_MODELS else ("", "ensemble" if model in ENSEMBLES else "onnxruntime_onnx")
     )
     assert (config.backend, config.platform) == expected
 
@@ -112,7 +135,7 @@ def test_parameters(model: str) -> None:
     assert parameters == PARAMETERS[model]
 
 
-@pytest.mark.parametrize("model", [*ONNX_MODELS, *ENSEMBLES])
+@pytest.mark.parametrize("model", [*BACKBONES, *GENDER_ENSEMBLES])
 def test_label_file(model: str) -> None:
     files = {output.name: output.label_filename for output in config_of(model).output}
     assert files == {names.PROBABILITIES: "labels.txt", names.WEIGHTS: "", names.EMBEDDING: ""}
@@ -137,7 +160,7 @@ def test_preprocess_has_no_batching() -> None:
     assert config_of("preprocess").WhichOneof("scheduling_choice") is None
 
 
-@pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])
+@pytest.mark.parametrize("model", [*PYTHON_MODELS, *ONNX_MODELS])
 def test_warmup_has_every_input(model: str) -> None:
     config = config_of(model)
     assert config.model_warmup
@@ -146,21 +169,25 @@ def test_warmup_has_every_input(model: str) -> None:
             name: (model_config_pb2.DataType.Name(value.data_type), list(value.dims))
             for name, value in sample.inputs.items()
         }
-        assert given == SIGNATURES[model][0]
+        inputs = SIGNATURES[model][0]
+        assert given.items() <= inputs.items()
+        assert inputs.keys() - OPTIONAL.get(model, set()) <= given.keys()
         assert 1 <= sample.batch_size <= config.max_batch_size
 
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
 def test_ensemble_wires_every_tensor(ensemble: str) -> None:
     steps = config_of(ensemble).ensemble_scheduling.step
-    assert [step.model_name for step in steps] == ["preprocess", ensemble.removeprefix("gender_")]
-    known = dict(USER)
+    assert steps[0].model_name == "preprocess"
+    known, answer = map(dict, SIGNATURES[ensemble])
     for step in steps:
         inputs, outputs = SIGNATURES[step.model_name]
-        assert {name: known[source] for name, source in step.input_map.items()} == inputs
-        assert set(step.output_map) == set(outputs)
+        given = {name: known[source] for name, source in step.input_map.items()}
+        assert given.items() <= inputs.items()
+        assert inputs.keys() - OPTIONAL.get(step.model_name, set()) <= given.keys()
+        assert step.output_map.keys() <= outputs.keys()
         known |= {target: outputs[name] for name, target in step.output_map.items()}
-    assert {name: known[name] for name in ANSWER} == ANSWER
+    assert {name: known[name] for name in answer} == answer
 
 
 @pytest.mark.parametrize("model", ONNX_MODELS)

@@ -10,7 +10,7 @@ from threading import Event
 import psutil
 import pytest
 
-from genderprep import InvalidAvatar, InvalidNickname, prep_digest
+from genderprep import prep_digest
 from genderprep.errors import AvatarFault, NicknameFault
 from genderprep.limits import MAX_AVATAR_BYTES, MAX_NICKNAME_BYTES
 from server.triton_control import TritonControl
@@ -37,6 +37,8 @@ BAD: dict[tuple[str, str], list[tuple[bytes, bytes]]] = {
     ("NICKNAME", NicknameFault.TOO_MANY_BYTES): [(b"", b"a" * (MAX_NICKNAME_BYTES + 1))],
     ("NICKNAME", NicknameFault.NOT_UTF8): [(PICTURE, b"ab\xff")],
 }
+# The tensors about pictures, and those about users that are prepared in the same way.
+OF_PICTURE = {"AVATAR": "PICTURE", "NICKNAME": "TITLE"}
 # What is answered without a modality, and why that counts as missing.
 INCOMPLETE: dict[tuple[str, str], tuple[bytes, bytes]] = {
     ("AVATAR", "absent"): (b"", NAME),
@@ -85,8 +87,8 @@ def counted(server: Server, name: str) -> dict[tuple[str, str], float]:
 
 
 def test_refusals_are_counted_by_fault(alone: Server, caller: Caller) -> None:
-    faults = {(kind.tensor, fault) for kind in (InvalidAvatar, InvalidNickname) for fault in kind.faults}
-    assert BAD.keys() == faults
+    faults = {*BAD, *((OF_PICTURE[tensor], fault) for tensor, fault in BAD)}
+    assert BAD.keys() == {("AVATAR", fault) for fault in AvatarFault} | {("NICKNAME", fault) for fault in NicknameFault}
     for fault, rows in BAD.items():
         before = counted(alone, REFUSED)
         assert before.keys() == faults
@@ -101,6 +103,17 @@ def test_missing_inputs_are_counted_by_reason(alone: Server, caller: Caller) -> 
         assert before.keys() == INCOMPLETE.keys()
         caller.infer("preprocess", users(row, (PICTURE, NAME), row))
         assert counted(alone, MISSING) == before | {reason: before[reason] + 2}
+
+
+def test_refused_picture_counts_under_its_own_name(alone: Server, caller: Caller) -> None:
+    before, missing = counted(alone, REFUSED), counted(alone, MISSING)
+    inputs = {OF_PICTURE[name]: array for name, array in users((PICTURE, b"\xff")).items()}
+    with pytest.raises(Refused, match=r"^TITLE: not UTF-8"):
+        caller.infer("preprocess", inputs)
+    caller.infer("preprocess", {"PICTURE": users((b"", b""))["AVATAR"]})
+    fault = ("TITLE", NicknameFault.NOT_UTF8)
+    assert counted(alone, REFUSED) == before | {fault: before[fault] + 1}
+    assert counted(alone, MISSING) == missing
 
 
 def test_refused_request_counts_no_missing_input(alone: Server, caller: Caller) -> None:

@@ -10,14 +10,15 @@ from typing import Any, Final
 import keras
 from keras import ops
 
+from genderprep.tensors import MAX_TOKENS
 from genderprep.vocabulary import vocabulary
 
 from ..arrays import Shape, TensorB, TensorBD
 from ..layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer, is_token
 from .mixture import MixtureOfExperts
 
-# Tokens of a title; a longer one is cut.
-TITLE_TOKENS: Final = 64
+# Tokens of a title; a longer one is cut. Serving tokenizes titles like nicknames.
+TITLE_TOKENS: Final = MAX_TOKENS
 _FIRST_TEMPERATURE: Final = 0.07
 _MAX_SCALE: Final = 100.0
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import triton_python_backend_utils as pb_utils
 
 from .genderprep import InvalidAvatar, InvalidInput, InvalidNickname
-from .genderprep.tensors import AVATAR, NICKNAME
+from .genderprep.tensors import AVATAR, NICKNAME, PICTURE, TITLE
 
 REFUSED: Final = "gender_refused_requests_total"
 MISSING: Final = "gender_missing_inputs_total"
@@ -22,7 +22,11 @@ LOADED: Final = "gender_preprocess_loaded_timestamp_seconds"
 ABSENT: Final = "absent"
 DEFAULT: Final = "default"
 
-_REFUSALS: Final = [(kind.tensor, fault) for kind in (InvalidAvatar, InvalidNickname) for fault in kind.faults]
+_FAULTS: Final = {
+    **dict.fromkeys((AVATAR, PICTURE), InvalidAvatar.faults),
+    **dict.fromkeys((NICKNAME, TITLE), InvalidNickname.faults),
+}
+_REFUSALS: Final = [(tensor, fault) for tensor, faults in _FAULTS.items() for fault in faults]
 _MISSES: Final = [(tensor, why) for tensor in (AVATAR, NICKNAME) for why in (ABSENT, DEFAULT)]
 
 # Metric name, tensor, reason.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from .counters import Counters, Event, missing, refused
 from .genderprep import InvalidInput, prep_digest, prepare_image, prepare_text
 from .genderprep.binding import check_binding
-from .genderprep.tensors import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
+from .genderprep.tensors import AVATAR, IMAGE, NICKNAME, PICTURE, PRESENT, TITLE, TOKENS
+
+Rows = NDArray[np.object_]  # [B] of bytes
 
 
 class TritonPythonModel:
@@ -36,33 +38,44 @@ class TritonPythonModel:
 
 
 def _answer(request: Any, events: Counter[Event]) -> Any:
+    inputs = {tensor.name(): tensor.as_numpy()[:, 0] for tensor in request.inputs()}
     misses: list[Event] = []
     try:
-        images, avatar_present = _prepare(request, AVATAR, prepare_image, misses)
-        tokens, nickname_present = _prepare(request, NICKNAME, prepare_text, misses)
+        images, image_present = _prepare(inputs, AVATAR, PICTURE, prepare_image, misses)
+        tokens, text_present = _prepare(inputs, NICKNAME, TITLE, prepare_text, misses)
     except InvalidInput as exc:
         events[refused(exc)] += 1
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(exc), pb_utils.TritonError.INVALID_ARG))
     events.update(misses)
-    present = np.stack([avatar_present, nickname_present], axis=1)
+    present = np.stack([image_present, text_present], axis=1)
     tensors = {IMAGE: images, TOKENS: tokens, PRESENT: present}
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in tensors.items()])
 
 
 def _prepare(
-    request: Any, name: str, prepare: Callable[[bytes], tuple[NDArray[Any], bool]], misses: list[Event]
+    inputs: Mapping[str, Rows],
+    of_user: str,
+    of_picture: str,
+    prepare: Callable[[bytes], tuple[NDArray[Any], bool]],
+    misses: list[Event],
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Prepare one input of a request, BYTES [B, 1], row by row; append the missing rows to `misses`."""
-    rows = pb_utils.get_input_tensor_by_name(request, name).as_numpy()[:, 0]
+    """Prepare the input of a user or of a picture row by row; append the missing rows of users to `misses`.
+
+    If the request has neither, every row is missing, and none is counted.
+    """
+    name = of_user if of_user in inputs else of_picture
+    rows = inputs.get(name, [b""] * max(map(len, inputs.values())))
     prepared = []
     for index, row in enumerate(rows):
         try:
             prepared.append(prepare(row))
         except InvalidInput as exc:
+            exc.tensor = name
             if len(rows) > 1:
-                exc.args = (f"{exc} (row {index} of {len(rows)})",)
+                exc.args = (f"{exc.args[0]} (row {index} of {len(rows)})",)
             raise
     arrays, present = zip(*prepared, strict=True)
-    misses += [missing(name, row) for row, is_there in zip(rows, present, strict=True) if not is_there]
+    if name == of_user:
+        misses += [missing(name, row) for row, is_there in zip(rows, present, strict=True) if not is_there]
     # Nearly every request has one row, which needs no copy.
     return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays), np.array(present)

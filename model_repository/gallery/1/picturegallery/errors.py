@@ -1,4 +1,4 @@
-"""Why a request is refused. No message repeats the input."""
+"""Why a request or a gallery is refused. No message repeats an input."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ class Fault(StrEnum):
     EMPTY_GALLERY = "empty_gallery"
     NEGATIVE = "negative"
     NOT_FINITE = "not_finite"
+    MISSING = "missing"
+    AMBIGUOUS = "ambiguous"
+    OUT_OF_RANGE = "out_of_range"
 
 
 class InvalidInput(ValueError):
@@ -22,3 +25,7 @@ class InvalidInput(ValueError):
         super().__init__(f"{tensor}: {message}")
         self.tensor = tensor
         self.fault = fault
+
+
+class GalleryError(RuntimeError):
+    """The files of a gallery cannot be served; the message names the file and what was expected."""

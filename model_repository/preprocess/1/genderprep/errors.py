@@ -24,14 +24,20 @@ class NicknameFault(StrEnum):
 
 
 class InvalidInput(ValueError):
-    """An input of one request cannot be used; the message names the tensor, the reason and the limit."""
+    """An input of one request cannot be used; the message names the tensor, the reason and the limit.
 
-    tensor: ClassVar[str]
+    `tensor` is the input that the client sent; `preprocess` sets it for ensembles whose inputs have other names.
+    """
+
+    tensor: str
     faults: ClassVar[type[AvatarFault | NicknameFault]]
 
     def __init__(self, fault: AvatarFault | NicknameFault, message: str) -> None:
-        super().__init__(f"{self.tensor}: {message}")
+        super().__init__(message)
         self.fault = fault
+
+    def __str__(self) -> str:
+        return f"{self.tensor}: {self.args[0]}"
 
 
 class InvalidAvatar(InvalidInput):

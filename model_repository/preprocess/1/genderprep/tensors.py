@@ -6,9 +6,13 @@ the nickname, fused by attention.
 
 from typing import Final
 
-# Inputs of the ensembles: BYTES [1] each.
+# Inputs of the ensembles about users: BYTES [1] each.
 AVATAR: Final = "AVATAR"
 NICKNAME: Final = "NICKNAME"
+
+# Inputs of the ensembles about pictures, which `preprocess` prepares in the same way: BYTES [1] each.
+PICTURE: Final = "PICTURE"
+TITLE: Final = "TITLE"
 
 # Between `preprocess` and the ONNX models: UINT8 [IMAGE_SIZE, IMAGE_SIZE, 3], INT32 [MAX_TOKENS], BOOL [2].
 IMAGE: Final = "IMAGE"

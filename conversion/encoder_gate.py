@@ -1,0 +1,58 @@
+"""Compare the vectors of two forms of one picture encoder."""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from picturegallery.tensors import TITLE_VECTOR, VECTOR
+from training.arrays import Arrays
+from training.pretrain.neighbors import label_consistency
+
+from .errors import ConversionError
+
+MAX_DIFFERENCE: Final = 1e-4
+# What int8 must keep: the mean cosine of its vectors with those of fp32, and the label consistency at K = 10.
+MIN_MEAN_COSINE: Final = 0.98
+MAX_CONSISTENCY_LOSS: Final = 0.01
+_K: Final = 10
+_LABELS: Final = ("theme", "style")
+
+
+def check_vectors(expected: Arrays, actual: Arrays) -> float:
+    """Return the largest difference between the vectors of two models.
+
+    Raises:
+        ConversionError: It exceeds `MAX_DIFFERENCE`, or is NaN.
+    """
+    largest = max(float(np.abs(expected[name] - actual[name]).max()) for name in (VECTOR, TITLE_VECTOR))
+    if not largest <= MAX_DIFFERENCE:
+        raise ConversionError(f"expected vectors that differ by at most {MAX_DIFFERENCE:.0e}, got {largest:.2e}")
+    return largest
+
+
+def check_int8(fp32: Arrays, int8: Arrays, table: pd.DataFrame) -> dict[str, Any]:
+    """Return how close int8 comes to fp32, for pictures that are the rows of `table`.
+
+    Raises:
+        ConversionError: Its vectors deviate too far, or their neighbors have fewer labels in common.
+    """
+    cosines = (fp32[VECTOR] * int8[VECTOR]).sum(axis=1)
+    consistency = {
+        label: [label_consistency(each[VECTOR], table[label].to_numpy(), _K).value for each in (fp32, int8)]
+        for label in _LABELS
+        if label in table
+    }
+    losses = {label: before - after for label, (before, after) in consistency.items()}
+    if not cosines.mean() >= MIN_MEAN_COSINE or max(losses.values(), default=0) > MAX_CONSISTENCY_LOSS:
+        raise ConversionError(
+            f"expected int8 vectors with a mean cosine of {MIN_MEAN_COSINE} to those of fp32, and at most "
+            f"{MAX_CONSISTENCY_LOSS} less label consistency, got {cosines.mean():.4f} and "
+            f"{', '.join(f'{label} {loss:.4f}' for label, loss in losses.items())}"
+        )
+    return {
+        "int8_cosine": {"mean": round(float(cosines.mean()), 4), "smallest": round(float(cosines.min()), 4)},
+        "consistency": {
+            label: {"fp32": round(before, 4), "int8": round(after, 4)} for label, (before, after) in consistency.items()
+        },
+    }

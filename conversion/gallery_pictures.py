@@ -1,0 +1,66 @@
+"""The pictures of a gallery: from a manifest, or cards drawn from their seeds."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from training.data.bad_rows import ManifestError
+from training.synthetic.cards import compose_card, draw_card
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to publish.
+
+    Args:
+        id: What clients call it; None if the publisher chooses.
+        encoded: The bytes of its file; empty if it cannot be read.
+        likes: How often it was liked.
+        shows: How often it was shown.
+    """
+
+    encoded: bytes
+    title: str = ""
+    id: int | None = None
+    likes: float = 0.0
+    shows: float = 0.0
+
+
+def drawn_cards(first_seed: int, count: int) -> Iterator[Picture]:
+    """Draw cards of the seeds from `first_seed` on, as PNG."""
+    for seed in range(first_seed, first_seed + count):
+        card, file = compose_card(seed), BytesIO()
+        draw_card(card).save(file, "PNG")
+        yield Picture(file.getvalue(), card.title)
+
+
+def listed_pictures(manifest: Path) -> Iterator[Picture]:
+    """Read the pictures of a CSV file with the column `picture` (a path relative to it) and optionally `title`, `id`,
+    `likes` and `shows`.
+
+    Raises:
+        ManifestError: The file cannot be read, lacks the column `picture`, or a number is none.
+    """
+    try:
+        rows = list(csv.DictReader(manifest.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ManifestError(f"{manifest} cannot be read: {exc}") from exc
+    if not rows or "picture" not in rows[0]:
+        columns = ", ".join(rows[0]) if rows else "no rows"
+        raise ManifestError(f"{manifest}: expected rows with the column picture, got {columns}")
+    for number, row in enumerate(rows):
+        try:
+            own = int(row["id"]) if row.get("id") else None
+            likes, shows = (float(row.get(name) or 0) for name in ("likes", "shows"))
+        except ValueError:
+            raise ManifestError(f"{manifest}: row {number}: expected numbers in id, likes and shows") from None
+        yield Picture(_read(manifest.parent / row["picture"]), row.get("title") or "", own, likes, shows)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""

@@ -1,0 +1,129 @@
+"""Convert a trained dual encoder to int8 ONNX and publish it as a version of `picture_encoder`.
+
+    python -m conversion.publish_encoder --run runs/dual_encoder --data runs/cards/cards.csv
+
+Keras → ONNX, with the whitening of the run → parity within 1e-4 → int8 → gate → `picture_encoder/<version>/model.onnx`.
+Quantization measures ranges on train pictures, and the gate compares int8 with fp32 on test pictures. The metadata
+states the encoder's digest, to which galleries and rankers are bound. The measurements go to
+`results/publish_picture_encoder.json`. To serve the version, publish a gallery of its vectors, then use
+`server.rollout`.
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import onnx
+
+from genderprep import PrepMismatch, check_probes, prep_digest
+from genderprep.digest import METADATA_KEY
+from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, TOKENS
+from picturegallery.files import ENCODER_DIGEST
+from server.catalog import Catalog, CatalogError
+from training.arrays import Arrays
+from training.data.bad_rows import ManifestError
+from training.pretrain.pictures import Pictures, read_pictures
+from training.pretrain.whitening import Whitening
+from training.report import read_run, write_report
+
+from .encoder_gate import check_int8, check_vectors
+from .encoder_model import serving_model
+from .export import stamp, to_onnx
+from .install import installing, new_version
+from .parity import ConversionError, run_onnx
+from .publish_gallery import ENCODER
+from .quantize import to_int8
+
+ROOT: Final = Path(__file__).parent.parent
+# Train pictures that show the ranges of activations, and test pictures of the gate.
+QUANTIZATION_PICTURES: Final = 512
+GATE_PICTURES: Final = 2000
+
+
+def publish_encoder(run: Path, manifest: Path, repository: Path, version: int | None = None) -> Path:
+    """Publish `run/model.keras`, whitened by `run/whitening.npz`, and return the version folder.
+
+    Args:
+        run: A finished run of `training.pretrain.run` with the method `dual_encoder`.
+        manifest: Its manifest.
+        repository: A model repository.
+        version: The version to publish; by default the next one.
+
+    Raises:
+        PrepMismatch: This machine decodes pictures differently.
+        ConversionError: ONNX deviates from Keras, or int8 from fp32.
+        CatalogError: The repository has no picture encoder.
+        ManifestError: The manifest cannot be used.
+        FileNotFoundError: The run does not exist.
+        FileExistsError: The version exists.
+    """
+    check_probes()
+    report = read_run(run)
+    folder = new_version(Catalog(repository).model(ENCODER), version)
+    pictures = read_pictures(manifest, IMAGE_SIZE)
+    with np.load(run / "whitening.npz") as whitening:
+        model = serving_model(keras.saving.load_model(run / "model.keras", compile=False), Whitening(**whitening))
+    int8, measured = convert_encoder(model, pictures)
+    digest = hashlib.sha256(int8.SerializeToString(deterministic=True)).hexdigest()
+    stamp(int8, {METADATA_KEY: prep_digest(), ENCODER_DIGEST: digest, "trained": report["date"]})
+    with installing(folder) as staging:
+        onnx.save(int8, staging / "model.onnx")
+    write_report(
+        repository.parent / "results" / f"publish_{ENCODER}.json",
+        version=int(folder.name),
+        encoder_digest=digest,
+        training=report,
+        **measured,
+    )
+    return folder
+
+
+def convert_encoder(model: keras.Model, pictures: Pictures) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """Export and quantize a serving model; return it in int8, and what was measured.
+
+    Args:
+        model: A model of `serving_model`.
+        pictures: Pictures of `IMAGE_SIZE` pixels, with the splits train and test.
+
+    Raises:
+        ConversionError: ONNX deviates from Keras, or int8 from fp32.
+    """
+    seen = encoder_inputs(_first(pictures.split("train"), QUANTIZATION_PICTURES))
+    fp32 = to_onnx(model)
+    expected = model.predict(seen, batch_size=64, verbose=0)
+    parity = check_vectors(expected, run_onnx(fp32.SerializeToString(), seen))
+    int8 = to_int8(fp32, seen)
+    held_out = _first(pictures.split("test"), GATE_PICTURES)
+    before, after = (run_onnx(each.SerializeToString(), encoder_inputs(held_out)) for each in (fp32, int8))
+    gate = check_int8(before, after, held_out.table)
+    sizes = {"fp32_bytes": fp32.ByteSize(), "int8_bytes": int8.ByteSize()}
+    return int8, {"parity_max_difference": parity, "gate_pictures": len(held_out), **gate, **sizes}
+
+
+def encoder_inputs(pictures: Pictures) -> Arrays:
+    """Return the inputs of the encoder for pictures with their titles."""
+    return {IMAGE: pictures.pixels, TOKENS: pictures.titles, PRESENT: np.ones((len(pictures), 2), np.bool_)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, required=True, help="output folder of training.pretrain.run")
+    parser.add_argument("--data", type=Path, required=True, help="its manifest")
+    parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
+    parser.add_argument("--version", type=int, help="default: the next free one")
+    args = parser.parse_args()
+    try:
+        print(publish_encoder(args.run, args.data, args.repository, args.version))
+    except (PrepMismatch, ConversionError, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
+        raise SystemExit(f"publish_encoder: {exc}") from exc
+
+
+def _first(pictures: Pictures, count: int) -> Pictures:
+    return pictures.rows(np.arange(min(len(pictures), count)))
+
+
+if __name__ == "__main__":
+    main()

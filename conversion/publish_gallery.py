@@ -1,0 +1,171 @@
+"""Embed pictures and publish them as a version of the gallery.
+
+    python -m conversion.publish_gallery --cards 400 --first-seed 20001     # cards drawn from these seeds
+    python -m conversion.publish_gallery --manifest pictures.csv            # columns picture, title, id, likes, shows
+    python -m conversion.publish_gallery --manifest new.csv --extend 1      # the pictures of version 1, and these
+
+Pictures → `genderprep` → `picture_encoder` → `model_repository/gallery/<version>/`, with the code of the newest version
+and the digests of encoder and preprocessing. A picture that cannot be read is left out and reported with its row. To
+serve the version, use `server.rollout`; beside an encoder with another digest, it refuses to load.
+"""
+
+import argparse
+import shutil
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from genderprep import PrepMismatch, prep_digest
+from genderprep.digest import METADATA_KEY
+from picturegallery.errors import GalleryError
+from picturegallery.files import ENCODER_DIGEST, Gallery, read_gallery, write_gallery
+from server.catalog import EMBED, Catalog, CatalogError
+from training.data.bad_rows import ManifestError
+from training.report import write_report
+
+from .gallery_pictures import Picture, drawn_cards, listed_pictures
+from .gallery_vectors import Encoder
+from .install import installing, new_version
+
+ROOT: Final = Path(__file__).parent.parent
+GALLERY: Final = "gallery"
+ENCODER: Final = "picture_encoder"
+_CODE: Final = ("model.py", "picturegallery")
+
+
+def publish_gallery(
+    pictures: Iterable[Picture],
+    repository: Path,
+    *,
+    encoder_version: int | None = None,
+    extended: int | None = None,
+    version: int | None = None,
+    about: dict[str, Any] | None = None,
+) -> tuple[Path, dict[int, str]]:
+    """Publish pictures and return the version folder, and the reasons why rows were left out.
+
+    Args:
+        pictures: Those without an id get free ones, from 1 on.
+        repository: A model repository with a gallery.
+        encoder_version: The version of `picture_encoder`; by default the one that the ensemble embed serves.
+        extended: A version of the gallery whose pictures come first.
+        version: The version to publish; by default the next one.
+        about: What else `gallery.json` records.
+
+    Raises:
+        GalleryError: No picture can be read, an id is invalid or occurs twice, or the extended version has vectors of
+            another encoder.
+        PrepMismatch: The encoder was trained with another preprocessing.
+        CatalogError: The repository has no gallery or no encoder.
+        FileNotFoundError: The version of the encoder does not exist.
+        FileExistsError: The version exists.
+    """
+    catalog = Catalog(repository)
+    model = catalog.model(GALLERY)
+    folder = new_version(model, version)
+    served = catalog.ensemble(ENCODER, EMBED).steps[ENCODER] if encoder_version is None else encoder_version
+    encoder = Encoder(catalog.model(ENCODER).folder / str(served) / "model.onnx")
+    before = None if extended is None else _extended(model.folder / str(extended), encoder)
+    gallery, refused = build_gallery(pictures, encoder, before, about or {})
+    code = model.folder / str(model.versions[-1])
+    with installing(folder) as staging:
+        shutil.copytree(code, staging, ignore=_all_but_code, dirs_exist_ok=True)
+        write_gallery(gallery, staging)
+    return folder, refused
+
+
+def build_gallery(
+    pictures: Iterable[Picture], encoder: Encoder, before: Gallery | None, about: dict[str, Any]
+) -> tuple[Gallery, dict[int, str]]:
+    """Embed pictures behind those of `before`; return the gallery, and the reasons why rows were left out.
+
+    Raises:
+        GalleryError: No picture can be read.
+    """
+    refused: dict[int, str] = {}
+    batches = list(encoder.embed(pictures, refused))
+    kept = [picture for batch, _ in batches for picture in batch]
+    if not kept:
+        reason = f"; row 0: {refused[0]}" if refused else ""
+        raise GalleryError(f"expected pictures, got none that can be read{reason}")
+    taken = {picture.id for picture in kept} | set(before.ids.tolist() if before else ())
+    free = (number for number in count(1) if number not in taken)
+    gallery = Gallery(
+        np.concatenate([vectors for _, vectors in batches]).astype(np.float16),
+        np.array([next(free) if picture.id is None else picture.id for picture in kept], np.int64),
+        [picture.title for picture in kept],
+        np.array([[picture.likes, picture.shows] for picture in kept], np.float32),
+        {ENCODER_DIGEST: encoder.digest, METADATA_KEY: prep_digest(), **about},
+    )
+    return (_joined(before, gallery) if before else gallery), refused
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--cards", type=int, metavar="COUNT", help="draw so many cards")
+    source.add_argument("--manifest", type=Path, help="CSV file with the column picture")
+    parser.add_argument("--first-seed", type=int, default=1, help="seed of the first card")
+    parser.add_argument("--extend", type=int, metavar="VERSION", help="keep the pictures of this version")
+    parser.add_argument("--encoder-version", type=int, help="default: the one that is served")
+    parser.add_argument("--version", type=int, help="default: the next free one")
+    parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
+    args = parser.parse_args()
+    pictures = listed_pictures(args.manifest) if args.manifest else drawn_cards(args.first_seed, args.cards)
+    try:
+        folder, refused = publish_gallery(
+            pictures,
+            args.repository,
+            encoder_version=args.encoder_version,
+            extended=args.extend,
+            version=args.version,
+            about={} if args.manifest else {"first_seed": args.first_seed},
+        )
+    except (GalleryError, PrepMismatch, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
+        raise SystemExit(f"publish_gallery: {exc}") from exc
+    gallery = read_gallery(folder)
+    write_report(
+        args.repository.parent / "results" / "publish_gallery.json",
+        version=int(folder.name),
+        pictures=len(gallery),
+        left_out=refused,
+        **gallery.about,
+    )
+    for row, reason in refused.items():
+        print(f"row {row} is left out: {reason}")
+    print(f"{folder}: {len(gallery)} pictures")
+
+
+def _extended(folder: Path, encoder: Encoder) -> Gallery:
+    before = read_gallery(folder)
+    if before.encoder_digest != encoder.digest:
+        raise GalleryError(
+            f"{GALLERY} {folder.name} has vectors of the encoder {before.encoder_digest[:12]}, but {ENCODER} "
+            f"{encoder.file.parent.name} is {encoder.digest[:12]}; publish all pictures again, or name the encoder of "
+            f"{GALLERY} {folder.name} by --encoder-version"
+        )
+    return before
+
+
+def _joined(before: Gallery, new: Gallery) -> Gallery:
+    return Gallery(
+        np.concatenate([before.vectors, new.vectors]),
+        np.concatenate([before.ids, new.ids]),
+        before.titles + new.titles,
+        np.concatenate([before.priors, new.priors]),
+        {**before.about, **new.about},
+    )
+
+
+def _all_but_code(folder: str, names: list[str]) -> list[str]:
+    """Choose what `copytree` ignores of a version folder."""
+    if Path(folder).name.isdecimal():
+        return [name for name in names if name not in _CODE]
+    return [name for name in names if name == "__pycache__"]
+
+
+if __name__ == "__main__":
+    main()
