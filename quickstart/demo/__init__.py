@@ -1,0 +1,1 @@
+"""`make demo`: a page that shows what the models answer, and why."""

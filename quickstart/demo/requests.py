@@ -1,0 +1,73 @@
+"""What the page sends: JSON, with the picture in base64."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from genderprep.limits import MAX_AVATAR_BYTES
+
+# The picture in base64, and room for the rest.
+MAX_BODY_BYTES: Final = MAX_AVATAR_BYTES * 4 // 3 + 2**17
+
+
+class BadRequest(ValueError):
+    """The page sent something else than expected; `code` names the sentence that the page shows."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Question:
+    """One user, and the arm of the experiment; an empty arm is chosen by the user's id."""
+
+    avatar: bytes | None = field(repr=False)
+    nickname: str = field(repr=False)
+    user_id: str
+    arm: str
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """Read the body of a request.
+
+    Raises:
+        BadRequest: It is too large, or no JSON object.
+    """
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise BadRequest("too_large", f"expected at most {MAX_AVATAR_BYTES} bytes of picture; send a smaller one")
+    try:
+        fields = json.loads(body)
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise BadRequest("request", "expected a JSON object")
+    return fields
+
+
+def question_of(fields: dict[str, Any]) -> Question:
+    """Read a user from the fields of a request.
+
+    Raises:
+        BadRequest: A field has another type than expected.
+    """
+    avatar = _text(fields, "avatar")
+    try:
+        picture = base64.b64decode(avatar, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise BadRequest("request", "avatar: expected base64") from exc
+    return Question(picture or None, _text(fields, "nickname"), _text(fields, "user_id") or "me", _text(fields, "arm"))
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise BadRequest("request", f"{name}: expected text, got {type(value).__name__}")
+    return value
