@@ -1,5 +1,6 @@
 # make run     predict sample users on Triton, write out/quickstart.png; SAMPLES=folder uses your own images
 # make serve   keep a server running on loopback under server.supervisor; HTTP_PORT=9000 GRPC_PORT=… take other ports
+# make demo    open a page that shows what the models answer and why; DEMO_PORT=8888 takes another port
 # make test    run all tests
 # make wheel   build the client's wheel, install it in clean environments and test it there
 # make perf-tools   install perf_analyzer in .venv/perf_analyzer
@@ -28,8 +29,9 @@ HTTP_PORT ?= 8000
 GRPC_PORT ?= 8001
 METRICS_PORT ?= 8002
 READY_PORT ?= 8003
+DEMO_PORT ?= 8080
 
-.PHONY: help run serve test wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
+.PHONY: help run serve demo test wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -39,6 +41,9 @@ run: .venv/serve.stamp
 
 serve: .venv/serve.stamp
 	@$(IN_VENV)/python -m quickstart --serve --http-port=$(HTTP_PORT) --grpc-port=$(GRPC_PORT) --metrics-port=$(METRICS_PORT) --ready-port=$(READY_PORT)
+
+demo: .venv/demo.stamp
+	@$(IN_VENV)/python -m quickstart.demo --port=$(DEMO_PORT)
 
 test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp .venv/oldest_runtime.stamp
 	$(IN_VENV)/python -m pytest --numprocesses 2 --dist loadfile

@@ -5,8 +5,9 @@ compile() {
     uv pip compile --quiet --no-header --no-annotate --generate-hashes \
         --python-version 3.11 --python-platform x86_64-manylinux_2_35 "$@"
 }
-compile pyproject.toml --extra serve --extra train --extra perf --extra dev --output-file requirements/dev.txt
+compile pyproject.toml --extra serve --extra demo --extra train --extra perf --extra dev --output-file requirements/dev.txt
 compile pyproject.toml --extra serve --constraints requirements/dev.txt --output-file requirements/serve.txt
+compile pyproject.toml --extra serve --extra demo --constraints requirements/dev.txt --output-file requirements/demo.txt
 compile requirements/audit.in --output-file requirements/audit.txt
 compile requirements/compat.in --output-file requirements/compat.txt
 compile requirements/oldest_runtime.in --output-file requirements/oldest_runtime.txt

@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "conversion": {"genderprep", "picturegallery", "training", "server.catalog", "server.checksums"},
     "perf": {"genderprep", "genderclient", "server", "training"},
     "reliability": {"genderprep", "genderclient", "server", "training", "perf"},
-    "quickstart": {"genderclient", "server", "training"},
+    "quickstart": {"genderprep", "genderclient", "server", "training"},
 }
 # Folders of training that every task shares.
 SHARED_TRAINING = ("data", "synthetic", "layers", "losses", "optimizers", "engine", "evaluation")

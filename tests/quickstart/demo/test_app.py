@@ -1,0 +1,75 @@
+"""The demo's server: whom it answers, and how."""
+
+import http.client
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+
+def request(
+    demo: str, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection(urlsplit(demo).netloc, timeout=30)
+    connection.request(method, path, body, headers)
+    response = connection.getresponse()
+    result = response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+    connection.close()
+    return result
+
+
+def ask(demo: str, fields: Any, **headers: str) -> tuple[int, Any]:
+    body = fields if isinstance(fields, bytes) else json.dumps(fields).encode()
+    status, _, answer = request(demo, "POST", "/api/answer", body, **{"Origin": demo, **headers})
+    return status, json.loads(answer) if answer.startswith(b"{") else answer.decode()
+
+
+def test_every_response_allows_nothing_from_elsewhere(demo: str) -> None:
+    for path in ("/", "/static/demo.js", "/api/health", "/missing"):
+        _, headers, _ = request(demo, "GET", path)
+        assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert headers["cache-control"] == "no-store"
+        assert "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize("host", ["attacker.example", "127.0.0.1", "127.0.0.1:1", ""])
+def test_other_hosts_are_rejected(demo: str, host: str) -> None:
+    assert request(demo, "GET", "/", Host=host)[0] in (400, 403)
+
+
+@pytest.mark.parametrize("origin", ["http://attacker.example", "null", "http://127.0.0.1"])
+def test_requests_of_other_pages_are_rejected(demo: str, origin: str) -> None:
+    assert ask(demo, {"nickname": "小美"}, Origin=origin) == (403, "expected this page's own address")
+
+
+def test_answers_have_everything_that_the_page_shows(demo: str) -> None:
+    status, found = ask(demo, {"nickname": "小美"})
+    assert status == 200
+    assert found["arm"] in [answer["model"] for answer in found["answers"]]
+    for answer in found["answers"]:
+        assert answer["gender"] == "female"
+        assert answer["weights"] == {"avatar": 0, "nickname": 1}
+        assert [name for name, _ in answer["steps"]] == ["preprocess", answer["backbone"], "transfer"]
+        assert answer["total_ms"] > 0
+    assert [token["text"] for token in found["seen"]["tokens"]] == ["小", "美"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ([], 400, "request"),
+        (b"{", 400, "request"),
+        ({"nickname": 7}, 400, "request"),
+        ({"avatar": "?"}, 400, "request"),
+        ({"arm": "other"}, 400, "request"),
+        ({"avatar": "bm8="}, 422, "avatar"),
+        ({"nickname": "a" * 4097}, 422, "nickname"),
+        (b" " * (15 * 2**20), 413, "too_large"),
+    ],
+    ids=["list", "no JSON", "number", "no base64", "arm", "no picture", "long", "too large"],
+)
+def test_bad_requests_are_rejected_with_a_code(demo: str, fields: Any, status: int, code: str) -> None:
+    got, error = ask(demo, fields)
+    assert (got, error["code"]) == (status, code)
+    assert error["detail"]
