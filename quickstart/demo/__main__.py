@@ -19,6 +19,7 @@ from .app import build_app
 REPOSITORY: Final = ROOT / "model_repository"
 EXPLAIN_REPOSITORY: Final = ROOT / "explain_repository"
 PORT: Final = 8080
+START_TIMEOUT_S: Final = 120.0
 
 
 def main() -> None:
@@ -41,7 +42,8 @@ def serve(port: int) -> None:
     check_free([port])
     catalog = Catalog(REPOSITORY, EXPLAIN_REPOSITORY)
     print("Starting Triton …", flush=True)
-    with running_triton(REPOSITORY, f"--model-repository={os.path.relpath(EXPLAIN_REPOSITORY, ROOT)}") as server:
+    more = f"--model-repository={os.path.relpath(EXPLAIN_REPOSITORY, ROOT)}"
+    with running_triton(REPOSITORY, more, timeout_s=START_TIMEOUT_S) as server:
         app = build_app(catalog, server.grpc_url, [f"{host}:{port}" for host in ("127.0.0.1", "localhost")])
         print(f"Open http://127.0.0.1:{port} in a browser; press Ctrl-C to stop.", flush=True)
         # Neither requests nor their bodies are logged.

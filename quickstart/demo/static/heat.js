@@ -7,7 +7,7 @@ const STRENGTH = 0.7;
 /** Draw a gray copy of an image, colored by its heat [H][W]; the largest heat is the brightest. */
 export function drawHeat(canvas, image, heat) {
   const { width, height } = canvas;
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.drawImage(image, 0, 0, width, height);
   turnGray(pen, width, height);
   const largest = Math.max(...heat.flat());

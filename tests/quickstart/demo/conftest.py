@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.support.tritonserver import ROOT, free_ports
 
 CHROMIUM = shutil.which("chromium")
-START_S = 90
+START_S = 150
 # Chinese characters also where the system has no font for them.
 FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><include ignore_missing="yes">/etc/fonts/fonts.conf</include><dir>{folder}</dir></fontconfig>"""
