@@ -7,7 +7,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from server.catalog import Catalog
+from tests.support.tritonserver import ROOT
 from training.synthetic.sample_users import sample_users
+
+ENSEMBLES = Catalog(ROOT / "model_repository", ROOT / "explain_repository").ensembles()
+RANKS = any(each.role == "rank" for each in ENSEMBLES)
 
 # Rejected however severe: the page is small enough to have none.
 ALL_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -62,7 +67,7 @@ def test_uploaded_picture_and_typed_nickname(page: Page) -> None:
 
 def test_picture_of_the_camera_is_asked_about(page: Page) -> None:
     page.get_by_role("button", name="Take a picture").click()
-    page.wait_for_function("document.getElementById('video').videoWidth > 0")
+    expect(page.locator("#video")).to_have_js_property("videoWidth", 640)
     assert violations(page) == []
     page.get_by_role("button", name="Take it").click()
     expect(page.get_by_alt_text("Your picture")).to_be_visible()
@@ -99,11 +104,10 @@ def test_arm_follows_the_user_id_and_the_switch(page: Page) -> None:
     ],
     ids=["no picture", "too large"],
 )
-def test_rejected_picture_is_explained_in_words(page: Page, content: bytes, sentence: str) -> None:
+def test_rejected_picture_is_explained_in_words(page: Page, tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
     expect(page.locator("#limits")).not_to_be_empty()
-    page.get_by_label("Choose a picture").set_input_files(
-        {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": content}
-    )
+    page.get_by_label("Choose a picture").set_input_files(tmp_path / "a.jpg")
     page.get_by_role("button", name="Predict").click()
     expect(page.get_by_role("alert")).to_contain_text(sentence)
     assert violations(page) == []
@@ -156,7 +160,7 @@ def test_keyboard_reaches_everything(page: Page) -> None:
 
 
 def test_all_servers_are_ready(page: Page) -> None:
-    expect(page.locator("#health li")).to_have_count(5)
+    expect(page.locator("#health li")).to_have_count(1 + len(ENSEMBLES))
     assert {text.split(": ")[1] for text in page.locator("#health li").all_inner_texts()} == {"ready"}
 
 
@@ -166,3 +170,29 @@ def test_both_languages_have_the_same_sentences() -> None:
     english, chinese = source.split("  zh: {")
     pattern = re.compile(r"^ {4,6}(\w+): ", re.MULTILINE)
     assert pattern.findall(english) == pattern.findall(chinese.split("let language")[0])
+
+
+@pytest.mark.skipif(not RANKS, reason="the repository has no model of role rank")
+def test_likes_change_the_ranking(page: Page) -> None:
+    use_example(page, "X国强")
+    expect(page.locator("#ranked li")).to_have_count(12)
+    before = ranked(page)
+    page.locator("#ranked button").nth(9).click()
+    expect(page.locator("#ranking-status")).to_contain_text("1 likes counted")
+    assert ranked(page) != before
+    page.get_by_label("personalize").uncheck()
+    expect(page.locator("#ranking-status")).to_contain_text("as if nothing were known")
+    page.get_by_label("explore").check()
+    expect(page.locator("#ranked li").first).to_contain_text("chance of this place")
+    assert violations(page) == []
+
+
+def ranked(page: Page) -> list[str | None]:
+    return [button.get_attribute("data-card") for button in page.locator("#ranked button").all()]
+
+
+@pytest.mark.skipif(RANKS, reason="the repository has a model of role rank")
+def test_without_a_ranker_there_are_no_cards(page: Page) -> None:
+    use_example(page, "X国强")
+    cards(page)
+    expect(page.locator("#ranking")).to_be_hidden()
