@@ -10,7 +10,7 @@
 # make reliability   run all reliability experiments (an hour), write results/RELIABILITY.md; needs nginx, Prometheus
 # make faults  inject faults into one of two replicas under load
 # make load    simulate a day of the product in two minutes, write out/load.html
-# make docs    build the SDK's documentation in out/docs
+# make docs    build the documentation site in out/docs
 # make docker-check  run the images' install steps in clean environments, then their commands; needs Python 3.12
 # make check   check format, lint and types
 # make clean   delete .venv and out
@@ -91,7 +91,8 @@ load: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.load
 
 docs: .venv/dev.stamp
-	@cd client && NO_MKDOCS_2_WARNING=1 ../$(IN_VENV)/mkdocs build --quiet
+	@$(IN_VENV)/python docs/collect.py out/docs_source
+	@NO_MKDOCS_2_WARNING=1 $(IN_VENV)/mkdocs build --quiet
 	@echo "Open out/docs/index.html"
 
 docker-check: .venv/dev.stamp
