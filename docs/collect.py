@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,16 +26,16 @@ def collect(target: Path) -> list[Path]:
     for file in files:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
         if file.suffix == ".md":
-            page = _LINK.sub(lambda link, file=file: _link(link, file), (ROOT / file).read_text(encoding="utf-8"))
+            page = _LINK.sub(partial(_link, file.parent), (ROOT / file).read_text(encoding="utf-8"))
             (target / file).write_text(page, encoding="utf-8")
         else:
             shutil.copy(ROOT / file, target / file)
     return files
 
 
-def _link(link: re.Match[str], page: Path) -> str:
+def _link(folder: Path, link: re.Match[str]) -> str:
     text, path, anchor = link[1], link[2], link[3] or ""
-    file = ROOT / page.parent / path
+    file = ROOT / folder / path
     if file.is_dir():
         path, file = f"{path.rstrip('/')}/README.md", file / "README.md"
     is_page = file.is_file() and file.suffix in (".md", ".png")
