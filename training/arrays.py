@@ -1,7 +1,7 @@
 """Array types, named after their elements and their shape.
 
-N counts users or pictures, B those of a batch, T tokens, E experts, D features, K what is kept of them, C channels,
-S the pixels of a side, HW the places of a feature map.
+N counts users or pictures, B those of a batch, T tokens or taste types, E experts, D features, K what is kept of them,
+C channels or cells, S the pixels of a side, HW the places of a feature map.
 """
 
 from typing import Any
@@ -14,9 +14,12 @@ ImagesNSS3 = NDArray[np.uint8]
 TokensNT = NDArray[np.int32]
 BoolsN = NDArray[np.bool_]
 BoolsN2 = NDArray[np.bool_]
+BoolsNK = NDArray[np.bool_]
 IntsN = NDArray[np.integer[Any]]
 FloatsN = NDArray[np.floating[Any]]
 IntsNK = NDArray[np.integer[Any]]
+FloatsC = NDArray[np.floating[Any]]
+FloatsTC = NDArray[np.floating[Any]]
 FloatsD = NDArray[np.floating[Any]]
 FloatsDK = NDArray[np.floating[Any]]
 FloatsND = NDArray[np.floating[Any]]
@@ -38,6 +41,7 @@ TensorKD = Any
 TensorBT = Any
 TensorBTD = Any
 TensorBTE = Any
+TensorBKD = Any
 TensorBHWC = Any
 TensorBSS3 = Any
 # The shape of a tensor that is not built yet: a dimension may be unknown.

@@ -1,0 +1,1 @@
+"""Configs of rankers; each has a function `get_config()`."""

@@ -1,0 +1,172 @@
+r"""Join the logs of a product to impressions: what was shown, and what of it was liked.
+
+    python -m training.ranking.impressions --exposures logs/exposures --likes logs/likes.jsonl \
+        --users users.parquet --out runs/impressions.parquet
+
+- **Exposures** are what the SDK's callback writes, one line for each shown list: `request_id`, `user`, `time` (Unix
+  seconds), `pictures` by position, and `propensities`.
+- **Likes** are the product's own log: `user`, `picture`, `time`, and `request_id` if it is known.
+- **Users** are the stored outputs of the gender model: `user`, `probabilities`, and `embedding` if it is stored.
+
+An impression has the columns `request_id`, `user`, `time`, `pictures`, `propensities`, `liked`, `history` (what the user
+had liked before, newest first) and the user's columns. A like counts for the list of its `request_id`; without one, for
+the last list that showed the picture to this user, if it is not older than `--within`.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from .model import MAX_HISTORY
+
+EXPOSURES: Final = ("request_id", "user", "time", "pictures", "propensities")
+LIKES: Final = ("user", "picture", "time")
+USERS: Final = ("user", "probabilities")
+# A user of whom nothing is stored.
+_UNKNOWN: Final = (0.5, 0.5)
+
+
+class LogError(ValueError):
+    """A log cannot be used."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Impressions, and what of the logs is not in them.
+
+    Args:
+        impressions: One row for each shown list.
+        unmatched: Likes of a picture that no list within the time showed to the user. They still belong to histories.
+        repeated: Exposures with the `request_id` of an earlier one, which are dropped.
+        unknown_users: Lists shown to users of whom nothing is stored.
+    """
+
+    impressions: pd.DataFrame
+    unmatched: int
+    repeated: int
+    unknown_users: int
+
+
+def read_log(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Read a log: a JSON Lines or Parquet file, or a folder of such files; `time` becomes UTC timestamps.
+
+    Raises:
+        LogError: There is no file, or a column is missing.
+    """
+    files = sorted(path.glob("*.jsonl")) + sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        raise LogError(f"{path}: expected a .jsonl or .parquet file, or a folder of them")
+    log = pd.concat([_read(file) for file in files], ignore_index=True)
+    if missing := [name for name in columns if name not in log]:
+        raise LogError(f"{path}: expected the columns {', '.join(columns)}; {', '.join(missing)} missing")
+    if "time" in log and not isinstance(log["time"].dtype, pd.DatetimeTZDtype):
+        log["time"] = pd.to_datetime(log["time"].astype(float), unit="s", utc=True)
+    return log
+
+
+def join(
+    exposures: pd.DataFrame, likes: pd.DataFrame, users: pd.DataFrame, within: pd.Timedelta | None = None
+) -> Joined:
+    """Join exposures, likes and stored users to impressions, in the order of time.
+
+    Args:
+        exposures: The columns `EXPOSURES`.
+        likes: The columns `LIKES`, and optionally `request_id`.
+        users: The columns `USERS`, and optionally `embedding`.
+        within: The longest time from an exposure to its like; by default one day.
+
+    Raises:
+        LogError: A list has another number of propensities than pictures.
+    """
+    if not (exposures["pictures"].map(len) == exposures["propensities"].map(len)).all():
+        raise LogError("expected one propensity for each shown picture; a list has another number of them")
+    shown = exposures.sort_values("time", kind="stable").drop_duplicates("request_id").reset_index(drop=True)
+    liked, unmatched = _liked(shown, likes, within or pd.Timedelta(days=1))
+    stored = users.drop_duplicates("user", keep="last").set_index("user")
+    features = stored.reindex(shown["user"]).reset_index(drop=True)
+    unknown = features["probabilities"].isna()
+    features["probabilities"] = [
+        _UNKNOWN if missing else value for missing, value in zip(unknown, features["probabilities"], strict=True)
+    ]
+    impressions = shown[list(EXPOSURES)].assign(liked=liked, history=_histories(shown, likes))
+    columns = [name for name in ("probabilities", "embedding") if name in features]
+    return Joined(
+        impressions.join(features[columns]), unmatched, len(exposures) - len(shown), int(unknown.sum())
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--exposures", type=Path, required=True, help="file or folder that the SDK's callback wrote")
+    parser.add_argument("--likes", type=Path, required=True, help="the product's log of likes")
+    parser.add_argument("--users", type=Path, required=True, help="Parquet with user, probabilities, embedding")
+    parser.add_argument("--out", type=Path, required=True, help="Parquet file of the impressions")
+    parser.add_argument("--within", type=pd.Timedelta, default="1D", help="from exposure to like; default: %(default)s")
+    args = parser.parse_args()
+    try:
+        logs = [read_log(args.exposures, EXPOSURES), read_log(args.likes, LIKES), read_log(args.users, USERS)]
+        joined = join(*logs, within=pd.Timedelta(args.within))
+    except LogError as exc:
+        raise SystemExit(f"impressions: {exc}") from exc
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    joined.impressions.to_parquet(args.out, index=False)
+    print(
+        f"{args.out}: {len(joined.impressions)} lists; {joined.unmatched} likes without a list, {joined.repeated} "
+        f"repeated lists, {joined.unknown_users} lists of unknown users"
+    )
+
+
+def _read(file: Path) -> pd.DataFrame:
+    if file.suffix == ".parquet":
+        return pd.read_parquet(file)
+    try:
+        # Without dtype, pandas would turn users that are digits into numbers.
+        return pd.read_json(file, lines=True, dtype=False, convert_dates=False)
+    except ValueError:
+        raise LogError(f"{file}: expected one JSON object in each line") from None
+
+
+def _liked(shown: pd.DataFrame, likes: pd.DataFrame, within: pd.Timedelta) -> tuple[list[Any], int]:
+    """Return for each list which of its pictures were liked, and the number of likes without a list."""
+    places = shown[["request_id", "user", "time", "pictures"]].explode("pictures")
+    places = places.rename(columns={"pictures": "picture"}).astype({"picture": "int64"})
+    places["row"] = places.index
+    places["place"] = places.groupby("row").cumcount()
+    clicks = likes.astype({"picture": "int64"}).sort_values("time", kind="stable")
+    named = clicks["request_id"].notna() if "request_id" in clicks else pd.Series(False, clicks.index)
+    by_request = clicks[named].merge(places[["request_id", "picture", "row", "place"]], on=["request_id", "picture"])
+    by_time = pd.merge_asof(
+        clicks.loc[~named, list(LIKES)],
+        places[["user", "picture", "time", "row", "place"]],
+        on="time",
+        by=["user", "picture"],
+        tolerance=within,
+    ).dropna(subset="row")
+    lengths = shown["pictures"].map(len).to_numpy()
+    starts = np.cumsum(lengths) - lengths
+    flat = np.zeros(int(lengths.sum()), bool)
+    for matched in (by_request, by_time):
+        flat[starts[matched["row"].astype(int)] + matched["place"].astype(int)] = True
+    return np.split(flat, starts[1:]), len(clicks) - len(by_request) - len(by_time)
+
+
+def _histories(shown: pd.DataFrame, likes: pd.DataFrame) -> list[list[int]]:
+    """Return for each list what its user had liked before, newest first."""
+    by_user = {user: group for user, group in likes.sort_values("time", kind="stable").groupby("user")}
+    histories = []
+    for user, time in zip(shown["user"], shown["time"], strict=True):
+        if user not in by_user:
+            histories.append([])
+            continue
+        before = by_user[user]["time"].searchsorted(time)
+        earlier = by_user[user]["picture"].to_numpy()[:before]
+        histories.append(earlier[::-1][:MAX_HISTORY].tolist())
+    return histories
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""The exact P(like) in a preference world, by enumeration of the taste types, for each kind of knowledge."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from scipy.special import softmax
+
+from ..arrays import BoolsN, FloatsNK
+from .preference_pictures import Stock
+from .preference_sessions import Sessions
+from .preferences import World
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known about a user and about pictures.
+
+    Args:
+        gender: Nothing but the share of women, P(female) as predicted, or the true gender.
+        history: Whether the liked pictures are known.
+        by_id: Whether a picture is known by its id only. Then the cell is known of the pictures seen in training, and
+            nothing of all others. By its content, the cell of every picture is known.
+    """
+
+    gender: Literal["", "predicted", "true"] = ""
+    history: bool = False
+    by_id: bool = False
+
+
+KNOWLEDGE: Final[dict[str, Knowledge]] = {
+    "popularity": Knowledge(),
+    "predicted gender": Knowledge("predicted"),
+    "true gender": Knowledge("true"),
+    "history as ids": Knowledge(history=True, by_id=True),
+    "history as pictures": Knowledge(history=True),
+    "ids and predicted gender": Knowledge("predicted", history=True, by_id=True),
+    "all": Knowledge("predicted", history=True),
+}
+
+
+def p_like(world: World, stock: Stock, sessions: Sessions, seen: BoolsN, knowledge: Knowledge) -> FloatsNK:
+    """Return the exact P(like | knowledge) of each shown picture, [N, S].
+
+    The posterior is P(type | gender, history) ∝ P(type | gender) Πⱼ P(cell of j | liked, type). A picture of unknown
+    cell has the factor 1 in it, and as a candidate, P(like | type) averaged over the cells as they are shown.
+
+    Args:
+        world: The tables.
+        stock: The pictures.
+        sessions: The shown pictures.
+        seen: Whether each picture of the stock occurs in training, [P].
+        knowledge: What the probability may depend on.
+    """
+    posterior = p_type(world, stock, sessions, seen, knowledge)
+    known = seen if knowledge.by_id else np.ones_like(seen)
+    by_cell = np.column_stack([world.p_like, world.p_like @ world.exposure])
+    cells = np.where(known, stock.cells, len(world.exposure))[sessions.shown]
+    # [N, C + 1] is small enough to compute all, and cheaper than a gather of [N, S, T].
+    return np.take_along_axis(posterior @ by_cell, cells, axis=1)
+
+
+def p_type(world: World, stock: Stock, sessions: Sessions, seen: BoolsN, knowledge: Knowledge) -> FloatsNK:
+    """Return the posterior P(type | knowledge) of each user, [N, T]."""
+    p_female = {
+        "": np.full(len(sessions), sessions.p_female.mean()),
+        "predicted": sessions.p_female,
+        "true": sessions.female.astype(float),
+    }[knowledge.gender]
+    prior = np.column_stack([1 - p_female, p_female]) @ world.p_type
+    if not knowledge.history:
+        return prior
+    known = seen if knowledge.by_id else np.ones_like(seen)
+    counted = (sessions.history >= 0) & known[sessions.history]
+    users, places = np.nonzero(counted)
+    cells = stock.cells[sessions.history[users, places]]
+    size = len(world.exposure)
+    counts = np.bincount(users * size + cells, minlength=len(sessions) * size).reshape(len(sessions), size)
+    return softmax(np.log(prior) + counts @ np.log(world.p_liked_cell).T, axis=1)
