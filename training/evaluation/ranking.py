@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ..arrays import BoolsNK, FloatsN, FloatsNK, IntsN, IntsNK
+from .metrics import auc
 
 
 @dataclass(frozen=True)
@@ -79,3 +80,25 @@ def like_calibration_error(liked: FloatsN, p_like: FloatsN, bins: int = 15) -> f
     """
     edges = np.minimum((p_like * bins).astype(int), bins - 1)
     return float(np.abs(np.bincount(edges, p_like - liked, bins)).sum() / len(liked))
+
+
+def summary(liked: BoolsNK, p_like: FloatsNK, mask: BoolsNK | None = None) -> dict[str, float]:
+    """Return AUC over all impressions, GAUC with the number of skipped users, NDCG@10, calibration error and log loss.
+
+    Args:
+        liked: [N, S].
+        p_like: P(like), [N, S].
+        mask: The impressions that count, [N, S]; by default all.
+    """
+    mask = np.ones_like(liked, bool) if mask is None else mask
+    by_user, y, p = user_auc(liked, p_like, mask), liked[mask].astype(float), p_like[mask]
+    clipped = np.clip(p, 1e-7, 1 - 1e-7)
+    values = {
+        "auc": auc(y, p),
+        "gauc": by_user.mean(),
+        "ndcg_10": float(np.nanmean(ndcg(liked, p_like, 10, mask))),
+        "ece": like_calibration_error(y, p),
+        "log_loss": float(-np.mean(np.where(y == 1, np.log(clipped), np.log(1 - clipped)))),
+    }
+    rounded = {name: round(value, 4) for name, value in values.items()}
+    return {"users": len(liked), "skipped": by_user.skipped, "impressions": len(y), **rounded}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..arrays import Arrays, BoolsN, FloatsN, FloatsND, FloatsNK, IntsN, IntsNK
+from ..arrays import Arrays, BoolsN, FloatsND, FloatsNK, IntsN, IntsNK
 from ..losses.masked_cross_entropy import PADDING
 from .config import Config
 from .model import EMBEDDING_SIZE, FIRST_ID, MAX_HISTORY, PADDING_ID, UNKNOWN_ID
@@ -96,8 +96,10 @@ def examples_of(impressions: pd.DataFrame, pictures: IntsN) -> Examples:
 
 
 def batches(examples: Examples, config: Config, known: BoolsN) -> Iterator[tuple[Arrays, FloatsNK]]:
-    """Yield the batches of all epochs. Seed and epoch determine order and dropout; sessions of a batch have histories of
-    similar length, and the last incomplete batch of each epoch is dropped.
+    """Yield the batches of all epochs.
+
+    Seed and epoch determine order and dropout. Sessions of a batch have histories of similar length. The last
+    incomplete batch of each epoch is dropped.
     """
     lengths = (examples.history > 0).sum(axis=1)
     for epoch in range(config.epochs):
@@ -152,5 +154,3 @@ def _priors(days: IntsN, candidates: IntsNK, liked: FloatsNK, pictures: int) -> 
         likes += np.bincount(shown.ravel(), (liked[of_day] == 1).ravel(), pictures + 1)
         shows += np.bincount(shown.ravel(), minlength=pictures + 1)
     return priors
-
-

@@ -8,9 +8,9 @@ r"""Join the logs of a product to impressions: what was shown, and what of it wa
 - **Likes** are the product's own log: `user`, `picture`, `time`, and `request_id` if it is known.
 - **Users** are the stored outputs of the gender model: `user`, `probabilities`, and `embedding` if it is stored.
 
-An impression has the columns `request_id`, `user`, `time`, `pictures`, `propensities`, `liked`, `history` (what the user
-had liked before, newest first) and the user's columns. A like counts for the list of its `request_id`; without one, for
-the last list that showed the picture to this user, if it is not older than `--within`.
+An impression has the columns `request_id`, `user`, `time`, `pictures`, `propensities`, `liked`, `history` (what the
+user had liked before, newest first) and the user's columns. A like counts for the list of its `request_id`; without
+one, for the last list that showed the picture to this user, if it is not older than `--within`.
 """
 
 import argparse
@@ -94,9 +94,7 @@ def join(
     ]
     impressions = shown[list(EXPOSURES)].assign(liked=liked, history=_histories(shown, likes))
     columns = [name for name in ("probabilities", "embedding") if name in features]
-    return Joined(
-        impressions.join(features[columns]), unmatched, len(exposures) - len(shown), int(unknown.sum())
-    )
+    return Joined(impressions.join(features[columns]), unmatched, len(exposures) - len(shown), int(unknown.sum()))
 
 
 def main() -> None:
@@ -156,7 +154,7 @@ def _liked(shown: pd.DataFrame, likes: pd.DataFrame, within: pd.Timedelta) -> tu
 
 def _histories(shown: pd.DataFrame, likes: pd.DataFrame) -> list[list[int]]:
     """Return for each list what its user had liked before, newest first."""
-    by_user = {user: group for user, group in likes.sort_values("time", kind="stable").groupby("user")}
+    by_user = dict(iter(likes.sort_values("time", kind="stable").groupby("user")))
     histories = []
     for user, time in zip(shown["user"], shown["time"], strict=True):
         if user not in by_user:

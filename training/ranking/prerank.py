@@ -1,7 +1,7 @@
-"""The pre-ranker: two linear towers and an inner product, which 10,000 candidates can afford (Ge et al., 2017, table 8).
+"""The pre-ranker: two linear towers and an inner product, fast enough for 10,000 candidates (Ge et al., 2017).
 
-A user's vector is mean(vectors of liked pictures) H + PROBABILITIES P + b; a candidate's score is its inner product with
-the picture's vector, plus w · logit of the candidate's prior.
+A user's vector is mean(vectors of liked pictures) H + PROBABILITIES P + b; a candidate's score is its inner product
+with the picture's vector, plus w · logit of the candidate's prior.
 """
 
 from pathlib import Path

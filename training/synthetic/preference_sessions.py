@@ -1,7 +1,7 @@
 """Sessions of a preference world: who was shown which pictures, and what was liked.
 
-A history is drawn with replacement from P(cell | shown and liked, type), of pictures published before the session's day;
-its length does not depend on the type. So the posterior of the type is exact, whatever the history's length.
+A history is drawn with replacement from P(cell | shown and liked, type), of pictures published before the session's
+day; its length does not depend on the type. So the posterior of the type is exact.
 """
 
 from dataclasses import dataclass, replace
@@ -28,9 +28,6 @@ class Profiles:
 
     def __len__(self) -> int:
         return len(self.p_female)
-
-    def rows(self, rows: IntsN) -> "Profiles":
-        return Profiles(self.p_female[rows], self.embeddings[rows])
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,10 @@ class Sessions:
     def rows(self, rows: IntsN | BoolsN) -> "Sessions":
         return replace(self, **{name: values[rows] for name, values in vars(self).items()})
 
+    def joined(self, other: "Sessions") -> "Sessions":
+        """Return these sessions, followed by others."""
+        return replace(self, **{name: np.concatenate([a, vars(other)[name]]) for name, a in vars(self).items()})
+
 
 def draw_profiles(count: int, seed: int, size: int = 256) -> Profiles:
     """Draw surrogates of the gender model's outputs: a third of the users tells nothing, the others more or less.
@@ -79,7 +80,14 @@ def draw_profiles(count: int, seed: int, size: int = 256) -> Profiles:
 
 
 def draw_sessions(
-    world: World, stock: Stock, profiles: Profiles, count: int, seed: int, days: range | None = None, shown: int = 20
+    world: World,
+    stock: Stock,
+    profiles: Profiles,
+    count: int,
+    seed: int,
+    days: range | None = None,
+    users: range | None = None,
+    shown: int = 20,
 ) -> Sessions:
     """Draw `count` sessions, evenly on each of `days`.
 
@@ -91,12 +99,13 @@ def draw_sessions(
         count: N.
         seed: Determines all draws.
         days: By default, from the first day on which the stock's window is full to the last.
+        users: Rows of the profiles to choose from; by default all.
         shown: S. Lists are drawn without replacement, by Plackett–Luce with the stock's shares.
     """
     rng = np.random.default_rng((seed, 20))
     days = days or range(stock.window, stock.last_day + 1)
     of_day = np.sort(rng.permutation(np.arange(count) % len(days))) + days.start
-    chosen = rng.integers(0, len(profiles), count)
+    chosen = rng.choice(users or range(len(profiles)), count)
     p_female = profiles.p_female[chosen]
     female = rng.random(count) < p_female
     types = _choose(world.p_type[female.astype(int)], rng)

@@ -1,7 +1,7 @@
 """A world of tastes, in which the probability that a user likes a picture is known exactly.
 
-A user has one of some taste types, which depends on the gender. A picture belongs to a cell: a theme in a style. Whether
-a user likes a picture depends on the user's type and the picture's cell, and on nothing else.
+A user has one of some taste types, which depends on the gender. A picture belongs to a cell: a theme in a style.
+Whether a user likes a picture depends on the user's type and the picture's cell, and on nothing else.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,73 @@
+"""The rows of the ablation, in the order of Ge et al., 2017, and the comparisons that answer its questions."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from .config import Config
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model of the ablation.
+
+    Args:
+        name: Unique.
+        article: The article's GAUC, empty if it has none.
+        config: What the ranker knows; None for the two-tower pre-ranker.
+        ids: Whether the pre-ranker embeds ids.
+        pictures: Whether the pre-ranker uses vectors.
+        warm: What starts from yesterday's model of the same config.
+        vectors: Those of the `gallery`, of a network of `imagenet`, or `exact` ones, from which theme and style can be
+            read: they separate what the ranker misses from what the picture encoder misses.
+        knowledge: The ceiling that bounds the row, a name in `preference_ceiling.KNOWLEDGE`.
+    """
+
+    name: str
+    article: str = ""
+    config: Config | None = field(default_factory=Config)
+    ids: bool = False
+    pictures: bool = True
+    warm: Literal["", "partial", "full"] = ""
+    vectors: Literal["gallery", "imagenet", "exact"] = "gallery"
+    knowledge: str = "all"
+
+
+_IDS: Final = Config(ids=True, candidate_picture=False, history_pictures=False)
+_BOTH: Final = Config(ids=True)
+
+ROWS: Final = (
+    Row("served: no ids"),
+    Row("ids", ".6205", _IDS, knowledge="ids and predicted gender"),
+    Row("ids, + candidate picture", ".6235", Config(ids=True, history_pictures=False)),
+    Row("ids, + history pictures", ".6219", Config(ids=True, candidate_picture=False)),
+    Row("ids, + both", ".6260", _BOTH),
+    Row("pooling: concat", ".6232", Config(ids=True, pooling="concat")),
+    Row("pooling: max", ".6236", Config(ids=True, pooling="max")),
+    Row("pooling: sum", ".6248", Config(ids=True, pooling="sum")),
+    Row("pooling: attentive", ".6257", Config(ids=True, pooling="attentive")),
+    Row("warm start, all but ids", ".6283", _BOTH, warm="partial"),
+    Row("warm start, all", ".6230", _BOTH, warm="full"),
+    Row("pre-rank: ids", ".6165", None, ids=True, pictures=False, knowledge="ids and predicted gender"),
+    Row("pre-rank: ids and pictures", ".6225", None, ids=True),
+    Row("pre-rank: served", config=None),
+    Row("served, without gender", config=Config(gender=False), knowledge="history as pictures"),
+    Row("served, vectors of ImageNet", vectors="imagenet"),
+    Row("served, exact vectors", vectors="exact"),
+)
+# Each first row against the second: the article's question, or ours.
+PAIRS: Final = (
+    ("ids, + candidate picture", "ids"),
+    ("ids, + history pictures", "ids"),
+    ("ids, + both", "ids"),
+    ("ids, + both", "pooling: concat"),
+    ("ids, + both", "pooling: max"),
+    ("ids, + both", "pooling: sum"),
+    ("ids, + both", "pooling: attentive"),
+    ("warm start, all but ids", "ids, + both"),
+    ("warm start, all", "ids, + both"),
+    ("pre-rank: ids and pictures", "pre-rank: ids"),
+    ("served: no ids", "ids, + both"),
+    ("served: no ids", "served, without gender"),
+    ("served: no ids", "served, vectors of ImageNet"),
+    ("served, exact vectors", "served: no ids"),
+)

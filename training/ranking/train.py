@@ -1,0 +1,155 @@
+r"""Train a ranker on impressions.
+
+    python -m training.ranking.world --cards CARDS.csv --vectors VECTORS.npy --out runs/world   # or your own logs:
+    python -m training.ranking.impressions --exposures … --likes … --users … --out runs/impressions.parquet
+    python -m training.ranking.train --config training/ranking/configs/served.py \
+        --impressions runs/world/impressions.parquet --gallery runs/world/gallery --out runs/ranker
+
+Writes `ranker.keras` (the served model, if the config has no ids), `weights.npz` (for warm starts), `prerank.npz` and
+`report.json` to `--out`. The sessions of the last day calibrate the scores and measure the model; the earlier ones
+train it.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from ..arrays import BoolsN, FloatsND, IntsN
+from ..engine.errors import ConfigError
+from ..evaluation.ranking import summary
+from ..gender.config import import_config
+from ..report import write_report
+from .config import Config
+from .examples import Examples, examples_of
+from .fit import calibrate, fit, picture_table, predict_logits
+from .model import Ranker
+from .prerank import two_tower_model
+from .warm_start import set_weights, weights_of
+
+# A ranker is bound to the vectors that it was trained on.
+_DIGESTS: Final = ("encoder_digest", "prep_digest")
+# The pre-ranker is linear, and takes larger steps.
+PRERANK: Final = Config(learning_rate=0.05, epochs=2)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Vectors of P pictures [P, D], their ids [P], and what else `gallery.json` says, such as the encoder's digest."""
+
+    vectors: FloatsND
+    ids: IntsN
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Warm(NamedTuple):
+    """`weights.npz` of an earlier run, and whether its id embeddings are used too."""
+
+    weights: Path
+    with_ids: bool = False
+
+
+def read_gallery(folder: Path) -> Gallery:
+    """Read `vectors.npy`, `ids.npy` and, if there is one, `gallery.json`.
+
+    Raises:
+        FileNotFoundError: One of the files is missing.
+        ConfigError: They have different lengths.
+    """
+    vectors, ids = np.load(folder / "vectors.npy"), np.load(folder / "ids.npy")
+    if len(vectors) != len(ids):
+        raise ConfigError(f"{folder}: expected one id for each vector, got {len(ids)} ids and {len(vectors)} vectors")
+    file = folder / "gallery.json"
+    metadata = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return Gallery(vectors.astype(np.float32), ids, metadata)
+
+
+def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path, warm: Warm | None = None) -> Path:
+    """Train a ranker and a pre-ranker, write the run to `out`, and return the folder.
+
+    Args:
+        config: What the ranker knows.
+        impressions: In the form of `training.ranking.impressions`, of at least two days.
+        gallery: The vectors of all pictures.
+        out: Folder of the run.
+        warm: What to start from.
+
+    Raises:
+        ConfigError: There are too few days or sessions, or the weights do not fit.
+    """
+    examples = examples_of(impressions, gallery.ids)
+    last = examples.days == examples.days.max()
+    past, held_out = examples.rows(~last), examples.rows(last)
+    if len(past) < config.batch:
+        raise ConfigError(f"expected at least {config.batch} sessions before the last day, got {len(past)}")
+    known = past.seen(len(gallery.ids))
+    table = picture_table(gallery.vectors)
+    out.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(config.seed)
+    ranker = Ranker(config, table.shape[1])
+    model = ranker.training_model(table)
+    if warm is not None:
+        with np.load(warm.weights) as weights:
+            set_weights(model, dict(weights), warm.with_ids)
+    losses = fit(model, config, past, known)
+    odd = np.arange(len(held_out)) % 2 == 1
+    calibrate(ranker, predict_logits(model, held_out.rows(~odd), known), held_out.rows(~odd))
+    np.savez(out / "weights.npz", **weights_of(model))
+    if not config.ids:
+        ranker.served_model().save(out / "ranker.keras")
+    prerank = _prerank(table, past, known, out)
+    measured = held_out.rows(odd)
+    write_report(
+        out / "report.json",
+        config=asdict(config),
+        sessions=len(past),
+        pictures=len(gallery.ids),
+        **{name: gallery.metadata.get(name, "") for name in _DIGESTS},
+        losses=[round(loss, 4) for loss in losses],
+        ranker=_measure(model, measured, known),
+        prerank=_measure(prerank, measured, known),
+    )
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True, help="such as training/ranking/configs/served.py")
+    parser.add_argument("--impressions", type=Path, required=True, help="Parquet of training.ranking.impressions")
+    parser.add_argument("--gallery", type=Path, required=True, help="folder with vectors.npy and ids.npy")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the run")
+    parser.add_argument("--warm-start", type=Path, help="weights.npz of yesterday's run, of the same gallery")
+    parser.add_argument("--warm-ids", action="store_true", help="start from yesterday's id embeddings too")
+    args = parser.parse_args()
+    try:
+        config, gallery = import_config(args.config, Config), read_gallery(args.gallery)
+        warm = Warm(args.warm_start, args.warm_ids) if args.warm_start else None
+        print(train(config, pd.read_parquet(args.impressions), gallery, args.out, warm))
+    except (ConfigError, FileNotFoundError) as exc:
+        raise SystemExit(f"train: {exc}") from exc
+
+
+def _prerank(table: FloatsND, past: Examples, known: BoolsN, out: Path) -> keras.Model:
+    model = two_tower_model(table)
+    fit(model, PRERANK, past, known)
+    model.get_layer("towers").save_npz(out / "prerank.npz")
+    return model
+
+
+def _measure(model: keras.Model, examples: Examples, known: BoolsN) -> dict[str, float]:
+    p_like = expit(predict_logits(model, examples, known))
+    return summary(examples.liked == 1, p_like, examples.candidates > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+r"""Write a preference world as files: impressions, and a gallery of the drawn cards.
+
+    python -m training.synthetic.cards --out runs/cards
+    python -m training.ranking.world --cards CARDS.csv --vectors VECTORS.npy --out runs/world
+
+Writes `impressions.parquet` (of all days; the pictures of the last day are new) and `gallery/` with `vectors.npy` and
+`ids.npy`. `--profiles` takes what the served gender models say about users, see `training.ranking.profiles`.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from sklearn.preprocessing import normalize
+
+from ..arrays import FloatsND, IntsN
+from ..synthetic.preference_log import impressions_of
+from ..synthetic.preference_pictures import Stock, publish
+from ..synthetic.preference_sessions import Profiles, Sessions, draw_profiles, draw_sessions
+from ..synthetic.preferences import CELLS, World, cells_of, draw_world
+
+DAYS: Final = 12
+WINDOW: Final = 4
+# Cards of the encoder's train split, and of its test split, which are new on the last day.
+_OLD, _NEW = 1000, 500
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A world with its pictures, their vectors [P, D], and its users."""
+
+    world: World
+    stock: Stock
+    vectors: FloatsND
+    profiles: Profiles
+
+    def sessions(self, train: int, test: int, seed: int) -> Sessions:
+        """Draw sessions of the days before the last, and then of the last day, with other users' profiles."""
+        last, half = self.stock.last_day, len(self.profiles) // 2
+        past = draw_sessions(
+            self.world, self.stock, self.profiles, train, seed, range(self.stock.window, last), range(half)
+        )
+        new = draw_sessions(
+            self.world,
+            self.stock,
+            self.profiles,
+            test,
+            seed + 1_000_000,
+            range(last, last + 1),
+            range(half, len(self.profiles)),
+        )
+        return past.joined(new)
+
+
+def setting_of(
+    cards: pd.DataFrame, vectors: FloatsND, seed: int, strength: float = 0.5, profiles: Profiles | None = None
+) -> Setting:
+    """Choose cards and publish them in a world.
+
+    Args:
+        cards: The columns id, theme, style and split; the last day's pictures are of the split `test`.
+        vectors: The vectors of the cards, [N, D].
+        seed: Of the choice and of the world.
+        strength: How much the gender tells about the taste.
+        profiles: Of users; by default surrogates.
+    """
+    rng = np.random.default_rng((seed, 22))
+    split = cards["split"].to_numpy()
+    old, new = (rng.permutation(np.flatnonzero(split == name)) for name in ("train", "test"))
+    rows = np.concatenate([old[:_OLD], new[:_NEW]])
+    cells = cells_of(cards["theme"].iloc[rows], cards["style"].iloc[rows])
+    stock = publish(cards["id"].to_numpy()[rows], cells, split[rows] == "test", DAYS, WINDOW, seed)
+    return Setting(draw_world(seed, strength), stock, vectors[rows], profiles or draw_profiles(2000, seed))
+
+
+def exact_vectors(cells: IntsN, size: int = 32, seed: int = 0) -> FloatsND:
+    """Return unit vectors [P, size] that tell theme and style exactly: random directions of both, added."""
+    rng = np.random.default_rng((seed, 23))
+    names = np.array(CELLS)[cells]
+    parts = [
+        rng.normal(size=(len(kinds), size))[numbers]
+        for kinds, numbers in (np.unique(names[:, column], return_inverse=True) for column in range(2))
+    ]
+    return np.asarray(normalize(parts[0] + parts[1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cards", type=Path, required=True, help="CSV with the columns id, theme, style, split")
+    parser.add_argument("--vectors", type=Path, required=True, help="npy with the vector of each card")
+    parser.add_argument("--profiles", type=Path, help="npz with p_female and embeddings; default: surrogates")
+    parser.add_argument("--sessions", type=int, default=24_000, help="train sessions; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the world")
+    args = parser.parse_args()
+    setting = setting_of(
+        pd.read_csv(args.cards),
+        np.load(args.vectors),
+        args.seed,
+        profiles=args.profiles and read_profiles(args.profiles),
+    )
+    sessions = setting.sessions(args.sessions, args.sessions // 4, args.seed)
+    (args.out / "gallery").mkdir(parents=True, exist_ok=True)
+    impressions_of(sessions, setting.stock, setting.profiles).to_parquet(args.out / "impressions.parquet", index=False)
+    np.save(args.out / "gallery/vectors.npy", setting.vectors.astype(np.float16))
+    np.save(args.out / "gallery/ids.npy", setting.stock.ids)
+    print(args.out)
+
+
+def read_profiles(file: Path) -> Profiles:
+    """Read profiles that `training.ranking.profiles` wrote."""
+    with np.load(file) as arrays:
+        return Profiles(arrays["p_female"], arrays["embeddings"])
+
+
+if __name__ == "__main__":
+    main()
