@@ -86,7 +86,7 @@ class MultiQueryAttentivePooling(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
         *queries, items, _ = input_shape
-        return (*queries[0][:2], items[-1] * len(queries))
+        return (*queries[0][:2], (items[-1] or 0) * len(queries))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "hidden": self.hidden}

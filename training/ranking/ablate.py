@@ -62,7 +62,7 @@ class Data:
 
     @property
     def is_last(self) -> BoolsN:
-        return self.sessions.days == self.setting.stock.last_day
+        return np.asarray(self.sessions.days == self.setting.stock.last_day)
 
     @property
     def past(self) -> Examples:
@@ -98,7 +98,7 @@ def prepare(
     cards: pd.DataFrame, vectors: FloatsND, imagenet: FloatsND | None, profiles: Path | None, sizes: tuple[int, int]
 ) -> Data:
     """Draw the world and its sessions: `sizes` are those of training and of the last day."""
-    setting = setting_of(cards, vectors, _WORLD, profiles=profiles and read_profiles(profiles))
+    setting = setting_of(cards, vectors, _WORLD, profiles=read_profiles(profiles) if profiles else None)
     rows = np.searchsorted(cards["id"].to_numpy(), setting.stock.ids)
     sessions = setting.sessions(*sizes, seed=_WORLD)
     examples = examples_of(impressions_of(sessions, setting.stock, setting.profiles), setting.stock.ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -78,11 +79,11 @@ def _row(liked: BoolsNK, slices: Mapping[str, BoolsNK], logits: list[FloatsNK], 
         metrics = [summary(liked, expit(each), mask) for each in logits]
         users = [user_auc(liked, each, mask) for each in logits]
         best = user_auc(liked, exact, mask)
-        over = estimate(lambda rows, u=users, b=best: _means(u, rows) - b.mean(rows), np.arange(len(liked)), _DRAWS)
+        over = estimate(partial(_above, users, best), np.arange(len(liked)), _DRAWS)
         ceiling = best.mean()
         result[part] = {
             **{name: round(float(np.mean([each[name] for each in metrics])), 4) for name in metrics[0]},
-            **estimate(lambda rows, u=users: _means(u, rows), np.arange(len(liked)), _DRAWS).rounded("gauc"),
+            **estimate(partial(_means, users), np.arange(len(liked)), _DRAWS).rounded("gauc"),
             "gauc_by_seed": [each["gauc"] for each in metrics],
             "ceiling": round(ceiling, 4),
             "share": round((float(np.mean(_means(users))) - 0.5) / (ceiling - 0.5), 4) if ceiling > 0.5001 else None,
@@ -141,6 +142,11 @@ def _logits(by_seed: Mapping[int, Mapping[str, Any]]) -> list[FloatsNK]:
 
 def _means(users: list[UserAUC], rows: Any = slice(None)) -> FloatsN:
     return np.array([each.mean(rows) for each in users])
+
+
+def _above(users: list[UserAUC], best: UserAUC, rows: Any) -> FloatsN:
+    """Return how much better each seed ranks than the ceiling."""
+    return _means(users, rows) - best.mean(rows)
 
 
 def _gauc(users: UserAUC, rows: Any) -> float:

@@ -56,4 +56,5 @@ class Config:
 def config_from(values: dict[str, Any]) -> Config:
     """Restore a config from the values in `report.json`."""
     lists = {field.name for field in fields(Config) if isinstance(field.default, tuple)}
-    return Config(**{name: tuple(value) if name in lists else value for name, value in values.items()})
+    restored: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in values.items()}
+    return Config(**restored)

@@ -54,4 +54,5 @@ def calibrate(ranker: Ranker | None, logits: FloatsNK, examples: Examples) -> tu
 
 def picture_table(vectors: FloatsND) -> FloatsND:
     """Return the table of pictures [P + 1, D] of vectors [P, D]: a row of zeros first, for padding."""
-    return np.concatenate([np.zeros((1, vectors.shape[1])), vectors]).astype(np.float32)
+    table: FloatsND = np.concatenate([np.zeros((1, vectors.shape[1])), vectors]).astype(np.float32)
+    return table

@@ -92,7 +92,7 @@ def join(
     features["probabilities"] = [
         _UNKNOWN if missing else value for missing, value in zip(unknown, features["probabilities"], strict=True)
     ]
-    impressions = shown[list(EXPOSURES)].assign(liked=liked, history=_histories(shown, likes))
+    impressions = shown[list(EXPOSURES)].assign(liked=pd.Series(liked), history=pd.Series(_histories(shown, likes)))
     columns = [name for name in ("probabilities", "embedding") if name in features]
     return Joined(impressions.join(features[columns]), unmatched, len(exposures) - len(shown), int(unknown.sum()))
 
@@ -106,8 +106,8 @@ def main() -> None:
     parser.add_argument("--within", type=pd.Timedelta, default="1D", help="from exposure to like; default: %(default)s")
     args = parser.parse_args()
     try:
-        logs = [read_log(args.exposures, EXPOSURES), read_log(args.likes, LIKES), read_log(args.users, USERS)]
-        joined = join(*logs, within=pd.Timedelta(args.within))
+        exposures, likes = read_log(args.exposures, EXPOSURES), read_log(args.likes, LIKES)
+        joined = join(exposures, likes, read_log(args.users, USERS), pd.Timedelta(args.within))
     except LogError as exc:
         raise SystemExit(f"impressions: {exc}") from exc
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ def _liked(shown: pd.DataFrame, likes: pd.DataFrame, within: pd.Timedelta) -> tu
 def _histories(shown: pd.DataFrame, likes: pd.DataFrame) -> list[list[int]]:
     """Return for each list what its user had liked before, newest first."""
     by_user = dict(iter(likes.sort_values("time", kind="stable").groupby("user")))
-    histories = []
+    histories: list[list[int]] = []
     for user, time in zip(shown["user"], shown["time"], strict=True):
         if user not in by_user:
             histories.append([])

@@ -30,8 +30,8 @@ _ID_SIZE: Final = 12
 _PROJECTED: Final = 8
 # The logit of a place without a candidate.
 MASKED_LOGIT: Final = -1e4
-_QUERIES: Final = {"attentive": AttentivePooling, "multi_query": MultiQueryAttentivePooling}
-_POOLINGS: Final = {
+_QUERIES: Final[dict[str, Any]] = {"attentive": AttentivePooling, "multi_query": MultiQueryAttentivePooling}
+_POOLINGS: Final[dict[str, Any]] = {
     "sum": SumPooling,
     "max": MaxPooling,
     "concat": lambda **names: ConcatPooling(MAX_HISTORY, **names),

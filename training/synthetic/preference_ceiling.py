@@ -76,4 +76,4 @@ def p_type(world: World, stock: Stock, sessions: Sessions, seen: BoolsN, knowled
     cells = stock.cells[sessions.history[users, places]]
     size = len(world.exposure)
     counts = np.bincount(users * size + cells, minlength=len(sessions) * size).reshape(len(sessions), size)
-    return softmax(np.log(prior) + counts @ np.log(world.p_liked_cell).T, axis=1)
+    return np.asarray(softmax(np.log(prior) + counts @ np.log(world.p_liked_cell).T, axis=1))

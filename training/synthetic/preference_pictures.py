@@ -47,7 +47,8 @@ class Stock:
         if not sums.all():
             raise ValueError(f"expected a picture of each of {len(exposure)} cells, got {np.count_nonzero(sums)}")
         cells = self.cells[rows]
-        return exposure[cells] * self.appeal[rows] / sums[cells]
+        shares: FloatsN = exposure[cells] * self.appeal[rows] / sums[cells]
+        return shares
 
 
 def publish(ids: IntsN, cells: IntsN, held_out: BoolsN, days: int, window: int, seed: int) -> Stock:

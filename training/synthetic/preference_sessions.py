@@ -154,4 +154,5 @@ def _lists(
 def _choose(probabilities: FloatsNK, rng: np.random.Generator) -> IntsN:
     """Choose one column of each row, [N]."""
     sums = np.cumsum(probabilities, axis=1)
-    return np.minimum((sums < rng.random((len(sums), 1)) * sums[:, -1:]).sum(axis=1), sums.shape[1] - 1)
+    columns = (sums < rng.random((len(sums), 1)) * sums[:, -1:]).sum(axis=1)
+    return np.asarray(np.minimum(columns, sums.shape[1] - 1))

@@ -45,7 +45,8 @@ class World:
     def p_liked_cell(self) -> FloatsTC:
         """P(cell | shown and liked, type), [T, C]: what a history consists of."""
         joint = self.exposure * self.p_like
-        return joint / joint.sum(axis=1, keepdims=True)
+        share: FloatsTC = joint / joint.sum(axis=1, keepdims=True)
+        return share
 
 
 def draw_world(seed: int, strength: float = 0.5, types: int = TYPES) -> World:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from genderprep.tensors import LABELS
+from training.arrays import BoolsN, FloatsNK
 from training.evaluation.ranking import like_calibration_error, user_auc
 from training.synthetic.preference_ceiling import KNOWLEDGE, Knowledge, p_like, p_type
 from training.synthetic.preference_log import impressions_of
@@ -39,12 +40,12 @@ def sessions(strength: float = 0.5) -> Sessions:
 
 
 @cache
-def seen() -> np.ndarray:
-    return stock().days < stock().last_day
+def seen() -> BoolsN:
+    return np.asarray(stock().days < stock().last_day)
 
 
 @cache
-def exact(name: str) -> np.ndarray:
+def exact(name: str) -> FloatsNK:
     return p_like(world(), stock(), sessions(), seen(), KNOWLEDGE[name])
 
 
