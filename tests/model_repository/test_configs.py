@@ -8,7 +8,7 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from genderclient import _codec as codec
+from genderclient._questions import gender as codec
 from genderprep import prep_digest
 from genderprep import tensors as names
 from genderprep.digest import METADATA_KEY

@@ -1,8 +1,9 @@
-"""Predict a user's gender from an avatar and a nickname.
+"""Predict a user's gender from avatar and nickname, and choose the pictures that the user will like.
 
-from genderclient import predict
+from genderclient import predict, rank
 
 predict(nickname="X国强", avatar="me.jpg").gender
+rank(nickname="X国强", avatar="me.jpg", liked=[17, 4]).pictures
 """
 
 import importlib
@@ -11,22 +12,25 @@ from typing import TYPE_CHECKING, Any, Final
 from genderclient._async_client import AsyncClient
 from genderclient._client import Client
 from genderclient._config.connection_options import ConnectionOptions
-from genderclient._default import predict
+from genderclient._default import predict, rank
 from genderclient._exceptions import (
     AccessDenied,
     DeadlineExceeded,
     GenderClientError,
+    HistoryUnavailable,
     InvalidAvatar,
     InvalidInput,
     InvalidNickname,
+    InvalidPicture,
     ModelNotFound,
     Overloaded,
     ProtocolError,
     ServerError,
     Unavailable,
 )
-from genderclient._many import Scored, User
-from genderclient._models import Gender, Prediction, Probabilities, Weights
+from genderclient._features import UserFeatures
+from genderclient._many import Embedded, Matched, Picture, Ranked, Scored, User
+from genderclient._models import Embedding, Gender, ModelResult, Neighbors, Prediction, Probabilities, Ranking, Weights
 from genderclient._retry import Retry
 from genderclient._transports.base import (
     AsyncTransport,
@@ -44,6 +48,8 @@ if TYPE_CHECKING:
     from genderclient.experiments import Experiment, Exposure, Shadow
     from genderclient.fetching import AvatarFetcher
     from genderclient.hedging import Hedge
+    from genderclient.history import HistoryStore, RedisHistory
+    from genderclient.impressions import Impression, ImpressionLog
 
     __version__: str
 
@@ -57,6 +63,8 @@ __all__ = [
     "Client",
     "ConnectionOptions",
     "DeadlineExceeded",
+    "Embedded",
+    "Embedding",
     "Experiment",
     "Exposure",
     "FakeTransport",
@@ -64,16 +72,28 @@ __all__ = [
     "Gender",
     "GenderClientError",
     "Hedge",
+    "HistoryStore",
+    "HistoryUnavailable",
+    "Impression",
+    "ImpressionLog",
     "InferenceRequest",
     "InferenceResponse",
     "InvalidAvatar",
     "InvalidInput",
     "InvalidNickname",
+    "InvalidPicture",
+    "Matched",
     "ModelNotFound",
+    "ModelResult",
+    "Neighbors",
     "Overloaded",
+    "Picture",
     "Prediction",
     "Probabilities",
     "ProtocolError",
+    "Ranked",
+    "Ranking",
+    "RedisHistory",
     "Retry",
     "Scored",
     "ServerError",
@@ -85,9 +105,11 @@ __all__ = [
     "TransportError",
     "Unavailable",
     "User",
+    "UserFeatures",
     "Weights",
     "__version__",
     "predict",
+    "rank",
 ]
 
 # Imported with their first use.
@@ -96,6 +118,10 @@ _EXTRAS: Final = {
     "Experiment": "genderclient.experiments",
     "Exposure": "genderclient.experiments",
     "Hedge": "genderclient.hedging",
+    "HistoryStore": "genderclient.history",
+    "Impression": "genderclient.impressions",
+    "ImpressionLog": "genderclient.impressions",
+    "RedisHistory": "genderclient.history",
     "Shadow": "genderclient.experiments",
 }
 

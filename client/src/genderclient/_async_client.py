@@ -12,9 +12,24 @@ from genderclient._base_client import BaseClient
 from genderclient._client import POLL_S
 from genderclient._config.checks import check_type, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
-from genderclient._flow import Result, TaskRunner
-from genderclient._many import Scored, User, checked_concurrency, predict_in_tasks
-from genderclient._models import Prediction
+from genderclient._features import UserFeatures
+from genderclient._flow import Flow, Result, TaskRunner
+from genderclient._many import (
+    Embedded,
+    Matched,
+    Picture,
+    Ranked,
+    Scored,
+    User,
+    ask_in_tasks,
+    checked_concurrency,
+    checked_item,
+)
+from genderclient._models import Embedding, Neighbors, Prediction, Ranking
+from genderclient._questions.gender import predict_question
+from genderclient._questions.pictures import embed_question, similar_question
+from genderclient._questions.question import R
+from genderclient._questions.ranking import rank_question, seed_of_user
 from genderclient._transports import open_async_transport
 from genderclient._transports.base import AsyncTransport, InferenceRequest, Status, TransportError
 from genderclient._transports.url import ServerUrl
@@ -41,8 +56,8 @@ class AsyncClient(BaseClient[AsyncTransport]):
 
         An avatar given as a path is read in the event loop's thread. If your files are slow to read, pass bytes.
         """
-        flow = self._flow(avatar, nickname, model, user_id, timeout_s, embedding)
-        return await TaskRunner(self._send).run(flow)
+        question = predict_question(avatar, nickname, embedding, self._request_options)
+        return await self._run(self._flow(question, model=model, user_id=user_id, timeout_s=timeout_s))
 
     def predict_many(
         self,
@@ -56,25 +71,148 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Scored]:
         """Predicts for any number of users, like `Client.predict_many`."""
         check_type("users", users, (Iterable, AsyncIterable), "an iterable of User")
-        return predict_in_tasks(
-            lambda user: self.predict(
+
+        async def ask(_: int, user: User) -> Prediction:
+            checked_item(user, User)
+            return await self.predict(
                 avatar=user.avatar,
                 nickname=user.nickname,
                 user_id=user.id,
                 model=model,
                 timeout_s=timeout_s,
                 embedding=embedding,
-            ),
-            users,
-            concurrency=checked_concurrency(concurrency),
-            ordered=ordered,
+            )
+
+        return ask_in_tasks(ask, users, Scored, concurrency=checked_concurrency(concurrency), ordered=ordered)
+
+    async def embed(
+        self,
+        picture: Avatar | None = None,
+        title: str | None = None,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Embedding:
+        """Embeds a greeting picture, its title, or both, like `Client.embed`."""
+        question = embed_question(picture, title, self._request_options)
+        return await self._run(self._flow(question, model=model, timeout_s=timeout_s))
+
+    def embed_many(
+        self,
+        pictures: Iterable[Picture] | AsyncIterable[Picture],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[Embedded]:
+        """Embeds any number of pictures, like `Client.embed_many`."""
+        check_type("pictures", pictures, (Iterable, AsyncIterable), "an iterable of Picture")
+
+        async def ask(_: int, each: Picture) -> Embedding:
+            checked_item(each, Picture)
+            return await self.embed(each.picture, each.title, model=model, timeout_s=timeout_s)
+
+        return ask_in_tasks(ask, pictures, Embedded, concurrency=checked_concurrency(concurrency), ordered=ordered)
+
+    async def similar(
+        self, picture: Avatar | int, k: int = 10, *, model: str | None = None, timeout_s: float | None = None
+    ) -> Neighbors:
+        """Finds the most similar pictures of the gallery, like `Client.similar`."""
+        question = similar_question(picture, k, self._request_options)
+        return await self._run(self._flow(question, model=model, timeout_s=timeout_s))
+
+    def similar_many(
+        self,
+        pictures: Iterable[Avatar | int] | AsyncIterable[Avatar | int],
+        k: int = 10,
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[Matched]:
+        """Searches for any number of pictures, like `Client.similar_many`."""
+        check_type("pictures", pictures, (Iterable, AsyncIterable), "an iterable of pictures or ids")
+
+        async def ask(_: int, picture: Avatar | int) -> Neighbors:
+            return await self.similar(picture, k, model=model, timeout_s=timeout_s)
+
+        return ask_in_tasks(ask, pictures, Matched, concurrency=checked_concurrency(concurrency), ordered=ordered)
+
+    async def rank(
+        self,
+        *,
+        avatar: Avatar | None = None,
+        nickname: str | None = None,
+        features: Prediction | UserFeatures | None = None,
+        liked: Iterable[int] = (),
+        among: Iterable[int] | None = None,
+        k: int = 10,
+        seed: int | None = None,
+        personalize: bool = True,
+        model: str | None = None,
+        user_id: str | None = None,
+        timeout_s: float | None = None,
+        embedding: bool = False,
+    ) -> Ranking:
+        """Ranks the pictures of the gallery for one user, like `Client.rank`."""
+        question = rank_question(
+            avatar,
+            nickname,
+            features,
+            liked=liked,
+            among=among,
+            k=k,
+            seed=seed,
+            personalize=personalize,
+            embedding=embedding,
+            options=self._request_options,
         )
+        return await self._run(self._flow(question, model=model, user_id=user_id, timeout_s=timeout_s))
+
+    def rank_many(
+        self,
+        users: Iterable[User] | AsyncIterable[User],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        among: Iterable[int] | None = None,
+        k: int = 10,
+        seed: int | None = None,
+        personalize: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+        embedding: bool = False,
+    ) -> AsyncIterator[Ranked]:
+        """Ranks for any number of users, like `Client.rank_many`."""
+        check_type("users", users, (Iterable, AsyncIterable), "an iterable of User")
+        candidates = among if among is None else tuple(among)
+
+        async def ask(index: int, user: User) -> Ranking:
+            checked_item(user, User)
+            return await self.rank(
+                avatar=user.avatar,
+                nickname=user.nickname,
+                features=user.features,
+                liked=user.liked,
+                among=candidates,
+                k=k,
+                seed=None if seed is None else seed_of_user(seed, user.id or index),
+                personalize=personalize,
+                model=model,
+                user_id=user.id,
+                timeout_s=timeout_s,
+                embedding=embedding,
+            )
+
+        return ask_in_tasks(ask, users, Ranked, concurrency=checked_concurrency(concurrency), ordered=ordered)
 
     async def is_ready(self, *, model: str | None = None) -> bool:
         """Whether the model serves an inference now, like `Client.is_ready`."""
         try:
             for each in self._models(model):
-                await self.predict(model=each)
+                await self._run(self._probe(each))
         except GenderClientError:
             return False
         return True
@@ -86,7 +224,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         while models:
             left_s = max(deadline_s - time.monotonic(), POLL_S)
             try:
-                await self.predict(model=models[0], timeout_s=min(left_s, self._request_options.timeout_s))
+                await self._run(self._probe(models[0], min(left_s, self._request_options.timeout_s)))
                 models.popleft()
                 continue
             except (Unavailable, ModelNotFound, DeadlineExceeded):
@@ -123,6 +261,9 @@ class AsyncClient(BaseClient[AsyncTransport]):
             # Its loop may be closed, and its connections with it.
             with suppress(Exception):
                 await transport.close()
+
+    async def _run(self, flow: Flow[R]) -> R:
+        return await TaskRunner(self._send).run(flow)
 
     async def _send(self, request: InferenceRequest) -> Result:
         await self._leave_other_loop()

@@ -7,10 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, Unpack
 
-from genderclient import _codec
-from genderclient._avatar import Avatar, encode_avatar
 from genderclient._config.checks import check_type, checked_timeout
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._config.request_options import (
@@ -22,8 +20,11 @@ from genderclient._config.request_options import (
     RequestOptions,
 )
 from genderclient._flow import Call, Extension, Flow
-from genderclient._missing import NicknameFallback, is_missing
-from genderclient._models import Prediction
+from genderclient._missing import NicknameFallback
+from genderclient._questions.gender import PREDICT
+from genderclient._questions.probes import probe
+from genderclient._questions.question import Question, R
+from genderclient._questions.ranking import RANK, RANK_MODEL
 from genderclient._retry import Retry, RetryBudget, send_with_retries
 from genderclient._transports.base import InferenceRequest
 from genderclient._transports.credentials import Credentials, Tls
@@ -33,6 +34,7 @@ from genderclient._transports.url import ServerUrl, server_urls
 if TYPE_CHECKING:
     from genderclient.experiments import Experiment
     from genderclient.hedging import Hedge
+    from genderclient.impressions import Impression
 
 T = TypeVar("T")
 
@@ -61,6 +63,7 @@ class BaseClient(ABC, Generic[T]):
         allow_paths: bool = True,
         hedge: "Hedge | None" = None,
         experiment: "Experiment | None" = None,
+        on_impression: "Callable[[Impression], object] | None" = None,
         tls: Tls | None = None,
         token: str | None = None,
         options: ConnectionOptions = DEFAULT_OPTIONS,
@@ -79,6 +82,8 @@ class BaseClient(ABC, Generic[T]):
         for name, extension in (("hedge", hedge), ("experiment", experiment)):
             if extension is not None and not hasattr(extension, "extension"):
                 raise TypeError(f"{name}: got {type(extension).__name__}, expected {name.capitalize()} or None")
+        if on_impression is not None and not callable(on_impression):
+            raise TypeError(f"on_impression: got {type(on_impression).__name__}, expected a function or None")
         check_type("options", options, ConnectionOptions, "ConnectionOptions")
         if transport is not None and not hasattr(transport, "infer"):
             raise TypeError(f"transport: got {type(transport).__name__}, expected a transport or None")
@@ -86,13 +91,13 @@ class BaseClient(ABC, Generic[T]):
         self._credentials = Credentials.for_servers(self._urls, tls, token)
         self._options = options
         self._experiment = experiment
+        self._hedge = hedge
+        self._on_impression = on_impression
         self._transport = transport
-        # Innermost first: shadow requests of an experiment are not hedged.
-        extended = [each for each in (experiment, hedge) if each]
         self._pool: TransportPool[T] = TransportPool(
             len(self._urls) if transport is None else 1,
             open_all=lambda: [self._open_transport(url) for url in self._urls] if transport is None else [transport],
-            make_extensions=lambda: [each.extension() for each in extended],
+            make_extensions=self._make_extensions,
             uses_grpc=transport is None and any(url.is_grpc for url in self._urls),
         )
 
@@ -105,55 +110,57 @@ class BaseClient(ABC, Generic[T]):
         derived._request_options = replace(self._request_options, **changes)
         return derived
 
+    def _make_extensions(self) -> list[Extension]:
+        """Innermost first: shadow requests of an experiment are neither hedged nor impressions."""
+        extensions = [each.extension() for each in (self._experiment, self._hedge) if each]
+        if self._on_impression:
+            from genderclient.impressions import ImpressionReports
+
+            extensions.append(ImpressionReports(self._on_impression))
+        return extensions
+
     @abstractmethod
     def _open_transport(self, url: ServerUrl) -> T:
         """Opens the transport to one server."""
 
     def _flow(
         self,
-        avatar: "Avatar | None",
-        nickname: str | None,
-        model: str | None,
-        user_id: str | None,
-        timeout_s: float | None,
-        embedding: bool,
-    ) -> Flow[Prediction]:
-        """The steps of one prediction, from the arguments to the result."""
+        question: Question[R],
+        *,
+        model: str | None = None,
+        user_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Flow[R]:
+        """The steps of one call, from the question to the result."""
         if user_id is not None:
             check_type("user_id", user_id, str, "str or None")
-            if self._experiment is None:
+            if not self._uses_ids(question.name):
                 raise ValueError("user_id: this client has no experiment; give it one, or omit the id")
         if model is not None:
             check_type("model", model, str, "the name of a model, or None")
-        check_type("embedding", embedding, bool, "True or False")
         options = self._request_options
-        name = None if is_missing(nickname) else nickname
         call = Call(
-            encode=lambda: _codec.encode(avatar=self._encode_avatar(avatar), nickname=name),
-            encode_without_avatar=None if name is None else lambda: _codec.encode(avatar=b"", nickname=name),
+            question=question,
             model=model,
             user_id=user_id,
             timeout_s=options.timeout_s if timeout_s is None else checked_timeout(timeout_s),
-            embedding=embedding,
             headers=options.headers,
         )
-        handle: Callable[[Call], Flow[Prediction]] = self._infer
+        handle: Callable[[Call[R]], Flow[R]] = self._infer
         fallback = [_FALLBACK] if options.ignore_invalid_avatar else []
         for extension in [*fallback, *self._pool.extensions, *_telemetry()]:
             handle = partial(extension.handle, proceed=handle)
         return handle(call)
 
-    def _encode_avatar(self, avatar: "Avatar | None") -> bytes:
-        return b"" if is_missing(avatar) else encode_avatar(avatar, allow_paths=self._request_options.allow_paths)
-
-    def _infer(self, call: Call) -> Flow[Prediction]:
+    def _infer(self, call: Call[R]) -> Flow[R]:
         """The innermost part of a flow."""
-        options, request_id = self._request_options, uuid.uuid4().hex
+        options, question, request_id = self._request_options, call.question, uuid.uuid4().hex
+        model = call.model or question.model
         request = InferenceRequest(
-            model=call.model or options.model,
+            model=model,
             # A version belongs to the client's own model.
-            version="" if call.model and call.model != options.model else options.model_version or "",
-            inputs=call.encode(),
+            version=options.model_version or "" if model == options.model else "",
+            inputs=question.encode(),
             timeout_s=call.timeout_s,
             request_id=request_id,
             # Triton's log has its own field for the id, a reverse proxy's has this header.
@@ -162,7 +169,7 @@ class BaseClient(ABC, Generic[T]):
         retry, budget = (options.retry, self._pool.budget) if call.retries else (NO_RETRY, RetryBudget())
         inference = yield from send_with_retries(request, retry, budget)
         return replace(
-            _codec.decode(inference.response, unknown_below=options.unknown_below, embedding=call.embedding),
+            question.decode(inference.response),
             latency_s=inference.latency_s,
             attempts=inference.requests,
             request_id=request_id,
@@ -172,9 +179,18 @@ class BaseClient(ABC, Generic[T]):
         """The models that must be ready: the named one, or all that an unnamed one could mean."""
         if model is not None:
             return [model]
-        arms = () if self._experiment is None else self._experiment.arms
-        holds_out = self._experiment is None or self._experiment.holdout > 0
-        return [*arms, *([self._request_options.model] if holds_out else [])]
+        if self._experiment is None:
+            return [self._request_options.model]
+        own = self._request_options.model if self._experiment.question == PREDICT else RANK_MODEL
+        return [*self._experiment.arms, *([own] if self._experiment.holdout > 0 else [])]
+
+    def _probe(self, model: str, timeout_s: float | None = None) -> Flow[Any]:
+        """An inference of one model, to see whether it is ready."""
+        return self._flow(probe(model, self._request_options), model=model, timeout_s=timeout_s)
+
+    def _uses_ids(self, question: str) -> bool:
+        splits = self._experiment is not None and self._experiment.question == question
+        return splits or (question == RANK and self._on_impression is not None)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({','.join(map(str, self._urls))!r}, model={self._request_options.model!r})"

@@ -9,9 +9,24 @@ from genderclient._avatar import Avatar
 from genderclient._base_client import BaseClient
 from genderclient._config.checks import check_type, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
-from genderclient._flow import Result, ThreadRunner
-from genderclient._many import Scored, User, checked_concurrency, predict_in_threads
-from genderclient._models import Prediction
+from genderclient._features import UserFeatures
+from genderclient._flow import Flow, Result, ThreadRunner
+from genderclient._many import (
+    Embedded,
+    Matched,
+    Picture,
+    Ranked,
+    Scored,
+    User,
+    ask_in_threads,
+    checked_concurrency,
+    checked_item,
+)
+from genderclient._models import Embedding, Neighbors, Prediction, Ranking
+from genderclient._questions.gender import predict_question
+from genderclient._questions.pictures import embed_question, similar_question
+from genderclient._questions.question import R
+from genderclient._questions.ranking import rank_question, seed_of_user
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, Transport, TransportError
 from genderclient._transports.url import ServerUrl
@@ -20,19 +35,20 @@ POLL_S: Final = 0.2
 
 
 class Client(BaseClient[Transport]):
-    """Predicts through one or more Triton servers. Thread-safe; connects with the first call.
+    """Asks one or more Triton servers. Thread-safe; connects with the first call.
 
     Args:
         url: `grpc://host:port` or `http://host:port`, encrypted as `grpcs://` and `https://`. Several URLs are used in
             turn. Defaults to the environment variable `GENDERCLIENT_URL`, then to `grpc://127.0.0.1:8001`.
-        model: The model to use.
+        model: The model of `predict`.
         model_version: The version of that model, such as "1". By default, the one that the server chooses.
-        timeout_s: Seconds for one prediction, retries included.
+        timeout_s: Seconds for one call, retries included.
         unknown_below: A prediction whose probability is lower has the gender `unknown`.
         retry: When to resend a request that was refused or lost.
         headers: Sent with every request, as gRPC metadata or HTTP headers. Names are lower case.
         hedge: When to send a request to another server too.
         experiment: Chooses the model by user.
+        on_impression: Called with each ranking of a user whose `user_id` is known, for example an `ImpressionLog`.
         tls: Certificates for encrypted URLs.
         token: Sent with every request as a bearer token.
         options: Options of all connections.
@@ -70,8 +86,8 @@ class Client(BaseClient[Transport]):
             ValueError: If an argument has an invalid value.
             GenderClientError: If there is no prediction.
         """
-        flow = self._flow(avatar, nickname, model, user_id, timeout_s, embedding)
-        return ThreadRunner(self._send).run(flow)
+        question = predict_question(avatar, nickname, embedding, self._request_options)
+        return self._run(self._flow(question, model=model, user_id=user_id, timeout_s=timeout_s))
 
     def predict_many(
         self,
@@ -96,19 +112,194 @@ class Client(BaseClient[Transport]):
             embedding: Whether to return the embeddings.
         """
         check_type("users", users, Iterable, "an iterable of User")
-        return predict_in_threads(
-            lambda user: self.predict(
+
+        def ask(_: int, user: User) -> Prediction:
+            checked_item(user, User)
+            return self.predict(
                 avatar=user.avatar,
                 nickname=user.nickname,
                 user_id=user.id,
                 model=model,
                 timeout_s=timeout_s,
                 embedding=embedding,
-            ),
-            users,
-            concurrency=checked_concurrency(concurrency),
-            ordered=ordered,
+            )
+
+        return ask_in_threads(ask, users, Scored, concurrency=checked_concurrency(concurrency), ordered=ordered)
+
+    def embed(
+        self,
+        picture: Avatar | None = None,
+        title: str | None = None,
+        *,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Embedding:
+        """Embeds a greeting picture, its title, or both.
+
+        Args:
+            picture: Whatever an avatar may be: a path, bytes, base64, a file, a PIL image or an array.
+            title: The picture's title. None and an empty one mean that there is none.
+            model: Overrides the model `embed`.
+            timeout_s: Overrides the client's timeout.
+
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If there is neither picture nor title.
+            GenderClientError: If there is no embedding.
+        """
+        question = embed_question(picture, title, self._request_options)
+        return self._run(self._flow(question, model=model, timeout_s=timeout_s))
+
+    def embed_many(
+        self,
+        pictures: Iterable[Picture],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[Embedded]:
+        """Embeds any number of pictures, like `predict_many`: a bad picture is the `error` of its own result."""
+        check_type("pictures", pictures, Iterable, "an iterable of Picture")
+
+        def ask(_: int, each: Picture) -> Embedding:
+            checked_item(each, Picture)
+            return self.embed(each.picture, each.title, model=model, timeout_s=timeout_s)
+
+        return ask_in_threads(ask, pictures, Embedded, concurrency=checked_concurrency(concurrency), ordered=ordered)
+
+    def similar(
+        self, picture: Avatar | int, k: int = 10, *, model: str | None = None, timeout_s: float | None = None
+    ) -> Neighbors:
+        """Finds the pictures of the gallery that are most similar to a picture.
+
+        Args:
+            picture: A picture, as for `embed`, or the id of one in the gallery, which is not its own neighbor.
+            k: The number of neighbors, 1 to 100.
+            model: Overrides the model `similar`.
+            timeout_s: Overrides the client's timeout.
+
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If an argument has an invalid value.
+            GenderClientError: If there is no result; InvalidInput if the gallery has no such id.
+        """
+        question = similar_question(picture, k, self._request_options)
+        return self._run(self._flow(question, model=model, timeout_s=timeout_s))
+
+    def similar_many(
+        self,
+        pictures: Iterable[Avatar | int],
+        k: int = 10,
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[Matched]:
+        """Searches for any number of pictures, like `predict_many`: a bad one is the `error` of its own result."""
+        check_type("pictures", pictures, Iterable, "an iterable of pictures or ids")
+
+        def ask(_: int, picture: Avatar | int) -> Neighbors:
+            return self.similar(picture, k, model=model, timeout_s=timeout_s)
+
+        return ask_in_threads(ask, pictures, Matched, concurrency=checked_concurrency(concurrency), ordered=ordered)
+
+    def rank(
+        self,
+        *,
+        avatar: Avatar | None = None,
+        nickname: str | None = None,
+        features: Prediction | UserFeatures | None = None,
+        liked: Iterable[int] = (),
+        among: Iterable[int] | None = None,
+        k: int = 10,
+        seed: int | None = None,
+        personalize: bool = True,
+        model: str | None = None,
+        user_id: str | None = None,
+        timeout_s: float | None = None,
+        embedding: bool = False,
+    ) -> Ranking:
+        """Ranks the pictures of the gallery by how likely the user is to like them.
+
+        Args:
+            avatar: The avatar, as for `predict`.
+            nickname: The nickname, as for `predict`.
+            features: Takes the place of avatar and nickname: a prediction with its embedding, or what was stored of
+                one. The server then decodes no avatar.
+            liked: The ids of the pictures that the user liked, newest first. The first 50 count; ids that the gallery
+                does not know are ignored.
+            among: The ids of at most 1,000 pictures to choose from. By default, the whole gallery.
+            k: The number of pictures, 1 to 20. Fewer are returned if there are not as many.
+            seed: Explores: the list is drawn at random by the scores, the same list for the same seed. By default, the
+                best pictures are returned.
+            personalize: False ranks as if nothing were known of the user: what most users like comes first.
+            model: Overrides `rank_mobilenet`, or `rank_embedding` with `features`. The call is then not part of the
+                client's experiment.
+            user_id: Assigns the user to an arm of the client's experiment, and names the user in impressions.
+            timeout_s: Overrides the client's timeout.
+            embedding: Whether the ranking's prediction has its embedding, to store it as `features`.
+
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If an argument has an invalid value.
+            GenderClientError: If there is no ranking.
+        """
+        question = rank_question(
+            avatar,
+            nickname,
+            features,
+            liked=liked,
+            among=among,
+            k=k,
+            seed=seed,
+            personalize=personalize,
+            embedding=embedding,
+            options=self._request_options,
         )
+        return self._run(self._flow(question, model=model, user_id=user_id, timeout_s=timeout_s))
+
+    def rank_many(
+        self,
+        users: Iterable[User],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        among: Iterable[int] | None = None,
+        k: int = 10,
+        seed: int | None = None,
+        personalize: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+        embedding: bool = False,
+    ) -> Iterator[Ranked]:
+        """Ranks for any number of users, like `predict_many`.
+
+        The other arguments are those of `rank`, for all users. Each user explores with a seed of their own, which
+        follows from `seed` and the user's id, or the position of a user without one.
+        """
+        check_type("users", users, Iterable, "an iterable of User")
+        candidates = among if among is None else tuple(among)
+
+        def ask(index: int, user: User) -> Ranking:
+            checked_item(user, User)
+            return self.rank(
+                avatar=user.avatar,
+                nickname=user.nickname,
+                features=user.features,
+                liked=user.liked,
+                among=candidates,
+                k=k,
+                seed=None if seed is None else seed_of_user(seed, user.id or index),
+                personalize=personalize,
+                model=model,
+                user_id=user.id,
+                timeout_s=timeout_s,
+                embedding=embedding,
+            )
+
+        return ask_in_threads(ask, users, Ranked, concurrency=checked_concurrency(concurrency), ordered=ordered)
 
     def is_ready(self, *, model: str | None = None) -> bool:
         """Whether the model serves an inference now. Triton's own health endpoint does not try one.
@@ -117,7 +308,7 @@ class Client(BaseClient[Transport]):
         """
         try:
             for each in self._models(model):
-                self.predict(model=each)
+                self._run(self._probe(each))
         except GenderClientError:
             return False
         return True
@@ -133,7 +324,7 @@ class Client(BaseClient[Transport]):
         while models:
             left_s = max(deadline_s - time.monotonic(), POLL_S)
             try:
-                self.predict(model=models[0], timeout_s=min(left_s, self._request_options.timeout_s))
+                self._run(self._probe(models[0], min(left_s, self._request_options.timeout_s)))
                 models.popleft()
                 continue
             except (Unavailable, ModelNotFound, DeadlineExceeded):
@@ -157,6 +348,9 @@ class Client(BaseClient[Transport]):
 
     def _open_transport(self, url: ServerUrl) -> Transport:
         return open_transport(url, self._credentials, self._options)
+
+    def _run(self, flow: Flow[R]) -> R:
+        return ThreadRunner(self._send).run(flow)
 
     def _send(self, request: InferenceRequest) -> Result:
         transports, replicas = self._pool.transports(), self._pool.replicas

@@ -1,14 +1,16 @@
-"""`predict` without a client."""
+"""`predict` and `rank` without a client."""
 
 import atexit
 import os
 import threading
+from collections.abc import Iterable
 from functools import cache
 
 from genderclient._avatar import Avatar
 from genderclient._client import Client
 from genderclient._config.environment import TOKEN_VARIABLE, tls_from_environment
-from genderclient._models import Prediction
+from genderclient._features import UserFeatures
+from genderclient._models import Prediction, Ranking
 
 _lock = threading.Lock()
 
@@ -30,6 +32,38 @@ def predict(
     with _lock:
         client = _shared_client()
     return client.predict(avatar=avatar, nickname=nickname, model=model, timeout_s=timeout_s, embedding=embedding)
+
+
+def rank(
+    *,
+    avatar: Avatar | None = None,
+    nickname: str | None = None,
+    features: Prediction | UserFeatures | None = None,
+    liked: Iterable[int] = (),
+    among: Iterable[int] | None = None,
+    k: int = 10,
+    seed: int | None = None,
+    personalize: bool = True,
+    model: str | None = None,
+    timeout_s: float | None = None,
+    embedding: bool = False,
+) -> Ranking:
+    """Calls `Client.rank` of the client that `predict` uses."""
+    with _lock:
+        client = _shared_client()
+    return client.rank(
+        avatar=avatar,
+        nickname=nickname,
+        features=features,
+        liked=liked,
+        among=among,
+        k=k,
+        seed=seed,
+        personalize=personalize,
+        model=model,
+        timeout_s=timeout_s,
+        embedding=embedding,
+    )
 
 
 @cache

@@ -3,13 +3,15 @@
 GenderClientError
 ├── InvalidInput            also a ValueError; the same input fails again
 │   ├── InvalidAvatar
-│   └── InvalidNickname
+│   ├── InvalidNickname
+│   └── InvalidPicture
 ├── DeadlineExceeded        also a TimeoutError
 ├── Unavailable             also a ConnectionError
 │   └── Overloaded          the server rejects requests for now
 ├── ModelNotFound
 ├── AccessDenied            also a PermissionError
 ├── ServerError             the model failed
+├── HistoryUnavailable      also a ConnectionError; the store of liked pictures failed
 └── ProtocolError           server and client do not match
 
 An argument of a wrong type raises TypeError.
@@ -41,7 +43,7 @@ class GenderClientError(Exception):
 
 
 class InvalidInput(GenderClientError, ValueError):
-    """The avatar or the nickname cannot be used."""
+    """An input cannot be used."""
 
 
 class InvalidAvatar(InvalidInput):
@@ -50,6 +52,10 @@ class InvalidAvatar(InvalidInput):
 
 class InvalidNickname(InvalidInput):
     """The nickname is not text within the limits."""
+
+
+class InvalidPicture(InvalidInput):
+    """The picture is not an image within the limits, or cannot be read."""
 
 
 class DeadlineExceeded(GenderClientError, TimeoutError):
@@ -76,26 +82,37 @@ class ServerError(GenderClientError):
     """The server failed to process the request."""
 
 
+class HistoryUnavailable(GenderClientError, ConnectionError):
+    """The store of liked pictures failed or could not be reached."""
+
+
 class ProtocolError(GenderClientError):
     """The request or the response violates the contract: client and model are of different releases."""
 
 
-_REJECTED_INPUTS: Final = {"AVATAR": InvalidAvatar, "NICKNAME": InvalidNickname}
+_REJECTED_INPUTS: Final = {
+    **{"AVATAR": InvalidAvatar, "NICKNAME": InvalidNickname, "PICTURE": InvalidPicture},
+    **dict.fromkeys(
+        ("TITLE", "PICTURE_ID", "K", "HISTORY", "CANDIDATES", "SEED", "EMBEDDING", "PROBABILITIES"), InvalidInput
+    ),
+}
 _REJECTION: Final = re.compile(rf"\b({'|'.join(_REJECTED_INPUTS)}): (.+)", re.DOTALL)
+# The server prepares a picture and its title like an avatar and a nickname, and names them so.
+_PREPARED_AS: Final = {"AVATAR": "PICTURE", "NICKNAME": "TITLE"}
 
 
 def error_for(failure: TransportError, request: InferenceRequest, *, attempts: int = 1) -> GenderClientError:
     """Returns the error for the caller: what happened, and what to do."""
-    kind, message = _describe(failure.status, failure.message, request.timeout_s)
+    kind, message = _describe(failure.status, failure.message, request)
     return kind(message, model=request.model, attempts=attempts, request_id=request.request_id)
 
 
-def _describe(status: Status, reason: str, timeout_s: float) -> tuple[type[GenderClientError], str]:
+def _describe(status: Status, reason: str, request: InferenceRequest) -> tuple[type[GenderClientError], str]:
     match status:
         case Status.INVALID_ARGUMENT:
-            return _describe_rejection(reason)
+            return _describe_rejection(reason, request)
         case Status.DEADLINE_EXCEEDED:
-            return DeadlineExceeded, f"no response within {timeout_s:g} s; raise timeout_s"
+            return DeadlineExceeded, f"no response within {request.timeout_s:g} s; raise timeout_s"
         case Status.UNAVAILABLE:
             return Unavailable, f"{reason}; is Triton running? Start it with `make serve`"
         case Status.UNTRUSTED:
@@ -107,15 +124,20 @@ def _describe(status: Status, reason: str, timeout_s: float) -> tuple[type[Gende
         case Status.DENIED:
             return AccessDenied, f"{reason}; check the token and its permissions"
         case Status.TOO_LARGE:
-            return InvalidAvatar, f"{reason}; send a smaller picture"
+            return (InvalidPicture if _has_picture(request) else InvalidAvatar), f"{reason}; send a smaller picture"
         case Status.GARBLED:
             return ProtocolError, f"{reason}; is this address a Triton server?"
         case Status.FAILED:
             return ServerError, f"{reason}; see the server's log"
 
 
-def _describe_rejection(reason: str) -> tuple[type[GenderClientError], str]:
+def _describe_rejection(reason: str, request: InferenceRequest) -> tuple[type[GenderClientError], str]:
     """Distinguishes a rejected input from a request that does not match the model."""
     if rejection := _REJECTION.search(reason):
-        return _REJECTED_INPUTS[rejection[1]], f"rejected by the server: {rejection[0]}"
+        name = _PREPARED_AS.get(rejection[1], rejection[1]) if _has_picture(request) else rejection[1]
+        return _REJECTED_INPUTS[name], f"rejected by the server: {name}: {rejection[2]}"
     return ProtocolError, f"{reason}; use a client and a model of the same release"
+
+
+def _has_picture(request: InferenceRequest) -> bool:
+    return any(tensor.name == "PICTURE" for tensor in request.inputs)

@@ -1,6 +1,6 @@
-"""A prediction as a flow: a generator that yields steps, written once for threads and tasks.
+"""A question as a flow: a generator that yields steps, written once for threads and tasks.
 
-    predict ─► telemetry ─► hedging ─► experiment ─► encode, send with retries, decode
+    predict, rank, … ─► telemetry ─► hedging ─► experiment ─► encode, send with retries, decode
 
 Each arrow is an `Extension.handle` around the next. The runners execute the steps of the whole flow.
 """
@@ -10,39 +10,34 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from genderclient._models import Prediction
+from genderclient._questions.question import Question, R
 from genderclient._transports.base import InferenceRequest, InferenceResponse, TransportError
-from genderclient._transports.tensors import Tensor
 
 T = TypeVar("T")
 Result: TypeAlias = InferenceResponse | TransportError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """The arguments of one prediction.
+class Call(Generic[R]):
+    """A question, and how to ask it.
 
     Args:
-        encode: Encodes the inputs; a file can be read only once.
-        encode_without_avatar: Encodes the nickname alone. None if it is missing.
-        model: The model to use. None leaves the choice to an experiment, then to the client.
+        question: What to ask.
+        model: The model to ask. None leaves the choice to an experiment, then to the question.
         user_id: Assigns the user to an arm of the client's experiment.
         timeout_s: Seconds for everything, retries included.
-        embedding: Whether the prediction includes the embedding.
         headers: Headers of the request.
         retries: Whether a failed request is sent again.
     """
 
-    encode: Callable[[], tuple[Tensor, ...]]
+    question: Question[R]
     model: str | None
     user_id: str | None
     timeout_s: float
-    embedding: bool
     headers: Mapping[str, str] = field(default_factory=dict)
     retries: bool = True
-    encode_without_avatar: Callable[[], tuple[Tensor, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +88,10 @@ class Sleep:
 
 
 class Extension:
-    """Wraps every prediction of one client. The base class changes nothing."""
+    """Wraps every call of one client. The base class changes nothing."""
 
-    def handle(self, call: Call, proceed: Callable[[Call], Flow[Prediction]]) -> Flow[Prediction]:
-        """Yields the steps of a prediction; `proceed` continues with the next extension."""
+    def handle(self, call: Call[R], proceed: Callable[[Call[R]], Flow[R]]) -> Flow[R]:
+        """Yields the steps of a call; `proceed` continues with the next extension."""
         return proceed(call)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Missing inputs, and predictions without an avatar that is invalid."""
+"""Missing inputs, and calls without an avatar that is invalid."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Final
 
 from genderclient._exceptions import InvalidAvatar
 from genderclient._flow import Call, Extension, Flow
-from genderclient._models import Prediction
+from genderclient._questions.question import R
 
 # The types of `pandas.NA` and `pandas.NaT`, without importing pandas.
 _PANDAS_MISSING: Final = ("NAType", "NaTType")
@@ -27,22 +27,16 @@ def is_missing(value: object) -> bool:
 
 
 class NicknameFallback(Extension):
-    """If only the avatar is invalid, predicts from the nickname. The prediction has the reason as `avatar_error`."""
+    """If only the avatar is invalid, asks without it. The prediction has the reason as `avatar_error`."""
 
-    def handle(self, call: Call, proceed: Callable[[Call], Flow[Prediction]]) -> Flow[Prediction]:
+    def handle(self, call: Call[R], proceed: Callable[[Call[R]], Flow[R]]) -> Flow[R]:
         started_s = time.monotonic()
         try:
             return (yield from proceed(call))
         except InvalidAvatar as error:
             elapsed_s = time.monotonic() - started_s
-            if call.encode_without_avatar is None or elapsed_s >= call.timeout_s:
+            if call.question.without_avatar is None or elapsed_s >= call.timeout_s:
                 raise
-            reason, attempts = str(error), error.attempts
-        rest = replace(call, encode=call.encode_without_avatar, timeout_s=call.timeout_s - elapsed_s)
-        prediction = yield from proceed(rest)
-        return replace(
-            prediction,
-            avatar_error=reason,
-            attempts=prediction.attempts + attempts,
-            latency_s=prediction.latency_s + elapsed_s,
-        )
+            question, attempts = call.question.without_avatar(str(error)), error.attempts
+        result = yield from proceed(replace(call, question=question, timeout_s=call.timeout_s - elapsed_s))
+        return replace(result, attempts=result.attempts + attempts, latency_s=result.latency_s + elapsed_s)

@@ -1,6 +1,6 @@
 """Results."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Gender = Literal["male", "female", "unknown"]
@@ -22,8 +22,35 @@ class Weights:
     nickname: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelResult:
+    """What every result says about its inference.
+
+    Attributes:
+        model: The model that computed the result.
+        version: The version of that model.
+        arm: The user's arm in the client's experiment.
+        latency_s: Seconds from the first request to the response.
+        attempts: How often the request was sent.
+        request_id: The id in Triton's log.
+    """
+
+    model: str
+    version: str
+    arm: str | None = None
+    latency_s: float = 0.0
+    attempts: int = 1
+    request_id: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain values, ready for JSON."""
+        plain = asdict(self)
+        inference = {each.name: plain.pop(each.name) for each in fields(ModelResult)}
+        return plain | inference
+
+
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class Prediction:
+class Prediction(ModelResult):
     """The prediction for one user.
 
     Attributes:
@@ -33,10 +60,6 @@ class Prediction:
         weights: How much each input contributed.
         unknown_below: A lower probability makes the gender `unknown`.
         embedding: The fused feature of 256 numbers, if it was requested.
-        arm: The user's arm in the client's experiment.
-        latency_s: Seconds from the first request to the response.
-        attempts: How often the request was sent.
-        request_id: The id in Triton's log.
         avatar_error: Why the avatar was ignored, if the client has `ignore_invalid_avatar`.
     """
 
@@ -45,14 +68,8 @@ class Prediction:
     probability: float = field(init=False, default=0.5)
     probabilities: Probabilities
     weights: Weights
-    model: str
-    version: str
     unknown_below: float
     embedding: tuple[float, ...] | None = None
-    arm: str | None = None
-    latency_s: float = 0.0
-    attempts: int = 1
-    request_id: str = ""
     avatar_error: str | None = None
 
     def __post_init__(self) -> None:
@@ -64,7 +81,7 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, ready for JSON. `embedding` is included only if it was requested."""
-        plain = asdict(self)
+        plain = ModelResult.to_dict(self)
         embedding = plain.pop("embedding")
         return plain if embedding is None else plain | {"embedding": list(embedding)}
 
@@ -74,3 +91,48 @@ class Prediction:
             f"weights avatar {self.weights.avatar:.2f} nickname {self.weights.nickname:.2f}, "
             f"{self.model} version {self.version})"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding(ModelResult):
+    """What a picture shows and what its title says, in one space of 32 numbers.
+
+    Both vectors have length 1, so their inner product is their cosine.
+
+    Attributes:
+        vector: The picture's vector; None if there was no picture.
+        title_vector: The title's vector; None if there was no title.
+    """
+
+    vector: tuple[float, ...] | None = field(repr=False)
+    title_vector: tuple[float, ...] | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbors(ModelResult):
+    """The pictures of the gallery that are most similar to a picture.
+
+    Attributes:
+        pictures: Their ids, most similar first.
+        scores: The cosine of each with the picture, -1 to 1.
+    """
+
+    pictures: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking(ModelResult):
+    """The pictures that a user will like most.
+
+    Attributes:
+        pictures: Their ids, best first.
+        scores: The calibrated probability that the user likes each.
+        propensities: The probability of each picture at its place, given those above it; 1 without a `seed`.
+        prediction: The prediction of the same request, if the user was read from avatar and nickname.
+    """
+
+    pictures: tuple[int, ...]
+    scores: tuple[float, ...]
+    propensities: tuple[float, ...]
+    prediction: Prediction | None = None

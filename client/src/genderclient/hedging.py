@@ -12,7 +12,7 @@ from typing import Final
 
 from genderclient._config.checks import check_number
 from genderclient._flow import Attempt, Call, Extension, Flow, Result, Send, TaskRunner, ThreadRunner
-from genderclient._models import Prediction
+from genderclient._questions.question import R
 from genderclient._transports.base import InferenceRequest, InferenceResponse
 
 # Each hedged request waits in a thread of its own.
@@ -27,7 +27,7 @@ class Hedge:
 
     Args:
         after_s: Seconds before the second request.
-        max_share: Limits second requests to this share of all predictions: if all servers are slow, more load makes
+        max_share: Limits second requests to this share of all calls: if all servers are slow, more load makes
             them slower.
     """
 
@@ -77,15 +77,15 @@ class HedgedRequests(Extension):
         self._budget = HedgeBudget(hedge.max_share)
         self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="genderclient-hedge")
 
-    def handle(self, call: Call, proceed: Callable[[Call], Flow[Prediction]]) -> Flow[Prediction]:
+    def handle(self, call: Call[R], proceed: Callable[[Call[R]], Flow[R]]) -> Flow[R]:
         attempt: Attempt | None = None
         with closing(proceed(call)) as flow:
             while True:
                 try:
                     step = flow.send(attempt)
                 except StopIteration as end:
-                    prediction: Prediction = end.value
-                    return prediction
+                    result: R = end.value
+                    return result
                 if isinstance(step, Send):
                     self._budget.earn()
                     step = HedgedSend(step.request, self._hedge_after_s, self._budget, self._threads)

@@ -16,6 +16,7 @@ from genderclient import (
     Hedge,
     InferenceRequest,
     InferenceResponse,
+    Prediction,
     ServerError,
     Shadow,
     Status,
@@ -43,7 +44,7 @@ def test_other_arm_gets_a_copy_with_its_own_id() -> None:
     assert first.request_id != second.request_id
     (shadow,) = shadows
     assert (shadow.exposure.arm, shadow.model, shadow.served, shadow.error) == ("a", "b", served, None)
-    assert shadow.other
+    assert isinstance(shadow.other, Prediction)
     assert (shadow.other.model, shadow.other.arm, len(shadow.other.embedding or ())) == ("b", "b", 256)
 
 

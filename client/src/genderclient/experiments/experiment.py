@@ -4,17 +4,18 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from genderclient._config.checks import check_number, check_type
 from genderclient._flow import Call, Extension, Flow
-from genderclient._models import Prediction
+from genderclient._questions.question import R
 from genderclient.experiments.reports import Exposure, Shadow
 
 if TYPE_CHECKING:
     from genderclient.experiments.shadow_requests import ShadowRequests
 
 _HASH_BITS: Final = 64
+SplitQuestion = Literal["predict", "rank"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +28,20 @@ class Experiment:
     Args:
         name: Part of the hash; another name gives an independent split.
         arms: Models with their weights.
+        question: Which calls are part of the experiment: those of `predict`, or those of `rank`.
         salt: Part of the hash; another salt gives an independent split under the same name.
         holdout: Share of users in no arm. They get the client's own model.
         overrides: Arms of single users.
-        on_exposure: Called with each user who got a prediction.
+        on_exposure: Called with each user who got a result.
         on_shadow: Called with the outcome of each shadow request. If it is set, every other arm gets a copy of each
-            request after the caller has the prediction. Excess copies, and those still unanswered when the client is
+            request after the caller has the result. Excess copies, and those still unanswered when the client is
             closed, are dropped.
     """
 
     name: str
     arms: Mapping[str, float]
     _: KW_ONLY
+    question: SplitQuestion = "predict"
     salt: str = ""
     holdout: float = 0.0
     overrides: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +54,8 @@ class Experiment:
         for model, weight in self.arms.items():
             check_type("arms", model, str, "models with weights of 0 or more")
             check_number("arms", weight, "models with weights of 0 or more")
+        if self.question not in get_args(SplitQuestion):
+            raise ValueError("question: expected 'predict' or 'rank'")
         check_type("salt", self.salt, str, "text")
         check_type("overrides", self.overrides, Mapping, "a mapping of user ids to models")
         for name in ("on_exposure", "on_shadow"):
@@ -95,14 +100,14 @@ class Experiment:
 
 
 class Assignment(Extension):
-    """Chooses the model by user. A call that names a model is not part of the experiment."""
+    """Chooses the model by user. A call with another question, or that names a model, is not part of the experiment."""
 
     def __init__(self, experiment: Experiment) -> None:
         self._experiment = experiment
         self._shadow_requests = _shadow_requests(experiment)
 
-    def handle(self, call: Call, proceed: Callable[[Call], Flow[Prediction]]) -> Flow[Prediction]:
-        if call.model is not None:
+    def handle(self, call: Call[R], proceed: Callable[[Call[R]], Flow[R]]) -> Flow[R]:
+        if call.question.name != self._experiment.question or call.model is not None:
             return (yield from proceed(call))
         if call.user_id is None:
             raise ValueError("user_id: expected one, because this client has an experiment; pass it, or a model")
@@ -110,12 +115,12 @@ class Assignment(Extension):
         exposure = Exposure(self._experiment.name, call.user_id, arm)
         if self._shadow_requests and arm:
             call = self._shadow_requests.prepare(call)
-        prediction = replace((yield from proceed(replace(call, model=arm))), arm=arm)
+        result = replace((yield from proceed(replace(call, model=arm))), arm=arm)
         if self._experiment.on_exposure:
             self._experiment.on_exposure(exposure)
         if self._shadow_requests and arm:
-            yield from self._shadow_requests.start(call, exposure, prediction, proceed)
-        return prediction
+            yield from self._shadow_requests.start(call, exposure, result, proceed)
+        return result
 
     def close(self) -> None:
         if self._shadow_requests:

@@ -1,14 +1,18 @@
 """What an experiment reports to its callbacks."""
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from genderclient._exceptions import GenderClientError
-from genderclient._models import Prediction
+from genderclient._models import Prediction, Ranking
+
+# The results of the questions that an experiment can split.
+Shadowed: TypeAlias = Prediction | Ranking
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A user got a prediction from an arm. `arm` is the model, None for a user in the holdout."""
+    """A user got a result from an arm. `arm` is the model, None for a user in the holdout."""
 
     experiment: str
     user_id: str = field(repr=False)
@@ -19,12 +23,11 @@ class Exposure:
 class Shadow:
     """The outcome of a shadow request, paired with what the caller got.
 
-    `served` is the prediction of the user's own arm. `other` is the prediction of `model`, or `error` says why there
-    is none.
+    `served` is the result of the user's own arm. `other` is the result of `model`, or `error` says why there is none.
     """
 
     exposure: Exposure
-    served: Prediction
+    served: Shadowed
     model: str
-    other: Prediction | None = None
+    other: Shadowed | None = None
     error: GenderClientError | None = None

@@ -7,12 +7,12 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from genderclient._exceptions import GenderClientError
 from genderclient._flow import Call, Flow, TaskRunner, ThreadRunner
-from genderclient._models import Prediction
-from genderclient.experiments.reports import Exposure, Shadow
+from genderclient._questions.question import R
+from genderclient.experiments.reports import Exposure, Shadow, Shadowed
 
 MAX_WAITING: Final = 64
 THREADS: Final = 4
@@ -29,18 +29,17 @@ class ShadowRequests:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = threading.Semaphore(MAX_WAITING)
 
-    def prepare(self, call: Call) -> Call:
+    def prepare(self, call: Call[R]) -> Call[R]:
         """Makes the inputs reusable: a file can be read only once."""
-        return replace(call, encode=cache(call.encode))
+        return replace(call, question=replace(call.question, encode=cache(call.question.encode)))
 
-    def start(
-        self, call: Call, exposure: Exposure, served: Prediction, proceed: Callable[[Call], Flow[Prediction]]
-    ) -> Flow[None]:
+    def start(self, call: Call[R], exposure: Exposure, served: R, proceed: Callable[[Call[R]], Flow[R]]) -> Flow[None]:
         """Sends a copy of `call` to each arm that did not serve it."""
         for model in self._arms:
             if model != exposure.arm:
                 copy = proceed(replace(call, model=model, retries=False))
-                yield InBackground(self, self._shadow(Shadow(exposure=exposure, served=served, model=model), copy))
+                shadow = Shadow(exposure=exposure, served=cast(Shadowed, served), model=model)
+                yield InBackground(self, self._shadow(shadow, copy))
 
     def start_thread(self, run: Callable[[Flow[None]], None], flow: Flow[None]) -> None:
         if self._take_slot():
@@ -63,13 +62,13 @@ class ShadowRequests:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _shadow(self, shadow: Shadow, copy: Flow[Prediction]) -> Flow[None]:
+    def _shadow(self, shadow: Shadow, copy: Flow[R]) -> Flow[None]:
         try:
             other = yield from copy
         except GenderClientError as error:
             self._report_shadow(replace(shadow, error=error))
         else:
-            self._report_shadow(replace(shadow, other=replace(other, arm=shadow.model)))
+            self._report_shadow(replace(shadow, other=cast(Shadowed, replace(other, arm=shadow.model))))
 
     def _take_slot(self) -> bool:
         if self._slots.acquire(blocking=False):

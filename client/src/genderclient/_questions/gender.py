@@ -1,18 +1,24 @@
-"""The tensor contract: encodes arguments to request tensors and decodes responses to predictions.
+"""The question of `predict`: avatar and nickname in, probabilities out.
 
 The server states the same names in `genderprep.tensors`; a test compares them.
 """
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Final
 
+from genderclient._avatar import Avatar, encode_avatar
+from genderclient._config.request_options import RequestOptions
 from genderclient._exceptions import InvalidNickname, ProtocolError
+from genderclient._features import EMBEDDING_SIZE
+from genderclient._missing import is_missing
 from genderclient._models import Prediction, Probabilities, Weights
+from genderclient._questions.outputs import numbers
+from genderclient._questions.question import Question
 from genderclient._transports.base import InferenceResponse
 from genderclient._transports.tensors import BytesTensor, Tensor
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+PREDICT: Final = "predict"
 
 AVATAR: Final = "AVATAR"
 NICKNAME: Final = "NICKNAME"
@@ -23,7 +29,23 @@ EMBEDDING: Final = "EMBEDDING"
 
 LABELS: Final = ("male", "female")
 MODALITIES: Final = ("avatar", "nickname")
-EMBEDDING_SIZE: Final = 256
+
+
+def predict_question(
+    avatar: "Avatar | None",
+    nickname: str | None,
+    embedding: bool,
+    options: RequestOptions,
+    avatar_error: str | None = None,
+) -> Question[Prediction]:
+    name = None if is_missing(nickname) else nickname
+    return Question(
+        name=PREDICT,
+        model=options.model,
+        encode=lambda: encode(avatar=picture_bytes(avatar, options), nickname=name),
+        decode=partial(decode, unknown_below=options.unknown_below, embedding=embedding, avatar_error=avatar_error),
+        without_avatar=None if name is None else partial(predict_question, None, name, embedding, options),
+    )
 
 
 def encode(*, avatar: bytes, nickname: str | None) -> tuple[Tensor, ...]:
@@ -33,6 +55,11 @@ def encode(*, avatar: bytes, nickname: str | None) -> tuple[Tensor, ...]:
     ones.
     """
     return BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_nickname(nickname))
+
+
+def picture_bytes(avatar: "Avatar | None", options: RequestOptions) -> bytes:
+    """Returns the encoded avatar, empty if it is missing."""
+    return b"" if is_missing(avatar) else encode_avatar(avatar, allow_paths=options.allow_paths)
 
 
 def encode_nickname(nickname: str | None) -> bytes:
@@ -49,36 +76,19 @@ def encode_nickname(nickname: str | None) -> bytes:
         raise InvalidNickname(message) from None
 
 
-def decode(response: InferenceResponse, *, unknown_below: float, embedding: bool) -> Prediction:
+def decode(
+    response: InferenceResponse, *, unknown_below: float, embedding: bool, avatar_error: str | None = None
+) -> Prediction:
     """Returns the prediction in a response. Raises ProtocolError if an output violates the contract."""
-    probabilities = Probabilities(*_values(response, PROBABILITIES, len(LABELS)))
+    probabilities = Probabilities(*numbers(response, PROBABILITIES, len(LABELS)))
     if not math.isclose(probabilities.male + probabilities.female, 1, abs_tol=1e-3):
         raise ProtocolError(f"output {PROBABILITIES} does not sum to 1; check the model", model=response.model)
     return Prediction(
         probabilities=probabilities,
-        weights=Weights(*_values(response, WEIGHTS, len(MODALITIES))),
+        weights=Weights(*numbers(response, WEIGHTS, len(MODALITIES))),
         model=response.model,
         version=response.version,
         unknown_below=unknown_below,
-        embedding=_values(response, EMBEDDING, EMBEDDING_SIZE) if embedding else None,
+        embedding=numbers(response, EMBEDDING, EMBEDDING_SIZE) if embedding else None,
+        avatar_error=avatar_error,
     )
-
-
-def _values(response: InferenceResponse, name: str, size: int) -> tuple[float, ...]:
-    """Returns the `size` finite numbers of output `name`."""
-    array = _output(response, name)
-    if array.shape != (1, size) or array.dtype.kind not in "fiu":
-        problem = f"output {name} is {array.dtype} of shape {array.shape}, expected numbers of shape {(1, size)}"
-        raise ProtocolError(f"{problem}; use a client and a model of the same release", model=response.model)
-    values = tuple(array[0].astype("float32").tolist())
-    if not all(map(math.isfinite, values)):
-        raise ProtocolError(f"output {name} is not finite; check the model", model=response.model)
-    return values
-
-
-def _output(response: InferenceResponse, name: str) -> "NDArray[Any]":
-    for tensor in response.outputs:
-        if tensor.name == name:
-            return tensor.array
-    problem = f"output {name} is missing, got {[tensor.name for tensor in response.outputs]}"
-    raise ProtocolError(f"{problem}; is {response.model} a gender model?", model=response.model)

@@ -1,4 +1,4 @@
-"""The tensor contract, without a server."""
+"""The tensor contract of `predict`, without a server."""
 
 import math
 from typing import Any
@@ -17,8 +17,8 @@ from genderclient import (
     Tensor,
     Weights,
     _avatar,
-    _codec,
 )
+from genderclient._questions import gender
 from genderprep import limits, tensors
 
 MODEL = "gender_mobilenet"
@@ -40,7 +40,7 @@ def floats(name: str, *values: float) -> dict[str, Tensor]:
     "name", ["AVATAR", "NICKNAME", "PROBABILITIES", "WEIGHTS", "EMBEDDING", "LABELS", "MODALITIES", "EMBEDDING_SIZE"]
 )
 def test_constants_equal_the_servers(name: str) -> None:
-    assert getattr(_codec, name) == getattr(tensors, name)
+    assert getattr(gender, name) == getattr(tensors, name)
 
 
 def test_limit_and_field_order_equal_the_servers() -> None:
@@ -54,7 +54,7 @@ def test_limit_and_field_order_equal_the_servers() -> None:
     [(b"\x89PNG\0\0", "X国强🌸", [b"\x89PNG\0\0", "X国强🌸".encode()]), (b"", None, [b"", b""])],
 )
 def test_encode(avatar: bytes, nickname: str | None, values: list[bytes]) -> None:
-    inputs = _codec.encode(avatar=avatar, nickname=nickname)
+    inputs = gender.encode(avatar=avatar, nickname=nickname)
     assert [(each.name, each.datatype, each.shape) for each in inputs] == [
         ("AVATAR", "BYTES", (1, 1)),
         ("NICKNAME", "BYTES", (1, 1)),
@@ -63,7 +63,7 @@ def test_encode(avatar: bytes, nickname: str | None, values: list[bytes]) -> Non
 
 
 def test_repr_of_request_omits_values() -> None:
-    inputs = _codec.encode(avatar=b"picture", nickname="secret")
+    inputs = gender.encode(avatar=b"picture", nickname="secret")
     shown = repr(InferenceRequest(model=MODEL, inputs=inputs, timeout_s=1))
     assert "secret" not in shown
     assert "picture" not in shown
@@ -71,16 +71,16 @@ def test_repr_of_request_omits_values() -> None:
 
 def test_lone_surrogate_is_rejected() -> None:
     with pytest.raises(InvalidNickname, match="lone surrogate at index 2"):
-        _codec.encode_nickname("ab\ud83d")
+        gender.encode_nickname("ab\ud83d")
 
 
 def test_nickname_of_wrong_type_is_rejected() -> None:
     with pytest.raises(TypeError, match="nickname: got bytes, expected str or None"):
-        _codec.encode_nickname(b"ab")  # type: ignore[arg-type]
+        gender.encode_nickname(b"ab")  # type: ignore[arg-type]
 
 
 def test_decode() -> None:
-    assert _codec.decode(response(), unknown_below=0.6, embedding=False) == Prediction(
+    assert gender.decode(response(), unknown_below=0.6, embedding=False) == Prediction(
         probabilities=Probabilities(male=0.75, female=0.25),
         weights=Weights(avatar=0.5, nickname=0.5),
         model=MODEL,
@@ -91,7 +91,7 @@ def test_decode() -> None:
 
 def test_decode_embedding() -> None:
     values = tuple(float(i) for i in range(256))
-    prediction = _codec.decode(response(**floats("EMBEDDING", *values)), unknown_below=0.6, embedding=True)
+    prediction = gender.decode(response(**floats("EMBEDDING", *values)), unknown_below=0.6, embedding=True)
     assert prediction.embedding == values
 
 
@@ -106,9 +106,9 @@ def test_decode_embedding() -> None:
 )
 def test_decode_rejects_violations_of_the_contract(outputs: dict[str, Any], message: str) -> None:
     with pytest.raises(ProtocolError, match=f"^{MODEL}: .*{message}"):
-        _codec.decode(response(**outputs), unknown_below=0.6, embedding=False)
+        gender.decode(response(**outputs), unknown_below=0.6, embedding=False)
 
 
 def test_decode_names_missing_output() -> None:
     with pytest.raises(ProtocolError, match="output EMBEDDING is missing, got"):
-        _codec.decode(response(), unknown_below=0.6, embedding=True)
+        gender.decode(response(), unknown_below=0.6, embedding=True)

@@ -1,0 +1,18 @@
+"""Pictures of a gallery, which may be whatever an avatar may be."""
+
+from genderclient._avatar.encode import Avatar, encode_avatar
+from genderclient._exceptions import InvalidAvatar, InvalidPicture
+
+
+def encode_picture(picture: "Avatar | None", *, allow_paths: bool = True) -> bytes:
+    """Returns the encoded picture, like `encode_avatar`. Its errors name the argument `picture`."""
+    try:
+        return encode_avatar(picture, allow_paths=allow_paths)
+    except InvalidAvatar as exc:
+        raise InvalidPicture(_about_picture(exc)) from None
+    except TypeError as exc:
+        raise TypeError(_about_picture(exc)) from None
+
+
+def _about_picture(error: Exception) -> str:
+    return f"picture{str(error).removeprefix('avatar')}"

@@ -1,0 +1,1 @@
+"""What a client can ask: each question describes its inputs, and how the outputs become a result."""

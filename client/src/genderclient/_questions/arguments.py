@@ -1,0 +1,40 @@
+"""Checks of ids, counts and seeds. No error repeats an argument."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any, Final
+
+from genderclient._config.checks import check_integer
+from genderclient._transports.tensors import Tensor
+
+MAX_INTEGER: Final = 2**63 - 1
+
+
+def checked_ids(name: str, pictures: Iterable[int], first: int | None = None) -> tuple[int, ...]:
+    """Returns the ids of pictures, at most the `first` ones. Raises TypeError or ValueError if one is not an id."""
+    if isinstance(pictures, str | bytes) or not isinstance(pictures, Iterable):
+        raise TypeError(f"{name}: got {type(pictures).__name__}, expected the ids of pictures")
+    return tuple(_checked_id(f"{name}, position {index}", each) for index, each in enumerate(islice(pictures, first)))
+
+
+def checked_integer(name: str, value: Any, least: int, most: int) -> int:
+    """Returns an integer between two limits. Raises TypeError or ValueError for any other value."""
+    expected = f"an integer from {least} to {most}"
+    check_integer(name, value, expected)
+    if not least <= value <= most:
+        raise ValueError(f"{name}: got {value}, expected {expected}")
+    return int(value)
+
+
+def integer_tensor(name: str, values: Iterable[int]) -> Tensor:
+    """An INT64 tensor of shape [1, number of values]."""
+    import numpy as np
+
+    return Tensor(name, np.array([tuple(values)], dtype=np.int64))
+
+
+def _checked_id(place: str, value: Any) -> int:
+    check_integer(place, value, "the id of a picture, an integer")
+    if not 0 <= value <= MAX_INTEGER:
+        raise ValueError(f"{place}: expected the id of a picture, an integer from 0 to {MAX_INTEGER}")
+    return int(value)

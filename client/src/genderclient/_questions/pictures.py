@@ -1,0 +1,98 @@
+"""The questions about pictures: `embed` and `similar`."""
+
+from functools import partial
+from numbers import Integral
+from typing import Final
+
+from genderclient._avatar import Avatar, encode_picture
+from genderclient._config.request_options import RequestOptions
+from genderclient._exceptions import InvalidInput
+from genderclient._missing import is_missing
+from genderclient._models import Embedding, Neighbors
+from genderclient._questions.arguments import MAX_INTEGER, checked_integer, integer_tensor
+from genderclient._questions.outputs import integers, numbers
+from genderclient._questions.question import Question
+from genderclient._transports.base import InferenceResponse
+from genderclient._transports.tensors import BytesTensor, Tensor
+
+EMBED: Final = "embed"
+SIMILAR: Final = "similar"
+VECTOR_SIZE: Final = 32
+MAX_NEIGHBORS: Final = 100
+# Pads shorter lists, and stands for a picture that has no id.
+NO_PICTURE: Final = -1
+
+
+def embed_question(picture: "Avatar | None", title: str | None, options: RequestOptions) -> Question[Embedding]:
+    has_picture, has_title = not is_missing(picture), not is_missing(title)
+    if not has_picture and not has_title:
+        raise ValueError("picture: got none, and no title; pass at least one of the two")
+    return Question(
+        name=EMBED,
+        model=EMBED,
+        encode=lambda: (
+            BytesTensor("PICTURE", _picture_bytes(picture, options)),
+            BytesTensor("TITLE", _title_bytes(title)),
+        ),
+        decode=partial(_decode_embedding, has_picture=has_picture, has_title=has_title),
+    )
+
+
+def similar_question(picture: "Avatar | int", k: int, options: RequestOptions) -> Question[Neighbors]:
+    k = checked_integer("k", k, 1, MAX_NEIGHBORS)
+    if is_missing(picture):
+        raise ValueError("picture: got none; pass a picture, or the id of one in the gallery")
+    if isinstance(picture, int | Integral):
+        picture_id = checked_integer("picture", picture, 0, MAX_INTEGER)
+        encode = partial(_encode_query, None, picture_id, k, options)
+    else:
+        encode = partial(_encode_query, picture, NO_PICTURE, k, options)
+    return Question(name=SIMILAR, model=SIMILAR, encode=encode, decode=partial(_decode_neighbors, k=k))
+
+
+def _encode_query(picture: "Avatar | None", picture_id: int, k: int, options: RequestOptions) -> tuple[Tensor, ...]:
+    return (
+        BytesTensor("PICTURE", _picture_bytes(picture, options)),
+        integer_tensor("PICTURE_ID", [picture_id]),
+        integer_tensor("K", [k]),
+    )
+
+
+def _picture_bytes(picture: "Avatar | None", options: RequestOptions) -> bytes:
+    return b"" if is_missing(picture) else encode_picture(picture, allow_paths=options.allow_paths)
+
+
+def _title_bytes(title: str | None) -> bytes:
+    if is_missing(title):
+        return b""
+    if not isinstance(title, str):
+        raise TypeError(f"title: got {type(title).__name__}, expected str")
+    try:
+        return title.encode()
+    except UnicodeEncodeError as exc:
+        # The original error holds the title.
+        raise InvalidInput(f"title: lone surrogate at index {exc.start}; decode the text at its source") from None
+
+
+def _decode_embedding(response: InferenceResponse, *, has_picture: bool, has_title: bool) -> Embedding:
+    return Embedding(
+        vector=numbers(response, "VECTOR", VECTOR_SIZE) if has_picture else None,
+        title_vector=numbers(response, "TITLE_VECTOR", VECTOR_SIZE) if has_title else None,
+        model=response.model,
+        version=response.version,
+    )
+
+
+def _decode_neighbors(response: InferenceResponse, *, k: int) -> Neighbors:
+    pictures, (scores,) = decode_list(response, ("SCORES",), k)
+    return Neighbors(pictures=pictures, scores=scores, model=response.model, version=response.version)
+
+
+def decode_list(
+    response: InferenceResponse, names: tuple[str, ...], k: int
+) -> tuple[tuple[int, ...], list[tuple[float, ...]]]:
+    """Returns the first `k` ids of PICTURES without padding, and the numbers of each of `names` beside them."""
+    pictures = integers(response, "PICTURES")
+    columns = [numbers(response, name, len(pictures)) for name in names]
+    length = min(k, pictures.index(NO_PICTURE) if NO_PICTURE in pictures else len(pictures))
+    return pictures[:length], [column[:length] for column in columns]

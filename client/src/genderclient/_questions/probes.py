@@ -1,0 +1,29 @@
+"""The question that shows whether a model serves an inference."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from genderclient._config.request_options import RequestOptions
+from genderclient._features import EMBEDDING_SIZE, UserFeatures
+from genderclient._models import Probabilities
+from genderclient._questions.gender import predict_question
+from genderclient._questions.pictures import EMBED, SIMILAR, embed_question, similar_question
+from genderclient._questions.question import Question
+from genderclient._questions.ranking import RANK_FEATURES_MODEL, rank_question
+
+# A PNG of one gray pixel.
+_PICTURE: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c636800000082008177cd72b6"
+    "0000000049454e44ae426082"
+)
+_USER: Final = UserFeatures(embedding=(0.0,) * EMBEDDING_SIZE, probabilities=Probabilities(0.5, 0.5))
+_PROBES: Final[dict[str, Callable[[RequestOptions], Question[Any]]]] = {
+    EMBED: lambda options: embed_question(_PICTURE, None, options),
+    SIMILAR: lambda options: similar_question(_PICTURE, 1, options),
+    RANK_FEATURES_MODEL: lambda options: rank_question(None, None, _USER, options=options, k=1),
+}
+
+
+def probe(model: str, options: RequestOptions) -> Question[Any]:
+    """Returns a question that `model` can answer. The models that read a user all answer `predict`."""
+    return _PROBES[model](options) if model in _PROBES else predict_question(None, None, False, options)
