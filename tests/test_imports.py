@@ -47,7 +47,7 @@ SHARED_TRAINING = ("data", "synthetic", "layers", "losses", "optimizers", "engin
 # Triton puts the folder of a backend on sys.path.
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
 # Libraries that the client uses if they are installed.
-OPTIONAL_LIBRARIES = {"opentelemetry"}
+OPTIONAL_LIBRARIES = {"opentelemetry", "redis"}
 # Libraries that only the client's command needs.
 COMMAND_LIBRARIES = {"pyarrow", "ray", "tqdm", "typer"}
 # Everything beyond the standard library that a folder or file may import.

@@ -46,7 +46,7 @@ def _options(
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Predict gender from avatars and nicknames with Triton Inference Server."""
+    """Predict gender from avatars and nicknames, and rank pictures, with Triton Inference Server."""
 
 
 @app.command(context_settings={"allow_extra_args": True})

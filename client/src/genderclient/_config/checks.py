@@ -12,12 +12,19 @@ def check_type(name: str, value: object, kind: type | tuple[type, ...], expected
 
 def check_number(name: str, value: object, expected: str) -> None:
     """Raises TypeError if `value` is not a number. A bool is none."""
-    check_type(name, None if isinstance(value, bool) else value, Real, expected)
+    _check_not_bool(name, value, expected)
+    check_type(name, value, Real, expected)
 
 
 def check_integer(name: str, value: object, expected: str) -> None:
     """Raises TypeError if `value` is not an integer. A bool is none."""
-    check_type(name, None if isinstance(value, bool) else value, Integral, expected)
+    _check_not_bool(name, value, expected)
+    check_type(name, value, Integral, expected)
+
+
+def _check_not_bool(name: str, value: object, expected: str) -> None:
+    if isinstance(value, bool):
+        raise TypeError(f"{name}: got bool, expected {expected}")
 
 
 def checked_timeout(timeout_s: float) -> float:
