@@ -2,7 +2,7 @@
 
 import json
 import multiprocessing
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -79,20 +79,16 @@ def test_each_day_has_a_file(tmp_path: Path) -> None:
 
 def write_many(folder: Path, process: int) -> None:
     log = ImpressionLog(folder)
-    users = [[f"{process}-{thread}-{number}" for number in range(50)] for thread in range(4)]
-    threads = [threading.Thread(target=lambda each=each: [log(impression(user)) for user in each]) for each in users]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        pool.map(log, [impression(f"{process}-{number}") for number in range(200)])
 
 
 def test_threads_and_processes_share_a_file(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("fork")
-    processes = [spawn.Process(target=write_many, args=(tmp_path, number)) for number in range(3)]
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=write_many, args=(tmp_path, number)) for number in range(3)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     users = [line["user"] for line in lines(tmp_path)]
-    assert len(users) == len(set(users)) == 3 * 4 * 50
+    assert len(users) == len(set(users)) == 3 * 200
