@@ -32,7 +32,7 @@ from genderclient import (
     User,
 )
 from genderclient._cli.app import app
-from genderclient.tables import ClientSettings, Columns, ScoringJob
+from genderclient.tables import ClientSettings, Columns, TableJob
 from tests.support.client.fakes import respond_male, respond_male_async
 from tests.support.client.socket_server import socket_server
 from tests.support.markers import NAME, PICTURE, found, planted_png
@@ -239,7 +239,7 @@ def shards_of_different_types(folder: Path) -> object:
 
 def by_job(file: Path) -> object:
     settings = ClientSettings(url="http://127.0.0.1:9")
-    return ScoringJob(file, file.with_name("out.csv"), Columns(), settings)
+    return TableJob(file, file.with_name("out.csv"), Columns(), settings)
 
 
 def by_score_command(file: Path) -> object:

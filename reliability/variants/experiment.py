@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from genderclient import Client, User
-from genderclient.tables import ClientSettings, Columns, ScoringJob
+from genderclient.tables import ClientSettings, Columns, TableJob
 from genderprep import prepare_image, prepare_text
 from perf.load.served import REPOSITORY, gender_ensembles
 from perf.report.experiment import Experiment, Goal, Measurement
@@ -127,7 +127,7 @@ def _score(url: str, model: str, file: TableFile, folder: Path) -> Any:
     table, output = folder / f"users{file.suffix}", folder / "scores.jsonl"
     table.write_bytes(file.content)
     settings = ClientSettings(url=url, model=model, timeout_s=TIMEOUT_S)
-    ScoringJob(table, output, Columns(), settings, overwrite=True, encoding=file.encoding).run(concurrency=4)
+    TableJob(table, output, Columns(), settings, overwrite=True, encoding=file.encoding).run(concurrency=4)
     return np.array([json.loads(line)["female"] for line in output.read_text(encoding="utf-8").splitlines()])
 
 

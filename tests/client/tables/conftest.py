@@ -6,14 +6,14 @@ from typing import Any, Protocol
 import pytest
 
 from genderclient import Client, FakeTransport, InferenceRequest, InferenceResponse
-from genderclient.tables import ClientSettings, Columns, ScoringJob, ScoringResult
+from genderclient.tables import ClientSettings, Columns, JobResult, TableJob
 from tests.support.client.fakes import respond_male
 
 Requests = list[tuple[bytes, str]]
 
 
 class Score(Protocol):
-    def __call__(self, users: Path, output: Path | None = None, /, **options: Any) -> ScoringResult: ...
+    def __call__(self, users: Path, output: Path | None = None, /, **options: Any) -> JobResult: ...
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Requests:
 def score(requests: Requests) -> Score:
     """Score a table one user after the other, by default into `out.jsonl` beside it."""
 
-    def run(users: Path, output: Path | None = None, /, **options: Any) -> ScoringResult:
+    def run(users: Path, output: Path | None = None, /, **options: Any) -> JobResult:
         columns = Columns(**{role: options.pop(role) for role in ("avatar", "nickname", "id") if role in options})
-        job = ScoringJob(users, output or users.parent / "out.jsonl", columns, ClientSettings(), **options)
+        job = TableJob(users, output or users.parent / "out.jsonl", columns, ClientSettings(), **options)
         return job.run(concurrency=1)
 
     return run

@@ -36,7 +36,7 @@ def test_header_matches_without_case_and_spaces(
     score: Score, requests: Requests, tmp_path: Path, suffix: str, header: tuple[str, str], named: dict[str, str]
 ) -> None:
     users = write_table(tmp_path / f"users.{suffix}", [{header[0]: PICTURE, header[1]: "小美"}])
-    assert score(users, **named).scored == 1
+    assert score(users, **named).succeeded == 1
     assert requests == [(b"picture", "小美")]
 
 
@@ -87,4 +87,4 @@ def test_hidden_shards_are_skipped(score: Score, requests: Requests, tmp_path: P
     write_table(tmp_path / "0.parquet", [{"nickname": "a"}])
     (tmp_path / hidden).parent.mkdir(exist_ok=True)
     (tmp_path / hidden).write_bytes(b"no Parquet")
-    assert score(tmp_path, tmp_path / "out.csv").scored == 1
+    assert score(tmp_path, tmp_path / "out.csv").succeeded == 1

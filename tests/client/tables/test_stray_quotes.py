@@ -56,5 +56,5 @@ def test_quoted_field_is_one_nickname(
     score: Score, requests: Requests, tmp_path: Path, row: str, nickname: str
 ) -> None:
     (tmp_path / "users.csv").write_text(table({10: row}, count=20), encoding="utf-8")
-    assert score(tmp_path / "users.csv").scored == 20
+    assert score(tmp_path / "users.csv").succeeded == 20
     assert requests[8] == (b"", nickname)

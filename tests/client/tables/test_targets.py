@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genderclient import Client, FakeTransport
-from genderclient.tables import ClientSettings, Columns, ScoringJob, TableError
+from genderclient.tables import ClientSettings, Columns, TableError, TableJob
 from tests.support.client.fakes import respond_male
 
 TABLE = "nickname\nx\n"
@@ -22,7 +22,7 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(users: Path, output: Path, *, overwrite: bool = False) -> int:
-    return ScoringJob(users, output, Columns(), ClientSettings(), overwrite=overwrite).run(concurrency=1).scored
+    return TableJob(users, output, Columns(), ClientSettings(), overwrite=overwrite).run(concurrency=1).succeeded
 
 
 def same(users: Path) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genderclient.tables import ClientSettings, Columns, ScoringJob, TableError
+from genderclient.tables import ClientSettings, Columns, TableError, TableJob
 from tests.client.tables.conftest import Requests, Score
 from tests.support.client.tables import read_table, write_table
 
@@ -35,7 +35,7 @@ def test_csv_in_any_encoding(
     score: Score, requests: Requests, tmp_path: Path, content: bytes, encoding: str | None
 ) -> None:
     (tmp_path / "users.csv").write_bytes(content)
-    assert score(tmp_path / "users.csv", encoding=encoding).scored == 2
+    assert score(tmp_path / "users.csv", encoding=encoding).succeeded == 2
     assert requests == NAMES
     assert [row["city"] for row in read_table(tmp_path / "out.jsonl")] == ["北京", "上海"]
 
@@ -92,7 +92,7 @@ def test_delimiter_is_that_of_header(
 )
 def test_json_array_and_lines(score: Score, requests: Requests, tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8")
-    assert score(tmp_path / name).scored == 2
+    assert score(tmp_path / name).succeeded == 2
     assert requests == NAMES
 
 
@@ -125,7 +125,7 @@ def test_truncated_gzip_is_refused(score: Score, tmp_path: Path) -> None:
 @pytest.mark.parametrize("characters", [131_073, 3_000_000])
 def test_long_field_is_read(score: Score, requests: Requests, tmp_path: Path, characters: int) -> None:
     (tmp_path / "users.csv").write_text(f'nickname,avatar\nx,"data:;base64,{"A" * (characters // 4 * 4)}"\n')
-    assert score(tmp_path / "users.csv").scored == 1
+    assert score(tmp_path / "users.csv").succeeded == 1
     assert requests == [(bytes(characters // 4 * 3), "x")]
 
 
@@ -148,7 +148,7 @@ def test_progress_knows_the_number_of_rows(
     requests: Requests, tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
 ) -> None:
     users = write_table(tmp_path / f"users.{suffix}", [{"nickname": "x"}] * 7)
-    ScoringJob(users, tmp_path / "out.csv", Columns(), ClientSettings()).run(concurrency=1, progress=True)
+    TableJob(users, tmp_path / "out.csv", Columns(), ClientSettings()).run(concurrency=1, progress=True)
     assert "0/7 [" in capsys.readouterr().err
 
 
@@ -160,7 +160,7 @@ def test_row_with_surplus_fields_fails_by_itself(
     lines = ["uid,nickname,avatar", "1,小美,", "2,国,强,", "3,小美,", "4"]
     (tmp_path / "users.csv").write_text("\n".join(lines).replace(",", delimiter), encoding="utf-8")
     result = score(tmp_path / "users.csv", id="uid")
-    assert (result.scored, result.failed, requests) == (3, 1, [(b"", "小美")] * 2)
+    assert (result.succeeded, result.failed, requests) == (3, 1, [(b"", "小美")] * 2)
     (failure,) = read_table(tmp_path / "out.jsonl.failed.csv")
     reason = f"row: expected 3 fields, as in the header, got 4; quote the field that contains {delimiter!r}"
     assert failure == {"row": "1", "id": "2", "error": "InvalidInput", "reason": reason}

@@ -31,7 +31,7 @@ BASE64 = base64.b64encode(PICTURE).decode()
 def test_avatar_of_any_type(score: Score, requests: Requests, tmp_path: Path, avatar: Any) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "我.png").write_bytes(PICTURE)
-    assert score(write_table(tmp_path / "users.parquet", [{"avatar": avatar}])).scored == 1
+    assert score(write_table(tmp_path / "users.parquet", [{"avatar": avatar}])).succeeded == 1
     assert requests == [(PICTURE, "")]
 
 
@@ -67,14 +67,14 @@ def test_nickname_of_any_type(
     score: Score, requests: Requests, tmp_path: Path, column: pa.Array, nicknames: list[str]
 ) -> None:
     pq.write_table(pa.table({"nickname": column, "avatar": [PICTURE] * 2}), tmp_path / "users.parquet")
-    assert score(tmp_path / "users.parquet").scored == 2
+    assert score(tmp_path / "users.parquet").succeeded == 2
     assert requests == [(PICTURE, nickname) for nickname in nicknames]
 
 
 @pytest.mark.parametrize("missing", ["NaN", "null", '""'])
 def test_missing_values_of_json(score: Score, requests: Requests, tmp_path: Path, missing: str) -> None:
     (tmp_path / "users.jsonl").write_text(f'{{"nickname": {missing}, "avatar": {missing}}}\n{{"nickname": 7}}\n')
-    assert score(tmp_path / "users.jsonl").scored == 2
+    assert score(tmp_path / "users.jsonl").succeeded == 2
     assert requests == [(b"", "7")]
 
 
@@ -95,7 +95,7 @@ def test_fetch_gets_web_addresses(score: Score, requests: Requests, tmp_path: Pa
         return PICTURE
 
     users = write_table(tmp_path / "users.parquet", [{"avatar": address, "nickname": "x"}])
-    assert score(users, fetch=fetch).scored == 1
+    assert score(users, fetch=fetch).succeeded == 1
     assert (calls, requests) == ([fetched], [(PICTURE, "x")])
 
 
@@ -106,7 +106,7 @@ def test_failed_fetch_fails_its_row_only(score: Score, requests: Requests, tmp_p
 
     users = write_table(tmp_path / "users.csv", [{"avatar": "https://host/1", "nickname": "a"}, {"nickname": "b"}])
     result = score(users, fetch=fetch)
-    assert (result.scored, result.failed, requests) == (1, 1, [(b"", "b")])
+    assert (result.succeeded, result.failed, requests) == (1, 1, [(b"", "b")])
     (failure,) = read_table(tmp_path / "out.jsonl.failed.csv")
     assert failure == {"row": "0", "id": "", "error": "InvalidAvatar", "reason": "gone"}
 

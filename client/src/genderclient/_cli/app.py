@@ -23,6 +23,7 @@ from genderclient._cli.options import (
     fail,
     tls,
 )
+from genderclient._cli.rank import rank
 from genderclient._cli.score import score
 
 HELD_OUT: Final = "held out"
@@ -81,6 +82,7 @@ def predict(
 
 
 app.command()(score)
+app.command()(rank)
 app.command()(health)
 app.command()(models)
 

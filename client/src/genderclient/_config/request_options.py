@@ -34,10 +34,10 @@ class RequestChanges(TypedDict, total=False):
 class RequestOptions:
     """The checked options of a client's requests. `Client` documents them."""
 
-    model: str
-    timeout_s: float
-    unknown_below: float
-    retry: Retry
+    model: str = DEFAULT_MODEL
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    unknown_below: float = DEFAULT_UNKNOWN_BELOW
+    retry: Retry = DEFAULT_RETRY
     model_version: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     ignore_invalid_avatar: bool = False

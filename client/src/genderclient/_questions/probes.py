@@ -25,5 +25,9 @@ _PROBES: Final[dict[str, Callable[[RequestOptions], Question[Any]]]] = {
 
 
 def probe(model: str, options: RequestOptions) -> Question[Any]:
-    """Returns a question that `model` can answer. The models that read a user all answer `predict`."""
-    return _PROBES[model](options) if model in _PROBES else predict_question(None, None, False, options)
+    """Returns a question that `model` can answer. The models that read a user all answer `predict`.
+
+    The name of a variant starts with the name of its original.
+    """
+    own = next((name for name in _PROBES if model.startswith(name)), None)
+    return _PROBES[own](options) if own else predict_question(None, None, False, options)

@@ -1,4 +1,4 @@
-"""A scoring job on Ray Data. Each chunk is one task, which runs on any free worker.
+"""A job over a table on Ray Data. Each chunk is one task, which runs on any free worker.
 
 Ray runs a task at least once. Every row is still written once, because a chunk's file has a name of its own and is
 complete when it appears.
@@ -29,14 +29,14 @@ from tqdm import tqdm
 
 from genderclient import GenderClientError
 from genderclient.ray.worker import Worker
-from genderclient.tables import ScoringJob, TableError, chunks
+from genderclient.tables import TableError, TableJob, chunks
 from genderclient.tables.job import CONNECT_TIMEOUT_S
 from genderclient.tables.parquet import ParquetTable
 
 CLUSTER_TIMEOUT_S: Final = 10.0
 
 
-class RayScoringJob(ScoringJob):
+class RayTableJob(TableJob):
     """A job on the cluster of `RAY_ADDRESS`, by default on the cores of this machine. It reads Parquet only."""
 
     def _open_table(self, files: list[Path]) -> ParquetTable:
@@ -53,7 +53,7 @@ class RayScoringJob(ScoringJob):
         if unfinished := sorted(expected - chunks.finished_chunks(self._chunk_folder)):
             with _cluster():
                 with self._settings.client() as client:
-                    client.wait_until_ready(CONNECT_TIMEOUT_S)
+                    client.wait_until_ready(CONNECT_TIMEOUT_S, model=scorer.model)
                 for report in _run_on_workers(self._worker(scorer), unfinished):
                     if report["error"]:
                         kind = TableError if report["error"] == TableError.__name__ else GenderClientError

@@ -1,8 +1,18 @@
-"""Score tables of users: CSV, TSV, JSON, JSONL and Parquet. Needs the packages of `genderclient[cli]`."""
+"""Predict and rank for tables of users: CSV, TSV, JSON, JSONL, Parquet. Needs the packages of `genderclient[cli]`."""
 
-from genderclient.tables.columns import Columns
+from genderclient.tables.columns import Columns, RankingColumns
 from genderclient.tables.errors import TableError
-from genderclient.tables.job import ScoringJob, ScoringResult
+from genderclient.tables.job import JobResult, TableJob
 from genderclient.tables.settings import ClientSettings
+from genderclient.tables.tasks import RankingTask, ScoringTask
 
-__all__ = ["ClientSettings", "Columns", "ScoringJob", "ScoringResult", "TableError"]
+__all__ = [
+    "ClientSettings",
+    "Columns",
+    "JobResult",
+    "RankingColumns",
+    "RankingTask",
+    "ScoringTask",
+    "TableError",
+    "TableJob",
+]

@@ -7,12 +7,13 @@ file.
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from genderclient import Client, DeadlineExceeded, GenderClientError, InvalidInput, Overloaded, Scored, Unavailable
+from genderclient import Client, DeadlineExceeded, GenderClientError, InvalidInput, Overloaded, Unavailable
 from genderclient.tables.columns import Row
+from genderclient.tables.tasks import Outcome, ScoringTask, Task
 from genderclient.tables.users import LazyAvatar, UserReader
 
 CHUNK_ROWS: Final = 512
@@ -23,10 +24,16 @@ OUTAGE_TIMEOUT_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ChunkScorer:
-    """Scores chunks with `concurrency` requests at once."""
+    """Asks about the users of chunks with `concurrency` requests at once.
+
+    Args:
+        model: The model that must be ready after an outage; None means the client's own.
+    """
 
     reader: UserReader
     concurrency: int
+    task: Task = field(default_factory=ScoringTask)
+    model: str | None = None
 
     def score(
         self, client: Client, chunk: list[Row], first_row: int, *, advance: Callable[[int], object] = lambda _: None
@@ -41,7 +48,7 @@ class ChunkScorer:
             advance: Called with the number of users scored since the last call; negative when the chunk starts again.
 
         Returns:
-            One result row per user: the prediction, or `error` and `reason` if the input is invalid.
+            One result row per user: the columns of the result, or `error` and `reason` if the input is invalid.
 
         Raises:
             GenderClientError: the server still fails after `ATTEMPTS`.
@@ -62,17 +69,19 @@ class ChunkScorer:
                 attempts -= 1
                 if not attempts:
                     raise
-                client.wait_until_ready(OUTAGE_TIMEOUT_S)
+                client.wait_until_ready(OUTAGE_TIMEOUT_S, model=self.model)
             advance(-len(results))
 
     def _results(self, client: Client, chunk: list[Row], first_row: int, concurrency: int) -> Iterator[Row]:
         users = [self.reader.user(row) for row in chunk]
-        for scored in client.predict_many(users, concurrency=concurrency):
-            user_id = chunk[scored.index].get("id")
-            key = {"row": first_row + scored.index, "id": None if user_id is None else str(user_id)}
-            avatar = users[scored.index].avatar
-            avatar_error = avatar.error if isinstance(avatar, LazyAvatar) else None
-            yield key | _outcome(replace(scored, error=avatar_error) if avatar_error else scored)
+        keys = [
+            {"row": row, "id": None if (user_id := each.get("id")) is None else str(user_id)}
+            for row, each in enumerate(chunk, first_row)
+        ]
+        outcomes = self.task.ask(client, users, keys, concurrency)
+        for user, key, outcome in zip(users, keys, outcomes, strict=True):
+            avatar_error = user.avatar.error if isinstance(user.avatar, LazyAvatar) else None
+            yield key | _columns(avatar_error or outcome)
 
 
 def write_chunk(folder: Path, number: int, results: list[Row]) -> None:
@@ -92,20 +101,10 @@ def read_chunks(folder: Path) -> Iterator[Row]:
         yield from map(json.loads, file.read_text(encoding="utf-8").splitlines())
 
 
-def _outcome(scored: Scored) -> Row:
-    """The prediction or the input's error, without the input. Raises the server's errors."""
-    if scored.prediction is None:
-        if isinstance(scored.error, GenderClientError) and not isinstance(scored.error, InvalidInput):
-            raise scored.error
-        return {"error": type(scored.error).__name__, "reason": str(scored.error)}
-    prediction = scored.prediction
-    return {
-        "gender": prediction.gender,
-        "probability": prediction.probability,
-        "male": prediction.probabilities.male,
-        "female": prediction.probabilities.female,
-        "weight_avatar": prediction.weights.avatar,
-        "weight_nickname": prediction.weights.nickname,
-        "model": prediction.model,
-        "version": prediction.version,
-    }
+def _columns(outcome: Outcome) -> Row:
+    """The columns of a result, or the input's error without the input. Raises the server's errors."""
+    if isinstance(outcome, dict):
+        return outcome
+    if isinstance(outcome, GenderClientError) and not isinstance(outcome, InvalidInput):
+        raise outcome
+    return {"error": type(outcome).__name__, "reason": str(outcome)}

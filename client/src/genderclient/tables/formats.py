@@ -1,6 +1,6 @@
 """The formats of tables, by suffix. No table is held in memory, except a JSON array."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -9,12 +9,11 @@ from typing import IO, Final
 
 import pyarrow as pa
 
-from genderclient.tables.columns import FAULT, Columns, Row
+from genderclient.tables.columns import FAULT, Columns, Row, kept_names
 from genderclient.tables.delimited import read_delimited, scan_delimited, write_delimited
 from genderclient.tables.errors import TableError
 from genderclient.tables.json_rows import read_json, read_jsonl, scan_json, scan_jsonl, write_json, write_jsonl
 from genderclient.tables.parquet import ParquetTable, write_parquet
-from genderclient.tables.results import kept_names
 from genderclient.tables.scan import Scan
 from genderclient.tables.text import check_encoding, open_for_writing
 
@@ -48,18 +47,23 @@ class TextTable:
     count: int
 
     @classmethod
-    def of(cls, file: Path, columns: Columns, encoding: str | None) -> "TextTable":
+    def of(cls, file: Path, columns: Columns, taken: Collection[str], encoding: str | None) -> "TextTable":
         scan = _FORMATS[suffix_of(file)].scan(file, encoding)
         roles = columns.match(file, scan.columns)
-        kept = kept_names(dict.fromkeys(name for name in scan.columns if name not in roles.values()))
+        kept = kept_names(dict.fromkeys(name for name in scan.columns if name not in roles.values()), taken)
         return cls((file,), encoding, roles, kept, scan.count)
+
+    @property
+    def roles(self) -> Collection[str]:
+        """The roles that a column has."""
+        return self.columns
 
     @property
     def kept_schema(self) -> pa.Schema:
         return pa.schema(dict.fromkeys(self.kept.values(), pa.string()))
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
-        """Avatar, nickname, id and fault of the rows from `start` up to `stop`, or up to the last row."""
+        """The columns with a role, and the fault, of the rows from `start` up to `stop`, or up to the last row."""
         columns = {**self.columns, FAULT: FAULT}
         rows = ({role: row.get(column) for role, column in columns.items()} for row in self._read())
         return islice(rows, start, stop)
@@ -94,13 +98,17 @@ def table_files(users: Path) -> list[Path]:
     return files
 
 
-def open_table(files: list[Path], columns: Columns, encoding: str | None) -> Table:
-    """Check the whole table before a row of it is scored. Raises OSError or TableError."""
+def open_table(files: list[Path], columns: Columns, taken: Collection[str], encoding: str | None) -> Table:
+    """Check the whole table before a row of it is read. The names `taken` are those of results.
+
+    Raises:
+        OSError, TableError: the table cannot be read.
+    """
     if encoding is not None:
         check_encoding(encoding)
     if suffix_of(files[0]) == PARQUET:
-        return ParquetTable.of((file.resolve() for file in files), columns)
-    return TextTable.of(files[0], columns, encoding)
+        return ParquetTable.of((file.resolve() for file in files), columns, taken)
+    return TextTable.of(files[0], columns, taken, encoding)
 
 
 def suffix_of(file: Path) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
@@ -11,9 +11,8 @@ from typing import Any, Final, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genderclient.tables.columns import Columns, Row, check_same_roles
+from genderclient.tables.columns import Columns, Row, check_same_roles, kept_names
 from genderclient.tables.errors import TableError
-from genderclient.tables.results import kept_names
 
 BATCH_ROWS: Final = 1024
 # Without a buffer, pyarrow reads the column of a whole row group at once: all its avatars.
@@ -25,31 +24,37 @@ class ParquetTable:
     """Files in order.
 
     `starts` holds the index of each file's first row, followed by the number of all rows; `columns` the columns of each
-    file by role; `kept_schema` the columns without a role under their names in the output.
+    file by role; `kept_schema` the columns without a role under their names in the output, of which `taken` are taken.
     """
 
     files: tuple[Path, ...]
     starts: tuple[int, ...]
     columns: tuple[dict[str, str], ...]
     kept_schema: pa.Schema
+    taken: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, files: Iterable[Path], columns: Columns) -> Self:
+    def of(cls, files: Iterable[Path], columns: Columns, taken: Iterable[str] = ()) -> Self:
         """Check the columns of all files. Raises TableError if they do not match."""
-        files = tuple(files)
+        files, taken = tuple(files), tuple(taken)
         parquets = [open_parquet(file) for file in files]
         schemas = [parquet.schema_arrow for parquet in parquets]
         matches = tuple(columns.match(file, schema.names) for file, schema in zip(files, schemas, strict=True))
         check_same_roles(files, matches)
         starts = tuple(accumulate((parquet.metadata.num_rows for parquet in parquets), initial=0))
-        return cls(files, starts, matches, _kept_schema(files[0], schemas, matches))
+        return cls(files, starts, matches, _kept_schema(files[0], schemas, matches, taken), taken)
+
+    @property
+    def roles(self) -> Collection[str]:
+        """The roles that a column has."""
+        return self.columns[0]
 
     @property
     def count(self) -> int:
         return self.starts[-1]
 
     def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
-        """Avatar, nickname and id of the rows from `start` up to `stop`, or up to the last row."""
+        """The columns with a role of the rows from `start` up to `stop`, or up to the last row."""
         stop = self.count if stop is None else stop
         for index in range(bisect_right(self.starts, start) - 1, len(self.files)):
             first = self.starts[index]
@@ -64,9 +69,10 @@ class ParquetTable:
         missing = dict.fromkeys(self.kept_schema.names)
         for file, roles in zip(self.files, self.columns, strict=True):
             present = [name for name in open_parquet(file).schema_arrow.names if name not in roles.values()]
-            names = {name: kept for name, kept in kept_names(present).items() if kept in self.kept_schema.names}
+            kept = kept_names(present, self.taken)
+            names = {name: kept[name] for name in present if kept[name] in self.kept_schema.names}
             for row in read_parquet(file, [*names]):
-                yield missing | {kept: row[name] for name, kept in names.items()}
+                yield missing | {names[name]: row[name] for name in names}
 
 
 def open_parquet(file: Path) -> pq.ParquetFile:
@@ -96,12 +102,14 @@ def write_parquet(file: Path, rows: Iterable[Row], schema: pa.Schema) -> None:
             writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
-def _kept_schema(file: Path, schemas: list[pa.Schema], matches: tuple[dict[str, str], ...]) -> pa.Schema:
+def _kept_schema(
+    file: Path, schemas: list[pa.Schema], matches: tuple[dict[str, str], ...], taken: tuple[str, ...]
+) -> pa.Schema:
     """The columns without a role, except bytes, which CSV and JSON cannot hold."""
     kept = []
     for schema, roles in zip(schemas, matches, strict=True):
         fields = [field for field in schema if field.name not in roles.values() and not _has_bytes(field.type)]
-        names = kept_names(field.name for field in fields)
+        names = kept_names((field.name for field in fields), taken)
         kept.append(pa.schema([field.with_name(names[field.name]).remove_metadata() for field in fields]))
     try:
         return pa.unify_schemas(kept, promote_options="permissive")

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from genderclient import GenderClientError, InvalidAvatar, InvalidInput, User
+from genderclient import GenderClientError, InvalidAvatar, InvalidInput, Probabilities, User, UserFeatures
 from genderclient._avatar.text import decode_text
 from genderclient._missing import is_missing
 from genderclient.tables.columns import FAULT, Row
+
+T = TypeVar("T")
 
 _WEB_ADDRESS: Final = re.compile(r"\s*(https?:)?//", re.IGNORECASE)
 _ENCODED: Final = re.compile(r"\s*data:|[\w+/\s-]{64,}=*\s*\Z", re.IGNORECASE | re.ASCII)
@@ -49,10 +51,16 @@ class UserReader:
     fetch: Callable[[str], bytes] | None = None
 
     def user(self, row: Row) -> User:
-        """The user of a row; one whose avatar fails if the row has a fault."""
+        """The user of a row; one whose avatar fails if the row has a fault, or a value that is not of its column."""
         if fault := row.get(FAULT):
             return User(avatar=LazyAvatar(partial(_fail, fault)))
-        return User(avatar=self._avatar(row.get("avatar")), nickname=_nickname(row.get("nickname")))
+        try:
+            features, liked = _features(row), _liked(row.get("liked"))
+        except (TypeError, ValueError) as exc:
+            return User(avatar=LazyAvatar(partial(_fail, InvalidInput(str(exc)))))
+        if features:
+            return User(features=features, liked=liked)
+        return User(avatar=self._avatar(row.get("avatar")), nickname=_nickname(row.get("nickname")), liked=liked)
 
     def _avatar(self, value: Any) -> Any:
         # The datasets of Hugging Face store an image as a struct.
@@ -78,6 +86,31 @@ class UserReader:
 
 def _fail(error: InvalidInput) -> bytes:
     raise error
+
+
+def _features(row: Row) -> UserFeatures | None:
+    """The stored features of a row that has an embedding."""
+    if is_missing(embedding := row.get("embedding")):
+        return None
+    numbers = _parse_numbers("embedding", embedding, float)
+    male, female = (_parse_numbers(name, [row.get(name)], float)[0] for name in ("male", "female"))
+    return UserFeatures(embedding=numbers, probabilities=Probabilities(male, female))
+
+
+def _liked(value: Any) -> Any:
+    """Ids, which `rank` checks."""
+    if is_missing(value):
+        return ()
+    return _parse_numbers("liked", value, int) if isinstance(value, str) else value
+
+
+def _parse_numbers(name: str, value: Any, kind: Callable[[Any], T]) -> tuple[T, ...]:
+    """The numbers of a list, or of text such as `[1, 2]` or `1 2`."""
+    parts = value.strip("[] \t\r\n").replace(",", " ").split() if isinstance(value, str) else value
+    try:
+        return tuple(map(kind, parts))
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{name}: expected numbers, for example [1, 2]") from None
 
 
 def _nickname(value: Any) -> Any:
