@@ -30,13 +30,17 @@ BLOCK = re.compile(r"```(\w+)(?: title=\"(.*?)\")?\n(.*?)```", re.DOTALL)
 # These two have tests of their own.
 SPECIAL = ("docs/servers.md", "docs/telemetry.md")
 FOREIGN_COMMANDS = ("pip install", "uvicorn")
+PROMISE = re.compile(r"print\(.*?\) +# ([^…\n]*(?:female|avatar:|AVATAR:|densenet|rank_embedding|True)[^…\n]*)")
+# Pages whose models the repository does not have yet.
+UNSERVED = () if (ROOT / "model_repository" / "rank_mobilenet").exists() else ("docs/ranking.md",)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, triton: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory of the snippets: `me.jpg` and `users.parquet`."""
+    """The working directory of the snippets: `me.jpg`, `card.png` and `users.parquet`."""
     avatar = encode(noise(), "JPEG")
     (tmp_path / "me.jpg").write_bytes(avatar)
+    (tmp_path / "card.png").write_bytes(encode(noise(), "PNG"))
     users = [{"uid": "1", "nickname": "🌸小美", "avatar": avatar}, {"uid": "2", "nickname": "X国强", "avatar": None}]
     pq.write_table(pa.Table.from_pylist(users), tmp_path / "users.parquet")
     monkeypatch.chdir(tmp_path)
@@ -61,14 +65,14 @@ def run_snippets(page: str, addresses: dict[str, str]) -> dict[str, Any]:
     return scope
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in SPECIAL])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in (*SPECIAL, *UNSERVED)])
 def test_snippets_run_and_print_what_comments_promise(
     page: str, folder: Path, triton: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_snippets(page, {"127.0.0.1:8000": triton.http_url})
     printed = capsys.readouterr().out
     for _, text in blocks(page, "python"):
-        for promise in re.findall(r"print\(.*?\) +# ([^…\n]*(?:female|avatar:|AVATAR:|densenet)[^…\n]*)", text):
+        for promise in PROMISE.findall(text):
             assert re.split(r"\s0\.\d", promise)[0].strip() in printed
 
 
@@ -91,10 +95,10 @@ def test_telemetry_table_lists_metrics(folder: Path) -> None:
     names = {metric["name"] for scope in resource["scope_metrics"] for metric in scope["metrics"]}
     page = (CLIENT / "docs" / "telemetry.md").read_text("utf-8")
     documented = set(re.findall(r"^\| `(genderclient\.[\w.]+)`", page, re.MULTILINE))
-    assert names == documented - {"genderclient.errors"}
+    assert names == documented - {"genderclient.errors", "genderclient.results"}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in UNSERVED])
 def test_commands_succeed(page: str, folder: Path) -> None:
     for _, text in blocks(page, "sh"):
         for line in text.splitlines():
