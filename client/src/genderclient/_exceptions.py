@@ -97,8 +97,6 @@ _REJECTED_INPUTS: Final = {
     ),
 }
 _REJECTION: Final = re.compile(rf"\b({'|'.join(_REJECTED_INPUTS)}): (.+)", re.DOTALL)
-# The server prepares a picture and its title like an avatar and a nickname, and names them so.
-_PREPARED_AS: Final = {"AVATAR": "PICTURE", "NICKNAME": "TITLE"}
 
 
 def error_for(failure: TransportError, request: InferenceRequest, *, attempts: int = 1) -> GenderClientError:
@@ -110,7 +108,7 @@ def error_for(failure: TransportError, request: InferenceRequest, *, attempts: i
 def _describe(status: Status, reason: str, request: InferenceRequest) -> tuple[type[GenderClientError], str]:
     match status:
         case Status.INVALID_ARGUMENT:
-            return _describe_rejection(reason, request)
+            return _describe_rejection(reason)
         case Status.DEADLINE_EXCEEDED:
             return DeadlineExceeded, f"no response within {request.timeout_s:g} s; raise timeout_s"
         case Status.UNAVAILABLE:
@@ -131,11 +129,10 @@ def _describe(status: Status, reason: str, request: InferenceRequest) -> tuple[t
             return ServerError, f"{reason}; see the server's log"
 
 
-def _describe_rejection(reason: str, request: InferenceRequest) -> tuple[type[GenderClientError], str]:
+def _describe_rejection(reason: str) -> tuple[type[GenderClientError], str]:
     """Distinguishes a rejected input from a request that does not match the model."""
     if rejection := _REJECTION.search(reason):
-        name = _PREPARED_AS.get(rejection[1], rejection[1]) if _has_picture(request) else rejection[1]
-        return _REJECTED_INPUTS[name], f"rejected by the server: {name}: {rejection[2]}"
+        return _REJECTED_INPUTS[rejection[1]], f"rejected by the server: {rejection[0]}"
     return ProtocolError, f"{reason}; use a client and a model of the same release"
 
 

@@ -71,11 +71,11 @@ def test_invalid_picture_or_title_is_named(arguments: Any, error: type[Exception
     ("message", "error", "expected"),
     [
         (
-            "in ensemble 'embed', AVATAR: not an image",
+            "in ensemble 'embed', PICTURE: not an image",
             InvalidPicture,
             "^embed: rejected by the server: PICTURE: not",
         ),
-        ("NICKNAME: too long", InvalidInput, "^embed: rejected by the server: TITLE: too long"),
+        ("TITLE: too long", InvalidInput, "^embed: rejected by the server: TITLE: too long"),
         ("unexpected shape for input 'PICTURE'", ProtocolError, "of the same release"),
     ],
 )
