@@ -32,7 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_reference_has_the_public_names(site: Path) -> None:
     reference = (site / "client/docs/reference.html").read_text(encoding="utf-8")
-    for name in ("predict", "Client", "AsyncClient", "Prediction", "Experiment", "Hedge", "AvatarFetcher"):
+    for name in ("predict", "rank", "Client", "Prediction", "Ranking", "Experiment", "RedisHistory"):
         assert f'id="genderclient.{name}"' in reference
     assert 'id="genderprep.tensors.IMAGE_SIZE"' in (site / "docs/reference/tensors.html").read_text(encoding="utf-8")
     assert 'id="training.layers.fusion.AttentionFusion"' in (site / "docs/reference/training.html").read_text(
