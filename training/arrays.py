@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ImageSS3 = NDArray[np.uint8]
+FloatsSS3 = NDArray[np.floating[Any]]
 ImagesNSS3 = NDArray[np.uint8]
 TokensNT = NDArray[np.int32]
 BoolsN = NDArray[np.bool_]

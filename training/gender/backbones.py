@@ -5,7 +5,6 @@ To add a trunk, add an entry to `BACKBONES`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import keras
@@ -13,11 +12,8 @@ import numpy as np
 
 from genderprep.tensors import IMAGE_SIZE
 
-from ..engine.batch_norm import batch_norms
 from ..engine.errors import ConfigError
 from ..layers import CBAM
-
-FINE_TUNING_MOMENTUM: Final = 0.9
 
 
 @dataclass(frozen=True)
@@ -70,37 +66,6 @@ def build_trunk(name: str, size: int = IMAGE_SIZE, cbam: bool = False) -> keras.
     network = backbone.build(include_top=False, weights=None, pooling="avg", input_shape=(size, size, 3))
     trunk = _with_cbam(network, backbone.blocks) if cbam else network
     return keras.Model(pixels, trunk(normalized), name="trunk")
-
-
-def load_imagenet(trunk: keras.Model, file: Path) -> list[keras.layers.Layer]:
-    """Load the weights of a trunk from an npz with entries `<layer>/<weight>`, as Keras names them.
-
-    Returns:
-        The loaded layers: all that have weights, except CBAM, which is not pretrained.
-
-    Raises:
-        FileNotFoundError: The file does not exist.
-        ConfigError: An entry is missing.
-    """
-    network = next(layer for layer in trunk.layers if isinstance(layer, keras.Model))
-    pretrained = [layer for layer in network.layers if layer.weights and not isinstance(layer, CBAM)]
-    with np.load(file) as entries:
-        for layer in pretrained:
-            keys = [f"{layer.name}/{weight.name.split('/')[-1]}" for weight in layer.weights]
-            if missing := [key for key in keys if key not in entries]:
-                raise ConfigError(f"{file}: expected an entry {missing[0]!r}; use the weights of this backbone")
-            layer.set_weights([entries[key] for key in keys])
-    lower_batch_norm_momentum(trunk)
-    return pretrained
-
-
-def lower_batch_norm_momentum(model: keras.Model) -> None:
-    """Make the statistics of batch normalization adapt to new data within tens of steps.
-
-    With the original momentum (0.999 in MobileNetV2) they would lag behind the weights for all of a short fine-tuning.
-    """
-    for layer in batch_norms(model):
-        layer.momentum = FINE_TUNING_MOMENTUM
 
 
 def _with_cbam(network: keras.Model, blocks: tuple[str, ...]) -> keras.Model:

@@ -12,11 +12,12 @@ from ..arrays import TensorB1
 from ..data.batches import Heads
 from ..data.manifest import Manifest
 from ..data.stream import BatchStream
+from ..engine.batch_norm import lower_batch_norm_momentum
 from ..engine.errors import ConfigError
+from ..engine.imagenet import load_imagenet
 from ..layers import NgramScore
 from ..optimizers.gc_adamw import GCAdamW, centralized_axes
 from ..optimizers.lr_multiplier_adamw import LRMultiplierAdamW, lr_multipliers
-from .backbones import load_imagenet, lower_batch_norm_momentum
 from .config import Config
 from .model import (
     AVATAR_ONLY,

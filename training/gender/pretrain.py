@@ -28,8 +28,9 @@ from genderprep.tensors import IMAGE
 from ..arrays import TensorB1, TensorBSS3
 from ..engine.batch_norm import estimate_batch_norm
 from ..engine.errors import ConfigError
+from ..engine.imagenet import load_imagenet
 from ..report import read_run, write_report
-from .backbones import BACKBONES, load_imagenet
+from .backbones import BACKBONES
 from .config import import_config
 from .model import AVATAR_ONLY, build_avatar_model, load_model
 from .pictures import draw_batches, read_packed

@@ -13,12 +13,14 @@ from keras import ops
 from genderprep.tensors import MAX_TOKENS
 from genderprep.vocabulary import vocabulary
 
-from ..arrays import Shape, TensorB, TensorBD
+from ..arrays import FloatsND, Shape, TensorB, TensorBD, TokensNT
 from ..layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer, is_token
 from .mixture import MixtureOfExperts
 
 # Tokens of a title; a longer one is cut. Serving tokenizes titles like nicknames.
 TITLE_TOKENS: Final = MAX_TOKENS
+# Characters that the convolution joins.
+_WORD: Final = 5
 _FIRST_TEMPERATURE: Final = 0.07
 _MAX_SCALE: Final = 100.0
 
@@ -41,13 +43,14 @@ def build_title_tower(
 ) -> keras.Model:
     """Build the title tower, from token ids, int32 `[B, TITLE_TOKENS]`, to unit vectors `[B, dims]`.
 
-    A sparse mixture of experts follows the transformer encoder, with a residual connection.
+    A convolution joins characters to words, and a sparse mixture of experts follows the transformer encoder; both have
+    a residual connection.
     """
     tokens = keras.Input((TITLE_TOKENS,), dtype="int32", name="title")
     valid = keras.layers.Lambda(is_token, name="valid")(tokens)
-    x = PositionEmbedding(TITLE_TOKENS, name="positions")(
-        keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens)
-    )
+    characters = keras.layers.Embedding(len(vocabulary()), size, name="embedding")(tokens)
+    words = keras.layers.Conv1D(size, _WORD, padding="same", activation="relu", name="words")(characters)
+    x = PositionEmbedding(TITLE_TOKENS, name="positions")(keras.layers.Add()([characters, words]))
     for index in range(layers):
         x = TransformerEncoderLayer(heads, 2 * size, name=f"encoder_{index + 1}")([x, valid])
     mixed = MixtureOfExperts(experts, hidden=2 * size, gate=gate, name="experts")([x, valid])
@@ -58,6 +61,19 @@ def build_title_tower(
 def build_picture_tower(encoder: keras.Model, dims: int = 32) -> keras.Model:
     """Build the picture tower, from pictures, float `[B, S, S, 3]` in 0..255, to unit vectors `[B, dims]`."""
     return keras.Model(encoder.input, _unit(dims)(encoder.output), name="picture_tower")
+
+
+def embed_titles(dual: keras.Model, titles: TokensNT) -> FloatsND:
+    """Return the unit vectors of titles `[N, D]` of a saved dual encoder."""
+    tower = dual.get_layer("title_tower")
+    vectors: FloatsND = ops.convert_to_numpy(tower(titles, training=False))
+    return vectors
+
+
+def picture_trunk(dual: keras.Model) -> keras.Model:
+    """Return the encoder below the projection of a saved dual encoder, from pictures to features `[B, F]`."""
+    tower = dual.get_layer("picture_tower")
+    return keras.Model(tower.inputs, tower.get_layer("unit_vector").input)
 
 
 class DualEncoder(keras.Model):

@@ -10,13 +10,15 @@ import keras
 from ..engine.errors import ConfigError
 from .augment import Views, build_views
 from .dual_encoder import TITLE_TOKENS, DualEncoder, build_picture_tower, build_title_tower
-from .encoder import build_encoder
+from .encoder import SMALLEST_SIDE, build_encoder
 from .moco import MoCo, chance_loss
 from .swav import SwAV
 
 # Queue of MoCo and prototypes of SwAV for some thousand pictures; the papers train on millions.
 _QUEUE: Final = 16
 _PROTOTYPES: Final = 300
+# SwAV has six; each costs time.
+_SMALL_CROPS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ def _swav(config: Config, steps: int) -> Pretraining:
         queue_from=max(_QUEUE, config.epochs * steps // 4),
         seed=config.seed,
     )
-    large, small = Views(config.size), Views(config.size // 2, 0.25, 0.5)
-    loss = objective(build_views(pictures, [large] * 2 + [small] * 4, config.seed))
+    large, small = Views(config.size), Views(max(config.size // 2, SMALLEST_SIDE), 0.25, 0.5)
+    loss = objective(build_views(pictures, [large] * 2 + [small] * _SMALL_CROPS, config.seed))
     return Pretraining(keras.Model([pictures, title], loss), encoder, log(_PROTOTYPES))
 
 

@@ -60,13 +60,28 @@ def label_consistency(x: FloatsND, labels: Labels, k: int, excluded: Labels | No
     Raises:
         ValueError: As `neighbors`, or the labels are not one per row.
     """
-    labels = np.asarray(labels)
-    if len(labels) != len(x):
-        raise ValueError(f"expected one label for each of {len(x)} rows, got {len(labels)}")
-    same: FloatsN = (labels[neighbors(x, k, excluded)] == labels[:, None]).mean(axis=1)
-    _, counts = np.unique(labels, return_counts=True)
+    same = same_label(neighbors(x, k, excluded), labels)
     groups = np.arange(len(x)) if excluded is None else np.asarray(excluded)
-    return Consistency(*_mean(same, groups), float(((counts / len(labels)) ** 2).sum()))
+    return Consistency(*_mean(same, groups), label_chance(labels))
+
+
+def same_label(nearest: IntsNK, labels: Labels) -> FloatsN:
+    """Return the share of each row's neighbors with its label, `[N]`.
+
+    Raises:
+        ValueError: The labels are not one per row.
+    """
+    labels = np.asarray(labels)
+    if len(labels) != len(nearest):
+        raise ValueError(f"expected one label for each of {len(nearest)} rows, got {len(labels)}")
+    shares: FloatsN = (labels[nearest] == labels[:, None]).mean(axis=1)
+    return shares
+
+
+def label_chance(labels: Labels) -> float:
+    """Return Σ p_c², the probability that two random pictures have the same label."""
+    _, counts = np.unique(labels, return_counts=True)
+    return float(((counts / len(labels)) ** 2).sum())
 
 
 def recall_at(x: FloatsND, groups: Labels, ns: Sequence[int]) -> dict[int, Consistency]:
@@ -78,25 +93,35 @@ def recall_at(x: FloatsND, groups: Labels, ns: Sequence[int]) -> dict[int, Consi
         ValueError: No picture has another of its group, or an N is not in 1..rows − 1.
     """
     groups = np.asarray(groups)
-    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    others: IntsN = counts[inverse] - 1
-    queries = others > 0
+    queries = _others(groups) > 0
     if not queries.any():
         raise ValueError("expected at least two pictures of one group, got none")
-    matches = (groups[neighbors(x, max(ns))] == groups[:, None])[queries]
+    nearest = neighbors(x, max(ns))
     return {
-        n: Consistency(
-            *_mean(matches[:, :n].any(axis=1).astype(float), groups[queries]),
-            _recall_by_chance(others[queries], len(x), n),
-        )
+        n: Consistency(*_mean(found(nearest, groups, n)[queries], groups[queries]), recall_chance(groups, n))
         for n in ns
     }
 
 
-def _recall_by_chance(others: IntsN, rows: int, n: int) -> float:
-    """Return the mean probability that one of N random other rows is one of a picture's `others`."""
+def found(nearest: IntsNK, groups: Labels, n: int) -> FloatsN:
+    """Return 1 for each row with one of its group among its N nearest neighbors, else 0, `[N]`."""
+    matches: FloatsN = (groups[nearest[:, :n]] == groups[:, None]).any(axis=1).astype(float)
+    return matches
+
+
+def recall_chance(groups: Labels, n: int) -> float:
+    """Return the mean probability that N random other rows have one of a picture's group, over pictures with any."""
+    others, rows = _others(groups), len(groups)
+    others = others[others > 0]
     missed = np.prod([1 - others / (rows - 1 - drawn) for drawn in range(n)], axis=0)
     return float(np.mean(1 - np.clip(missed, 0, 1)))
+
+
+def _others(groups: Labels) -> IntsN:
+    """Count the other rows of each row's group."""
+    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    others: IntsN = counts[inverse] - 1
+    return others
 
 
 def _mean(values: FloatsN, groups: Labels) -> Estimate:

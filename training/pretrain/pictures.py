@@ -10,7 +10,7 @@ from genderprep import InvalidAvatar, prepare_image
 from genderprep.text import tokenize
 from genderprep.vocabulary import EMPTY, vocabulary
 
-from ..arrays import BoolsN, ImagesNSS3, IntsN, TokensNT
+from ..arrays import BoolsN, FloatsSS3, ImagesNSS3, ImageSS3, IntsN, TokensNT
 from ..data.bad_rows import ManifestError
 from ..data.manifest import split_of
 from .dual_encoder import TITLE_TOKENS
@@ -44,10 +44,11 @@ def read_pictures(manifest: Path, size: int) -> Pictures:
 
     Args:
         manifest: A CSV file, such as that of `training.synthetic.cards`.
-        size: S, the side of the pictures in pixels.
+        size: S, the side of the pictures in pixels, as `picture_pixels` prepares them.
 
     Raises:
         ManifestError: A column or a picture is missing or unreadable.
+        ValueError: The size does not divide the side that `genderprep` prepares.
     """
     table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
     if "picture" not in table:
@@ -69,9 +70,33 @@ def title_tokens(title: str) -> TokensNT:
     return tokens
 
 
-def _pixels(manifest: Path, row: int, picture: str, size: int) -> ImagesNSS3:
+def picture_pixels(encoded: bytes, size: int) -> ImageSS3:
+    """Decode a picture as serving does: with `genderprep`, then reduced by `block_means`; uint8 `[size, size, 3]`.
+
+    Raises:
+        InvalidAvatar: The bytes are no picture that `genderprep` accepts.
+        ValueError: As `block_means`.
+    """
+    pixels, _ = prepare_image(encoded)
+    return np.rint(block_means(pixels, size)).astype(np.uint8)
+
+
+def block_means(pixels: ImageSS3, size: int) -> FloatsSS3:
+    """Average square blocks of a picture: from `[S, S, 3]` to float32 `[size, size, 3]`; of 2 × 2 for half the side.
+
+    Raises:
+        ValueError: The size does not divide S.
+    """
+    side = len(pixels)
+    if not 1 <= size <= side or side % size:
+        raise ValueError(f"expected a size that divides {side}, got {size}")
+    block = side // size
+    means: FloatsSS3 = pixels.reshape(size, block, size, block, 3).mean(axis=(1, 3), dtype=np.float32)
+    return means
+
+
+def _pixels(manifest: Path, row: int, picture: str, size: int) -> ImageSS3:
     try:
-        pixels, _ = prepare_image((manifest.parent / picture).read_bytes(), size)
+        return picture_pixels((manifest.parent / picture).read_bytes(), size)
     except (OSError, InvalidAvatar) as exc:
         raise ManifestError(f"{manifest}: row {row}: the picture cannot be read: {type(exc).__name__}") from None
-    return pixels

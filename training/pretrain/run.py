@@ -11,6 +11,7 @@ On a GPU, set `KERAS_BACKEND=torch` or `jax`, and raise `--size` to 128.
 
 import argparse
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -34,6 +35,16 @@ from .pictures import Pictures, read_pictures
 # Held-out pictures that are embedded after each epoch.
 _WATCHED: Final = 1000
 _WARM_UP: Final = 0.05
+
+
+class CpuClock(keras.callbacks.Callback):
+    """Logs the processor time of an epoch's training as `cpu_seconds`."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._start = time.process_time()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        (logs if logs is not None else {})["cpu_seconds"] = time.process_time() - self._start
 
 
 class LabelWatch(keras.callbacks.Callback):
@@ -130,6 +141,7 @@ def _fit(
         verbose=2,
         callbacks=[
             keras.callbacks.TerminateOnNaN(raise_error=True),
+            CpuClock(),
             CollapseGuard(method.kept, watched.pixels, method.chance_loss),
             LabelWatch(method.kept, watched),
             checkpoint,

@@ -4,6 +4,7 @@ https://arxiv.org/abs/2006.09882
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import keras
 from keras import ops
@@ -99,7 +100,7 @@ class SwAV(keras.Model):
         if len(crops) < 2:
             raise ValueError(f"expected at least two crops, got {len(crops)}")
         prototypes = self._unit_prototypes()
-        features = [self.head(self.encoder(crop, training=training), training=training) for crop in crops]
+        features = self._features(crops, training)
         scores = [ops.matmul(feature, ops.transpose(prototypes)) for feature in features]
         codes = [self._codes(scores[view], self.queue.value[view], prototypes) for view in (0, 1)]
         losses = [
@@ -111,6 +112,15 @@ class SwAV(keras.Model):
         if training:
             self._enqueue(features)
         return ops.mean(ops.stack(losses), axis=0)
+
+    def _features(self, crops: Sequence[TensorBHWC], training: bool | None) -> list[TensorBD]:
+        """Return the unit vectors of each crop; crops of one size share a batch, as in the authors' code."""
+        features = []
+        for _, alike in groupby(crops, key=lambda crop: crop.shape[1]):
+            group = list(alike)
+            together = self.head(self.encoder(ops.concatenate(group), training=training), training=training)
+            features += ops.split(together, len(group))
+        return features
 
     def _unit_prototypes(self) -> TensorKD:
         """Return the normalized prototypes; without gradient in the frozen steps."""

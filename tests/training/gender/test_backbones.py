@@ -9,7 +9,8 @@ import pytest
 from genderprep.tensors import IMAGE_SIZE
 from tests.support.training.stand_in import small_towers
 from training.arrays import Arrays, ImagesNSS3
-from training.gender.backbones import BACKBONES, build_trunk, load_imagenet
+from training.engine.imagenet import load_imagenet
+from training.gender.backbones import BACKBONES, build_trunk
 from training.gender.config import ConfigError
 from training.layers import CBAM
 

@@ -15,10 +15,10 @@ from tests.support.pictures import encode
 from tests.support.training.stand_in import small_towers
 from training.data.batches import prepare_users
 from training.data.manifest import Manifest, ManifestError, read_manifest, write_manifest
+from training.engine.batch_norm import SHORT_TRAINING_MOMENTUM
 from training.engine.resume import Checkpoint
 from training.gender import calibrate
 from training.gender import train as command
-from training.gender.backbones import FINE_TUNING_MOMENTUM
 from training.gender.build import Pretrained
 from training.gender.config import Config, ConfigError
 from training.gender.evaluate import evaluate
@@ -170,7 +170,7 @@ def test_fused_model_starts_from_pretrained_towers(manifest: Path, nicknames: Pa
         towers = [trained.get_layer(name).trainable_variables for trained in (load_model(file), model)]
         assert all(np.array_equal(left, right) for left, right in zip(*towers, strict=True))
     network = model.get_layer("image_tower").get_layer("trunk").layers[-1]
-    assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {FINE_TUNING_MOMENTUM}
+    assert {layer.momentum for layer in network.layers if hasattr(layer, "momentum")} == {SHORT_TRAINING_MOMENTUM}
     users = prepare_users(read_manifest(manifest).head(5))
     assert predict_logits(model, users).shape == (5, 1)
 

@@ -8,13 +8,15 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from tests.support.pictures import encode
 from training.data.bad_rows import ManifestError
 from training.engine.errors import ConfigError
 from training.pretrain import methods
 from training.pretrain.collapse import CollapseError, embed, spread
 from training.pretrain.methods import METHODS, Config
-from training.pretrain.pictures import read_pictures, title_tokens
+from training.pretrain.pictures import block_means, picture_pixels, read_pictures, title_tokens
 from training.pretrain.run import run
 from training.synthetic.cards import write_cards
 
@@ -51,7 +53,7 @@ def test_every_method_trains(method: str, cards: Path, tmp_path: Path) -> None:
     encoder = keras.saving.load_model(run(small(method), cards, tmp_path), compile=False)
     report = json.loads((tmp_path / "report.json").read_text())
     assert [set(epoch) for epoch in report["history"]] == [
-        {"epoch", "loss", "spread", "theme_consistency", "style_consistency"}
+        {"epoch", "loss", "cpu_seconds", "spread", "theme_consistency", "style_consistency"}
     ] * 2
     assert np.isfinite([epoch["loss"] for epoch in report["history"]]).all()
     embeddings = embed(encoder, RNG.integers(0, 255, (5, 16, 16, 3), np.uint8))
@@ -120,6 +122,24 @@ def test_manifest_errors_name_the_column_or_row_but_no_value(tmp_path: Path) -> 
     manifest.write_text("picture\n")
     with pytest.raises(ManifestError, match="expected pictures, got none"):
         read_pictures(manifest, 16)
+
+
+def test_pictures_are_reduced_from_the_pixels_that_are_served() -> None:
+    served = RNG.integers(0, 255, (128, 128, 3), np.uint8)
+    encoded = encode(Image.fromarray(served), "PNG")
+    np.testing.assert_array_equal(picture_pixels(encoded, 128), served)
+    corner = served[:2, :2].reshape(4, 3).mean(axis=0)
+    np.testing.assert_array_equal(picture_pixels(encoded, 64)[0, 0], np.rint(corner))
+    assert picture_pixels(encoded, 64).dtype == np.uint8
+
+
+def test_blocks_are_averaged() -> None:
+    column = np.array([[0, 1], [3, 4]], np.uint8)
+    pixels = np.stack([column] * 3, axis=-1)
+    np.testing.assert_array_equal(block_means(pixels, 1), [[[2, 2, 2]]])
+    np.testing.assert_array_equal(block_means(pixels, 2), pixels)
+    with pytest.raises(ValueError, match="expected a size that divides 2, got 3"):
+        block_means(pixels, 3)
 
 
 def test_a_card_drawn_twice_is_in_one_split(tmp_path: Path) -> None:

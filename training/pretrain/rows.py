@@ -1,0 +1,108 @@
+"""The rows of the table of embeddings: an encoder per seed, and what it makes of pictures."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Final
+
+import keras
+
+from ..arrays import FloatsND
+from .article import DUAL, IMAGENET, MOCO, SWAV, TITLED, UNTRAINED
+from .collapse import embed
+from .dual_encoder import embed_titles, picture_trunk
+from .encoder import build_encoder, imagenet_encoder
+from .methods import Config
+from .pictures import Pictures, read_pictures
+from .run import run
+
+METHODS: Final = {MOCO: "moco", SWAV: "swav", DUAL: "dual_encoder"}
+SERVED: Final = f"{DUAL}, served"
+# ImageNet weights are for width 1 and 224 pixels: at 32 pixels little would be left of them.
+IMAGENET_SIZE: Final = 64
+
+
+@dataclass(frozen=True)
+class Cards:
+    """The manifests of the cards: `data` to pretrain on (its train split), and `test`, other cards drawn twice."""
+
+    data: Path
+    test: Path
+
+    @cache  # noqa: B019
+    def train_at(self, size: int) -> Pictures:
+        """Read the train pictures at a size."""
+        return read_pictures(self.data, size).split("train")
+
+    @cache  # noqa: B019
+    def test_at(self, size: int) -> Pictures:
+        """Read the test pictures at a size."""
+        return read_pictures(self.test, size)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Args:
+        name: Its name.
+        size: Side of its pictures in pixels.
+        encoders: For each seed, what loads or trains the encoder.
+        with_titles: Whether its embedding is the sum of the vectors of picture and title.
+        fine_tuned: Whether the encoder is also fine-tuned.
+    """
+
+    name: str
+    size: int
+    encoders: tuple[Callable[[], keras.Model], ...]
+    with_titles: bool = False
+    fine_tuned: bool = True
+
+    def embed(self, encoder: keras.Model, pictures: Pictures) -> FloatsND:
+        """Embed pictures `[N, D]`."""
+        vectors = embed(encoder, pictures.pixels)
+        return vectors + embed_titles(encoder, pictures.titles) if self.with_titles else vectors
+
+
+def trunk(encoder: keras.Model) -> keras.Model:
+    """Return the part of a row's encoder that is fine-tuned, from pictures to features."""
+    return encoder if len(encoder.inputs) == 1 else picture_trunk(encoder)
+
+
+def rows(
+    config: Config, seeds: tuple[int, ...], cards: Cards, out: Path, imagenet: Path | None, served: Path | None
+) -> Iterator[Row]:
+    """Yield the rows in the article's order.
+
+    Args:
+        config: The pretraining; method and seed are replaced.
+        seeds: One run of each method per seed.
+        cards: The manifests.
+        out: Folder of the runs, `<method>_<seed>`.
+        imagenet: ImageNet weights of MobileNetV2, an npz; without them, their row is left out.
+        served: The run whose encoder is served; without it, its row is left out.
+    """
+    size = config.size
+
+    def pretrained(method: str, seed: int) -> keras.Model:
+        return _load(run(replace(config, method=method, seed=seed), cards.data, out / f"{method}_{seed}"))
+
+    def untrained(seed: int) -> keras.Model:
+        keras.utils.set_random_seed(seed)
+        return build_encoder(config.width, size)
+
+    yield Row(UNTRAINED, size, tuple(partial(untrained, seed) for seed in seeds))
+    if imagenet is not None:
+        yield Row(IMAGENET, IMAGENET_SIZE, (lambda: imagenet_encoder(imagenet, IMAGENET_SIZE),) * len(seeds))
+    for name, method in METHODS.items():
+        encoders = tuple(partial(pretrained, method, seed) for seed in seeds)
+        yield Row(name, size, encoders)
+    yield Row(TITLED, size, encoders, with_titles=True, fine_tuned=False)
+    if served is not None:
+        encoder = _load(served / "model.keras")
+        yield Row(SERVED, encoder.inputs[0].shape[1], (lambda: encoder,), fine_tuned=False)
+
+
+def _load(file: Path) -> keras.Model:
+    return keras.saving.load_model(file, compile=False)

@@ -1,0 +1,121 @@
+"""The report of `training.pretrain.tables` as Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..report import markdown_table
+from .article import FINE_TUNING, TABLE_1
+from .measures import KS, LABELS, NS, PROBE
+
+_NEIGHBORS = [f"{label}@{k}" for label in LABELS for k in KS]
+_RECALLS = [f"recall@{n}" for n in NS]
+
+
+def describe(report: Mapping[str, Any]) -> str:
+    """Return the report in words and tables."""
+    config, pictures = report["config"], report["pictures"]
+    seeds = ", ".join(map(str, config["seed"]))
+    return "\n".join(
+        [
+            "# Embeddings of pictures",
+            "",
+            "Written by `python -m training.pretrain.tables`. Percent, with 95 % intervals over cards and seeds "
+            f"({seeds}). Each method trained {config['epochs']} epochs of {pictures['train']} drawn cards without "
+            f"labels, at {config['size']} pixels, batch {config['batch']}, width {config['width']} of MobileNetV2: far "
+            "less than the papers, so the rows say how far each method gets in that time. "
+            f"The measures are those of {pictures['test']} other pictures: cards drawn twice. “+ w” is whitened with "
+            "the statistics of the train pictures. ImageNet is a MobileNetV2 of width 1, trained with labels on a "
+            f"million photos; it sees {report['sizes'].get('ImageNet', '–')} pixels.",
+            "",
+            "## Neighbors with the same label, and the linear probe",
+            "",
+            "Theme and style of the K nearest neighbors by Euclidean distance; the card drawn again is excluded. The "
+            "probe predicts the theme.",
+            "",
+            _table(report, [*_NEIGHBORS, PROBE]),
+            "",
+            "## The same card drawn again",
+            "",
+            "Share of pictures with the other drawing of the card among the N nearest.",
+            "",
+            _table(report, _RECALLS),
+            "",
+            f"## Fine-tuning on {pictures['labeled']} labeled cards of each theme",
+            "",
+            "Accuracy of the theme. Each row starts from the encoder of the row above of the same name.",
+            "",
+            _table(report, [FINE_TUNING]),
+            "",
+            "## The article",
+            "",
+            "Style and scene of its table 1, and whether its differences are found here. “Undecided” means that our "
+            "interval contains 0.",
+            "",
+            markdown_table(
+                [(row, f"{style:.1%}", f"{scene:.1%}") for row, (style, scene) in TABLE_1.items()],
+                ["article", "style", "scene"],
+            ),
+            "",
+            markdown_table(
+                [_comparison(each) for each in report["comparisons"]],
+                ["first − second", "column", "article", "ours", ""],
+            ),
+            "",
+            *_openclipart(report["openclipart"]),
+            "## Time",
+            "",
+            "Processor seconds of one epoch, all threads together.",
+            "",
+            markdown_table(
+                [
+                    (
+                        name,
+                        str(run["config"]["size"]),
+                        str(run["config"]["epochs"]),
+                        f"{run['cpu_seconds_per_epoch']:.0f}",
+                    )
+                    for name, (run, *_) in report["runs"].items()
+                ],
+                ["run", "pixels", "epochs", "seconds an epoch"],
+            ),
+            "",
+        ]
+    )
+
+
+def _table(report: Mapping[str, Any], columns: Sequence[str]) -> str:
+    rows = [
+        (name, *(_cell(values[column]) for column in columns))
+        for name, values in report["rows"].items()
+        if set(columns) <= values.keys()
+    ]
+    return markdown_table([*rows, ("chance", *(f"{report['chance'][name]:.1%}" for name in columns))], ["", *columns])
+
+
+def _cell(value: Mapping[str, float]) -> str:
+    return f"{100 * value['value']:.1f} [{100 * value['value_low']:.1f}, {100 * value['value_high']:.1f}]"
+
+
+def _comparison(each: Mapping[str, Any]) -> tuple[str, ...]:
+    ours, low, high = (100 * each[f"ours{end}"] for end in ("", "_low", "_high"))
+    return (
+        f"{each['first']} − {each['second']}",
+        each["column"],
+        f"{100 * each['article']:+.1f}",
+        f"{ours:+.1f} [{low:+.1f}, {high:+.1f}]",
+        each["verdict"],
+    )
+
+
+def _openclipart(real: Mapping[str, Any] | None) -> list[str]:
+    if real is None:
+        return []
+    return [
+        "## Real drawings",
+        "",
+        f"Debian's `openclipart-png`: {real['drawings']} drawings in {real['folders']} folders, which the encoder has "
+        f"never seen. Of {real['sampled']} of them, the served encoder finds {real['value']:.1%} "
+        f"[{real['low']:.1%}, {real['high']:.1%}] of the 10 nearest neighbors in the drawing's own folder; chance is "
+        f"{real['chance']:.1%}. Drawings whose names differ in numbers only are excluded.",
+        "",
+    ]
