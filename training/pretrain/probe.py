@@ -29,8 +29,8 @@ class FineTuning:
         seed: Seed of the classifier and of the order.
     """
 
-    epochs: int = 20
-    batch: int = 32
+    epochs: int = 10
+    batch: int = 16
     learning_rate: float = 1e-3
     seed: int = 0
 

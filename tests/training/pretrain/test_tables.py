@@ -1,0 +1,88 @@
+"""The tables train, measure and report every row, and a repeated command measures nothing again."""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from training.pretrain import methods, rows, tables
+from training.pretrain.article import DUAL, MOCO, SWAV, TITLED, UNTRAINED, whitened
+from training.pretrain.measures import Embeddings, chances, measure
+from training.synthetic.cards import write_cards
+
+RNG = np.random.default_rng(0)
+TEST = pd.DataFrame(
+    {
+        "card": np.repeat(np.arange(60), 2),
+        "theme": np.repeat(["cat", "dog", "sea"] * 20, 2),
+        "style": np.repeat(["flat", "dark"] * 30, 2),
+    }
+)
+
+
+def embeddings_of(*columns: str) -> Embeddings:
+    """Embeddings that show these columns of the test pictures, and noise."""
+    shown = np.concatenate([pd.get_dummies(TEST[name]).to_numpy(float) for name in columns], axis=1)
+    x = 5 * shown + RNG.normal(0, 0.1, shown.shape)
+    return Embeddings(x, x)
+
+
+def test_an_embedding_of_the_theme_finds_themes() -> None:
+    values = measure(embeddings_of("theme"), TEST, TEST)
+    assert values["theme@10"].mean() == 1
+    assert values["linear probe"].mean() == 1
+    assert values["style@10"].mean() == pytest.approx(chances(TEST)["style@10"], abs=0.1)
+
+
+def test_an_embedding_of_the_card_finds_the_card_drawn_again() -> None:
+    values = measure(embeddings_of("card"), TEST, TEST)
+    assert values["recall@1"].mean() == 1
+    assert values["theme@10"].mean() < 0.6
+
+
+def test_chance_levels() -> None:
+    levels = chances(TEST)
+    assert levels["theme@50"] == pytest.approx(1 / 3)
+    assert levels["recall@1"] == pytest.approx(1 / 119)
+
+
+@pytest.fixture
+def small_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(width: float = 1.0, size: int | None = None) -> keras.Model:
+        pictures = keras.Input((size, size, 3), name="pictures")
+        x = keras.layers.Rescaling(1 / 127.5, -1)(pictures)
+        x = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, strides=2)(x))
+        return keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x)), name="encoder")
+
+    monkeypatch.setattr(methods, "build_encoder", build)
+    monkeypatch.setattr(rows, "build_encoder", build)
+
+
+def test_report(small_encoder: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seeds, variations in (("data", range(48), 1), ("test", range(100, 132), 2)):
+        manifest = write_cards(seeds, variations, tmp_path / name)
+        table = pd.read_csv(manifest, keep_default_na=False)
+        table["split"] = (["train"] * 24 + ["validation"] * 24) if name == "data" else "test"
+        table.to_csv(manifest, index=False)
+    options = {"data": tmp_path / "data/cards.csv", "test": tmp_path / "test/cards.csv", "out": tmp_path / "runs"}
+    options |= {"results": tmp_path / "results", "size": 16, "epochs": 1, "batch": 8, "seeds": 1}
+    monkeypatch.setattr(sys, "argv", ["tables", *(f"--{name}={value}" for name, value in options.items())])
+    tables.main()
+    report = json.loads((tmp_path / "results/pictures.json").read_text())
+    names = (UNTRAINED, MOCO, SWAV, DUAL, TITLED)
+    assert list(report["rows"]) == [name for row in names for name in (row, whitened(row))]
+    assert all(0 <= each["value"] <= 1 for row in report["rows"].values() for each in row.values())
+    assert {each["first"] for each in report["comparisons"]} == {
+        whitened(each) for each in names[1:] if each != DUAL
+    } | {
+        SWAV,
+        TITLED,
+    }
+    assert (tmp_path / "results/pictures.png").stat().st_size > 10_000
+    assert MOCO in (tmp_path / "results/pictures.md").read_text()
+    monkeypatch.setattr(tables, "measure", None)
+    tables.main()
