@@ -6,11 +6,12 @@ pretrained network, and its scene is the theme here. It states neither K nor int
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from ..arrays import FloatsND
 from ..evaluation.intervals import Estimate, estimate
-from .probe import Labels
 
 IMAGENET, MOCO, SWAV, DUAL = "ImageNet", "MoCo v2", "SwAV", "dual encoder"
 # The dual encoder's vector of the picture plus that of the title, as M6 embeds both.
@@ -76,7 +77,9 @@ def comparisons() -> list[Comparison]:
     ] + [Comparison(SWAV, IMAGENET, FINE_TUNING, _CLASSIFIER_GAIN)]
 
 
-def repeat(comparison: Comparison, values: Mapping[str, Mapping[str, FloatsND]], cards: Labels) -> Repetition | None:
+def repeat(
+    comparison: Comparison, values: Mapping[str, Mapping[str, FloatsND]], cards: NDArray[Any]
+) -> Repetition | None:
     """Repeat a comparison on values `[S, M]` by row and column; None without one of its rows.
 
     Seeds and test pictures are paired.

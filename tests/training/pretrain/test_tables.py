@@ -68,7 +68,11 @@ def test_report(small_encoder: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
         table = pd.read_csv(manifest, keep_default_na=False)
         table["split"] = (["train"] * 24 + ["validation"] * 24) if name == "data" else "test"
         table.to_csv(manifest, index=False)
-    options = {"data": tmp_path / "data/cards.csv", "test": tmp_path / "test/cards.csv", "out": tmp_path / "runs"}
+    options: dict[str, object] = {
+        "data": tmp_path / "data/cards.csv",
+        "test": tmp_path / "test/cards.csv",
+        "out": tmp_path / "runs",
+    }
     options |= {"results": tmp_path / "results", "size": 16, "epochs": 1, "batch": 8, "seeds": 1}
     monkeypatch.setattr(sys, "argv", ["tables", *(f"--{name}={value}" for name, value in options.items())])
     tables.main()
