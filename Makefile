@@ -45,7 +45,7 @@ serve: .venv/serve.stamp
 demo: .venv/demo.stamp
 	@$(IN_VENV)/python -m quickstart.demo --port=$(DEMO_PORT)
 
-test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp .venv/oldest_runtime.stamp
+test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp .venv/oldest_runtime.stamp .venv/obp.stamp
 	$(IN_VENV)/python -m pytest --numprocesses 2 --dist loadfile
 
 wheel: .venv/dev.stamp
@@ -115,6 +115,11 @@ check: .venv/dev.stamp
 .venv/perf_analyzer.stamp: requirements/perf_analyzer.txt .venv/dev.stamp
 	@echo "Installing perf_analyzer into .venv/perf_analyzer"
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/perf_analyzer --requirement requirements/perf_analyzer.txt
+	@touch $@
+
+# Off-policy estimators that ours are compared with. A separate folder without dependencies: these estimators need none.
+.venv/obp.stamp: requirements/obp.txt .venv/dev.stamp
+	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/obp --requirement requirements/obp.txt
 	@touch $@
 
 # Third-party clients. Bytecode is compiled on first use, because most of their dependencies are never imported.

@@ -173,8 +173,13 @@ def test_only_the_command_needs_more_than_the_sdk(library: str) -> None:
     assert all(file.split("/")[3] in ("_cli", "tables", "ray") for file in found)
 
 
-def test_only_the_engine_and_what_we_are_compared_with_know_ray() -> None:
-    assert importers("ray") == {"client/src/genderclient/ray/job.py", "perf/peers/apps/ray_app.py"}
+def test_only_engines_and_what_we_are_compared_with_know_ray() -> None:
+    assert importers("ray") == {
+        "client/src/genderclient/ray/job.py",
+        "perf/peers/apps/ray_app.py",
+        "training/ranking/ams/arms.py",
+        "training/ranking/ams/ray_peer.py",
+    }
 
 
 def test_imports_are_seen_wherever_they_stand() -> None:

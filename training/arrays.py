@@ -27,6 +27,7 @@ FloatsND = NDArray[np.floating[Any]]
 FloatsNK = NDArray[np.floating[Any]]
 FloatsN1 = NDArray[np.floating[Any]]
 FloatsN2 = NDArray[np.floating[Any]]
+FloatsNTD = NDArray[np.floating[Any]]
 FloatsNHW = NDArray[np.floating[Any]]
 FloatsNHWC = NDArray[np.floating[Any]]
 # A model's inputs or outputs by name.
