@@ -36,7 +36,8 @@ def plackett_luce(scores: FloatsNK, places: IntsNK) -> FloatsNK:
     Returns:
         Propensities [N, K].
     """
-    return np.exp(np.take_along_axis(scores, places, axis=1) - _log_left(scores, places))
+    propensities: FloatsNK = np.exp(np.take_along_axis(scores, places, axis=1) - _log_left(scores, places))
+    return propensities
 
 
 def inverse_propensity(liked: FloatsNK, logged: FloatsNK, target: FloatsNK, users: IntsN | None = None) -> PolicyValue:

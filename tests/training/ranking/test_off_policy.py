@@ -18,6 +18,9 @@ from training.ranking.off_policy import (
     plackett_luce,
     self_normalized,
 )
+from training.synthetic.preference_pictures import publish
+from training.synthetic.preference_sessions import draw_profiles, draw_sessions
+from training.synthetic.preferences import CELLS, draw_world
 
 TYPES, PICTURES, PLACES = 3, 6, 3
 RNG = np.random.default_rng(5)
@@ -94,7 +97,7 @@ def test_normalization_and_a_model_of_the_likes_make_the_estimate_more_precise()
 
 def test_a_wrong_model_of_the_likes_does_no_harm_but_to_precision() -> None:
     values = [Log(1000, seed).estimates(1 - P_LIKE)["doubly robust"].value for seed in range(100)]
-    assert np.mean(values) == pytest.approx(true_value(TARGET), abs=4 * np.std(values) / 10)
+    assert np.mean(values) == pytest.approx(true_value(TARGET), abs=4 * float(np.std(values)) / 10)
 
 
 @pytest.mark.parametrize("estimate", [inverse_propensity, self_normalized])
@@ -109,11 +112,13 @@ def test_value_of_the_logging_policy_is_the_mean(estimate: Any) -> None:
 
 def test_lists_of_one_user_do_not_count_as_independent() -> None:
     log = Log(400, 2)
-    twice = [np.repeat(values, 2, axis=0) for values in (log.liked, log.logged, log.target)]
     users = np.repeat(np.arange(400), 2)
     once = inverse_propensity(log.liked, log.logged, log.target)
-    assert inverse_propensity(*twice, users).standard_error == pytest.approx(once.standard_error)
-    assert inverse_propensity(*twice).standard_error == pytest.approx(once.standard_error / np.sqrt(2), rel=0.01)
+    liked, logged, target = (np.repeat(values, 2, axis=0) for values in (log.liked, log.logged, log.target))
+    assert inverse_propensity(liked, logged, target, users).standard_error == pytest.approx(once.standard_error)
+    assert inverse_propensity(liked, logged, target).standard_error == pytest.approx(
+        once.standard_error / np.sqrt(2), rel=0.01
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,3 +164,27 @@ def test_inverse_propensity_equals_that_of_obp() -> None:
         )
     )
     assert inverse_propensity(log.liked, log.logged, log.target).value == pytest.approx(value)
+
+
+def test_estimates_find_the_true_value_in_a_preference_world() -> None:
+    world, rng = draw_world(0), np.random.default_rng(0)
+    pictures = np.arange(4 * len(CELLS))
+    stock = publish(pictures + 1, pictures % len(CELLS), pictures >= 3 * len(CELLS), days=4, window=3, seed=0)
+    sessions = draw_sessions(world, stock, draw_profiles(500, 0), 4000, 0, range(3, 4), shown=PLACES)
+    shown = stock.active(3)
+    places = np.searchsorted(shown, sessions.shown)
+    popularity = np.log(stock.shares(shown, world.exposure))
+    p_like = world.p_like[:, stock.cells[shown]]
+    logged = np.tile(popularity, (len(sessions), 1))
+    np.testing.assert_allclose(plackett_luce(logged, places), sessions.propensities, rtol=1e-6)
+
+    # The target policy also knows the users' gender.
+    target = popularity + 3 * (world.p_type @ p_like)[sessions.female.astype(int)]
+    drawn = np.argpartition(-(target + rng.gumbel(size=(5, *target.shape))), PLACES, axis=2)[:, :, :PLACES]
+    truth = p_like[sessions.types[:, None], drawn].sum(axis=2).mean()
+    expected = np.tile(p_like.mean(axis=0), (len(sessions), 1))
+    arguments = sessions.liked.astype(float), sessions.propensities
+    assert truth > sessions.liked.sum(axis=1).mean() + 0.05
+    assert inverse_propensity(*arguments, plackett_luce(target, places)).is_near(truth)
+    assert self_normalized(*arguments, plackett_luce(target, places)).is_near(truth)
+    assert doubly_robust(*arguments, target, places, expected).is_near(truth)

@@ -4,6 +4,7 @@
 """
 
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -61,7 +62,7 @@ ARMS: Final = (
 
 def main(address: str, folder: Path, seed: int) -> None:
     """Measure all arms."""
-    ray.init(address, log_to_driver=False, logging_level="ERROR")
+    ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     print(json.dumps([measure(arm, folder, seed) for arm in ARMS]))
     ray.shutdown()
 
@@ -157,7 +158,7 @@ def picture_bytes(arm: Arm, pictures: float) -> float:
             return cost.picture_ids(pictures) + cost.compressed_vectors(pictures, arm.sizes[-1])
 
 
-def stored_by_workers(arm: Arm) -> int:
+def stored_by_workers(arm: Arm) -> float:
     """Return the bytes of the samples of a step's impressions, of all workers."""
     places = NODES * arm.rows * (HISTORY + 1)
     return places * (cost.raw_vectors(1, arm.sizes[0]) if arm.layout == Layout.SAMPLES else cost.ID_BYTES)

@@ -51,7 +51,8 @@ class Compression:
         for dims, units in self._pairs():
             limit = np.sqrt(6 / (dims + units))
             layers += [rng.uniform(-limit, limit, dims * units), np.zeros(units), np.full(units, _FIRST_SLOPE)]
-        return np.concatenate(layers).astype(np.float32)
+        theta: FloatsD = np.concatenate(layers).astype(np.float32)
+        return theta
 
     def layers(self, theta: FloatsD) -> list[Dense]:
         """Return views of a parameter vector."""

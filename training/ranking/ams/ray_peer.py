@@ -37,8 +37,8 @@ class RayPeer(Peer):
 
     def __init__(self, name: str, kind: type, *arguments: Any, **options: Any) -> None:
         super().__init__(name)
-        actor = ray.remote(kind).options(num_cpus=0, max_restarts=-1, max_task_retries=0, **options)
-        self.actor = actor.remote(*arguments)
+        actor: Any = ray.remote(kind).options(num_cpus=0, max_restarts=-1, max_task_retries=0, **options)
+        self.actor: Any = actor.remote(*arguments)
 
     def wait(self, reference: Any, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         try:

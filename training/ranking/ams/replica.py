@@ -81,7 +81,8 @@ class Replica:
         """Sum one part of the gradient over all replicas."""
         self._check(ticket)
         self._count_received(replicas, parts)
-        return np.sum(parts, axis=0)
+        total: FloatsD = np.sum(parts, axis=0)
+        return total
 
     def apply(self, ticket: Ticket, replicas: list[str], *sums: FloatsD) -> None:
         """Take the optimizer's step with the summed gradient, which comes in parts."""

@@ -32,7 +32,8 @@ class Shard:
         rows, rest = np.divmod(ids, self._servers)
         if unknown := int(((rest != self._index) | (rows < 0) | (rows >= len(self._vectors))).sum()):
             raise ValueError(f"expected ids of this server's {len(self._vectors)} pictures, got {unknown} others")
-        return self._vectors[rows]
+        vectors: FloatsND = self._vectors[rows]
+        return vectors
 
     def metered(self) -> Meter:
         """Return an empty meter: the workers count what this server receives and sends."""

@@ -49,7 +49,7 @@ def compressor_parameters(layer: Any) -> Any:
     return np.concatenate([np.ravel(array) for array in arrays])
 
 
-class Towers(keras.layers.Layer):
+class Towers(keras.layers.Layer):  # type: ignore[misc]
     """The logit of a picture, written with Keras."""
 
     def build(self, _: Any) -> None:
