@@ -21,6 +21,7 @@ from genderclient._config.request_options import (
 )
 from genderclient._flow import Call, Extension, Flow
 from genderclient._missing import NicknameFallback
+from genderclient._models import Metadata
 from genderclient._questions.gender import PREDICT
 from genderclient._questions.probes import probe
 from genderclient._questions.question import Question, R
@@ -168,12 +169,14 @@ class BaseClient(ABC, Generic[T]):
         )
         retry, budget = (options.retry, self._pool.budget) if call.retries else (NO_RETRY, RetryBudget())
         inference = yield from send_with_retries(request, retry, budget)
-        return replace(
-            question.decode(inference.response),
+        metadata = Metadata(
+            model=inference.response.model,
+            version=inference.response.version,
             latency_s=inference.latency_s,
             attempts=inference.requests,
             request_id=request_id,
         )
+        return question.decode(inference.response, metadata)
 
     def _models(self, model: str | None) -> Sequence[str]:
         """The models that must be ready: the named one, or all that an unnamed one could mean."""

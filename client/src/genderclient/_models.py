@@ -1,7 +1,7 @@
 """Results."""
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 Gender = Literal["male", "female", "unknown"]
 
@@ -20,6 +20,16 @@ class Weights:
 
     avatar: float
     nickname: float
+
+
+class Metadata(TypedDict):
+    """The fields of `ModelResult` that the client sets."""
+
+    model: str
+    version: str
+    latency_s: float
+    attempts: int
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +110,7 @@ class Embedding(ModelResult):
     Both vectors have length 1, so their inner product is their cosine.
 
     Attributes:
-        vector: The picture's vector; None if there was no picture.
+        vector: The picture's vector; None if there was no picture, or a plain gray or white one.
         title_vector: The title's vector; None if there was no title.
     """
 

@@ -18,10 +18,12 @@ from genderclient import (
     Weights,
     _avatar,
 )
+from genderclient._models import Metadata
 from genderclient._questions import gender
 from genderprep import limits, tensors
 
 MODEL = "gender_mobilenet"
+METADATA = Metadata(model=MODEL, version="3", latency_s=0.5, attempts=2, request_id="5f0c")
 
 
 def response(**outputs: Tensor) -> InferenceResponse:
@@ -80,18 +82,17 @@ def test_nickname_of_wrong_type_is_rejected() -> None:
 
 
 def test_decode() -> None:
-    assert gender.decode(response(), unknown_below=0.6, embedding=False) == Prediction(
+    assert gender.decode(response(), METADATA, unknown_below=0.6, embedding=False) == Prediction(
         probabilities=Probabilities(male=0.75, female=0.25),
         weights=Weights(avatar=0.5, nickname=0.5),
-        model=MODEL,
-        version="3",
         unknown_below=0.6,
+        **METADATA,
     )
 
 
 def test_decode_embedding() -> None:
     values = tuple(float(i) for i in range(256))
-    prediction = gender.decode(response(**floats("EMBEDDING", *values)), unknown_below=0.6, embedding=True)
+    prediction = gender.decode(response(**floats("EMBEDDING", *values)), METADATA, unknown_below=0.6, embedding=True)
     assert prediction.embedding == values
 
 
@@ -106,9 +107,9 @@ def test_decode_embedding() -> None:
 )
 def test_decode_rejects_violations_of_the_contract(outputs: dict[str, Any], message: str) -> None:
     with pytest.raises(ProtocolError, match=f"^{MODEL}: .*{message}"):
-        gender.decode(response(**outputs), unknown_below=0.6, embedding=False)
+        gender.decode(response(**outputs), METADATA, unknown_below=0.6, embedding=False)
 
 
 def test_decode_names_missing_output() -> None:
     with pytest.raises(ProtocolError, match="output EMBEDDING is missing, got"):
-        gender.decode(response(), unknown_below=0.6, embedding=True)
+        gender.decode(response(), METADATA, unknown_below=0.6, embedding=True)

@@ -1,15 +1,17 @@
 """The task of a Ray worker, in this process."""
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from genderclient import Client, FakeTransport
+from genderclient import Client, FakeTransport, RedisHistory
 from genderclient.ray.worker import Worker
-from genderclient.tables import ClientSettings, Columns, chunks
+from genderclient.tables import ClientSettings, Columns, RankingTask, chunks
 from genderclient.tables.parquet import ParquetTable
 from genderclient.tables.users import UserReader
-from tests.support.client.fakes import respond_male
+from tests.support.client.fakes import respond_list, respond_male
 from tests.support.tritonserver import free_ports
 
 
@@ -35,6 +37,19 @@ def test_repeated_chunk_leaves_one_file(users: Path, tmp_path: Path) -> None:
     assert reports == [{"rows": 5, "error": "", "reason": ""}] * 2
     assert [file.name for file in tmp_path.iterdir()] == ["00000001.jsonl"]
     assert [(row["row"], row["id"]) for row in chunks.read_chunks(tmp_path)] == [(n, f"a{n}") for n in range(5, 10)]
+
+
+def test_ranking_travels_to_the_worker(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ClientSettings, "client", lambda self: Client(transport=FakeTransport(respond_list)))
+    monkeypatch.setattr(RedisHistory, "liked_many", lambda self, user_ids: [(4,) for _ in user_ids])
+    worker = make_worker(users, tmp_path)
+    task = RankingTask(k=2, seed=3, history=RedisHistory("redis://127.0.0.1:1/0"))
+    worker = replace(worker, scorer=replace(worker.scorer, task=task, model="rank_mobilenet"))
+    assert pickle.loads(pickle.dumps(worker)).score_chunk({"chunk": 1}) == {"rows": 5, "error": "", "reason": ""}
+    rows = list(chunks.read_chunks(tmp_path))
+    assert [(row["id"], row["pictures"], row["model"]) for row in rows] == [
+        (f"a{number}", [7, 3], "rank_mobilenet") for number in range(5, 10)
+    ]
 
 
 def test_lasting_outage_is_reported(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from genderclient._config.request_options import RequestOptions
 from genderclient._exceptions import InvalidNickname, ProtocolError
 from genderclient._features import EMBEDDING_SIZE
 from genderclient._missing import is_missing
-from genderclient._models import Prediction, Probabilities, Weights
+from genderclient._models import Metadata, Prediction, Probabilities, Weights
 from genderclient._questions.outputs import numbers
 from genderclient._questions.question import Question
 from genderclient._transports.base import InferenceResponse
@@ -77,7 +77,12 @@ def encode_nickname(nickname: str | None) -> bytes:
 
 
 def decode(
-    response: InferenceResponse, *, unknown_below: float, embedding: bool, avatar_error: str | None = None
+    response: InferenceResponse,
+    metadata: Metadata,
+    *,
+    unknown_below: float,
+    embedding: bool,
+    avatar_error: str | None = None,
 ) -> Prediction:
     """Returns the prediction in a response. Raises ProtocolError if an output violates the contract."""
     probabilities = Probabilities(*numbers(response, PROBABILITIES, len(LABELS)))
@@ -86,9 +91,8 @@ def decode(
     return Prediction(
         probabilities=probabilities,
         weights=Weights(*numbers(response, WEIGHTS, len(MODALITIES))),
-        model=response.model,
-        version=response.version,
         unknown_below=unknown_below,
         embedding=numbers(response, EMBEDDING, EMBEDDING_SIZE) if embedding else None,
         avatar_error=avatar_error,
+        **metadata,
     )

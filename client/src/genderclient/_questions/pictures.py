@@ -8,7 +8,7 @@ from genderclient._avatar import Avatar, encode_picture
 from genderclient._config.request_options import RequestOptions
 from genderclient._exceptions import InvalidInput
 from genderclient._missing import is_missing
-from genderclient._models import Embedding, Neighbors
+from genderclient._models import Embedding, Metadata, Neighbors
 from genderclient._questions.arguments import MAX_INTEGER, checked_integer, integer_tensor
 from genderclient._questions.outputs import integers, numbers
 from genderclient._questions.question import Question
@@ -74,18 +74,25 @@ def _title_bytes(title: str | None) -> bytes:
         raise InvalidInput(f"title: lone surrogate at index {exc.start}; decode the text at its source") from None
 
 
-def _decode_embedding(response: InferenceResponse, *, has_picture: bool, has_title: bool) -> Embedding:
+def _decode_embedding(
+    response: InferenceResponse, metadata: Metadata, *, has_picture: bool, has_title: bool
+) -> Embedding:
     return Embedding(
-        vector=numbers(response, "VECTOR", VECTOR_SIZE) if has_picture else None,
-        title_vector=numbers(response, "TITLE_VECTOR", VECTOR_SIZE) if has_title else None,
-        model=response.model,
-        version=response.version,
+        vector=_decode_vector(response, "VECTOR") if has_picture else None,
+        title_vector=_decode_vector(response, "TITLE_VECTOR") if has_title else None,
+        **metadata,
     )
 
 
-def _decode_neighbors(response: InferenceResponse, *, k: int) -> Neighbors:
+def _decode_vector(response: InferenceResponse, name: str) -> tuple[float, ...] | None:
+    """Zeros stand for an input that counts as missing."""
+    vector = numbers(response, name, VECTOR_SIZE)
+    return vector if any(vector) else None
+
+
+def _decode_neighbors(response: InferenceResponse, metadata: Metadata, *, k: int) -> Neighbors:
     pictures, (scores,) = decode_list(response, ("SCORES",), k)
-    return Neighbors(pictures=pictures, scores=scores, model=response.model, version=response.version)
+    return Neighbors(pictures=pictures, scores=scores, **metadata)
 
 
 def decode_list(

@@ -11,10 +11,10 @@ from genderclient._questions.pictures import EMBED, SIMILAR, embed_question, sim
 from genderclient._questions.question import Question
 from genderclient._questions.ranking import RANK_FEATURES_MODEL, rank_question
 
-# A PNG of one gray pixel.
+# A PNG of four colors. A plain gray picture counts as missing.
 _PICTURE: Final = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c636800000082008177cd72b6"
-    "0000000049454e44ae426082"
+    "89504e470d0a1a0a0000000d4948445200000002000000020802000000fdd49a730000001349444154789c63f8cf000440a281e1ff7f06"
+    "001c74047df3667c780000000049454e44ae426082"
 )
 _USER: Final = UserFeatures(embedding=(0.0,) * EMBEDDING_SIZE, probabilities=Probabilities(0.5, 0.5))
 _PROBES: Final[dict[str, Callable[[RequestOptions], Question[Any]]]] = {

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from genderclient._models import ModelResult
+from genderclient._models import Metadata, ModelResult
 from genderclient._transports.base import InferenceResponse
 from genderclient._transports.tensors import Tensor
 
@@ -27,5 +27,5 @@ class Question(Generic[R]):
     name: str
     model: str
     encode: Callable[[], tuple[Tensor, ...]]
-    decode: Callable[[InferenceResponse], R]
+    decode: Callable[[InferenceResponse, Metadata], R]
     without_avatar: "Callable[[str], Question[R]] | None" = None

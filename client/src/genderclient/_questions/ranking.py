@@ -9,7 +9,7 @@ from genderclient._config.checks import check_type
 from genderclient._config.request_options import RequestOptions
 from genderclient._features import EMBEDDING_SIZE, UserFeatures
 from genderclient._missing import is_missing
-from genderclient._models import Prediction, Ranking
+from genderclient._models import Metadata, Prediction, Ranking
 from genderclient._questions import gender
 from genderclient._questions.arguments import MAX_INTEGER, checked_ids, checked_integer, integer_tensor
 from genderclient._questions.pictures import decode_list
@@ -61,7 +61,9 @@ def _question_with(
         name=RANK,
         model=RANK_MODEL,
         encode=lambda: (*user.encode(), *lists),
-        decode=lambda response: _decode(response, k, user.decode(response) if predicts else None),
+        decode=lambda response, metadata: _decode(
+            response, metadata, k, user.decode(response, metadata) if predicts else None
+        ),
         without_avatar=without_avatar and (lambda reason: _question_with(without_avatar(reason), lists, k)),
     )
 
@@ -76,7 +78,7 @@ def _question_with_features(user: UserFeatures, lists: tuple[Tensor, ...], k: in
             FloatTensor(gender.PROBABILITIES, (1, len(probabilities)), probabilities),
             *lists,
         ),
-        decode=lambda response: _decode(response, k, None),
+        decode=lambda response, metadata: _decode(response, metadata, k),
     )
 
 
@@ -104,13 +106,12 @@ def seed_of_user(seed: int, user: str | int) -> int:
     return int.from_bytes(digest.digest()[:8], "big") & MAX_INTEGER
 
 
-def _decode(response: InferenceResponse, k: int, prediction: Prediction | None) -> Ranking:
+def _decode(response: InferenceResponse, metadata: Metadata, k: int, prediction: Prediction | None = None) -> Ranking:
     pictures, (scores, propensities) = decode_list(response, ("SCORES", "PROPENSITIES"), k)
     return Ranking(
         pictures=pictures,
         scores=scores,
         propensities=propensities,
         prediction=prediction,
-        model=response.model,
-        version=response.version,
+        **metadata,
     )

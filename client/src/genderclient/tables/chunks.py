@@ -1,6 +1,6 @@
-"""The chunks of a table: consecutive rows that are scored together and stored in one file.
+"""The chunks of a table: consecutive rows whose results are stored in one file.
 
-A chunk's file is renamed into place once it is complete. Scoring a chunk twice, even at the same time, gives the same
+A chunk's file is renamed into place once it is complete. Asking about a chunk twice, even at the same time, leaves one
 file.
 """
 
