@@ -49,7 +49,7 @@ for url in sys.argv[1:]:
 WELL_TYPED = """
 import numpy as np
 from genderclient import AsyncClient, Client, Experiment, Gender, GenderClientError, Prediction, User, predict
-from genderclient import __version__
+from genderclient import HistoryStore, ImpressionLog, Picture, Ranking, RedisHistory, UserFeatures, __version__, rank
 
 def gender(nickname: str | None) -> Gender:
     try:
@@ -69,6 +69,20 @@ def with_options(client: Client) -> Prediction:
     other = client.with_options(timeout_s=2, headers={"x-team": "ads"}, model_version="1")
     return other.predict(avatar=np.zeros((2, 2), np.uint8), nickname=__version__)
 
+def lists(client: Client, features: UserFeatures) -> list[tuple[int, ...]]:
+    users = [User(nickname="a", liked=[1, 2]), User(features=features)]
+    first = rank(features=features, liked=(1,), among=range(20), seed=1).pictures
+    return [first, *(each.ranking.pictures for each in client.rank_many(users, k=3) if each.ranking)]
+
+def neighbors(client: Client) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
+    embedded = [each.embedding for each in client.embed_many([Picture(picture=b"", title="a")])]
+    return client.similar(17).pictures, embedded[0].vector if embedded[0] else None
+
+async def ranking(client: AsyncClient, history: HistoryStore) -> Ranking:
+    return await client.rank(nickname="a", liked=history.liked("1"), user_id="1")
+
+redis: HistoryStore = RedisHistory("redis://127.0.0.1:6379/0")
+logged = Client(on_impression=ImpressionLog("shown"))
 client = Client(["grpc://a", "grpc://b"], experiment=Experiment("backbone", {"one": 0.5, "two": 0.5}))
 """
 WITH_PILLOW = """
