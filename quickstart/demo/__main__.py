@@ -19,7 +19,7 @@ from .app import build_app
 REPOSITORY: Final = ROOT / "model_repository"
 EXPLAIN_REPOSITORY: Final = ROOT / "explain_repository"
 PORT: Final = 8080
-START_TIMEOUT_S: Final = 120.0
+START_TIMEOUT_S: Final = 180.0
 
 
 def main() -> None:

@@ -32,7 +32,8 @@ from training.synthetic.sample_users import SampleUser, sample_users
 
 from .answers import Answers
 from .guard import Guard
-from .requests import BadRequest, question_of, read_json
+from .rankings import Rankings
+from .requests import BadRequest, question_of, rank_question_of, read_json
 
 STATIC: Final = Path(__file__).with_name("static")
 HEALTH_TIMEOUT_S: Final = 2.0
@@ -54,6 +55,7 @@ class Demo:
     def __init__(self, catalog: Catalog, client: AsyncClient, triton: InferenceServerClient) -> None:
         self._catalog, self._triton = catalog, triton
         self._answers = Answers(catalog, client, triton)
+        self._rankings = Rankings(catalog, client)
 
     async def health(self, _: Request) -> Response:
         """Whether Triton and each ensemble answer, and the limits of what a user may send."""
@@ -62,6 +64,7 @@ class Demo:
             {
                 "models": models,
                 "arms": self._answers.arms,
+                "ranks": bool(self._rankings),
                 "limits": {
                     "avatar_bytes": MAX_AVATAR_BYTES,
                     "avatar_pixels": MAX_AVATAR_PIXELS,
@@ -89,6 +92,19 @@ class Demo:
         """The answers of both backbones about one user."""
         question = question_of(await read_json(request))
         return JSONResponse(await self._answers.answer(question))
+
+    async def rank(self, request: Request) -> Response:
+        """The cards chosen for one user."""
+        question = rank_question_of(await read_json(request))
+        return JSONResponse(await self._rankings.rank(question, self._answers.arm_of(question.user)))
+
+    async def card(self, request: Request) -> Response:
+        """The picture of one card."""
+        cards = self._rankings.cards if self._rankings else None
+        picture = await asyncio.to_thread(cards.jpeg, request.path_params["id"]) if cards else None
+        if picture is None:
+            raise HTTPException(404)
+        return Response(picture, media_type="image/jpeg")
 
     async def _health_of(self, model: str) -> dict[str, Any]:
         try:
@@ -126,6 +142,8 @@ def build_app(catalog: Catalog, grpc_url: str, hosts: Collection[str]) -> Starle
             Route("/api/health", handler("health")),
             Route("/api/examples", handler("examples")),
             Route("/api/answer", handler("answer"), methods=["POST"]),
+            Route("/api/rank", handler("rank"), methods=["POST"]),
+            Route("/cards/{id:int}.jpg", handler("card")),
             Route("/examples/{index:int}.jpg", handler("example")),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

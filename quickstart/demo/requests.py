@@ -32,6 +32,16 @@ class Question:
     arm: str
 
 
+@dataclass(frozen=True)
+class RankQuestion:
+    """A user, the pictures that they liked, newest first, and how to rank; without a seed, nothing is explored."""
+
+    user: Question
+    liked: list[int]
+    personalize: bool
+    seed: int | None
+
+
 async def read_json(request: Request) -> dict[str, Any]:
     """Read the body of a request.
 
@@ -64,6 +74,20 @@ def question_of(fields: dict[str, Any]) -> Question:
     except (binascii.Error, ValueError) as exc:
         raise BadRequest("request", "avatar: expected base64") from exc
     return Question(picture or None, _text(fields, "nickname"), _text(fields, "user_id") or "me", _text(fields, "arm"))
+
+
+def rank_question_of(fields: dict[str, Any]) -> RankQuestion:
+    """Read a question for cards from the fields of a request.
+
+    Raises:
+        BadRequest: A field has another type than expected.
+    """
+    liked, personalize, seed = fields.get("liked", []), fields.get("personalize", True), fields.get("seed")
+    if not isinstance(liked, list) or not all(type(each) is int for each in liked):
+        raise BadRequest("request", "liked: expected a list of ids")
+    if type(personalize) is not bool or type(seed) not in (int, type(None)):
+        raise BadRequest("request", "expected personalize as true or false, and seed as a number or null")
+    return RankQuestion(question_of(fields), liked, personalize, seed)
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.support.tritonserver import ROOT, free_ports
 
 CHROMIUM = shutil.which("chromium")
-START_S = 150
+START_S = 200
 # Chinese characters also where the system has no font for them.
 FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><include ignore_missing="yes">/etc/fonts/fonts.conf</include><dir>{folder}</dir></fontconfig>"""
@@ -63,4 +63,5 @@ def _wait_until_up(url: str, process: subprocess.Popen[str]) -> None:
                 return
         except URLError:
             time.sleep(0.2)
-    raise RuntimeError(f"the demo did not start: {process.poll()}")
+    process.terminate()
+    raise RuntimeError(f"the demo did not start: {process.communicate()[0]}")

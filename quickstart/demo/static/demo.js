@@ -2,6 +2,7 @@
 
 import { base64, Failure, get, post } from "./api.js";
 import { takePicture } from "./camera.js";
+import { Ranking } from "./ranking.js";
 import { setLanguage, text, translate } from "./texts.js";
 import { element, showAnswers, showError, showHealth } from "./view.js";
 
@@ -37,7 +38,23 @@ function render() {
   showHealth(state.health?.models);
   showError(state.failure, limits());
   if (state.answer) showAnswers(state.answer, state.nickname);
+  ranking.show();
 }
+
+/** The user as the form describes them. */
+async function user() {
+  if (state.avatar?.size > state.health?.limits.avatar_bytes) throw new Failure("too_large");
+  const avatar = state.avatar ? await base64(state.avatar) : "";
+  return { avatar, nickname: byId("nickname").value, user_id: byId("user-id").value, arm: byId("arm").value };
+}
+
+const ranking = new Ranking(async (options) => {
+  let ranked = null;
+  await attempt(async () => {
+    ranked = await post("api/rank", { ...(await user()), ...options });
+  });
+  return ranked;
+});
 
 function showExamples() {
   byId("examples").replaceChildren(...state.examples.map((example, index) => {
@@ -70,14 +87,12 @@ function setAvatar(blob) {
 
 async function predict() {
   await attempt(async () => {
-    if (state.avatar?.size > state.health?.limits.avatar_bytes) throw new Failure("too_large");
+    const question = await user();
     byId("status").textContent = text("asking");
-    const nickname = byId("nickname").value;
-    const avatar = state.avatar ? await base64(state.avatar) : "";
-    const question = { avatar, nickname, user_id: byId("user-id").value, arm: byId("arm").value };
-    Object.assign(state, { answer: await post("api/answer", question), nickname });
-    await showAnswers(state.answer, nickname);
+    Object.assign(state, { answer: await post("api/answer", question), nickname: question.nickname });
+    await showAnswers(state.answer, state.nickname);
   });
+  if (state.health?.ranks && !state.failure) await ranking.ask();
 }
 
 /** Do something, and show in words if it fails. */
@@ -104,6 +119,7 @@ async function watchHealth() {
   if (!known && state.health) {
     byId("arm").append(...state.health.arms.map((arm) => new Option(arm, arm)));
     byId("limits").textContent = limits();
+    byId("ranking").hidden = !state.health.ranks;
   }
   setTimeout(watchHealth, HEALTH_MS);
 }

@@ -14,7 +14,7 @@ from tests.support.demo import running_chromium, running_demo
 from tests.support.tritonserver import ROOT
 
 RESULTS: Final = ROOT / "results"
-COLORS: Final = 128
+COLORS: Final = 256
 
 
 def main() -> None:

@@ -178,7 +178,7 @@ def test_likes_change_the_ranking(page: Page) -> None:
     expect(page.locator("#ranked li")).to_have_count(12)
     before = ranked(page)
     page.locator("#ranked button").nth(9).click()
-    expect(page.locator("#ranking-status")).to_contain_text("1 likes counted")
+    expect(page.locator("#ranking-status")).to_contain_text("Likes counted: 1.")
     assert ranked(page) != before
     page.get_by_label("personalize").uncheck()
     expect(page.locator("#ranking-status")).to_contain_text("as if nothing were known")
