@@ -58,8 +58,8 @@ def test_uploaded_picture_and_typed_nickname(page: Page) -> None:
     avatar = sample_users()[1].avatar
     assert avatar
     page.get_by_label("Choose a picture").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": avatar})
-    page.get_by_label("Nickname").fill("國強🌹")
-    page.get_by_label("Nickname").press("Enter")
+    page.get_by_role("textbox", name="Nickname").fill("國強🌹")
+    page.get_by_role("textbox", name="Nickname").press("Enter")
     cards(page)
     assert page.locator("#text").inner_text().split("\n")[:4] == ["typed", "國強🌹", "normalized", "国强🌹"]
     expect(page.locator("#tokens li")).to_have_count(3)
