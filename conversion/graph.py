@@ -71,6 +71,10 @@ class Graph:
         self.nodes.append(helper.make_node("TopK", [tensor, count], outputs, name, axis=-1))
         return outputs
 
+    def as_float(self, tensor: Tensor, name: str) -> Tensor:
+        """Cast to float32."""
+        return self.add("Cast", tensor, name=name, to=onnx.TensorProto.FLOAT)
+
     def rename(self, tensor: Tensor, name: Tensor) -> None:
         """Rename a tensor in all nodes."""
         for node in self.nodes:
