@@ -1,4 +1,4 @@
-"""Write the two `config.pbtxt` of each backbone from one pair of templates, so that backbones cannot drift apart.
+"""Write the `config.pbtxt` of each backbone and of its ensembles from templates, so that backbones cannot drift apart.
 
 python -m conversion.configs                  # rewrite those of every served backbone, keeping their versions
 python -m conversion.configs --add resnet     # add the folders of another backbone, at version 1
@@ -11,20 +11,25 @@ from string import Template
 from typing import Final
 
 from genderprep.tensors import EMBEDDING_SIZE, IMAGE_SIZE, LABELS, MAX_TOKENS
-from server.catalog import CONFIG, Catalog, CatalogError
+from server.catalog import CONFIG, RANK, Catalog, CatalogError
 from server.checksums import record
+
+from .ranking_head import LIST_SIZE
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TEMPLATES: Final = Path(__file__).with_name("templates")
 
 
-def render(backbone: str, version: int = 1, preprocess_version: int = 1) -> dict[str, str]:
-    """The text of a backbone's configurations, by folder name: `<backbone>` and `gender_<backbone>`.
+def render(
+    backbone: str, version: int = 1, preprocess_version: int = 1, ranking: Mapping[str, int] | None = None
+) -> dict[str, str]:
+    """The text of a backbone's configurations, by folder name: `<backbone>`, `gender_<backbone>`, `rank_<backbone>`.
 
     Args:
         backbone: The name of the model, as in `training.gender.backbones`.
         version: The version of the model that the ensemble serves.
         preprocess_version: The version of `preprocess` that it serves.
+        ranking: The versions of all steps of the ensemble that ranks; by default, it is left out.
     """
     values = {
         "BACKBONE": backbone,
@@ -34,11 +39,16 @@ def render(backbone: str, version: int = 1, preprocess_version: int = 1) -> dict
         "MAX_TOKENS": MAX_TOKENS,
         "EMBEDDING_SIZE": EMBEDDING_SIZE,
     }
-    folders = {backbone: "backbone", f"gender_{backbone}": "ensemble"}
-    return {
-        folder: Template((TEMPLATES / f"{template}.pbtxt").read_text(encoding="utf-8")).substitute(values)
-        for folder, template in folders.items()
-    }
+    texts = {backbone: _filled("backbone", values), f"gender_{backbone}": _filled("ensemble", values)}
+    if ranking:
+        wired = {f"{name.upper()}_VERSION": ranking[name] for name in ("preprocess", "gallery", "ranker")}
+        ranked = {**values, **wired, "VERSION": ranking[backbone], "LIST_SIZE": LIST_SIZE}
+        texts[f"rank_{backbone}"] = _filled("rank", ranked)
+    return texts
+
+
+def _filled(template: str, values: Mapping[str, object]) -> str:
+    return Template((TEMPLATES / f"{template}.pbtxt").read_text(encoding="utf-8")).substitute(values)
 
 
 def write_configs(repository: Path, add: str | None = None) -> None:
@@ -53,17 +63,26 @@ def write_configs(repository: Path, add: str | None = None) -> None:
     """
     catalog = Catalog(repository)
     steps = {backbone: catalog.ensemble(backbone).steps for backbone in catalog.backbones()}
+    ranking = {each.backbone: each.steps for each in catalog.ensembles(RANK)}
     if canaries := [each.name for each in catalog.ensembles() if each.is_canary]:
         raise CatalogError(f"expected no canary while configurations are rewritten, got {', '.join(canaries)}; end it")
     for backbone, versions in steps.items():
-        _write(repository, render(backbone, versions[backbone], versions["preprocess"]))
+        _write(repository, render(backbone, versions[backbone], versions["preprocess"], ranking.get(backbone)))
     if add:
-        _write(repository, render(add))
-        # An ensemble's version folder is empty, which git would not keep.
-        placeholder = repository / f"gender_{add}" / "1" / ".gitkeep"
-        placeholder.parent.mkdir(exist_ok=True)
-        placeholder.touch()
-        record(placeholder, placeholder, repository)
+        # The ensemble ranks with the gallery and the ranker of the others.
+        others = next(iter(ranking.values()), None)
+        texts = render(add, ranking={**others, "preprocess": 1, add: 1} if others else None)
+        _write(repository, texts)
+        for folder in texts.keys() - {add}:
+            _add_version_folder(repository / folder, others["ranker"] if others and folder.startswith("rank_") else 1)
+
+
+def _add_version_folder(ensemble: Path, version: int) -> None:
+    """Add the folder of an ensemble's version. It is empty, which git would not keep."""
+    placeholder = ensemble / str(version) / ".gitkeep"
+    placeholder.parent.mkdir(exist_ok=True)
+    placeholder.touch()
+    record(placeholder, placeholder, ensemble.parent)
 
 
 def _write(repository: Path, texts: Mapping[str, str]) -> None:

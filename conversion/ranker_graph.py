@@ -23,9 +23,9 @@ from picturegallery.ranking_inputs import (
 
 from .errors import ConversionError
 from .graph import Graph, Tensor
-from .ranker_layers import attentive_pooling, compressor, linear
+from .ranker_layers import attentive_pooling, channel_prelu, compressor, linear
 from .ranking_head import LIST_SIZE, PICTURES, PROPENSITIES, SCORES, TEMPERATURE, ranking_head
-from .writers import values, writer_of
+from .writers import values
 
 LOGITS: Final = "LOGITS"
 # As in training.ranking.model.
@@ -99,7 +99,7 @@ def _write_logits(graph: Graph, layers: dict[str, Any]) -> None:
     for name in dense[1:]:
         x = linear(graph, name, x, values(layers[name].kernel), values(layers[name].bias))
         activation = layers[name.replace("dense", "prelu")]
-        x = writer_of(activation)(graph, activation, f"{name}/prelu", x)
+        x = channel_prelu(graph, activation, f"{name}/prelu", x)
     last = layers["logit"]
     column = linear(graph, "logit", x, values(last.kernel), values(last.bias))
     graph.add("Squeeze", column, np.array([2]), name=LOGITS)
@@ -116,9 +116,7 @@ def _first_dense(graph: Graph, layers: dict[str, Any], of_candidate: Tensor, of_
     product = linear(graph, name, of_candidate, np.concatenate([pair, rest]))
     shared = linear(graph, f"{name}/user", of_user, np.concatenate([for_user, user]), values(layers[name].bias))
     activation = layers[name.replace("dense", "prelu")]
-    return writer_of(activation)(
-        graph, activation, f"{name}/prelu", graph.add("Add", product, shared, name=f"{name}/sum")
-    )
+    return channel_prelu(graph, activation, f"{name}/prelu", graph.add("Add", product, shared, name=f"{name}/sum"))
 
 
 def _user(graph: Graph, layers: dict[str, Any]) -> Tensor:
@@ -135,7 +133,7 @@ def _user(graph: Graph, layers: dict[str, Any]) -> Tensor:
     project = layers["embedding_projection"]
     projected = linear(graph, "user/projected", unit, values(project.kernel), values(project.bias))
     activation = layers["embedding_activation"]
-    projected = writer_of(activation)(graph, activation, "user/embedding", projected)
+    projected = channel_prelu(graph, activation, "user/embedding", projected)
     return graph.add("Concat", known, _log_odds(graph, p_female, "gender"), projected, name="user", axis=1)
 
 

@@ -1,10 +1,13 @@
-"""Change which version of a backbone is served; every command is safe under load.
+"""Change which version of a model is served; every command is safe under load.
 
     python -m server.rollout list
     python -m server.rollout canary mobilenet 3    # gender_mobilenet_canary serves version 3 beside gender_mobilenet
     python -m server.rollout promote mobilenet     # gender_mobilenet serves the canary's version
     python -m server.rollout rollback mobilenet    # gender_mobilenet serves its previous version
     python -m server.rollout end mobilenet         # remove the canary, once no client uses it
+
+Name a backbone, or any ensemble: `canary similar 2` serves version 2 of the gallery, `canary rank_mobilenet 2` serves
+version 2 of the ranker, each with the newest encoder or gallery on disk that fits it.
 
 The commands change the files of the model repository. The servers given by --url (gRPC, host:port; repeat the flag for
 more) follow without a failed request; without --url, a server follows when it starts, as do servers of other users and
@@ -26,7 +29,7 @@ from server.triton_control import TritonControl
 from .apply import apply, served_steps
 from .files import FileChanges
 from .operations import canary, end, promote, rollback
-from .repository import Repository
+from .repository import Repository, leading
 
 OPERATIONS: Final[dict[str, Callable[..., FileChanges]]] = {
     "canary": canary,
@@ -43,7 +46,7 @@ def main() -> None:
         if args.command != "list":
             options = {name: getattr(args, name) for name in ("version", "force") if name in args}
             check_files(args.repository)
-            changes = OPERATIONS[args.command](Repository(args.repository), args.backbone, **options)
+            changes = OPERATIONS[args.command](Repository(args.repository), args.name, **options)
             apply(changes, args.repository, servers)
         for line in _summary(Repository(args.repository), servers):
             print(line)
@@ -62,9 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         summary = operation.__doc__ if operation else "Show the versions that are served and those on disk."
         command = commands.add_parser(name, help=summary, description=summary)
         if operation:
-            command.add_argument("backbone", help="for example mobilenet")
+            command.add_argument("name", help="a backbone or an ensemble, such as mobilenet or rank_mobilenet")
         if name == "canary":
-            command.add_argument("version", type=int, help="a version that conversion.publish wrote")
+            command.add_argument("version", type=int, help="a published version of its last model")
         if name == "promote":
             command.add_argument("--force", action="store_true", help="even a version that was published with --force")
         command.add_argument("--repository", type=Path, default=ROOT / "model_repository")
@@ -74,15 +77,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _summary(repository: Repository, servers: Sequence[TritonControl]) -> Iterator[str]:
     """What the files say, and where a server differs."""
-    for backbone in repository.catalog.backbones():
-        for config in filter(None, (repository.stable(backbone), repository.canary(backbone))):
+    for name in (each.name for each in repository.stable_ensembles()):
+        stable = repository.stable(name)
+        for config in filter(None, (stable, repository.canary(name))):
             yield f"{config.name}: {_listed(config.steps)}"
             for server in servers:
                 if (steps := served_steps(server, config.name)) != config.steps:
                     yield f"  but {server.url} serves {_listed(steps)}"
-        if previous := repository.previous(backbone):
+        if previous := repository.previous(name):
             yield f"  rollback: {_listed(previous.steps)}"
-        yield f"  on disk: {backbone} {', '.join(map(str, repository.model(backbone).versions))}"
+        model = leading(stable)
+        yield f"  on disk: {model} {', '.join(map(str, repository.model(model).versions))}"
 
 
 def _listed(steps: dict[str, int]) -> str:

@@ -1,8 +1,8 @@
 """Each rollout command as changes of files, or a RolloutError that says why it cannot be carried out.
 
 A canary adds versions to those that are loaded; its end removes those that no ensemble uses. Promotion and rollback
-switch one ensemble to versions that are loaded already. An ensemble has the version of its backbone, so that answers
-name their weights and the response cache never mixes the answers of two versions.
+switch one ensemble to versions that are loaded already. An ensemble has the version of its leading model, so that
+answers name their weights and the response cache never mixes the answers of two versions.
 """
 
 from collections.abc import Iterable
@@ -13,49 +13,51 @@ from server.errors import RolloutError
 
 from .config_file import ConfigFile
 from .files import FileChanges
-from .repository import PREPROCESS, PREVIOUS, Repository, versions_in
+from .repository import PREVIOUS, Repository, leading, versions_in
 
 PLACEHOLDER: Final = ".gitkeep"
 
 
-def canary(repository: Repository, backbone: str, version: int) -> FileChanges:
+def canary(repository: Repository, name: str, version: int) -> FileChanges:
     """Serve this version beside the stable ensemble, as its canary."""
-    stable, file = repository.stable(backbone), repository.canary_file(backbone)
-    steps = repository.steps_of(backbone, version)
+    stable, file = repository.stable(name), repository.canary_file(name)
+    steps = repository.steps_of(name, version)
     labels = stable.folder / "labels.txt"
     return {
         **_load(repository, steps),
-        file.with_name(labels.name): labels.read_text(encoding="utf-8"),
+        **({file.with_name(labels.name): labels.read_text(encoding="utf-8")} if labels.is_file() else {}),
         **_version_folders(file.parent, keep=[version]),
-        file: _switched(stable, steps, backbone).renamed(file.parent.name, file).text,
+        file: _switched(stable, steps).renamed(file.parent.name, file).text,
     }
 
 
-def promote(repository: Repository, backbone: str, force: bool = False) -> FileChanges:
+def promote(repository: Repository, name: str, force: bool = False) -> FileChanges:
     """Serve the canary's version in the stable ensemble; the canary stays, because clients still use it."""
-    stable, canary = repository.stable(backbone), repository.canary(backbone)
+    stable, canary = repository.stable(name), repository.canary(name)
+    model = leading(stable)
     if canary is None:
-        raise RolloutError(f"{stable.name} has no canary to promote; start one: canary {backbone} <version>")
+        raise RolloutError(f"{stable.name} has no canary to promote; start one: canary {name} <version>")
     if canary.steps == stable.steps:
-        raise RolloutError(f"{stable.name} already serves its canary's version: {backbone} {stable.steps[backbone]}")
+        raise RolloutError(f"{stable.name} already serves its canary's version: {model} {stable.steps[model]}")
     repository.check(canary.steps)
-    version = canary.steps[backbone]
-    if repository.is_forced(backbone, version) and not force:
+    version = canary.steps[model]
+    if repository.is_forced(model, version) and not force:
         raise RolloutError(
-            f"{backbone} {version} was published with --force although it was worse than the served version; "
-            f"see results/publish_{backbone}.json, and publish a better version or promote with --force"
+            f"{model} {version} was published with --force although it was worse than the served version; "
+            f"see results/publish_{model}.json, and publish a better version or promote with --force"
         )
     return {
         **_load(repository, canary.steps),
         stable.file.with_name(PREVIOUS): stable.text,
-        **_version_folders(stable.folder, keep=[version, stable.steps[backbone]]),
-        stable.file: _switched(stable, canary.steps, backbone).text,
+        **_version_folders(stable.folder, keep=[version, stable.steps[model]]),
+        stable.file: _switched(stable, canary.steps).text,
     }
 
 
-def rollback(repository: Repository, backbone: str) -> FileChanges:
+def rollback(repository: Repository, name: str) -> FileChanges:
     """Serve in the stable ensemble what it served before the last promotion."""
-    stable, previous = repository.stable(backbone), repository.previous(backbone)
+    stable, previous = repository.stable(name), repository.previous(name)
+    model = leading(stable)
     if previous is None:
         raise RolloutError(
             f"{stable.name} has no previous version: it was not promoted since the last rollback; "
@@ -64,28 +66,28 @@ def rollback(repository: Repository, backbone: str) -> FileChanges:
     repository.check(previous.steps)
     return {
         **_load(repository, previous.steps),
-        **_version_folders(stable.folder, keep=[previous.steps[backbone], stable.steps[backbone]]),
+        **_version_folders(stable.folder, keep=[previous.steps[model], stable.steps[model]]),
         stable.file: previous.text,
         previous.file: None,
     }
 
 
-def end(repository: Repository, backbone: str) -> FileChanges:
+def end(repository: Repository, name: str) -> FileChanges:
     """Remove the canary, and unload every version that no ensemble uses or would use after a rollback."""
-    stable, previous = repository.stable(backbone), repository.previous(backbone)
-    folder = repository.canary_file(backbone).parent
+    stable, previous = repository.stable(name), repository.previous(name)
+    folder = repository.canary_file(name).parent
     needed = versions_in(each for each in repository.ensembles() if each.folder != folder)
-    models = [repository.model(name).with_served(needed[name]) for name in (PREPROCESS, backbone)]
+    models = [repository.model(each).with_served(needed[each]) for each in stable.steps]
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return {
         **dict.fromkeys(files, None),
-        **_version_folders(stable.folder, keep=[each.steps[backbone] for each in (stable, previous) if each]),
+        **_version_folders(stable.folder, keep=[each.steps[leading(each)] for each in (stable, previous) if each]),
         **{model.file: model.text for model in models},
     }
 
 
-def _switched(ensemble: ConfigFile, steps: dict[str, int], backbone: str) -> ConfigFile:
-    return ensemble.with_steps(steps).with_served([steps[backbone]])
+def _switched(ensemble: ConfigFile, steps: dict[str, int]) -> ConfigFile:
+    return ensemble.with_steps(steps).with_served([steps[leading(ensemble)]])
 
 
 def _load(repository: Repository, steps: dict[str, int]) -> FileChanges:

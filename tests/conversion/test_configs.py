@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conversion.configs import render, write_configs
-from server.catalog import CONFIG, Catalog, CatalogError
+from server.catalog import CONFIG, GENDER, RANK, Catalog, CatalogError
 from tests.support.tritonserver import ROOT
 
 REPOSITORY = ROOT / "model_repository"
@@ -23,16 +23,19 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_repository_matches_templates(backbone: str) -> None:
-    steps = Catalog(REPOSITORY).ensemble(backbone).steps
-    texts = {name: (REPOSITORY / name / CONFIG).read_text() for name in (backbone, f"gender_{backbone}")}
-    assert texts == render(backbone, steps[backbone], steps["preprocess"])
+    steps, ranking = (Catalog(REPOSITORY).ensemble(backbone, role).steps for role in (GENDER, RANK))
+    folders = (backbone, f"gender_{backbone}", f"rank_{backbone}")
+    texts = {name: (REPOSITORY / name / CONFIG).read_text() for name in folders}
+    assert texts == render(backbone, steps[backbone], steps["preprocess"], ranking)
 
 
 def test_rewriting_keeps_versions(repository: Path) -> None:
+    ranking = Catalog(repository).ensemble("densenet", RANK).steps
     for folder, text in render("densenet", 7, 1).items():
         (repository / folder / CONFIG).write_text(text)
     write_configs(repository)
     assert Catalog(repository).ensemble("densenet").steps == {"preprocess": 1, "densenet": 7}
+    assert Catalog(repository).ensemble("densenet", RANK).steps == ranking
 
 
 def test_added_backbone_is_in_catalog(repository: Path) -> None:
@@ -40,6 +43,7 @@ def test_added_backbone_is_in_catalog(repository: Path) -> None:
     catalog = Catalog(repository)
     assert catalog.backbones() == sorted([*BACKBONES, "new"])
     assert catalog.ensemble("new").steps == {"preprocess": 1, "new": 1}
+    assert catalog.ensemble("new", RANK).steps == {"preprocess": 1, "new": 1, "gallery": 1, "ranker": 1}
 
 
 def test_rewriting_is_refused_during_rollout(repository: Path) -> None:

@@ -13,21 +13,26 @@ from genderprep import prep_digest
 from genderprep import tensors as names
 from genderprep.digest import METADATA_KEY
 from picturegallery import tensors
+from picturegallery.history import HISTORY_SIZE
+from picturegallery.prerank import CANDIDATE_SIZE
 from server.catalog import Catalog, Ensemble
 from tests.support.tritonserver import ROOT
 
 REPOSITORY = ROOT / "model_repository"
 CATALOG = Catalog(REPOSITORY)
 BACKBONES = CATALOG.backbones()
-ONNX_MODELS = [*BACKBONES, "picture_encoder"]
+ONNX_MODELS = [*BACKBONES, "picture_encoder", "ranker"]
 PYTHON_MODELS = ("preprocess", "gallery")
 GENDER_ENSEMBLES = [f"gender_{backbone}" for backbone in BACKBONES]
-ENSEMBLES = [*GENDER_ENSEMBLES, "embed", "similar"]
+RANK_ENSEMBLES = [f"rank_{backbone}" for backbone in BACKBONES]
+ENSEMBLES = [*GENDER_ENSEMBLES, *RANK_ENSEMBLES, "rank_embedding", "embed", "similar"]
 MODELS = (*PYTHON_MODELS, *ONNX_MODELS, *ENSEMBLES)
+LISTS = ("HISTORY", "CANDIDATES", "SEED")
 # Inputs that a request may leave out; all others are required.
 OPTIONAL = {
     "preprocess": {names.AVATAR, names.NICKNAME, names.PICTURE, names.TITLE},
-    "gallery": {tensors.VECTOR, tensors.PICTURE_ID, tensors.K},
+    "gallery": {tensors.VECTOR, tensors.PICTURE_ID, tensors.K, names.PROBABILITIES, *LISTS},
+    **{ensemble: set(LISTS) for ensemble in [*RANK_ENSEMBLES, "rank_embedding"]},
     "embed": {names.TITLE},
     "similar": {tensors.PICTURE_ID, tensors.K},
 }
@@ -49,10 +54,33 @@ ANSWER: Tensors = {
 VECTORS: Tensors = {tensors.VECTOR: ("TYPE_FP32", [32]), tensors.TITLE_VECTOR: ("TYPE_FP32", [32])}
 CHOICE: Tensors = {tensors.PICTURE_ID: ("TYPE_INT64", [1]), tensors.K: ("TYPE_INT64", [1])}
 NEIGHBORS: Tensors = {tensors.PICTURES: ("TYPE_INT64", [-1]), tensors.SCORES: ("TYPE_FP32", [-1])}
+REQUEST: Tensors = {"HISTORY": ("TYPE_INT64", [-1]), "CANDIDATES": ("TYPE_INT64", [-1]), "SEED": ("TYPE_INT64", [1])}
+STORED: Tensors = {name: ANSWER[name] for name in (names.EMBEDDING, names.PROBABILITIES)}
+RANKING: Tensors = {
+    "HISTORY_VECTORS": ("TYPE_FP32", [HISTORY_SIZE, 32]),
+    "HISTORY_MASK": ("TYPE_BOOL", [HISTORY_SIZE]),
+    "CANDIDATE_IDS": ("TYPE_INT64", [CANDIDATE_SIZE]),
+    "CANDIDATE_VECTORS": ("TYPE_FP32", [CANDIDATE_SIZE, 32]),
+    "CANDIDATE_MASK": ("TYPE_BOOL", [CANDIDATE_SIZE]),
+    "CANDIDATE_PRIORS": ("TYPE_FP32", [CANDIDATE_SIZE]),
+    "NOISE": ("TYPE_FP32", [CANDIDATE_SIZE]),
+    "EXPLORE": ("TYPE_BOOL", [1]),
+}
+LIST: Tensors = {
+    "PICTURES": ("TYPE_INT64", [20]),
+    "SCORES": ("TYPE_FP32", [20]),
+    "PROPENSITIES": ("TYPE_FP32", [20]),
+}
 SIGNATURES = {
     "preprocess": (USER | PICTURE, PREPARED),
     "picture_encoder": (PREPARED, VECTORS),
-    "gallery": ({tensors.VECTOR: VECTORS[tensors.VECTOR]} | CHOICE, NEIGHBORS),
+    "gallery": (
+        {tensors.VECTOR: VECTORS[tensors.VECTOR], names.PROBABILITIES: ANSWER[names.PROBABILITIES]} | CHOICE | REQUEST,
+        NEIGHBORS | RANKING,
+    ),
+    "ranker": (STORED | RANKING, LIST),
+    "rank_embedding": (STORED | REQUEST, LIST),
+    **dict.fromkeys(RANK_ENSEMBLES, (USER | REQUEST, ANSWER | LIST)),
     "embed": (PICTURE, VECTORS),
     "similar": ({names.PICTURE: PICTURE[names.PICTURE]} | CHOICE, NEIGHBORS),
     **dict.fromkeys(BACKBONES, (PREPARED, ANSWER)),
@@ -61,6 +89,7 @@ SIGNATURES = {
 ONNX_TYPES = {
     "TYPE_UINT8": onnx.TensorProto.UINT8,
     "TYPE_INT32": onnx.TensorProto.INT32,
+    "TYPE_INT64": onnx.TensorProto.INT64,
     "TYPE_BOOL": onnx.TensorProto.BOOL,
     "TYPE_FP32": onnx.TensorProto.FLOAT,
 }
@@ -68,6 +97,8 @@ PARAMETERS = {
     "preprocess": {f"{METADATA_KEY}_1": prep_digest()},
     **{model: {"intra_op_thread_count": "1", "inter_op_thread_count": "1"} for model in ONNX_MODELS},
     **{f"gender_{backbone}": {"role": "gender", "backbone": backbone} for backbone in BACKBONES},
+    **{f"rank_{backbone}": {"role": "rank", "backbone": backbone} for backbone in BACKBONES},
+    "rank_embedding": {"role": "rank"},
     "gallery": {},
     "embed": {"role": "embed", "backbone": "picture_encoder"},
     "similar": {"role": "similar", "backbone": "gallery"},
@@ -178,7 +209,7 @@ def test_warmup_has_every_input(model: str) -> None:
 @pytest.mark.parametrize("ensemble", ENSEMBLES)
 def test_ensemble_wires_every_tensor(ensemble: str) -> None:
     steps = config_of(ensemble).ensemble_scheduling.step
-    assert steps[0].model_name == "preprocess"
+    assert steps[0].model_name == ("gallery" if ensemble == "rank_embedding" else "preprocess")
     known, answer = map(dict, SIGNATURES[ensemble])
     for step in steps:
         inputs, outputs = SIGNATURES[step.model_name]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import triton_python_backend_utils as pb_utils
 
 # Relative on purpose: Triton appends to sys.path, so an absolute import could find an installed copy first.
+from .counters import Counters
+from .picturegallery import prerank
 from .picturegallery.binding import check_encoder
 from .picturegallery.errors import InvalidInput
 from .picturegallery.files import read_gallery
+from .picturegallery.ranking_inputs import PROBABILITIES, RankingReader
 from .picturegallery.search import ExactSearch
 from .picturegallery.similar import SimilarPictures
 
@@ -19,17 +24,29 @@ from .picturegallery.similar import SimilarPictures
 class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         model, version = Path(args["model_repository"]), int(args["model_version"])
-        gallery = read_gallery(model / str(version))
+        folder = model / str(version)
+        gallery = read_gallery(folder)
         check_encoder(gallery.encoder_digest, model, version)
-        self._similar = SimilarPictures(gallery, ExactSearch(gallery.vectors))
+        # NumPy multiplies float16 in software, 20 times slower.
+        vectors = np.ascontiguousarray(gallery.vectors, np.float32)
+        self._similar = SimilarPictures(gallery, ExactSearch(vectors))
+        weights = prerank.PreRank.load(folder / prerank.FILE, vectors.shape[1])
+        self._ranking = RankingReader(gallery, vectors, weights)
+        self._counters = Counters()
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Any) -> Any:
         inputs = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        unknown: Counter[str] = Counter()
         try:
-            outputs = self._similar.answer(inputs)
+            # Only the ensembles of the role rank send probabilities.
+            is_ranking = PROBABILITIES in inputs
+            outputs = self._ranking.answer(inputs, unknown) if is_ranking else self._similar.answer(inputs)
         except InvalidInput as exc:
+            self._counters.refused(exc)
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(exc), pb_utils.TritonError.INVALID_ARG))
+        finally:
+            self._counters.unknown(unknown)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])

@@ -13,7 +13,7 @@ from server.checksums import MANIFEST, check_files, record_all
 from server.launch.process import ROOT, free_ports
 from server.rollout import apply
 from server.rollout.files import FileChanges
-from server.rollout.repository import PREPROCESS, Repository, versions_in
+from server.rollout.repository import Repository, leading, versions_in
 from tests.server.rollout.conftest import Rollout
 from tests.support.server.gender_models import (
     UNKNOWN_DIGEST,
@@ -287,10 +287,9 @@ def test_stray_folder_is_ignored(rollout: Rollout, repository: Path) -> None:
 
 def test_shipped_repository_is_consistent() -> None:
     repository = Repository(ROOT / "model_repository")
-    backbones = repository.catalog.backbones()
-    for backbone in backbones:
-        ensemble = repository.stable(backbone)
+    for name in (each.name for each in repository.stable_ensembles()):
+        ensemble = repository.stable(name)
         repository.check(ensemble.steps)
-        assert ensemble.served == {ensemble.steps[backbone]}
-    loaded = {model: repository.model(model).served for model in (PREPROCESS, *backbones)}
-    assert loaded.items() <= versions_in(repository.ensembles()).items()
+        assert ensemble.served == {ensemble.steps[leading(ensemble)]}
+    wired = versions_in(repository.ensembles())
+    assert {model: repository.model(model).served for model in wired} == wired

@@ -29,10 +29,8 @@ def read_candidates(ids: NDArray[np.int64], lookup: IdLookup, size: int) -> Cand
         size: The number of pictures in the gallery.
 
     Raises:
-        InvalidInput: The gallery is empty, or has none of the pictures.
+        InvalidInput: The gallery has none of the pictures.
     """
-    if not size:
-        raise InvalidInput(CANDIDATES, Fault.EMPTY_GALLERY, "the gallery has no pictures; publish a gallery version")
     named = ids[ids != PADDING]
     if not named.size:
         return Candidates(np.arange(size), 0)

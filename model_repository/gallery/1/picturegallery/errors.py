@@ -10,9 +10,8 @@ class Fault(StrEnum):
 
     TOO_MANY_IDS = "too_many_ids"
     ALL_UNKNOWN = "all_unknown"
-    EMPTY_GALLERY = "empty_gallery"
     NEGATIVE = "negative"
-    NOT_FINITE = "not_finite"
+    NO_PROBABILITY = "no_probability"
     MISSING = "missing"
     AMBIGUOUS = "ambiguous"
     OUT_OF_RANGE = "out_of_range"

@@ -80,11 +80,12 @@ def write_gallery(gallery: Gallery, folder: Path) -> None:
 def _check(gallery: Gallery, folder: Path) -> None:
     count, (vectors, ids, priors) = len(gallery.ids), (gallery.vectors, gallery.ids, gallery.priors)
     expected = {
+        "at least one picture": count > 0,
         f"{VECTORS} of float16 [{count}, D]": vectors.dtype == np.float16 and vectors.shape[:-1] == (count,),
         f"{IDS} of int64 [N], positive and distinct": ids.dtype == np.int64
         and ids.ndim == 1
-        and len(np.unique(ids)) == count > 0
-        and ids.min() > 0,
+        and len(np.unique(ids)) == count
+        and bool((ids > 0).all()),
         f"{PRIORS} of float32 [{count}, 2]": priors.dtype == np.float32 and priors.shape == (count, 2),
         f"{TITLES} with {count} titles": len(gallery.titles) == count,
         f"{ENCODER_DIGEST} in {ABOUT}": bool(gallery.about.get(ENCODER_DIGEST)),

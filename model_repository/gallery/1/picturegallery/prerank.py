@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import GalleryError
+
 FILE: Final = "prerank.npz"
 # How many candidates the ranker reads.
 CANDIDATE_SIZE: Final = 200
@@ -30,13 +32,31 @@ class PreRank:
     null_history: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     bias: NDArray[np.float32]
-    prior: NDArray[np.float32]
+    prior: NDArray[np.float32] | np.float32
 
     @classmethod
-    def load(cls, file: Path) -> PreRank:
-        """Read the weights that training wrote."""
-        with np.load(file) as weights:
-            return cls(**{name: weights[name] for name in cls.__dataclass_fields__})
+    def load(cls, file: Path, size: int) -> PreRank:
+        """Read the weights that training wrote for vectors of `size` numbers.
+
+        If the file does not exist, popular pictures that resemble the liked ones are kept.
+
+        Raises:
+            GalleryError: The file is no file of such weights.
+        """
+        square, flat = (size, size), (size,)
+        if not file.is_file():
+            zeros = np.zeros(flat, np.float32)
+            return cls(np.eye(size, dtype=np.float32), zeros, np.zeros((2, size), np.float32), zeros, np.float32(1))
+        shapes = {"history": square, "null_history": flat, "probabilities": (2, size), "bias": flat, "prior": ()}
+        try:
+            with np.load(file) as weights:
+                arrays = {name: weights[name].astype(np.float32) for name in shapes}
+        except (OSError, ValueError, KeyError) as exc:
+            raise GalleryError(f"{file} cannot be read: {exc}; train the pre-rank again") from exc
+        for name, shape in shapes.items():
+            if arrays[name].shape != shape:
+                raise GalleryError(f"{file}: expected {name} of shape {shape}, got {arrays[name].shape}")
+        return cls(**arrays)
 
     def user(self, liked: NDArray[np.float32], probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vector of a user, float32 [V], from vectors of liked pictures, [H, V], and probabilities, [2]."""

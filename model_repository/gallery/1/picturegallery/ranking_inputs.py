@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .candidates import CANDIDATES, read_candidates
 from .errors import Fault, InvalidInput
-from .exploration import generator, gumbel_noise
+from .exploration import SEED, generator, gumbel_noise
+from .files import Gallery, Ids
 from .history import HISTORY, HISTORY_SIZE, read_history
-from .lookup import IdLookup
+from .lookup import PADDING, IdLookup
 from .prerank import CANDIDATE_SIZE, PreRank
 from .priors import mean_likes, sampled_likes
+from .search import Rows, Vector
 
+Arrays = dict[str, NDArray[Any]]
+
+# Input, the answer of a gender model: FP32 [2].
+PROBABILITIES: Final = "PROBABILITIES"
+# In a list of a request.
 MAX_IDS: Final = 1000
 
+# Outputs, which the ranker reads. HISTORY_SIZE and CANDIDATE_SIZE places each; the masks say which are taken.
 HISTORY_VECTORS: Final = "HISTORY_VECTORS"
 HISTORY_MASK: Final = "HISTORY_MASK"
 CANDIDATE_IDS: Final = "CANDIDATE_IDS"
@@ -28,88 +37,86 @@ NOISE: Final = "NOISE"
 EXPLORE: Final = "EXPLORE"
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """A gallery of N pictures with vectors of V numbers.
+class RankingReader:
+    """Answers requests for the ranker's inputs.
 
-    Attributes:
-        ids: Distinct, int64 [N].
-        vectors: Unit vectors, float32 [N, V].
-        counts: Likes and shows, float32 [N, 2].
+    Args:
+        gallery: The pictures.
+        vectors: Its vectors as float32, [N, D].
+        prerank: Reduces many candidates.
     """
 
-    ids: NDArray[np.int64]
-    vectors: NDArray[np.float32]
-    counts: NDArray[np.float32]
+    def __init__(self, gallery: Gallery, vectors: NDArray[np.float32], prerank: PreRank) -> None:
+        self._gallery, self._vectors, self._prerank = gallery, vectors, prerank
+        self._lookup = IdLookup(gallery.ids)
+        self._means = mean_likes(gallery.priors)
 
-
-@dataclass(frozen=True)
-class RankingInputs:
-    """The tensors of one user by name, and how many ids of each input were unknown."""
-
-    tensors: dict[str, NDArray[np.generic]]
-    unknown: dict[str, int]
-
-
-class RankingReader:
-    """Turns the ids of a request into the ranker's inputs."""
-
-    def __init__(self, pictures: Pictures, prerank: PreRank) -> None:
-        self._pictures = pictures
-        self._lookup = IdLookup(pictures.ids)
-        self._means = mean_likes(pictures.counts)
-        self._prerank = prerank
-
-    def read(
-        self,
-        probabilities: NDArray[np.float32],
-        history: NDArray[np.int64],
-        candidates: NDArray[np.int64],
-        seed: int,
-    ) -> RankingInputs:
-        """Return the inputs for one user.
+    def answer(self, inputs: Mapping[str, NDArray[Any]], unknown: Counter[str]) -> Arrays:
+        """Answer one request of B users.
 
         Args:
-            probabilities: P(male) and P(female), [2]; the pre-rank reads them.
-            history: Ids of liked pictures, newest first, [H].
-            candidates: Ids of the pictures to choose from, [C]; empty for the whole gallery.
-            seed: Repeats the random choices of exploration; `NO_SEED` for none.
+            inputs: `PROBABILITIES` [B, 2], and optionally `HISTORY` [B, H], `CANDIDATES` [B, C] and `SEED` [B, 1].
+            unknown: Ids that the gallery lacks are added to the count of their input.
+
+        Returns:
+            `HISTORY_VECTORS` to `EXPLORE`, with the sizes of `ranker/config.pbtxt`.
 
         Raises:
-            InvalidInput: A list is too long, no candidate is known, or the seed is negative.
+            InvalidInput: A list is too long, no candidate is known, the seed is negative, or a probability is none.
         """
+        probabilities = inputs[PROBABILITIES]
+        none = np.full((len(probabilities), 1), PADDING)
+        lists = (inputs.get(name, none) for name in (HISTORY, CANDIDATES, SEED))
+        users = []
+        for index, row in enumerate(zip(probabilities, *lists, strict=True)):
+            try:
+                users.append(self._read(*row, unknown))
+            except InvalidInput as exc:
+                if len(probabilities) > 1:
+                    exc.args = (f"{exc} (row {index} of {len(probabilities)})",)
+                raise
+        if len(users) == 1:
+            return {name: array[np.newaxis] for name, array in users[0].items()}
+        return {name: np.stack([user[name] for user in users]) for name in users[0]}
+
+    def _read(
+        self, probabilities: Vector, history: Ids, candidates: Ids, seed: NDArray[np.int64], unknown: Counter[str]
+    ) -> Arrays:
+        """Return the tensors of one user: [2], [H], [C] and [1] in."""
+        if not ((probabilities >= 0) & (probabilities <= 1)).all():
+            raise InvalidInput(PROBABILITIES, Fault.NO_PROBABILITY, "expected numbers from 0 to 1")
         for name, ids in ((HISTORY, history), (CANDIDATES, candidates)):
             if len(ids) > MAX_IDS:
                 raise InvalidInput(name, Fault.TOO_MANY_IDS, f"expected at most {MAX_IDS} ids, got {len(ids)}")
-        rng = generator(seed)
+        rng = generator(int(seed[0]))
         liked = read_history(history, self._lookup)
-        chosen = read_candidates(candidates, self._lookup, len(self._pictures.ids))
-        vectors = self._pictures.vectors[liked.rows]
+        chosen = read_candidates(candidates, self._lookup, len(self._gallery))
+        unknown.update({HISTORY: liked.unknown, CANDIDATES: chosen.unknown})
+        vectors = self._vectors[liked.rows]
         rows, priors = self._best(chosen.rows, self._prerank.user(vectors, probabilities), rng)
-        tensors = {
+        return {
             HISTORY_VECTORS: _padded(vectors, HISTORY_SIZE),
-            HISTORY_MASK: _padded(np.ones(len(vectors), np.bool_), HISTORY_SIZE),
-            CANDIDATE_IDS: _padded(self._pictures.ids[rows], CANDIDATE_SIZE),
-            CANDIDATE_VECTORS: _padded(self._pictures.vectors[rows], CANDIDATE_SIZE),
-            CANDIDATE_MASK: _padded(np.ones(len(rows), np.bool_), CANDIDATE_SIZE),
+            HISTORY_MASK: np.arange(HISTORY_SIZE) < len(vectors),
+            CANDIDATE_IDS: _padded(self._gallery.ids[rows], CANDIDATE_SIZE),
+            CANDIDATE_VECTORS: _padded(self._vectors[rows], CANDIDATE_SIZE),
+            CANDIDATE_MASK: np.arange(CANDIDATE_SIZE) < len(rows),
             CANDIDATE_PRIORS: _padded(priors, CANDIDATE_SIZE),
-            NOISE: _padded(gumbel_noise(len(rows), rng) if rng else np.zeros(0, np.float32), CANDIDATE_SIZE),
+            NOISE: _padded(gumbel_noise(len(rows), rng), CANDIDATE_SIZE)
+            if rng
+            else np.zeros(CANDIDATE_SIZE, np.float32),
             EXPLORE: np.array([rng is not None]),
         }
-        return RankingInputs(tensors, {HISTORY: liked.unknown, CANDIDATES: chosen.unknown})
 
-    def _best(
-        self, rows: NDArray[np.int64], user: NDArray[np.float32], rng: np.random.Generator | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _best(self, rows: Rows, user: Vector, rng: np.random.Generator | None) -> tuple[Rows, NDArray[np.float32]]:
         """The rows that the ranker reads, and their P(like)."""
         # A slice makes no copy; the whole gallery may be large.
-        chosen = slice(None) if len(rows) == len(self._pictures.ids) else rows
-        priors = self._means[chosen] if rng is None else sampled_likes(self._pictures.counts[chosen], rng)
-        kept = self._prerank.keep(user, self._pictures.vectors[chosen], priors)
+        chosen = slice(None) if len(rows) == len(self._gallery) else rows
+        priors = self._means[chosen] if rng is None else sampled_likes(self._gallery.priors[chosen], rng)
+        kept = self._prerank.keep(user, self._vectors[chosen], priors)
         return rows[kept], priors[kept]
 
 
-def _padded(array: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+def _padded(array: NDArray[Any], size: int) -> NDArray[Any]:
     """Extend the first dimension to `size` with zeros."""
     padded = np.zeros((size, *array.shape[1:]), array.dtype)
     padded[: len(array)] = array
