@@ -33,7 +33,7 @@ from .install import installing, new_version
 ROOT: Final = Path(__file__).parent.parent
 GALLERY: Final = "gallery"
 ENCODER: Final = "picture_encoder"
-_CODE: Final = ("model.py", "counters.py", "picturegallery")
+_CODE: Final = ("model.py", "metrics.py", "picturegallery")
 
 
 def publish_gallery(

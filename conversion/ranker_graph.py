@@ -23,7 +23,7 @@ from picturegallery.ranking_inputs import (
 
 from .errors import ConversionError
 from .graph import Graph, Tensor
-from .ranker_layers import attentive_pooling, channel_prelu, compressor, linear
+from .ranker_layers import attentive_pooling, compressor, linear, prelu
 from .ranking_head import LIST_SIZE, PICTURES, PROPENSITIES, SCORES, TEMPERATURE, ranking_head
 from .writers import values
 
@@ -98,8 +98,7 @@ def _write_logits(graph: Graph, layers: dict[str, Any]) -> None:
     dense = [name for name in layers if name.startswith("dense_")]
     for name in dense[1:]:
         x = linear(graph, name, x, values(layers[name].kernel), values(layers[name].bias))
-        activation = layers[name.replace("dense", "prelu")]
-        x = channel_prelu(graph, activation, f"{name}/prelu", x)
+        x = _activated(graph, layers, name, x)
     last = layers["logit"]
     column = linear(graph, "logit", x, values(last.kernel), values(last.bias))
     graph.add("Squeeze", column, np.array([2]), name=LOGITS)
@@ -115,8 +114,12 @@ def _first_dense(graph: Graph, layers: dict[str, Any], of_candidate: Tensor, of_
     pair, for_user, rest, user = np.split(values(layers[name].kernel), [2 * size, 3 * size, 5 * size + 1])
     product = linear(graph, name, of_candidate, np.concatenate([pair, rest]))
     shared = linear(graph, f"{name}/user", of_user, np.concatenate([for_user, user]), values(layers[name].bias))
-    activation = layers[name.replace("dense", "prelu")]
-    return channel_prelu(graph, activation, f"{name}/prelu", graph.add("Add", product, shared, name=f"{name}/sum"))
+    return _activated(graph, layers, name, graph.add("Add", product, shared, name=f"{name}/sum"))
+
+
+def _activated(graph: Graph, layers: dict[str, Any], dense: str, x: Tensor) -> Tensor:
+    activation = layers[dense.replace("dense", "prelu")]
+    return prelu(graph, f"{dense}/prelu", x, values(activation.slopes))
 
 
 def _user(graph: Graph, layers: dict[str, Any]) -> Tensor:
@@ -132,8 +135,7 @@ def _user(graph: Graph, layers: dict[str, Any]) -> Tensor:
     unit = graph.add("Div", EMBEDDING, norm, name="user/unit")
     project = layers["embedding_projection"]
     projected = linear(graph, "user/projected", unit, values(project.kernel), values(project.bias))
-    activation = layers["embedding_activation"]
-    projected = channel_prelu(graph, activation, "user/embedding", projected)
+    projected = prelu(graph, "user/embedding", projected, values(layers["embedding_activation"].slopes))
     return graph.add("Concat", known, _log_odds(graph, p_female, "gender"), projected, name="user", axis=1)
 
 

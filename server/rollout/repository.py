@@ -137,7 +137,7 @@ class Repository:
         facts = self._facts(model, version)
         if DIGEST not in facts:
             raise RolloutError(f"{self._file(model, version)} does not name its preprocessing; publish the model again")
-        return facts[DIGEST]
+        return str(facts[DIGEST])
 
     def _file(self, model: str, version: int) -> Path:
         """The file in which a version says what it belongs to."""

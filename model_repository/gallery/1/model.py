@@ -11,7 +11,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 # Relative on purpose: Triton appends to sys.path, so an absolute import could find an installed copy first.
-from .counters import Counters
+from .metrics import Metrics
 from .picturegallery import prerank
 from .picturegallery.binding import check_encoder
 from .picturegallery.errors import InvalidInput
@@ -32,7 +32,7 @@ class TritonPythonModel:
         self._similar = SimilarPictures(gallery, ExactSearch(vectors))
         weights = prerank.PreRank.load(folder / prerank.FILE, vectors.shape[1])
         self._ranking = RankingReader(gallery, vectors, weights)
-        self._counters = Counters()
+        self._metrics = Metrics()
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         return [self._answer(request) for request in requests]
@@ -45,8 +45,8 @@ class TritonPythonModel:
             is_ranking = PROBABILITIES in inputs
             outputs = self._ranking.answer(inputs, unknown) if is_ranking else self._similar.answer(inputs)
         except InvalidInput as exc:
-            self._counters.refused(exc)
+            self._metrics.refused(exc)
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(exc), pb_utils.TritonError.INVALID_ARG))
         finally:
-            self._counters.unknown(unknown)
+            self._metrics.unknown(unknown)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])

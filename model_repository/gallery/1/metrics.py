@@ -18,7 +18,7 @@ REFUSED: Final = "gallery_refused_requests_total"
 UNKNOWN: Final = "gallery_unknown_ids_total"
 
 
-class Counters:
+class Metrics:
     """Counts events. The series of unknown ids exist from the start, those of refusals from the first one on."""
 
     def __init__(self) -> None:
