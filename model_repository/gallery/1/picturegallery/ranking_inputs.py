@@ -66,9 +66,9 @@ class RankingReader:
         """
         probabilities = inputs[PROBABILITIES]
         none = np.full((len(probabilities), 1), PADDING)
-        lists = (inputs.get(name, none) for name in (HISTORY, CANDIDATES, SEED))
+        histories, candidates, seeds = (inputs.get(name, none) for name in (HISTORY, CANDIDATES, SEED))
         users = []
-        for index, row in enumerate(zip(probabilities, *lists, strict=True)):
+        for index, row in enumerate(zip(probabilities, histories, candidates, seeds[:, 0], strict=True)):
             try:
                 users.append(self._read(*row, unknown))
             except InvalidInput as exc:
@@ -80,15 +80,15 @@ class RankingReader:
         return {name: np.stack([user[name] for user in users]) for name in users[0]}
 
     def _read(
-        self, probabilities: Vector, history: Ids, candidates: Ids, seed: NDArray[np.int64], unknown: Counter[str]
+        self, probabilities: Vector, history: Ids, candidates: Ids, seed: np.int64, unknown: Counter[str]
     ) -> Arrays:
-        """Return the tensors of one user: [2], [H], [C] and [1] in."""
+        """Return the tensors of one user."""
         if not ((probabilities >= 0) & (probabilities <= 1)).all():
             raise InvalidInput(PROBABILITIES, Fault.NO_PROBABILITY, "expected numbers from 0 to 1")
         for name, ids in ((HISTORY, history), (CANDIDATES, candidates)):
             if len(ids) > MAX_IDS:
                 raise InvalidInput(name, Fault.TOO_MANY_IDS, f"expected at most {MAX_IDS} ids, got {len(ids)}")
-        rng = generator(int(seed[0]))
+        rng = generator(int(seed))
         liked = read_history(history, self._lookup)
         chosen = read_candidates(candidates, self._lookup, len(self._gallery))
         unknown.update({HISTORY: liked.unknown, CANDIDATES: chosen.unknown})
