@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import cache
@@ -11,13 +11,23 @@ from typing import Final
 
 from PIL import Image
 
-from genderclient import Client, DeadlineExceeded, GenderClientError, Retry, Unavailable
+from genderclient import (
+    Client,
+    DeadlineExceeded,
+    GenderClientError,
+    Probabilities,
+    Retry,
+    Unavailable,
+    UserFeatures,
+)
+from server.catalog import EMBED, GENDER, RANK, SIMILAR, Ensemble
 
 from .snapshot import CanaryResult, Verdict
 
 TIMEOUT_S: Final = 2.0
 MAX_IN_FLIGHT: Final = 16
 NICKNAME: Final = "小美"
+EMBEDDING_SIZE: Final = 256
 # "Stub process 'preprocess_0_1' is not healthy" names instance 1 of instance group 0.
 DEAD_STUB: Final = re.compile(r"Stub process '(.+)_\d+_\d+' is not healthy")
 
@@ -30,18 +40,49 @@ class CanaryClient(ExitStack):
         self._client = self.enter_context(Client(f"grpc://{grpc_url}", timeout_s=TIMEOUT_S, retry=Retry(attempts=1)))
         self._pool = self.enter_context(ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="canary"))
 
-    def send(self, ensembles: Collection[str]) -> dict[str, CanaryResult]:
-        """Send one request to each ensemble, all at once; takes at most `TIMEOUT_S`."""
-        return dict(zip(ensembles, self._pool.map(self._send_one, ensembles), strict=True))
+    def send(self, ensembles: Iterable[Ensemble]) -> dict[str, CanaryResult]:
+        """Send one request to each ensemble of a role in `QUESTIONS`, all at once; takes at most `TIMEOUT_S`."""
+        asked = list(ensembles)
+        return dict(zip((each.name for each in asked), self._pool.map(self._send_one, asked), strict=True))
 
-    def _send_one(self, ensemble: str) -> CanaryResult:
+    def _send_one(self, ensemble: Ensemble) -> CanaryResult:
         started_s = time.monotonic()
         try:
-            self._client.predict(avatar=_avatar(), nickname=NICKNAME, model=ensemble)
+            QUESTIONS[ensemble.role](self._client, ensemble)
             verdict, suspect = Verdict.ANSWERED, None
         except GenderClientError as exc:
             verdict, suspect = classify(exc)
         return CanaryResult(verdict, time.monotonic() - started_s, suspect)
+
+
+def _predict(client: Client, ensemble: Ensemble) -> None:
+    client.predict(avatar=_picture(), nickname=NICKNAME, model=ensemble.name)
+
+
+def _embed(client: Client, ensemble: Ensemble) -> None:
+    client.embed(_picture(), NICKNAME, model=ensemble.name)
+
+
+def _similar(client: Client, ensemble: Ensemble) -> None:
+    client.similar(_picture(), model=ensemble.name)
+
+
+def _rank(client: Client, ensemble: Ensemble) -> None:
+    """Rank for a user; an ensemble without a backbone takes what was stored of one."""
+    if ensemble.backbone:
+        client.rank(avatar=_picture(), nickname=NICKNAME, model=ensemble.name)
+    else:
+        client.rank(features=FEATURES, model=ensemble.name)
+
+
+FEATURES: Final = UserFeatures(embedding=[0.0] * EMBEDDING_SIZE, probabilities=Probabilities(male=0.5, female=0.5))
+# What to ask an ensemble, by its role.
+QUESTIONS: Final[dict[str, Callable[[Client, Ensemble], None]]] = {
+    GENDER: _predict,
+    EMBED: _embed,
+    SIMILAR: _similar,
+    RANK: _rank,
+}
 
 
 def classify(error: GenderClientError) -> tuple[Verdict, str | None]:
@@ -52,7 +93,7 @@ def classify(error: GenderClientError) -> tuple[Verdict, str | None]:
 
 
 @cache
-def _avatar() -> bytes:
+def _picture() -> bytes:
     """A JPEG of no person, which has to be decoded all the same."""
     file = BytesIO()
     Image.radial_gradient("L").resize((132, 132)).save(file, "JPEG")

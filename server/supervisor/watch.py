@@ -12,7 +12,7 @@ from server.catalog import GENDER, Catalog, CatalogError, Ensemble
 from server.checksums.snapshot import refresh_snapshots
 from server.errors import ControlError, LaunchError
 
-from .canary import CanaryClient
+from .canary import QUESTIONS, CanaryClient
 from .child import Child, Command
 from .policy import Policy
 from .snapshot import DEFAULTS, Action, CanaryResult, GiveUp, Limits, Reload, Restart, SetAside, Snapshot, Verdict
@@ -141,7 +141,7 @@ class Supervisor:
 
     def _canary_ensembles(self) -> set[str]:
         """The ensembles that take canary requests."""
-        return {name for name, each in self._ensembles.items() if each.role == GENDER}
+        return {name for name, each in self._ensembles.items() if each.role in QUESTIONS}
 
     def _reread_ensembles(self) -> None:
         """Follow `server.rollout`, which adds and removes ensembles; a new one counts once it is loaded."""
@@ -170,7 +170,9 @@ class Supervisor:
         except ControlError:
             return Snapshot(alive=False)
         # A canary would wait a second for a stub that is known to be dead.
-        results = canaries.send([name for name in self._canary_ensembles() if dead.isdisjoint(steps[name])])
+        results = canaries.send(
+            self._ensembles[name] for name in self._canary_ensembles() if dead.isdisjoint(steps[name])
+        )
         return Snapshot(steps=steps, canaries=results, answered=answered, dead=dead, unready=unready)
 
     def _instances(self, model: str) -> int:
