@@ -51,6 +51,7 @@ ROWS: Final = (
     Row("pre-rank: ids and pictures", ".6225", None, ids=True),
     Row("pre-rank: served", config=None),
     Row("served, without gender", config=Config(gender=False), knowledge="history as pictures"),
+    Row("served, without products", config=Config(products=False)),
     Row("served, vectors of ImageNet", vectors="imagenet"),
     Row("served, exact vectors", vectors="exact"),
 )
@@ -68,6 +69,7 @@ PAIRS: Final = (
     ("pre-rank: ids and pictures", "pre-rank: ids"),
     ("served: no ids", "ids, + both"),
     ("served: no ids", "served, without gender"),
+    ("served: no ids", "served, without products"),
     ("served: no ids", "served, vectors of ImageNet"),
     ("served, exact vectors", "served: no ids"),
 )

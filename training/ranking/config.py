@@ -19,6 +19,7 @@ class Config:
         history_pictures: Whether the vectors of liked pictures are an input.
         gender: Whether PROBABILITIES and EMBEDDING are inputs.
         priors: Whether the share of likes among the earlier shows of a candidate is an input.
+        products: Whether the MLP also gets the products of candidates and pooled histories, not in the article.
         pooling: How vectors of liked pictures are pooled, one of `POOLINGS`.
         compressor: Units of the `Compressor`.
         hidden: Units of the MLP.
@@ -36,6 +37,7 @@ class Config:
     history_pictures: bool = True
     gender: bool = True
     priors: bool = True
+    products: bool = True
     pooling: str = "multi_query"
     compressor: tuple[int, ...] = (256, 64, 12)
     hidden: tuple[int, ...] = (64, 32)

@@ -145,11 +145,13 @@ class Ranker:
             history_ids, candidate_ids = ids
             named = ops.concatenate([candidate_ids, _spread(named, candidate_ids)], axis=-1)
             pooled = self.pool_ids([candidate_ids, history_ids, mask])
-            parts += [candidate_ids, pooled, candidate_ids * pooled]
+            parts += [candidate_ids, pooled]
+            if self.config.products:
+                parts.append(pooled * candidate_ids)
         if self.config.history_pictures:
             pooled = self._pooled(history, mask, candidates, named)
             parts.append(pooled)
-            if self.config.candidate_picture and self.config.pooling != "concat":
+            if self.config.products and self.config.candidate_picture and self.config.pooling != "concat":
                 parts.append(pooled * ops.tile(candidates, (1, 1, pooled.shape[-1] // candidates.shape[-1])))
         if self.config.priors:
             parts.append(log_odds(priors)[..., None])

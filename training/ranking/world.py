@@ -3,11 +3,13 @@ r"""Write a preference world as files: impressions, and a gallery of the drawn c
     python -m training.synthetic.cards --out runs/cards
     python -m training.ranking.world --cards CARDS.csv --vectors VECTORS.npy --out runs/world
 
-Writes `impressions.parquet` (of all days; the pictures of the last day are new) and `gallery/` with `vectors.npy` and
-`ids.npy`. `--profiles` takes what the served gender models say about users, see `training.ranking.profiles`.
+Writes `impressions.parquet` (of all days; the pictures of the last day are new) and `gallery/` with `vectors.npy`,
+`ids.npy` and a copy of `--gallery-json`, which binds a ranker to the encoder. `--profiles` takes what the served gender
+models say about users, see `training.ranking.profiles`.
 """
 
 import argparse
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -67,13 +69,17 @@ def setting_of(
         strength: How much the gender tells about the taste.
         profiles: Of users; by default surrogates.
     """
-    rng = np.random.default_rng((seed, 22))
-    split = cards["split"].to_numpy()
-    old, new = (rng.permutation(np.flatnonzero(split == name)) for name in ("train", "test"))
-    rows = np.concatenate([old[:_OLD], new[:_NEW]])
+    rows, split = chosen_cards(cards, seed), cards["split"].to_numpy()
     cells = cells_of(cards["theme"].iloc[rows], cards["style"].iloc[rows])
     stock = publish(cards["id"].to_numpy()[rows], cells, split[rows] == "test", DAYS, WINDOW, seed)
     return Setting(draw_world(seed, strength), stock, vectors[rows], profiles or draw_profiles(2000, seed))
+
+
+def chosen_cards(cards: pd.DataFrame, seed: int) -> IntsN:
+    """Return the rows of the cards that a world has: some of the train split, and for the last day of the test split."""
+    rng = np.random.default_rng((seed, 22))
+    old, new = (rng.permutation(np.flatnonzero(cards["split"] == name)) for name in ("train", "test"))
+    return np.concatenate([old[:_OLD], new[:_NEW]])
 
 
 def exact_vectors(cells: IntsN, size: int = 32, seed: int = 0) -> FloatsND:
@@ -92,6 +98,7 @@ def main() -> None:
     parser.add_argument("--cards", type=Path, required=True, help="CSV with the columns id, theme, style, split")
     parser.add_argument("--vectors", type=Path, required=True, help="npy with the vector of each card")
     parser.add_argument("--profiles", type=Path, help="npz with p_female and embeddings; default: surrogates")
+    parser.add_argument("--gallery-json", type=Path, help="gallery.json of the encoder that made the vectors")
     parser.add_argument("--sessions", type=int, default=24_000, help="train sessions; default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--out", type=Path, required=True, help="folder of the world")
@@ -107,6 +114,8 @@ def main() -> None:
     impressions_of(sessions, setting.stock, setting.profiles).to_parquet(args.out / "impressions.parquet", index=False)
     np.save(args.out / "gallery/vectors.npy", setting.vectors.astype(np.float16))
     np.save(args.out / "gallery/ids.npy", setting.stock.ids)
+    if args.gallery_json:
+        shutil.copy(args.gallery_json, args.out / "gallery/gallery.json")
     print(args.out)
 
 
