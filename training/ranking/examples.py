@@ -13,6 +13,8 @@ from ..losses.masked_cross_entropy import PADDING
 from .config import Config
 from .model import EMBEDDING_SIZE, FIRST_ID, MAX_HISTORY, PADDING_ID, UNKNOWN_ID
 
+# Widths to which histories are padded: each new one costs a new graph.
+_WIDTHS: Final = (8, 20, MAX_HISTORY)
 _DAY: Final = pd.Timedelta(days=1)
 # Batches whose sessions are sorted by length of history, to save padding.
 _SORTED_BATCHES: Final = 16
@@ -55,8 +57,8 @@ class Examples:
 
     def inputs(self, known: BoolsN) -> Arrays:
         """Return the inputs of `Ranker.training_model`, by name; ids outside `known` [P + 1] are the unknown id."""
-        width = max(1, int((self.history > 0).sum(axis=1).max()))
-        history = self.history[:, :width]
+        longest = int((self.history > 0).sum(axis=1).max())
+        history = self.history[:, : next(width for width in _WIDTHS if width >= longest)]
         return {
             "history": history,
             "candidates": self.candidates,

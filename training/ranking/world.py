@@ -76,7 +76,7 @@ def setting_of(
 
 
 def chosen_cards(cards: pd.DataFrame, seed: int) -> IntsN:
-    """Return the rows of the cards that a world has: some of the train split, and for the last day of the test split."""
+    """Return the rows of a world's cards: some of the train split, and of the test split for the last day."""
     rng = np.random.default_rng((seed, 22))
     old, new = (rng.permutation(np.flatnonzero(cards["split"] == name)) for name in ("train", "test"))
     return np.concatenate([old[:_OLD], new[:_NEW]])

@@ -37,7 +37,7 @@ def setting() -> Setting:
 
 @pytest.fixture(scope="module")
 def impressions(setting: Setting) -> pd.DataFrame:
-    return impressions_of(setting.sessions(1000, 300, 1), setting.stock, setting.profiles)
+    return impressions_of(setting.sessions(500, 300, 1), setting.stock, setting.profiles)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_warm_start_continues_an_earlier_run(
 
 
 def test_a_learned_ranking_is_between_chance_and_the_ceiling(setting: Setting) -> None:
-    sessions = setting.sessions(3000, 1000, 2)
+    sessions = setting.sessions(3000, 500, 2)
     examples = examples_of(impressions_of(sessions, setting.stock, setting.profiles), setting.stock.ids)
     last = sessions.days == setting.stock.last_day
     past, measured = examples.rows(~last), sessions.rows(last)
