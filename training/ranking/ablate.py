@@ -12,7 +12,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,87 +22,25 @@ import keras
 import numpy as np
 import pandas as pd
 
-from ..arrays import BoolsN, FloatsND, FloatsNK
+from ..arrays import BoolsN, FloatsNK
 from ..report import write_report
-from ..synthetic.preference_ceiling import KNOWLEDGE, p_like
-from ..synthetic.preference_log import impressions_of
-from ..synthetic.preference_sessions import Sessions
+from .ablation_data import TEST, TRAIN, Data, ceilings, prepare
 from .ablation_report import chart, markdown
 from .ablation_results import content
 from .ablation_rows import ROWS, Row
 from .config import Config
-from .examples import Examples, examples_of
+from .examples import Examples
 from .fit import calibrate, fit, picture_table, predict_logits
 from .model import Ranker
 from .prerank import two_tower_model
 from .train import PRERANK
 from .warm_start import set_weights, weights_of
-from .world import Setting, exact_vectors, read_profiles, setting_of
 
 RESULTS: Final = Path(__file__).parents[2] / "results"
 SEEDS: Final = 5
-_WORLD: Final = 1
-_TRAIN, _TEST = 24_000, 6_000
 # Users for whom all pictures of the day are ranked, for coverage and Gini.
 _LISTS: Final = 150
 _CHUNK: Final = 10
-
-
-@dataclass(frozen=True)
-class Data:
-    """The world of the ablation, its sessions as arrays, and which of them train, calibrate and measure.
-
-    The last day's pictures are new. A quarter of its sessions calibrates, the others measure.
-    """
-
-    setting: Setting
-    imagenet: FloatsND | None
-    sessions: Sessions
-    examples: Examples
-
-    @property
-    def is_last(self) -> BoolsN:
-        return np.asarray(self.sessions.days == self.setting.stock.last_day)
-
-    @property
-    def past(self) -> Examples:
-        return self.examples.rows(~self.is_last)
-
-    @property
-    def calibration(self) -> Examples:
-        return self.examples.rows(np.flatnonzero(self.is_last)[: _TEST // 4])
-
-    @property
-    def measured(self) -> BoolsN:
-        """The rows that measure."""
-        rows = self.is_last.copy()
-        rows[np.flatnonzero(rows)[: _TEST // 4]] = False
-        return rows
-
-    @property
-    def seen(self) -> BoolsN:
-        """Whether each picture is a candidate in training, [P]."""
-        return self.past.seen(len(self.setting.stock.ids))[1:]
-
-    def table(self, row: Row) -> FloatsND | None:
-        """Return the table of pictures of a row; None if its vectors are not given."""
-        vectors = {
-            "gallery": self.setting.vectors,
-            "imagenet": self.imagenet,
-            "exact": exact_vectors(self.setting.stock.cells),
-        }[row.vectors]
-        return None if vectors is None else picture_table(vectors)
-
-
-def prepare(
-    cards: pd.DataFrame, vectors: FloatsND, imagenet: FloatsND | None, profiles: Path | None, sizes: tuple[int, int]
-) -> Data:
-    """Draw the world and its sessions: `sizes` are those of training and of the last day."""
-    setting = setting_of(cards, vectors, _WORLD, profiles=read_profiles(profiles) if profiles else None)
-    rows = np.searchsorted(cards["id"].to_numpy(), setting.stock.ids)
-    sessions = setting.sessions(*sizes, seed=_WORLD)
-    examples = examples_of(impressions_of(sessions, setting.stock, setting.profiles), setting.stock.ids)
-    return Data(setting, None if imagenet is None else imagenet[rows], sessions, examples)
 
 
 def run(row: Row, seed: int, data: Data, out: Path) -> dict[str, Any]:
@@ -146,15 +84,6 @@ def train_all(rows: list[Row], seeds: int, data: Data, out: Path) -> None:
             keras.backend.clear_session()
 
 
-def ceilings(data: Data) -> dict[str, FloatsNK]:
-    """Return the exact P(like) of the measured sessions for each kind of knowledge."""
-    measured = data.sessions.rows(data.measured)
-    return {
-        name: p_like(data.setting.world, data.setting.stock, measured, data.seen, knowledge)
-        for name, knowledge in KNOWLEDGE.items()
-    }
-
-
 def finished_runs(rows: list[Row], out: Path) -> dict[str, dict[int, dict[str, Any]]]:
     """Return the stored runs by row and seed."""
     return {row.name: runs for row in rows if (runs := dict(_stored(row, out)))}
@@ -166,13 +95,14 @@ def main() -> None:
     parser.add_argument("--vectors", type=Path, required=True, help="npy with the gallery's vector of each card")
     parser.add_argument("--imagenet", type=Path, help="npy with vectors of a network of ImageNet")
     parser.add_argument("--profiles", type=Path, help="npz of training.ranking.profiles; default: surrogates")
+    parser.add_argument("--rows", nargs="+", help="names of the rows to train; default: all")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="default: %(default)s")
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished runs")
     args = parser.parse_args()
     imagenet = np.load(args.imagenet) if args.imagenet else None
-    data = prepare(pd.read_csv(args.cards), np.load(args.vectors), imagenet, args.profiles, (_TRAIN, _TEST))
+    data = prepare(pd.read_csv(args.cards), np.load(args.vectors), imagenet, args.profiles, (TRAIN, TEST))
     args.out.mkdir(parents=True, exist_ok=True)
-    train_all(list(ROWS), args.seeds, data, args.out)
+    train_all([row for row in ROWS if row.name in (args.rows or row.name)], args.seeds, data, args.out)
     results = content(data, ceilings(data), finished_runs(list(ROWS), args.out), args.seeds)
     write_report(RESULTS / "ranking.json", **results)
     (RESULTS / "ranking.md").write_text(markdown(results), encoding="utf-8")

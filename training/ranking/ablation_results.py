@@ -1,10 +1,8 @@
 """Measure the rows of the ablation and compare them in pairs: the content of `results/ranking.json`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from scipy.special import expit
@@ -12,10 +10,8 @@ from scipy.special import expit
 from ..arrays import BoolsNK, FloatsN, FloatsNK
 from ..evaluation.intervals import Estimate, estimate
 from ..evaluation.ranking import UserAUC, coverage, gini, summary, user_auc
+from .ablation_data import Data
 from .ablation_rows import PAIRS, ROWS
-
-if TYPE_CHECKING:
-    from .ablate import Data
 
 # Stored runs by row and seed, and exact P(like) by kind of knowledge.
 Runs = Mapping[str, Mapping[int, Mapping[str, Any]]]

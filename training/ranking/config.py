@@ -41,9 +41,9 @@ class Config:
     pooling: str = "multi_query"
     compressor: tuple[int, ...] = (256, 64, 12)
     hidden: tuple[int, ...] = (64, 32)
-    epochs: int = 3
-    batch: int = 256
-    learning_rate: float = 3e-3
+    epochs: int = 2
+    batch: int = 64
+    learning_rate: float = 4e-3
     id_dropout: float = 0.1
     embedding_dropout: float = 0.5
     seed: int = 1

@@ -14,7 +14,7 @@ from .config import Config
 from .model import EMBEDDING_SIZE, FIRST_ID, MAX_HISTORY, PADDING_ID, UNKNOWN_ID
 
 # Widths to which histories are padded: each new one costs a new graph.
-_WIDTHS: Final = (8, 20, MAX_HISTORY)
+_WIDTHS: Final = (16, MAX_HISTORY)
 _DAY: Final = pd.Timedelta(days=1)
 # Batches whose sessions are sorted by length of history, to save padding.
 _SORTED_BATCHES: Final = 16

@@ -21,7 +21,7 @@ def fit(model: keras.Model, config: Config, examples: Examples, known: BoolsN) -
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
     )
-    model.compile(keras.optimizers.Adam(schedule), loss=masked_cross_entropy, jit_compile=False)
+    model.compile(keras.optimizers.Adam(schedule), loss=masked_cross_entropy, jit_compile=True)
     names = list(model.input)
     losses = [
         model.train_on_batch({name: inputs[name] for name in names}, liked)

@@ -40,7 +40,7 @@ from .warm_start import set_weights, weights_of
 # A ranker is bound to the vectors that it was trained on.
 _DIGESTS: Final = ("encoder_digest", "prep_digest")
 # The pre-ranker is linear, and takes larger steps.
-PRERANK: Final = Config(learning_rate=0.05, epochs=2)
+PRERANK: Final = Config(learning_rate=0.05, epochs=1)
 
 
 @dataclass(frozen=True)

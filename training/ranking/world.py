@@ -70,7 +70,7 @@ def setting_of(
         profiles: Of users; by default surrogates.
     """
     rows, split = chosen_cards(cards, seed), cards["split"].to_numpy()
-    cells = cells_of(cards["theme"].iloc[rows], cards["style"].iloc[rows])
+    cells = cells_of(*(cards[name].iloc[rows].tolist() for name in ("theme", "style")))
     stock = publish(cards["id"].to_numpy()[rows], cells, split[rows] == "test", DAYS, WINDOW, seed)
     return Setting(draw_world(seed, strength), stock, vectors[rows], profiles or draw_profiles(2000, seed))
 

@@ -18,10 +18,10 @@ from .card_themes import THEMES
 CELLS: Final = tuple((theme, style) for theme in THEMES for style in STYLES)
 TYPES: Final = 12
 # Mean and spreads of the logits of P(like): an appeal of each cell, and how much types differ about it.
-_MEAN: Final = -1.1
+_MEAN: Final = -1.3
 _APPEAL: Final = 0.5
-_THEME_TASTE: Final = 1.4
-_STYLE_TASTE: Final = 0.9
+_THEME_TASTE: Final = 2.2
+_STYLE_TASTE: Final = 1.3
 _CELL_TASTE: Final = 0.3
 # Exponent of a cell's mean P(like) in its exposure.
 _POPULARITY: Final = 1.0

@@ -120,8 +120,8 @@ def test_missing_logs_are_refused(tmp_path: Path) -> None:
 def test_examples_are_rows_of_the_table(joined: Any) -> None:
     # Picture 9 is not in the table; picture 4 is its row 1.
     examples = examples_of(joined.impressions, np.array([4, 3, 2, 1]))
-    np.testing.assert_array_equal(examples.candidates, [[4, 3, 2], [2, 1, 0], [4, 1, 0]])
-    np.testing.assert_array_equal(examples.liked, [[0, 1, 0], [1, 0, PADDING], [1, 0, PADDING]])
+    np.testing.assert_array_equal(examples.candidates, np.array([[4, 3, 2], [2, 1, 0], [4, 1, 0]]))
+    np.testing.assert_array_equal(examples.liked, np.array([[0, 1, 0], [1, 0, PADDING], [1, 0, PADDING]]))
     np.testing.assert_array_equal(examples.history[:, :2], [[0, 0], [3, 0], [0, 0]])
     assert not examples.embeddings.any()
 
