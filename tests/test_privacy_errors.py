@@ -28,12 +28,15 @@ from genderclient import (
     Client,
     FakeTransport,
     InvalidAvatar,
+    Probabilities,
+    RedisHistory,
     Retry,
     User,
+    UserFeatures,
 )
 from genderclient._cli.app import app
 from genderclient.tables import ClientSettings, Columns, TableJob
-from tests.support.client.fakes import respond_male, respond_male_async
+from tests.support.client.fakes import respond_list, respond_male, respond_male_async
 from tests.support.client.socket_server import socket_server
 from tests.support.markers import NAME, PICTURE, found, planted_png
 from training.data.labels import check_label_map
@@ -134,7 +137,22 @@ def by_fallback(inputs: dict[str, Any]) -> object:
         raise InvalidAvatar(prediction.avatar_error or "", model=repr(prediction) + repr(prediction.to_dict()))
 
 
-SENDERS = (by_predict, by_predict_many, by_async_client, by_fallback)
+def rank(**inputs: Any) -> object:
+    with Client(transport=FakeTransport(respond_list)) as client:
+        return client.rank(**inputs)
+
+
+def by_rank(inputs: dict[str, Any]) -> object:
+    return rank(**inputs)
+
+
+def as_picture(inputs: dict[str, Any]) -> object:
+    """The avatar as the picture of `embed`, or the nickname as its title."""
+    with Client(transport=FakeTransport(respond_male)) as client:
+        return client.embed(inputs.get("avatar"), inputs.get("nickname"))
+
+
+SENDERS = (by_predict, by_predict_many, by_async_client, by_fallback, by_rank, as_picture)
 
 
 def echoed_by_server(folder: Path) -> object:
@@ -166,6 +184,14 @@ OTHERS: dict[str, Case] = {
     "header": lambda folder: Client(headers={"x-name": f"{NAME}\n"}),
     "user and password in the URL": lambda folder: Client(f"grpc://{NAME}:{PICTURE}@127.0.0.1"),
     "users that are no users": lambda folder: by_predict_many_of([NAME]),
+    "liked pictures that are no ids": lambda folder: rank(liked=[NAME]),
+    "liked pictures that are text": lambda folder: rank(liked=NAME),
+    "candidates that are no ids": lambda folder: rank(among=[1, Revealing()]),
+    "features of another type": lambda folder: rank(features=Revealing()),
+    "embedding": lambda folder: UserFeatures(embedding=[NAME] * 256, probabilities=Probabilities(0.5, 0.5)),  # type: ignore[list-item]
+    "probabilities": lambda folder: UserFeatures(embedding=[0.5] * 256, probabilities=NAME),  # type: ignore[arg-type]
+    "URL of histories": lambda folder: RedisHistory(f"http://{NAME}"),
+    "password and user of histories": lambda folder: RedisHistory(f"redis://u:{NAME}@127.0.0.1:9/0").liked(PICTURE),
     "fetched path": lambda folder: AvatarFetcher()(f"https://127.0.0.1:9/{PICTURE}.png?{NAME}#{NAME}"),
     "fetched scheme": lambda folder: AvatarFetcher()(f"http://127.0.0.1:9/{PICTURE}.png"),
     "fetched user": lambda folder: AvatarFetcher()(f"https://{NAME}@127.0.0.1:9/{PICTURE}.png"),
@@ -246,6 +272,10 @@ def by_score_command(file: Path) -> object:
     return as_command("score", str(file), "-o", str(file.with_name("out.csv")))
 
 
+def by_rank_command(file: Path) -> object:
+    return as_command("rank", str(file), "-o", str(file.with_name("out.csv")))
+
+
 def by_manifest(file: Path) -> object:
     return list(Manifest(file, max_bad_rows=0).tables())
 
@@ -300,6 +330,7 @@ def test_no_other_entry_point_repeats_its_input(
     [
         *((by_job, name, content) for name, content in TABLES.items()),
         *((by_score_command, name, content) for name, content in TABLES.items()),
+        *((by_rank_command, name, content) for name, content in TABLES.items() if name != "kept-twice.csv"),
         *((by_manifest, name, content) for name, content in MANIFESTS.items()),
     ],
 )
