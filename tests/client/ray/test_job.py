@@ -1,4 +1,4 @@
-"""A scoring job on Ray: every row once, even if a worker dies, and the same output as without Ray."""
+"""A job on Ray: every row once, even if a worker dies, and the same output as without Ray."""
 
 import os
 import re
@@ -39,13 +39,13 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-def score(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["score", *map(str, arguments), "--quiet"])
+def score(*arguments: object, command: str = "score") -> Result:
+    return CliRunner().invoke(app, [command, *map(str, arguments), "--quiet"])
 
 
-def start_driver(cluster: Cluster, *arguments: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", DRIVER, "score", *map(str, arguments), "--engine", "ray", "--quiet"]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **cluster.variables})
+def start_driver(cluster: Cluster, *arguments: object, command: str = "score") -> "subprocess.Popen[str]":
+    program = [sys.executable, "-c", DRIVER, command, *map(str, arguments), "--engine", "ray", "--quiet"]
+    return subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env={**os.environ, **cluster.variables})
 
 
 def wait_for(condition: Callable[[], Any], child: "subprocess.Popen[str]") -> Any:
@@ -89,6 +89,21 @@ def test_killed_worker_loses_and_repeats_no_row(triton: Server, cluster: Cluster
     assert not chunk_folder.exists()
     logs = "".join(file.read_text(errors="replace") for file in cluster.folder.rglob("*") if file.is_file())
     assert "小美" not in printed + logs
+
+
+def test_every_user_is_ranked_once(triton: Server, cluster: Cluster, users: Path, tmp_path: Path) -> None:
+    options = ("--url", f"grpc://{triton.grpc_url}", "--id-column", "uid", "--k", 3, "--seed", 7)
+    outputs = [tmp_path / "ray.parquet", tmp_path / "local.parquet"]
+    with start_driver(cluster, users / "a.parquet", "-o", outputs[0], *options, command="rank") as child:
+        _, printed = child.communicate()
+    assert f"{FILE_ROWS - 2} ranked, 2 failed" in printed
+    assert score(users / "a.parquet", "-o", outputs[1], *options, command="rank").exit_code == 1
+    by_ray, local = (pq.read_table(output) for output in outputs)
+    assert by_ray["id"].to_pylist() == [f"a{number}" for number in range(1, FILE_ROWS - 1)]
+    assert len(set(by_ray["request_id"].to_pylist())) == FILE_ROWS - 2
+    # The same seed gives a user the same list, wherever it is computed, except among pictures of equal score.
+    same = [one == other for one, other in zip(by_ray["pictures"], local["pictures"], strict=True)]
+    assert sum(same) > 0.98 * len(same)
 
 
 def test_worker_error_is_one_line(triton: Server, cluster: Cluster, users: Path, tmp_path: Path) -> None:
