@@ -31,8 +31,6 @@ BLOCK = re.compile(r"```(\w+)(?: title=\"(.*?)\")?\n(.*?)```", re.DOTALL)
 SPECIAL = ("docs/servers.md", "docs/telemetry.md")
 FOREIGN_COMMANDS = ("pip install", "uvicorn")
 PROMISE = re.compile(r"print\(.*?\) +# ([^…\n]*(?:female|avatar:|AVATAR:|densenet|rank_embedding|True)[^…\n]*)")
-# Pages whose models the repository does not have yet.
-UNSERVED = () if (ROOT / "model_repository" / "rank_mobilenet").exists() else ("docs/ranking.md",)
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def run_snippets(page: str, addresses: dict[str, str]) -> dict[str, Any]:
     return scope
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in (*SPECIAL, *UNSERVED)])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in SPECIAL])
 def test_snippets_run_and_print_what_comments_promise(
     page: str, folder: Path, triton: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,7 +96,7 @@ def test_telemetry_table_lists_metrics(folder: Path) -> None:
     assert names == documented - {"genderclient.errors", "genderclient.results"}
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in UNSERVED])
+@pytest.mark.parametrize("page", PAGES)
 def test_commands_succeed(page: str, folder: Path) -> None:
     for _, text in blocks(page, "sh"):
         for line in text.splitlines():
