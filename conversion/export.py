@@ -82,8 +82,10 @@ def _write(graph: Graph, model: keras.Model, scope: str, inputs: Any) -> Any:
 def _prepared(graph: Graph, model: keras.Model, name: str, tensor: Tensor) -> Tensor:
     """Cut the tokens of a text tower that ignores padding."""
     layers = {type(layer) for layer in model.layers}
-    cuts = keras.layers.Embedding in layers and keras.layers.GlobalAveragePooling1D not in layers
-    return text_layers.cut(graph, name, tensor) if cuts else tensor
+    if keras.layers.Embedding not in layers or keras.layers.GlobalAveragePooling1D in layers:
+        return tensor
+    widths = [layer.kernel_size[0] for layer in model.layers if isinstance(layer, keras.layers.Conv1D)]
+    return text_layers.cut(graph, name, tensor, margin=sum(width // 2 for width in widths))
 
 
 def _value(name: Tensor, tensor: Any) -> onnx.ValueInfoProto:

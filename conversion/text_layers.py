@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from genderprep.tensors import MAX_TOKENS
 from training.layers import MaskedMean, NgramScore, PositionEmbedding, TransformerEncoderLayer
@@ -15,13 +16,23 @@ from .graph import CONTRIB, Graph, Tensor
 from .writers import activated, values, writes
 
 
-def cut(graph: Graph, name: str, tokens: Tensor) -> Tensor:
-    """Cut int32 tokens `[B, T]`, padded with 0, to the longest row of the batch, at least to one step."""
+def cut(graph: Graph, name: str, tokens: Tensor, margin: int = 0) -> Tensor:
+    """Cut int32 tokens `[B, T]`, padded with 0, to the longest row of the batch, at least to one step.
+
+    Args:
+        graph: The graph under construction.
+        name: Prefix of the nodes.
+        tokens: The tokens.
+        margin: Steps of padding to keep, because the last valid step reads them.
+    """
     valid = graph.add("Min", tokens, np.array(1, np.int32), name=f"{name}/uncut_valid")
     places = graph.add("Mul", valid, np.arange(1, MAX_TOKENS + 1, dtype=np.int32), name=f"{name}/places")
     lasts = graph.add("ReduceMax", places, name=f"{name}/lasts", axes=[0], keepdims=0)
     last = graph.add("ReduceMax", lasts, name=f"{name}/last", axes=[0], keepdims=1)
     graph.steps = graph.add("Max", last, np.array([1], np.int32), name=f"{name}/steps")
+    if margin:
+        wider = graph.add("Add", graph.steps, np.array([margin], np.int32), name=f"{name}/wider")
+        graph.steps = graph.add("Min", wider, np.array([MAX_TOKENS], np.int32), name=f"{name}/steps_and_margin")
     return graph.add("Slice", tokens, np.array([0], np.int32), graph.steps, np.array([1], np.int32), name=f"{name}/cut")
 
 
@@ -36,6 +47,20 @@ def valid_steps(graph: Graph, layer: Any, name: str, tokens: Tensor) -> Tensor:
 @writes(keras.layers.Embedding)
 def embedding(graph: Graph, layer: Any, name: str, tokens: Tensor) -> Tensor:
     return graph.add("Gather", values(layer.embeddings), tokens, name=name)
+
+
+@writes(keras.layers.Conv1D)
+def convolution_of_steps(graph: Graph, layer: Any, name: str, x: Tensor) -> Tensor:
+    """Write a convolution over the steps of `[B, T, D]`."""
+    if layer.padding != "same" or layer.strides != (1,):
+        raise ConversionError(f"expected padding 'same' and stride 1, got {layer.padding!r}, {layer.strides} in {name}")
+    (width,) = layer.kernel_size
+    weights: NDArray[np.float32] = values(layer.kernel).transpose(2, 1, 0)
+    planes = graph.add("Transpose", x, name=f"{name}/planes", perm=[0, 2, 1])
+    pads = [(width - 1) // 2, width // 2]
+    joined = graph.add("Conv", planes, weights, values(layer.bias), name=f"{name}/convolution", pads=pads)
+    steps = graph.add("Transpose", joined, name=f"{name}/steps", perm=[0, 2, 1])
+    return activated(graph, layer.activation, name, steps)
 
 
 @writes(PositionEmbedding)

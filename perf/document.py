@@ -4,6 +4,7 @@ from typing import Final
 
 from .experiments.ab import AB
 from .experiments.breakdown import Breakdown
+from .experiments.gallery_scan import GalleryScan
 from .experiments.inference_check import InferenceCheck
 from .experiments.install_size import InstallSize
 from .experiments.latency import Latency
@@ -30,6 +31,7 @@ PERFORMANCE: Final = Document(
         ServerSettings(),
         Priority(),
         InferenceCheck(),
+        GalleryScan(),
         OfflineScoring(),
         AB(),
         InstallSize(),

@@ -62,7 +62,7 @@ LIBRARIES: dict[str, set[str]] = {
     f"{GENDERPREP}/text.py": {"numpy", "regex", "genderprep"},
     f"{GENDERPREP}/digest.py": {"numpy", "PIL", "genderprep"},
     f"{GENDERPREP}/binding.py": {"genderprep.digest"},
-    PICTUREGALLERY: {"numpy", "picturegallery"},
+    PICTUREGALLERY: {"numpy", "faiss", "picturegallery"},
     "model_repository/gallery/1/metrics.py": {"triton_python_backend_utils", "picturegallery"},
     "model_repository/gallery/1/model.py": {"numpy", "triton_python_backend_utils", "picturegallery", "metrics"},
     "server/supervisor": {"PIL", "genderclient", "google.protobuf", "server", "tritonclient"},

@@ -17,7 +17,7 @@ from .picturegallery.binding import check_encoder
 from .picturegallery.errors import InvalidInput
 from .picturegallery.files import read_gallery
 from .picturegallery.ranking_inputs import PROBABILITIES, RankingReader
-from .picturegallery.search import ExactSearch
+from .picturegallery.search import build_search
 from .picturegallery.similar import SimilarPictures
 
 
@@ -27,9 +27,9 @@ class TritonPythonModel:
         folder = model / str(version)
         gallery = read_gallery(folder)
         check_encoder(gallery.encoder_digest, model, version)
-        # NumPy multiplies float16 in software, 20 times slower.
-        vectors = np.ascontiguousarray(gallery.vectors, np.float32)
-        self._similar = SimilarPictures(gallery, ExactSearch(vectors))
+        # By dimension, as the search reads them, so that both share one copy.
+        vectors = np.asfortranarray(gallery.vectors, np.float32)
+        self._similar = SimilarPictures(gallery, build_search(vectors))
         weights = prerank.PreRank.load(folder / prerank.FILE, vectors.shape[1])
         self._ranking = RankingReader(gallery, vectors, weights)
         self._metrics = Metrics()

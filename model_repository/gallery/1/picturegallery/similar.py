@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,10 @@ from numpy.typing import NDArray
 from .errors import Fault, InvalidInput
 from .files import Gallery
 from .lookup import UNKNOWN, IdLookup
-from .search import Rows, Scores, Vector
+from .search import Search, Vector
 from .tensors import DEFAULT_K, MAX_K, NO_ID, NO_SCORE, PICTURE, PICTURE_ID, PICTURES, SCORES, VECTOR, K
 
 Arrays = dict[str, NDArray[Any]]
-
-
-class Search(Protocol):
-    """Finds the vectors most similar to a query, as `ExactSearch` does."""
-
-    def nearest(self, query: Vector, k: int, excluded: int | None = None) -> tuple[Rows, Scores]: ...
 
 
 class SimilarPictures:
