@@ -131,14 +131,10 @@ def test_triton_refuses_a_gallery_beside_another_encoder(repository: Path) -> No
     folder, _ = publish_gallery(map(Picture, PICTURES), repository)
     for model in ("gallery", "similar"):
         edit(repository / model / "config.pbtxt", "versions: [ 1 ]", f"versions: [ {folder.name} ]")
-    edit(
-        repository / "similar" / "config.pbtxt",
-        'model_name: "gallery"\n      model_version: 1',
-        'model_name: "gallery"\n      model_version: 2',
-    )
-    (repository / "similar" / "2").mkdir()
-    (repository / "similar" / "2" / ".gitkeep").touch()
-    add_encoder(repository, 1, encoder_digest=f"{'ab' * 32}")
+    step = 'model_name: "gallery"\n      model_version: '
+    edit(repository / "similar" / "config.pbtxt", f"{step}1", f"{step}{folder.name}")
+    (repository / "similar" / "1").rename(repository / "similar" / folder.name)
+    add_encoder(repository, 1, encoder_digest="ab" * 32)
     record_all(repository)
     message = "picture_encoder/1/model.onnx has the encoder abababababab, the vectors of gallery 2 are of 000000000000"
     with pytest.raises(StartError, match=message), running_triton(repository):
