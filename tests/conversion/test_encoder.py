@@ -73,16 +73,18 @@ def test_means_of_pixels_are_part_of_the_first_convolution(fp32: onnx.ModelProto
     # A picture and its means have the same vector.
     blocks = rows[IMAGE].reshape(-1, IMAGE_SIZE // 2, 2, IMAGE_SIZE // 2, 2, 3)
     means = np.rint(blocks.mean(axis=(2, 4))).astype(np.uint8).repeat(2, axis=1).repeat(2, axis=2)
-    vectors = [run_onnx(fp32.SerializeToString(), rows | {IMAGE: each})[VECTOR] for each in (rows[IMAGE], means)]
-    np.testing.assert_allclose(*vectors, atol=0.02)
+    vectors, of_means = (
+        run_onnx(fp32.SerializeToString(), rows | {IMAGE: each})[VECTOR] for each in (rows[IMAGE], means)
+    )
+    np.testing.assert_allclose(vectors, of_means, atol=0.02)
 
 
 def test_int8_reads_the_same_tensors(fp32: onnx.ModelProto, rows: Arrays) -> None:
     int8 = to_int8(fp32, rows)
     assert int8.graph.input == fp32.graph.input
     assert {node.op_type for node in int8.graph.node} >= {"QuantizeLinear", "DequantizeLinear"}
-    titles = [run_onnx(each.SerializeToString(), rows)[TITLE_VECTOR] for each in (fp32, int8)]
-    np.testing.assert_allclose(*titles, atol=1e-2)
+    before, after = (run_onnx(each.SerializeToString(), rows)[TITLE_VECTOR] for each in (fp32, int8))
+    np.testing.assert_allclose(before, after, atol=1e-2)
 
 
 def test_gate_refuses_vectors_of_other_neighbors() -> None:
