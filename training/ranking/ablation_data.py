@@ -43,14 +43,15 @@ class Data:
 
     @property
     def calibration(self) -> Examples:
-        return self.examples.rows(np.flatnonzero(self.is_last)[: TEST // 4])
+        return self.examples.rows(self.is_last & ~self.measured)
 
     @property
     def measured(self) -> BoolsN:
         """The rows that measure."""
-        rows = self.is_last.copy()
-        rows[np.flatnonzero(rows)[: TEST // 4]] = False
-        return rows
+        rows = np.flatnonzero(self.is_last)
+        measured = np.zeros(len(self.sessions), bool)
+        measured[rows[len(rows) // 4 :]] = True
+        return measured
 
     @property
     def seen(self) -> BoolsN:

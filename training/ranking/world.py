@@ -26,8 +26,8 @@ from ..synthetic.preferences import CELLS, World, cells_of, draw_world
 
 DAYS: Final = 12
 WINDOW: Final = 4
-# Cards of the encoder's train split, and of its test split, which are new on the last day.
-_OLD, _NEW = 1000, 500
+# Cards of each cell: of the encoder's train split, and of its test split, which are new on the last day.
+_OLD, _NEW = 10, 5
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,12 @@ def setting_of(
 
 
 def chosen_cards(cards: pd.DataFrame, seed: int) -> IntsN:
-    """Return the rows of a world's cards: some of the train split, and of the test split for the last day."""
-    rng = np.random.default_rng((seed, 22))
-    old, new = (rng.permutation(np.flatnonzero(cards["split"] == name)) for name in ("train", "test"))
-    return np.concatenate([old[:_OLD], new[:_NEW]])
+    """Return the rows of a world's cards: some of the train and of the test split, which has the last day's."""
+    order = np.random.default_rng((seed, 22)).permutation(len(cards))
+    shuffled = cards.iloc[order]
+    place = shuffled.groupby(["split", "theme", "style"]).cumcount().to_numpy()
+    wanted = shuffled["split"].map({"train": _OLD, "test": _NEW}).fillna(0).to_numpy()
+    return order[place < wanted]
 
 
 def exact_vectors(cells: IntsN, size: int = 32, seed: int = 0) -> FloatsND:
