@@ -22,6 +22,8 @@ from genderprep import PrepMismatch, prep_digest
 from genderprep.digest import METADATA_KEY
 from picturegallery.errors import GalleryError
 from picturegallery.files import ENCODER_DIGEST, Gallery, read_gallery, write_gallery
+from picturegallery.prerank import FILE as PRERANK
+from picturegallery.prerank import PreRank
 from server.catalog import EMBED, Catalog, CatalogError
 from training.data.bad_rows import ManifestError
 from training.report import write_report
@@ -44,6 +46,7 @@ def publish_gallery(
     extended: int | None = None,
     version: int | None = None,
     about: dict[str, Any] | None = None,
+    prerank: Path | None = None,
 ) -> tuple[Path, dict[int, str]]:
     """Publish pictures and return the version folder, and the reasons why rows were left out.
 
@@ -54,10 +57,12 @@ def publish_gallery(
         extended: A version of the gallery whose pictures come first.
         version: The version to publish; by default the next one.
         about: What else `gallery.json` records.
+        prerank: The weights of the pre-rank, `prerank.npz` of `training.ranking.train`; by default those of the
+            extended version, if it has some.
 
     Raises:
-        GalleryError: No picture can be read, an id is invalid or occurs twice, or the extended version has vectors of
-            another encoder.
+        GalleryError: No picture can be read, an id is invalid or occurs twice, the extended version has vectors of
+            another encoder, or the weights of the pre-rank cannot be used.
         PrepMismatch: The encoder was trained with another preprocessing.
         CatalogError: The repository has no gallery or no encoder.
         FileNotFoundError: The version of the encoder does not exist.
@@ -74,6 +79,10 @@ def publish_gallery(
     with installing(folder) as staging:
         shutil.copytree(code, staging, ignore=_all_but_code, dirs_exist_ok=True)
         write_gallery(gallery, staging)
+        weights = prerank or (model.folder / str(extended) / PRERANK if extended else None)
+        if weights and (prerank or weights.is_file()):
+            shutil.copyfile(weights, staging / PRERANK)
+        PreRank.load(staging / PRERANK, gallery.vectors.shape[1])
     return folder, refused
 
 
@@ -110,6 +119,7 @@ def main() -> None:
     source.add_argument("--manifest", type=Path, help="CSV file with the column picture")
     parser.add_argument("--first-seed", type=int, default=1, help="seed of the first card")
     parser.add_argument("--extend", type=int, metavar="VERSION", help="keep the pictures of this version")
+    parser.add_argument("--prerank", type=Path, metavar="FILE", help="prerank.npz of training.ranking.train")
     parser.add_argument("--encoder-version", type=int, help="default: the one that is served")
     parser.add_argument("--version", type=int, help="default: the next free one")
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
@@ -123,6 +133,7 @@ def main() -> None:
             extended=args.extend,
             version=args.version,
             about={} if args.manifest else {"first_seed": args.first_seed},
+            prerank=args.prerank,
         )
     except (GalleryError, PrepMismatch, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
         raise SystemExit(f"publish_gallery: {exc}") from exc

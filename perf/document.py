@@ -10,6 +10,7 @@ from .experiments.install_size import InstallSize
 from .experiments.latency import Latency
 from .experiments.offline_scoring import OfflineScoring
 from .experiments.priority import Priority
+from .experiments.ranking import Ranking
 from .experiments.response_cache import ResponseCache
 from .experiments.scaling import Scaling
 from .experiments.server_settings import ServerSettings
@@ -27,6 +28,7 @@ PERFORMANCE: Final = Document(
         Breakdown(),
         Peers(),
         Scaling(),
+        Ranking(),
         ResponseCache(),
         ServerSettings(),
         Priority(),

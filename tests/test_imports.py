@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "server": {"genderclient"},
     "training": {"genderprep"},
     "conversion": {"genderprep", "picturegallery", "training", "server.catalog", "server.checksums"},
-    "perf": {"genderprep", "genderclient", "server", "training"},
+    "perf": {"genderprep", "picturegallery", "genderclient", "server", "training"},
     "reliability": {"genderprep", "genderclient", "server", "training", "perf"},
     "quickstart": {"genderprep", "genderclient", "server", "training"},
 }
