@@ -76,6 +76,7 @@ def run(users: list[SampleUser], picture: Path) -> None:
     """Predict the users with every backbone, print a table and write a picture."""
     # Imported here, so that `make serve` starts without the drawing libraries.
     from .picture import save_picture
+    from .ranked_cards import RANK_MODEL, DrawnGallery, rank_cards, save_cards
     from .table import print_table
 
     ensembles = gender_ensembles()
@@ -85,9 +86,16 @@ def run(users: list[SampleUser], picture: Path) -> None:
             # Triton's health endpoint is green before a model can answer.
             client.wait_until_ready(model=ensemble.name)
         inferences = predict_samples(client, users, ensembles)
+        gallery = DrawnGallery.read(REPOSITORY, Catalog(REPOSITORY).models()[RANK_MODEL].steps["gallery"])
+        # Users whose input was rejected have no cards.
+        answered = [of_user[0].user for of_user in inferences if of_user[0].prediction]
+        ranked = rank_cards(client, answered, gallery)
     print_table(inferences)
     save_picture(inferences, picture)
     print(f"The same as a picture: {picture}")
+    cards = picture.with_name(f"{picture.stem}_cards{picture.suffix}")
+    save_cards(ranked, gallery, cards)
+    print(f"Cards for the first users, without and with a history: {cards}")
 
 
 def serve(ports: Sequence[int] = SERVE_PORTS) -> None:

@@ -31,7 +31,7 @@ def save_picture(inferences: Sequence[Sequence[Inference]], file: Path) -> None:
     """Draw the first users, at most `MAX_USERS`, into a PNG file."""
     inferences = inferences[:MAX_USERS]
     rows = -(-len(inferences) // COLUMNS)
-    with matplotlib.rc_context({"font.family": [font.family_name for font in _fonts()]}):
+    with matplotlib.rc_context({"font.family": text_fonts()}):
         figure = Figure(figsize=(3.9 * COLUMNS, 1.75 * rows + 0.9), layout="constrained")
         figure.suptitle("Gender by avatar and nickname  由头像和昵称预测性别", x=0.005, ha="left", fontsize=15)
         handles = [Patch(color=color, label=label) for label, color in LEGEND.items()]
@@ -51,7 +51,12 @@ def _fonts() -> tuple[FT2Font, ...]:
     return FT2Font(font_manager.findfont(LATIN_FONT)), FT2Font(cjk)
 
 
-def _readable(nickname: str) -> str:
+def text_fonts() -> list[str]:
+    """The families to draw text with, in order."""
+    return [font.family_name for font in _fonts()]
+
+
+def readable(nickname: str) -> str:
     """Spell out the characters that no font has, which are most emoji: `小美:cherry blossom:`."""
     return "".join(_drawable(character) for character in nickname)
 
@@ -67,7 +72,7 @@ def _draw_user(cell: SubFigure, inferences: Sequence[Inference]) -> None:
     portrait, bars = cell.subplots(1, 2, width_ratios=(1, 1.7))
     user = inferences[0].user
     _draw_avatar(portrait, user.avatar)
-    name, color = (_readable(user.nickname), "black") if user.nickname else ("no nickname 无昵称", "grey")
+    name, color = (readable(user.nickname), "black") if user.nickname else ("no nickname 无昵称", "grey")
     cell.suptitle(name, x=0.02, ha="left", fontsize=11, color=color)
     bars.set(xlim=(0, 1), ylim=(-0.6, 2 * len(inferences) - 0.2))
     bars.axis("off")

@@ -22,9 +22,9 @@ COMMAND = (sys.executable, "-m", "quickstart")
 # What a Python with requirements/serve.txt alone cannot import.
 WITHOUT_TRAINING = """
 import sys
-for name in ("tensorflow", "keras", "scipy", "sklearn", "pandas", "pyarrow", "emoji"):
+for name in ("tensorflow", "keras", "scipy", "sklearn", "pandas", "pyarrow", "emoji", "tqdm"):
     sys.modules[name] = None
-import quickstart.__main__, quickstart.picture, quickstart.table
+import quickstart.__main__, quickstart.picture, quickstart.ranked_cards, quickstart.table
 """
 
 
@@ -42,6 +42,8 @@ def test_run_prints_table_and_writes_picture(tmp_path: Path) -> None:
     assert sum(" male " in line or " female " in line for line in lines) >= len(sample_users())
     with Image.open(picture) as image:
         assert image.width > 1000
+        assert len(image.convert("RGB").getcolors(maxcolors=2**24) or ()) > 1000
+    with Image.open(picture.with_name("samples_cards.png")) as image:
         assert len(image.convert("RGB").getcolors(maxcolors=2**24) or ()) > 1000
 
 

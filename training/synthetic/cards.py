@@ -16,7 +16,6 @@ from typing import Final
 
 import notojp_matplotlib
 from PIL import Image, ImageDraw, ImageFont
-from tqdm import tqdm
 
 from .card_styles import STYLES
 from .card_themes import THEMES
@@ -77,6 +76,9 @@ def main() -> None:
 
 def write_cards(seeds: range, variations: int, out: Path) -> Path:
     """Write the cards of `seeds`, each drawn `variations` times, and return the manifest."""
+    # Imported here, so that a card is drawn with the packages for serving alone.
+    from tqdm import tqdm
+
     (out / "cards").mkdir(parents=True, exist_ok=True)
     rows = []
     for seed in tqdm(seeds, desc="cards", unit="card"):

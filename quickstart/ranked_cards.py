@@ -1,0 +1,106 @@
+"""Greeting cards for three users, without and with a history, as a picture."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from genderclient import Client
+from training.synthetic.cards import compose_card, draw_card
+from training.synthetic.sample_users import SampleUser
+
+from .picture import readable, text_fonts
+
+RANK_MODEL: Final = "rank_mobilenet"
+USERS: Final = 3
+CARDS: Final = 5
+LIKED: Final = 3
+
+
+@dataclass(frozen=True)
+class RankedCards:
+    """The cards for one user by avatar and nickname alone, the cards that the user then liked, and the cards with them."""
+
+    user: SampleUser
+    without_history: Sequence[int]
+    liked: Sequence[int]
+    with_history: Sequence[int]
+
+
+@dataclass(frozen=True)
+class DrawnGallery:
+    """A gallery of cards drawn from the seeds `first_seed`, `first_seed` + 1, …, with the ids 1, 2, …"""
+
+    first_seed: int
+    size: int
+
+    @classmethod
+    def read(cls, repository: Path, version: int) -> "DrawnGallery":
+        """Read what the publisher of a version recorded."""
+        folder = repository / "gallery" / str(version)
+        about = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))
+        return cls(about["first_seed"], len(json.loads((folder / "titles.json").read_text(encoding="utf-8"))))
+
+    def seed(self, picture: int) -> int:
+        """The seed of a card."""
+        return self.first_seed + picture - 1
+
+    def of_theme(self, theme: str, count: int) -> list[int]:
+        """The first cards with a theme."""
+        cards = (picture for picture in range(1, self.size + 1) if compose_card(self.seed(picture)).theme == theme)
+        return [picture for picture, _ in zip(cards, range(count), strict=False)]
+
+
+def rank_cards(client: Client, users: Sequence[SampleUser], gallery: DrawnGallery) -> list[RankedCards]:
+    """Choose cards for the first users. Each then likes cards of the theme of a card that was not chosen."""
+    ranked = []
+    for number, user in enumerate(users[:USERS], start=1):
+        rank = partial(client.rank, nickname=user.nickname, avatar=user.avatar, k=CARDS, model=RANK_MODEL)
+        before = rank().pictures
+        shown = {compose_card(gallery.seed(picture)).theme for picture in before}
+        themes = (compose_card(gallery.seed(picture)).theme for picture in range(17 * number, gallery.size + 1))
+        liked = gallery.of_theme(next(theme for theme in themes if theme not in shown), LIKED)
+        others = [picture for picture in range(1, gallery.size + 1) if picture not in liked]
+        after = rank(liked=liked, among=others).pictures
+        ranked.append(RankedCards(user, before, liked, after))
+    return ranked
+
+
+def save_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery, file: Path) -> None:
+    """Draw avatars, chosen and liked cards into a PNG file."""
+    columns, rows = 1 + LIKED + CARDS, 2 * len(ranked)
+    with matplotlib.rc_context({"font.family": text_fonts()}):
+        figure = Figure(figsize=(1.25 * columns, 1.4 * rows + 0.6), layout="constrained")
+        figure.suptitle("Cards without and with a history  没有和有点赞记录时的图片", x=0.005, ha="left", fontsize=14)
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat:
+            axes.axis("off")
+        for first, of_user in zip(grid[::2], ranked, strict=True):
+            _draw_user(first[0], of_user.user)
+        for row, of_user in zip(grid[::2], ranked, strict=True):
+            _draw_cards(row[1 + LIKED :], of_user.without_history, gallery, "by avatar and nickname 仅头像和昵称")
+        for row, of_user in zip(grid[1::2], ranked, strict=True):
+            _draw_cards(row[1 : 1 + LIKED], of_user.liked, gallery, "liked 赞过")
+            _draw_cards(row[1 + LIKED :], of_user.with_history, gallery, "then 之后")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=110)
+
+
+def _draw_user(axes: Axes, user: SampleUser) -> None:
+    avatar = Image.open(BytesIO(user.avatar)) if user.avatar else Image.new("RGB", (1, 1), "#f2f2f2")
+    axes.imshow(avatar)
+    axes.set_title(readable(user.nickname or ""), loc="left", fontsize=9)
+
+
+def _draw_cards(row: Sequence[Axes], pictures: Sequence[int], gallery: DrawnGallery, title: str) -> None:
+    row[0].set_title(title, loc="left", fontsize=9)
+    for axes, picture in zip(row, pictures, strict=False):
+        axes.imshow(draw_card(compose_card(gallery.seed(picture))))
