@@ -27,7 +27,7 @@ LIKED: Final = 3
 
 @dataclass(frozen=True)
 class RankedCards:
-    """The cards for one user by avatar and nickname alone, the cards that the user then liked, and the cards with them."""
+    """The cards for one user: by avatar and nickname alone, those then liked, and those chosen with them."""
 
     user: SampleUser
     without_history: Sequence[int]
