@@ -119,8 +119,14 @@ def by_sdk(stack: Stack, errors: Errors) -> Iterator[str]:
     for url in stack.urls:
         with Client(url, **stack.access(url)) as client:
             for avatar, nickname in ((AVATARS[0], NICKNAMES[0]), *((avatar, "") for avatar in AVATARS[1:])):
+                for ask in (client.predict, client.rank):
+                    try:
+                        yield repr(ask(avatar=avatar, nickname=nickname))
+                    except GenderClientError as error:
+                        errors.add(error)
                 try:
-                    yield repr(client.predict(avatar=avatar, nickname=nickname))
+                    yield repr(client.embed(avatar, nickname))
+                    yield repr(client.similar(avatar))
                 except GenderClientError as error:
                     errors.add(error)
             with pytest.raises(GenderClientError) as refused:

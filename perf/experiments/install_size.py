@@ -14,7 +14,7 @@ from server.launch.process import ROOT
 from ..report.experiment import Experiment, Measurement, MeasurementError, records
 from ..report.markdown import table
 
-EXTRAS: Final = ("", "images", "cli", "ray")
+EXTRAS: Final = ("", "images", "cli", "redis", "ray")
 _LARGEST: Final = 3
 
 
