@@ -110,7 +110,9 @@ def test_service_answers(folder: Path) -> None:
     (service,) = (text for title, text in blocks("docs/service.md", "python") if title == "service.py")
     (folder / "service.py").write_text(service, encoding="utf-8")
     with running_service(folder) as url:
-        assert post(url, {"nickname": "🌸小美"}) == (200, {"picture": "for-her.jpg"})
+        status, chosen = post(url, {"nickname": "🌸小美", "liked": [17, 4]})
+        assert (status, 1 <= chosen["picture"] <= 400) == (200, True)
+        assert post(url, {"liked": [-1]})[0] == 422
         avatar = base64.b64encode((folder / "me.jpg").read_bytes()).decode()
         assert post(url, {"nickname": "🌸小美", "avatar": avatar})[0] == 200
         status, error = post(url, {"avatar": base64.b64encode(b"not an image").decode()})
@@ -145,7 +147,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def post(url: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
+def post(url: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
     try:
         with urllib.request.urlopen(urllib.request.Request(f"{url}/picture", data, headers)) as response:
