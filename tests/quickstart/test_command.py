@@ -24,7 +24,7 @@ WITHOUT_TRAINING = """
 import sys
 for name in ("tensorflow", "keras", "scipy", "sklearn", "pandas", "pyarrow", "emoji", "tqdm"):
     sys.modules[name] = None
-import quickstart.__main__, quickstart.picture, quickstart.ranked_cards, quickstart.table
+import quickstart.__main__, quickstart.demo.__main__, quickstart.picture, quickstart.ranked_cards, quickstart.table
 """
 
 

@@ -2,10 +2,21 @@
 
 import http.client
 import json
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from quickstart.demo.gallery_cards import SIDE, GalleryCards
+from quickstart.demo.requests import BadRequest, rank_question_of
+from server.catalog import Catalog
+from tests.support.tritonserver import ROOT
+
+CATALOG = Catalog(ROOT / "model_repository")
 
 
 def request(
@@ -73,3 +84,32 @@ def test_bad_requests_are_rejected_with_a_code(demo: str, fields: Any, status: i
     got, error = ask(demo, fields)
     assert (got, error["code"]) == (status, code)
     assert error["detail"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"liked": 7}, {"liked": ["1"]}, {"liked": [True]}, {"personalize": "yes"}, {"seed": 0.5}, {"seed": False}],
+    ids=["number", "text", "true", "yes", "fraction", "false"],
+)
+def test_bad_questions_for_cards_are_rejected(fields: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match="expected"):
+        rank_question_of(fields)
+
+
+def test_cards_are_drawn_from_their_seeds() -> None:
+    gallery = CATALOG.model("gallery")
+    cards = GalleryCards(gallery.folder / str(gallery.versions[-1]))
+    picture = cards.jpeg(1)
+    assert picture
+    assert Image.open(BytesIO(picture)).size == (SIDE, SIDE)
+    assert picture != cards.jpeg(2)
+    assert cards.title(1)
+    assert (cards.jpeg(0), cards.title(0)) == (None, "")
+
+
+def test_foreign_pictures_have_titles_only(tmp_path: Path) -> None:
+    np.save(tmp_path / "ids.npy", np.array([7]))
+    (tmp_path / "titles.json").write_text('["sea"]')
+    (tmp_path / "gallery.json").write_text("{}")
+    cards = GalleryCards(tmp_path)
+    assert (cards.title(7), cards.jpeg(7)) == ("sea", None)
