@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import re
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -113,3 +116,25 @@ def test_foreign_pictures_have_titles_only(tmp_path: Path) -> None:
     (tmp_path / "gallery.json").write_text("{}")
     cards = GalleryCards(tmp_path)
     assert (cards.title(7), cards.jpeg(7)) == ("sea", None)
+
+
+# Prints the distributions of all modules that the page and its server have loaded.
+LOADED = """
+import sys
+from importlib.metadata import packages_distributions
+import quickstart.demo.__main__, tritonclient.grpc.aio, uvicorn.protocols.http.h11_impl, uvicorn.lifespan.on
+from training.synthetic.cards import compose_card, draw_card
+draw_card(compose_card(1))
+known = packages_distributions()
+print(*sorted({each for name in list(sys.modules) for each in known.get(name.partition(".")[0], [])}))
+"""
+
+
+def test_page_needs_no_package_beyond_its_requirements() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "requirements/demo.txt").read_text(), re.MULTILINE)
+    ours = {"gender-triton", "genderclient"}
+    assert {name.lower().replace("_", "-") for name in loaded} - {*pinned, *ours} == set()
+    assert "starlette" in loaded

@@ -187,8 +187,9 @@ def test_likes_change_the_ranking(page: Page) -> None:
     assert violations(page) == []
 
 
-def ranked(page: Page) -> list[str | None]:
-    return [button.get_attribute("data-card") for button in page.locator("#ranked button").all()]
+def ranked(page: Page) -> list[str]:
+    """Titles and scores, best first."""
+    return [text.split("♡")[0].split("♥")[0] for text in page.locator("#ranked li").all_inner_texts()]
 
 
 @pytest.mark.skipif(RANKS, reason="the repository has a model of role rank")
