@@ -2,15 +2,18 @@
 
 import json
 import multiprocessing
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from genderclient import Client, Experiment, FakeTransport, Impression, ImpressionLog, ServerError, Status
 from tests.support.client.fakes import failing, respond_list
+from training.ranking import impressions
 
 SEP_24 = datetime(2026, 9, 24, 23, 59, 59, 500_000, UTC).timestamp()
 
@@ -92,3 +95,22 @@ def test_threads_and_processes_share_a_file(tmp_path: Path) -> None:
         process.join()
     users = [line["user"] for line in lines(tmp_path)]
     assert len(users) == len(set(users)) == 3 * 200
+
+
+def test_training_reads_what_was_written(tmp_path: Path) -> None:
+    with Client(transport=FakeTransport(respond_list), on_impression=ImpressionLog(tmp_path / "shown")) as client:
+        rankings = {user: client.rank(user_id=user, k=2) for user in ("007", "10042", "小美")}
+    likes = [{"request_id": rankings["007"].request_id, "user": "007", "picture": 3, "time": time.time() + 1}]
+    (tmp_path / "likes.jsonl").write_text("".join(json.dumps(like) + "\n" for like in likes))
+    joined = impressions.join(
+        impressions.read_log(tmp_path / "shown", impressions.EXPOSURES),
+        impressions.read_log(tmp_path / "likes.jsonl", impressions.LIKES),
+        pd.DataFrame({"user": ["007"], "probabilities": [(0.25, 0.75)]}),
+    )
+    rows = {row["user"]: row for row in joined.impressions.to_dict("records")}
+    assert rows.keys() == rankings.keys()
+    assert list(rows["007"]["pictures"]) == [7, 3]
+    assert list(rows["007"]["propensities"]) == [0.5, 0.625]
+    assert list(rows["007"]["liked"]) == [False, True]
+    assert list(rows["007"]["probabilities"]) == [0.25, 0.75]
+    assert (joined.unmatched, joined.repeated, joined.unknown_users) == (0, 0, 2)
