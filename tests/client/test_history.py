@@ -72,6 +72,14 @@ def test_history_expires_after_its_last_like(url: str, redis: Any) -> None:
 
 
 @needs_redis
+def test_forgotten_user_has_no_history(history: RedisHistory, redis: Any) -> None:
+    history.add("u", 1)
+    history.add("v", 2)
+    history.forget("u")
+    assert (history.liked("u"), history.liked("v"), redis.keys()) == ((), (2,), [b"liked:v"])
+
+
+@needs_redis
 def test_history_is_a_store_that_can_be_pickled(history: RedisHistory) -> None:
     history.add("u", 7)
     assert isinstance(history, HistoryStore)

@@ -88,6 +88,12 @@ class RedisHistory:
             lists = pipeline.execute()
         return [_parse(pictures) for pictures in lists]
 
+    def forget(self, user_id: str) -> None:
+        """Deletes the history of the user."""
+        key = self._key(user_id)
+        with self._connected() as redis:
+            redis.delete(key)
+
     def _key(self, user_id: str) -> bytes:
         check_type("user_id", user_id, str, "str")
         return f"{self.prefix}{user_id}".encode(errors="surrogatepass")

@@ -99,6 +99,12 @@ def test_health_checks_models_by_role_not_by_name(tmp_path: Path, scheme: str) -
     assert (list(json.loads(result.stdout)), result.exit_code) == (["anything"], 0)
 
 
+def test_health_asks_each_model_its_own_question(run: Run) -> None:
+    names = [ensemble.name for ensemble in CATALOG.ensembles()]
+    result = run("health", *(part for name in names for part in ("--model", name)), "--json")
+    assert {model: check["ok"] for model, check in json.loads(result.output).items()} == dict.fromkeys(names, True)
+
+
 def test_health_reports_models_that_fail(run: Run) -> None:
     result = run("health", "--model", "gender_mobilenet", "--model", "gender_resnet", "--json")
     assert result.exit_code == 1
@@ -141,11 +147,11 @@ def test_experiment_prints_arms_and_counts(run: Run, tmp_path: Path) -> None:
 
 def test_help_lists_commands() -> None:
     done = subprocess.run([sys.executable, "-m", "genderclient", "-h"], capture_output=True, text=True, check=True)
-    for command in ("predict", "score", "health", "models", "experiment", "--install-completion", "--version"):
+    for command in ("predict", "score", "rank", "health", "models", "experiment", "--install-completion", "--version"):
         assert command in done.stdout
 
 
-@pytest.mark.parametrize("command", ["predict", "score", "health", "models", "experiment"])
+@pytest.mark.parametrize("command", ["predict", "score", "rank", "health", "models", "experiment"])
 def test_h_is_short_for_help(run: Run, command: str) -> None:
     assert run(command, "-h").output == run(command, "--help").output
 

@@ -22,7 +22,7 @@ def health(
     url: Url = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Model to check; may be repeated. By default all with the role gender."),
+        typer.Option("--model", help="Any model to check; may be repeated. By default all with the role gender."),
     ] = None,
     timeout_s: Timeout = 3.0,
     token: Token = None,
@@ -40,7 +40,7 @@ def health(
     ):
         for model in models or _models_to_check(_repositories(url, token, ca_file, timeout_s)):
             try:
-                latency_s = client.predict(nickname="小美", model=model).latency_s
+                latency_s = client._run(client._probe(model)).latency_s
                 checks[model] = {"ok": True, "latency_ms": round(1000 * latency_s, 1)}
             except GenderClientError as exc:
                 checks[model] = {"ok": False, "error": str(exc)}
