@@ -13,7 +13,7 @@ from .errors import ConversionError
 
 MAX_DIFFERENCE: Final = 1e-4
 # What int8 must keep: the mean cosine of its vectors with those of fp32, and the label consistency at K = 10.
-MIN_MEAN_COSINE: Final = 0.98
+MIN_MEAN_COSINE: Final = 0.95
 MAX_CONSISTENCY_LOSS: Final = 0.01
 _K: Final = 10
 _LABELS: Final = ("theme", "style")

@@ -2,8 +2,9 @@
 
     python -m conversion.publish_encoder --run runs/dual_encoder --data runs/cards/cards.csv
 
-Keras → ONNX, with the whitening of the run → parity within 1e-4 → int8 → gate → `picture_encoder/<version>/model.onnx`.
-Quantization measures ranges on train pictures, and the gate compares int8 with fp32 on test pictures. The metadata
+Whitening, fitted on train pictures → Keras → ONNX → parity within 1e-4 → int8 → gate →
+`picture_encoder/<version>/model.onnx`. Quantization measures ranges on train pictures, and the gate compares int8 with
+fp32 on test pictures. The metadata
 states the encoder's digest, to which galleries and rankers are bound. The measurements go to
 `results/publish_picture_encoder.json`. To serve the version, publish a gallery of its vectors, then use
 `server.rollout`.
@@ -22,6 +23,7 @@ from genderprep import PrepMismatch, check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, TOKENS
 from picturegallery.files import ENCODER_DIGEST
+from picturegallery.tensors import VECTOR
 from server.catalog import Catalog, CatalogError
 from training.arrays import Arrays
 from training.data.bad_rows import ManifestError
@@ -44,7 +46,7 @@ GATE_PICTURES: Final = 2000
 
 
 def publish_encoder(run: Path, manifest: Path, repository: Path, version: int | None = None) -> Path:
-    """Publish `run/model.keras`, whitened by `run/whitening.npz`, and return the version folder.
+    """Publish `run/model.keras` and return the version folder.
 
     Args:
         run: A finished run of `training.pretrain.run` with the method `dual_encoder`.
@@ -64,9 +66,9 @@ def publish_encoder(run: Path, manifest: Path, repository: Path, version: int | 
     report = read_run(run)
     folder = new_version(Catalog(repository).model(ENCODER), version)
     pictures = read_pictures(manifest, IMAGE_SIZE)
-    with np.load(run / "whitening.npz") as whitening:
-        model = serving_model(keras.saving.load_model(run / "model.keras", compile=False), Whitening(**whitening))
-    int8, measured = convert_encoder(model, pictures)
+    trained = keras.saving.load_model(run / "model.keras", compile=False)
+    whitening = fit_whitening(trained, pictures.split("train"))
+    int8, measured = convert_encoder(serving_model(trained, whitening), pictures)
     digest = hashlib.sha256(int8.SerializeToString(deterministic=True)).hexdigest()
     stamp(int8, {METADATA_KEY: prep_digest(), ENCODER_DIGEST: digest, "trained": report["date"]})
     with installing(folder) as staging:
@@ -79,6 +81,13 @@ def publish_encoder(run: Path, manifest: Path, repository: Path, version: int | 
         **measured,
     )
     return folder
+
+
+def fit_whitening(trained: keras.Model, pictures: Pictures) -> Whitening:
+    """Fit the whitening of an encoder's vectors on pictures of `IMAGE_SIZE` pixels."""
+    dims = trained.get_layer("picture_tower").output.shape[1]
+    unchanged = to_onnx(serving_model(trained, Whitening(np.zeros(dims), np.eye(dims))))
+    return Whitening.fit(run_onnx(unchanged.SerializeToString(), encoder_inputs(pictures))[VECTOR])
 
 
 def convert_encoder(model: keras.Model, pictures: Pictures) -> tuple[onnx.ModelProto, dict[str, Any]]:

@@ -77,6 +77,7 @@ def run(users: list[SampleUser], picture: Path) -> None:
     # Imported here, so that `make serve` starts without the drawing libraries.
     from .picture import save_picture
     from .ranked_cards import RANK_MODEL, DrawnGallery, rank_cards, save_cards
+    from .similar_cards import find_similar_cards, save_similar_cards
     from .table import print_table
 
     ensembles = gender_ensembles()
@@ -90,12 +91,16 @@ def run(users: list[SampleUser], picture: Path) -> None:
         # Users whose input was rejected have no cards.
         answered = [of_user[0].user for of_user in inferences if of_user[0].prediction]
         ranked = rank_cards(client, answered, gallery)
+        similar = find_similar_cards(client)
     print_table(inferences)
     save_picture(inferences, picture)
     print(f"The same as a picture: {picture}")
     cards = picture.with_name(f"{picture.stem}_cards{picture.suffix}")
     save_cards(ranked, gallery, cards)
     print(f"Cards for the first users, without and with a history: {cards}")
+    neighbors = picture.with_name(f"{picture.stem}_similar{picture.suffix}")
+    save_similar_cards(similar, gallery, neighbors)
+    print(f"A card and its neighbors, before and after training: {neighbors}")
 
 
 def serve(ports: Sequence[int] = SERVE_PORTS) -> None:

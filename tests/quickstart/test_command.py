@@ -24,7 +24,8 @@ WITHOUT_TRAINING = """
 import sys
 for name in ("tensorflow", "keras", "scipy", "sklearn", "pandas", "pyarrow", "emoji", "tqdm"):
     sys.modules[name] = None
-import quickstart.__main__, quickstart.demo.__main__, quickstart.picture, quickstart.ranked_cards, quickstart.table
+import quickstart.__main__, quickstart.demo.__main__, quickstart.picture, quickstart.ranked_cards
+import quickstart.similar_cards, quickstart.table
 """
 
 
@@ -43,8 +44,9 @@ def test_run_prints_table_and_writes_picture(tmp_path: Path) -> None:
     with Image.open(picture) as image:
         assert image.width > 1000
         assert len(image.convert("RGB").getcolors(maxcolors=2**24) or ()) > 1000
-    with Image.open(picture.with_name("samples_cards.png")) as image:
-        assert len(image.convert("RGB").getcolors(maxcolors=2**24) or ()) > 1000
+    for name in ("samples_cards.png", "samples_similar.png"):
+        with Image.open(picture.with_name(name)) as image:
+            assert len(image.convert("RGB").getcolors(maxcolors=2**24) or ()) > 1000
 
 
 def test_broken_image_is_one_rejected_row(tmp_path: Path) -> None:
