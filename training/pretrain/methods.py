@@ -16,7 +16,9 @@ from .swav import SwAV
 
 # Queue of MoCo and prototypes of SwAV for some thousand pictures; the papers train on millions.
 _QUEUE: Final = 16
-_PROTOTYPES: Final = 300
+_PROTOTYPES: Final = 100
+# With SwAV's 0.05, codes of such small batches stay uniform.
+_EPSILON: Final = 0.03
 # SwAV has six; each costs time.
 _SMALL_CROPS: Final = 2
 
@@ -94,6 +96,7 @@ def _swav(config: Config, steps: int) -> Pretraining:
         encoder,
         hidden=512,
         prototypes=_PROTOTYPES,
+        epsilon=_EPSILON,
         frozen=steps,
         queue=_QUEUE * config.batch,
         queue_from=max(_QUEUE, config.epochs * steps // 4),

@@ -29,11 +29,16 @@ def info_nce(queries: TensorBD, keys: TensorBD, queue: TensorKD, temperature: fl
     return ops.logsumexp(logits, axis=1) - logits[:, 0]
 
 
-def projection_head(hidden: int, size: int) -> keras.Sequential:
-    """Return the head of MoCo v2, from features `[B, F]` to unit vectors `[B, D]`: Dense, ReLU, Dense."""
+def projection_head(hidden: int, size: int, batch_norm: bool = False) -> keras.Sequential:
+    """Return a head from features `[B, F]` to unit vectors `[B, D]`: Dense, ReLU, Dense.
+
+    That of MoCo v2 has no batch normalization; that of SwAV has one before its ReLU.
+    """
     return keras.Sequential(
         [
-            keras.layers.Dense(hidden, activation="relu"),
+            keras.layers.Dense(hidden),
+            *([keras.layers.BatchNormalization()] if batch_norm else []),
+            keras.layers.ReLU(),
             keras.layers.Dense(size),
             keras.layers.UnitNormalization(axis=1),
         ],

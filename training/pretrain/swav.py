@@ -84,7 +84,7 @@ class SwAV(keras.Model):
         super().__init__(name="swav")
         self.encoder, self.epsilon, self.temperature = encoder, epsilon, temperature
         self.frozen, self.queue_from = frozen, queue_from
-        self.head = projection_head(hidden, size)
+        self.head = projection_head(hidden, size, batch_norm=True)
         self.head.build(encoder.output_shape)
         initializer = keras.initializers.RandomNormal(seed=seed)
         self.prototypes = self.add_weight(shape=(prototypes, size), initializer=initializer, name="prototypes")
