@@ -20,7 +20,8 @@ def test_info_nce() -> None:
     reference = losses.NTXentLoss(temperature=0.2, memory_bank_size=QUEUE.shape)
     reference.memory_bank.bank = torch.from_numpy(QUEUE)
     expected = float(reference(torch.from_numpy(QUERIES), torch.from_numpy(KEYS)))
-    ours = info_nce(*map(ops.convert_to_tensor, (QUERIES, KEYS, QUEUE)), 0.2)
+    queries, keys, queue = map(ops.convert_to_tensor, (QUERIES, KEYS, QUEUE))
+    ours = info_nce(queries, keys, queue, 0.2)
     assert float(ops.mean(ours)) == pytest.approx(expected, abs=1e-5)
 
 
