@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from genderclient._avatar import Avatar, encode_avatar
+from genderclient._config.checks import check_type
 from genderclient._config.request_options import RequestOptions
 from genderclient._exceptions import InvalidNickname, ProtocolError
 from genderclient._features import EMBEDDING_SIZE
@@ -38,6 +39,7 @@ def predict_question(
     options: RequestOptions,
     avatar_error: str | None = None,
 ) -> Question[Prediction]:
+    check_type("embedding", embedding, bool, "True or False")
     name = None if is_missing(nickname) else nickname
     return Question(
         name=PREDICT,

@@ -40,13 +40,12 @@ def rank_question(
     embedding: bool = False,
 ) -> Question[Ranking]:
     check_type("personalize", personalize, bool, "True or False")
-    check_type("embedding", embedding, bool, "True or False")
     if features is not None and not (is_missing(avatar) and is_missing(nickname)):
         raise ValueError("features: got an avatar or a nickname too; pass one or the other")
     k = checked_integer("k", k, 1, MAX_RANKED)
     lists = _encode_lists(checked_ids("liked", liked, MAX_HISTORY) if personalize else (), among, seed)
     if not personalize:
-        return _question_with(gender.predict_question(None, None, False, options), lists, k, predicts=False)
+        return _question_with(gender.predict_question(None, None, embedding, options), lists, k, predicts=False)
     if features is not None:
         return _question_with_features(UserFeatures.of(features), lists, k)
     return _question_with(gender.predict_question(avatar, nickname, embedding, options), lists, k)
