@@ -37,21 +37,31 @@ _MEASURES: Final[dict[str, Callable[[Any], str]]] = {
 
 def documents() -> dict[Path, str]:
     """Return the text of every document, by file."""
-    files = sorted(RESULTS.glob("publish_*.json"))
-    reports = {file.stem.removeprefix("publish_"): _result(file.stem) for file in files}
+    published = {file.stem.removeprefix("publish_"): _result(file.stem) for file in RESULTS.glob("publish_*.json")}
+    # The others are about pictures.
+    reports = {name: report for name, report in sorted(published.items()) if "int8_test" in report}
     ablation = _result("ablation")
     return {
-        ROOT / "MODEL_CARD.md": card(reports, ablation, _result("versions")["sets"]),
+        ROOT / "MODEL_CARD.md": card(reports, ablation, _result("versions")["sets"], published["picture_encoder"]),
         RESULTS / "ablation.md": ablation_report.markdown(ablation),
         RESULTS / "image_size.md": image_size.markdown(_result("image_size")["sizes"]),
     }
 
 
-def card(reports: Reports, ablation: Mapping[str, Any], sets: Mapping[str, version_tables.Set]) -> str:
-    """Return the model card from the reports, the content of `ablation.json` and the sets of `versions.json`."""
+def card(
+    reports: Reports, ablation: Mapping[str, Any], sets: Mapping[str, version_tables.Set], encoder: Mapping[str, Any]
+) -> str:
+    """Return the model card.
+
+    Args:
+        reports: Those of the gender models.
+        ablation: The content of `ablation.json`.
+        sets: The sets of `versions.json`.
+        encoder: The report of the picture encoder.
+    """
     configs = [report["training"]["config"] for report in reports.values()]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        files=_listed([*(f"publish_{name}" for name in reports), "versions", "ablation"]),
+        files=_listed([*(f"publish_{name}" for name in (*reports, "picture_encoder")), "versions", "ablation"]),
         unknown_below=max(report["unknown_below"] for report in reports.values()),
         precision=f"{min(config['precision'] for config in configs):.0%}",
         data=_data(),
@@ -60,6 +70,7 @@ def card(reports: Reports, ablation: Mapping[str, Any], sets: Mapping[str, versi
         versions=version_tables.comparison(sets),
         fairness=version_tables.fairness(sets["pictures"]),
         ablation=ablation_report.table(ablation),
+        pictures=pictures(encoder),
     )
 
 
@@ -83,6 +94,13 @@ def decided(reports: Reports) -> str:
         rows.append((name, str(report["unknown_below"]), f"{share:.1%}", *shares))
     columns = ("", "unknown below", "decided", "correct", "recall of women", "recall of men")
     return markdown_table(rows, columns)
+
+
+def pictures(encoder: Mapping[str, Any]) -> str:
+    """Return a Markdown table of the label consistency of the picture encoder."""
+    rows = [(label, f"{each['fp32']:.3f}", f"{each['int8']:.3f}") for label, each in encoder["consistency"].items()]
+    rows.append(("mean cosine with fp32", "1", f"{encoder['int8_cosine']['mean']:.3f}"))
+    return markdown_table(rows, (f"{encoder['gate_pictures']} test cards", "fp32", "int8"))
 
 
 def main() -> None:

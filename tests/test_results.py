@@ -9,11 +9,14 @@ import pytest
 from conversion.export import read_metadata
 from conversion.model_card import RESULTS, documents
 from genderclient._config.request_options import DEFAULT_UNKNOWN_BELOW
+from picturegallery.files import read_gallery
 
 ROOT = Path(__file__).parent.parent
-REPORTS: dict[str, dict[str, Any]] = {
+PUBLISHED: dict[str, dict[str, Any]] = {
     file.stem.removeprefix("publish_"): json.loads(file.read_text()) for file in sorted(RESULTS.glob("publish_*.json"))
 }
+# Of the gender models.
+REPORTS = {name: report for name, report in PUBLISHED.items() if "int8_test" in report}
 
 
 def test_documents_are_up_to_date() -> None:
@@ -36,3 +39,12 @@ def test_measured_model_is_shipped_model(model: str) -> None:
         report["training"]["date"],
         report["training"]["config"]["backbone"],
     )
+
+
+def test_measured_encoder_and_gallery_are_the_shipped_ones() -> None:
+    encoder, gallery = PUBLISHED["picture_encoder"], PUBLISHED["gallery"]
+    metadata = read_metadata(ROOT / "model_repository" / "picture_encoder" / str(encoder["version"]) / "model.onnx")
+    shipped = read_gallery(ROOT / "model_repository" / "gallery" / str(gallery["version"]))
+    assert metadata["encoder_digest"] == encoder["encoder_digest"] == gallery["encoder_digest"]
+    assert metadata["trained"] == encoder["training"]["date"]
+    assert (shipped.encoder_digest, len(shipped)) == (gallery["encoder_digest"], gallery["pictures"])

@@ -78,11 +78,13 @@ def test_card_fills_template() -> None:
     measured = metrics(0.8, share_of_ceiling=0.92, determinable_accuracy=0.93)
     row = {"article": "67 %", "epochs": 3, "seeds": [1], "accuracy_by_seed": [0.8], **measured}
     ablation = {"rows": {"concat": row}}
-    text = card(
-        {"one": report(1, all=metrics(0.9)), "other": report(2, all=metrics(0.91))}, ablation, {"pictures": SET}
-    )
+    reports = {"one": report(1, all=metrics(0.9)), "other": report(2, all=metrics(0.91))}
+    consistency = {"theme": {"fp32": 0.5, "int8": 0.49}}
+    encoder = {"gate_pictures": 692, "consistency": consistency, "int8_cosine": {"mean": 0.98}}
+    text = card(reports, ablation, {"pictures": SET}, encoder)
     rows = cells(text)
     assert ["one", "0.6", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
     assert ["concat", "67 %", "80.0% (80.0% to 95.0%)", "92.0%"] in [row[:4] for row in rows]
     assert ["official portraits, US", "MIT"] in [row[:2] for row in rows]
+    assert ["theme", "0.500", "0.490"] in rows
     assert "$" not in text
