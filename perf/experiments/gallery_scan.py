@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from picturegallery.faiss_search import FaissSearch
-from picturegallery.search import ExactSearch, Rows, Scores, Search, Vector
+from picturegallery.search import ExactSearch
+from picturegallery.vectors import Rows, Scores, Search, Vector
 
 from ..report.experiment import Experiment, Goal, Measurement, records
 from ..report.markdown import table

@@ -7,7 +7,7 @@ import math
 import faiss
 import numpy as np
 
-from .search import Rows, Scores, Vector, Vectors
+from .vectors import Rows, Scores, Vector, Vectors
 
 
 class FaissSearch:

@@ -17,7 +17,7 @@ from .history import HISTORY, HISTORY_SIZE, read_history
 from .lookup import PADDING, IdLookup
 from .prerank import CANDIDATE_SIZE, PreRank
 from .priors import mean_likes, sampled_likes
-from .search import Rows, Vector
+from .vectors import Rows, Vector
 
 Arrays = dict[str, NDArray[Any]]
 

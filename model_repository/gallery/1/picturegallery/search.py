@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any, Final, Protocol
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]  # [K]
-Scores = NDArray[np.float32]  # [N] or [K]
-Vector = NDArray[np.float32]  # [D]
-Vectors = NDArray[np.floating[Any]]  # [N, D]
+from .vectors import Rows, Scores, Search, Vector, Vectors
 
 # Above so many vectors, faiss searches if it is installed: it finds nearly all neighbors, in a fraction of the time.
 MAX_EXACT: Final = 500_000
 # Scores in one group of `largest`.
 _GROUP: Final = 64
-
-
-class Search(Protocol):
-    """Finds the vectors that are most similar to a query."""
-
-    def nearest(self, query: Vector, k: int, excluded: int | None = None) -> tuple[Rows, Scores]:
-        """Return the rows of the `k` vectors most similar to a query, the most similar first, and their scores.
-
-        Args:
-            query: A unit vector.
-            k: At most so many rows.
-            excluded: A row that is no answer.
-        """
-        ...
 
 
 def build_search(vectors: Vectors) -> Search:

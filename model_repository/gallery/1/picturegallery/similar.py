@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from .errors import Fault, InvalidInput
 from .files import Gallery
 from .lookup import UNKNOWN, IdLookup
-from .search import Search, Vector
 from .tensors import DEFAULT_K, MAX_K, NO_ID, NO_SCORE, PICTURE, PICTURE_ID, PICTURES, SCORES, VECTOR, K
+from .vectors import Search, Vector
 
 Arrays = dict[str, NDArray[Any]]
 
