@@ -1,6 +1,7 @@
 """A supervised server with its own model repository, as a child process that faults can be injected into."""
 
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from perf.load.served import REPOSITORY
 from perf.report.experiment import MeasurementError
@@ -24,6 +25,13 @@ from .sandboxes import Sandbox, no_sandbox
 
 READY_S: Final = 120.0
 POLL_S: Final = 0.05
+
+
+def logged_events(log: str) -> Iterator[dict[str, Any]]:
+    """Parse the JSON lines of a log; a disk that is full cuts lines off."""
+    for line in log.splitlines():
+        with suppress(ValueError):
+            yield json.loads(line)
 
 
 class ReplicaError(MeasurementError):
@@ -68,10 +76,10 @@ class Replica:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=actions, stderr=log)
 
     def actions(self) -> list[str]:
-        """Return the supervisor's messages so far, without their times."""
-        log = (self.folder / "supervisor.log").read_text()
-        lines = (line.partition(" supervisor: ") for line in log.splitlines())
-        return [message for _, separator, message in lines if separator]
+        """Return what the supervisor has done so far, without what its canaries reported."""
+        events = logged_events((self.folder / "supervisor.log").read_text())
+        own = (each for each in events if each["source"] == "supervisor")
+        return [str(each["message"]) for each in own if not each["event"].startswith("canary_")]
 
     def is_ready(self) -> bool:
         """Return whether the supervisor reports the replica as ready."""

@@ -81,7 +81,8 @@ class EdgeMetrics:
         if self._lines > LINES_PER_S:
             self.unlogged += 1
             return None
-        return json.dumps(request)
+        level = "error" if request["status"] >= "500" else "warning"
+        return json.dumps({"level": level, "source": "edge", "event": "request_failed", **request}, ensure_ascii=False)
 
 
 def certificate_expiry_s(host: str, port: int) -> float | None:

@@ -49,12 +49,12 @@ def main(launcher: Sequence[str] = LAUNCHER) -> None:
         limits = replace(DEFAULTS, restarts=args.restart_limit)
         with serve_status(status, args.status_address, args.status_port) as port:
             ready = f"every ensemble answers; http://{args.status_address}:{port}/ready says so"
-            Supervisor(command, status, lambda: log_action(ready), limits=limits).run()
+            Supervisor(command, status, lambda: log_action("ready", ready), limits=limits).run()
     except LaunchError as exc:
         print(f"supervisor: {exc}", file=sys.stderr)
         sys.exit(INVALID_FLAGS)
     except GaveUp as exc:
-        log_action(f"giving up: {exc}")
+        log_action("gave_up", f"giving up: {exc}", "error")
         sys.exit(GAVE_UP)
 
 

@@ -49,10 +49,10 @@ class CanaryClient(ExitStack):
         started_s = time.monotonic()
         try:
             QUESTIONS[ensemble.role](self._client, ensemble)
-            verdict, suspect = Verdict.ANSWERED, None
         except GenderClientError as exc:
             verdict, suspect = classify(exc)
-        return CanaryResult(verdict, time.monotonic() - started_s, suspect)
+            return CanaryResult(verdict, time.monotonic() - started_s, suspect, exc.request_id, str(exc))
+        return CanaryResult(Verdict.ANSWERED, time.monotonic() - started_s)
 
 
 def _predict(client: Client, ensemble: Ensemble) -> None:

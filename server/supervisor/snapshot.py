@@ -16,11 +16,13 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """The result of one canary request; `suspect` is the model that its error names."""
+    """The result of one canary request; `suspect` is the model that its `error` names."""
 
     verdict: Verdict
     seconds: float
     suspect: str | None = None
+    request_id: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)

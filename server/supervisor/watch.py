@@ -2,15 +2,16 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
 from server.catalog import GENDER, Catalog, CatalogError, Ensemble
 from server.checksums.snapshot import refresh_snapshots
 from server.errors import ControlError, LaunchError
+from server.event_log import Level, log_event
 
 from .canary import QUESTIONS, CanaryClient
 from .child import Child, Command
@@ -28,10 +29,7 @@ class GaveUp(Exception):
     """The server cannot be kept running; one line that says why."""
 
 
-def log_action(action: str) -> None:
-    """Print one line; a full disk is no reason to stop."""
-    with suppress(OSError):
-        print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} supervisor: {action}", flush=True)
+log_action = partial(log_event, "supervisor")
 
 
 def read_ensembles(repositories: Iterable[Path]) -> dict[str, Ensemble]:
@@ -80,6 +78,7 @@ class Supervisor:
         self._log = log
         self._ensembles = read_ensembles(command.repositories)
         self._policy = Policy(time.monotonic(), limits)
+        self._verdicts: dict[str, Verdict] = {}
         self._was_ready = False
 
     def run(self) -> NoReturn:
@@ -93,7 +92,7 @@ class Supervisor:
                 restart = self._watch(child, canaries)
                 self._status.restarts += 1
                 pause = f" in {restart.pause_s:g} s" if restart.pause_s else ""
-                log_action(f"{restart.reason}; starting another one{pause}")
+                log_action("restart", f"{restart.reason}; starting another one{pause}", "error")
                 child.end(0 if restart.at_once else GRACE_S)
             time.sleep(restart.pause_s)
 
@@ -124,13 +123,16 @@ class Supervisor:
                 case None:
                     child.wait(INTERVAL_S)
                 case SetAside(models):
-                    log_action(f"{', '.join(models)}: set aside; other ensembles answer, and it is loaded again later")
+                    names = ", ".join(models)
+                    message = f"{names}: set aside; other ensembles answer, and it is loaded again later"
+                    log_action("set_aside", message, "error", models=models)
                 case Restart() as restart:
                     return restart
                 case GiveUp(reason):
                     raise GaveUp(reason)
 
     def _publish(self, snapshot: Snapshot) -> None:
+        self._log_changes(snapshot.canaries)
         silent = dict.fromkeys(self._canary_ensembles(), CanaryResult(Verdict.SILENT, 0.0))
         self._status.canaries = {**silent, **snapshot.canaries}
         self._status.set_aside = self._policy.set_aside
@@ -138,6 +140,16 @@ class Supervisor:
         if self._status.ready and not self._was_ready:
             self._was_ready = True
             self._on_ready()
+
+    def _log_changes(self, canaries: Mapping[str, CanaryResult]) -> None:
+        """Log the canaries that fail since the last look, with the ids of their requests, and those that recover."""
+        for name, canary in canaries.items():
+            if canary.verdict is not self._verdicts.get(name, Verdict.ANSWERED):
+                answered = canary.verdict is Verdict.ANSWERED
+                event, message = ("canary_answered", "answers again") if answered else ("canary_failed", canary.error)
+                level: Level = "info" if answered else "warning"
+                log_action(event, f"{name}: {message}", level, model=name, request=canary.request_id)
+            self._verdicts[name] = canary.verdict
 
     def _canary_ensembles(self) -> set[str]:
         """The ensembles that take canary requests."""
@@ -186,21 +198,22 @@ class Supervisor:
             except LaunchError as exc:
                 errors = [exc]
             for error in errors:
-                log_action(str(error))
+                log_action("file_rejected", str(error), "error")
 
     def _reload(self, child: Child, reload: Reload) -> Action | None:
         """Reload the models; returns what to do next, if anything."""
         self._status.ready = False
         self._status.reloads.update(reload.models)
         names = ", ".join(reload.models)
-        log_action(f"{names}: cannot answer; {'unloading and loading' if reload.unload else 'reloading'}")
+        how = "unloading and loading" if reload.unload else "reloading"
+        log_action("reload", f"{names}: cannot answer; {how}", "warning", models=reload.models)
         if reload.unload:
             self._refresh_files()
         old = [pid for pid, version in living_stubs(child.pid).items() if version.model in reload.models]
         try:
             self._control.reload(reload.models, unload=reload.unload)
         except ControlError as exc:
-            log_action(f"{names}: {exc}")
+            log_action("reload_failed", f"{names}: {exc}", "error", models=reload.models)
             return self._policy.reload_failed(reload.models, time.monotonic()) if reload.unload else None
         # By then, they have answered the requests that they still had.
         child.wait(INTERVAL_S)

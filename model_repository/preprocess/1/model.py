@@ -18,6 +18,7 @@ from .counters import Counters, Event, missing, refused
 from .genderprep import InvalidInput, prep_digest, prepare_image, prepare_text
 from .genderprep.binding import check_binding
 from .genderprep.tensors import AVATAR, IMAGE, NICKNAME, PICTURE, PRESENT, TITLE, TOKENS
+from .request_log import RequestLog
 
 Rows = NDArray[np.object_]  # [B] of bytes
 
@@ -29,15 +30,16 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         check_binding(config["parameters"], Path(args["model_repository"]), int(args["model_version"]))
         self._counters = Counters(prep_digest(), args["model_version"])
+        self._log = RequestLog(args["model_name"])
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         events: Counter[Event] = Counter()
-        responses = [_answer(request, events) for request in requests]
+        responses = [_answer(request, events, self._log) for request in requests]
         self._counters.add(events)
         return responses
 
 
-def _answer(request: Any, events: Counter[Event]) -> Any:
+def _answer(request: Any, events: Counter[Event], log: RequestLog) -> Any:
     inputs = {tensor.name(): tensor.as_numpy()[:, 0] for tensor in request.inputs()}
     misses: list[Event] = []
     try:
@@ -45,6 +47,7 @@ def _answer(request: Any, events: Counter[Event]) -> Any:
         tokens, text_present = _prepare(inputs, NICKNAME, TITLE, prepare_text, misses)
     except InvalidInput as exc:
         events[refused(exc)] += 1
+        log.write("warning", request.request_id(), tensor=exc.tensor, reason=exc.fault)
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(exc), pb_utils.TritonError.INVALID_ARG))
     events.update(misses)
     present = np.stack([image_present, text_present], axis=1)

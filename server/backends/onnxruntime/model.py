@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from ort_batch import BatchItem, Tensors
 from ort_config import ConfigError, ModelConfig
+from ort_log import RequestLog
 from ort_signature import Signature
 
 # ONNX Runtime does not separate invalid inputs from other failures of a run, so all count as invalid inputs.
@@ -49,6 +50,7 @@ class TritonPythonModel:
             signature = Signature.of(self._session)
             ort_signature.check(config, signature)
         self._name = args["model_name"]
+        self._log = RequestLog("onnxruntime")
         self._batching = config["max_batch_size"] > 0
         specs = {**signature.inputs, **signature.optional, **signature.outputs}
         self._scalars = {name for name, spec in specs.items() if not spec.dims}
@@ -85,7 +87,11 @@ class TritonPythonModel:
             return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in result.items()])
         shapes = ", ".join(f"{tensor.name()} {list(tensor.shape())}" for tensor in request.inputs())
         message = f"model '{self._name}' failed on inputs {shapes}: {_without_paths(result)}"
-        code = pb_utils.TritonError.INVALID_ARG if isinstance(result, INPUT_ERRORS) else pb_utils.TritonError.INTERNAL
+        is_invalid = isinstance(result, INPUT_ERRORS)
+        code = pb_utils.TritonError.INVALID_ARG if is_invalid else pb_utils.TritonError.INTERNAL
+        # The message may quote a value of an input.
+        level, reason = "warning" if is_invalid else "error", type(result).__name__
+        self._log.write(level, request.request_id(), model=self._name, shapes=shapes, reason=reason)
         return pb_utils.InferenceResponse(output_tensors=[], error=pb_utils.TritonError(message, code))
 
 

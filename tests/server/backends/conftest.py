@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from tritonclient.grpc import InferenceServerClient
 
 from tests.support.server.onnx_models import parameter, unary_config, write_model, write_unary
-from tests.support.tritonserver import running_triton
+from tests.support.tritonserver import Server, running_triton
 
 ELEMENT_TYPES: dict[str, tuple[int, Any]] = {
     "BOOL": (TensorProto.BOOL, np.array([[True, False]])),
@@ -42,7 +42,7 @@ OUTPUT_2D = 'output [{ name: "Y" data_type: TYPE_FP32 dims: [-1, 3] }]'
 
 
 @pytest.fixture(scope="session")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InferenceServerClient]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     repository = tmp_path_factory.mktemp("repository")
     write_unary(repository, "batching", unary_config(more=BATCHES_OF_4))
     write_unary(repository, "tuned", unary_config(more=TUNED))
@@ -57,7 +57,13 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InferenceServer
     write_lookup(repository, "lookup")
     write_sum_with_optional_offset(repository, "optional")
     write_row_filter(repository, "filter")
-    with running_triton(repository) as server, InferenceServerClient(server.grpc_url) as client:
+    with running_triton(repository) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> Iterator[InferenceServerClient]:
+    with InferenceServerClient(server.grpc_url) as client:
         yield client
 
 

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from reliability.faults.replica import logged_events
 from tests.server.backends.conftest import ELEMENT_TYPES
+from tests.support.tritonserver import Server
+from tests.support.waiting import wait_until
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -130,3 +133,19 @@ def test_completion_keeps_what_is_configured(client: InferenceServerClient) -> N
     assert config.max_batch_size == 8
     assert [(tensor.name, list(tensor.dims)) for tensor in config.output] == [("Y", [3])]
     assert not client.get_model_config("tuned").config.HasField("dynamic_batching")
+
+
+def test_failed_run_is_logged_by_the_id_of_its_request_without_values(
+    client: InferenceServerClient, server: Server
+) -> None:
+    tensor = InferInput("X", [1, 1], "INT64").set_data_from_numpy(np.array([[31415]]))
+    with pytest.raises(InferenceServerException, match="31415"):
+        client.infer("lookup", [tensor], request_id="0a1b-2c")
+
+    def lines() -> list[dict[str, Any]]:
+        return [each for each in logged_events(server.log()) if isinstance(each, dict) and each["request"] == "0a1b-2c"]
+
+    wait_until(lambda: bool(lines()))
+    (event,) = lines()
+    assert (event["source"], event["model"], event["shapes"]) == ("onnxruntime", "lookup", "X [1, 1]")
+    assert "31415" not in str(event)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reliability.faults.replica import logged_events
 from server import status_server
 from server.errors import LaunchError
 from server.launch.process import ROOT, free_ports
@@ -150,15 +151,17 @@ def test_server_that_cannot_start_is_not_restarted() -> None:
         process = supervise(f"--http-port={port}", f"--status-port={free_ports(1)[0]}")
     assert process.returncode == GAVE_UP
     assert f"HTTP port {port} on 127.0.0.1 is in use" in process.stderr
-    assert process.stdout.endswith(
-        "giving up: tritonserver exited with code 2, before it was ever ready; its log says why\n"
+    (event,) = logged_events(process.stdout)
+    assert (event["event"], event["message"]) == (
+        "gave_up",
+        "giving up: tritonserver exited with code 2, before it was ever ready; its log says why",
     )
 
 
 def test_full_disk_does_not_end_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
     full = Path("/dev/full").open("w")  # noqa: SIM115 - closing it fails too
     monkeypatch.setattr(sys, "stdout", full)
-    log_action("this line is lost")
+    log_action("ready", "this line is lost")
     with pytest.raises(OSError, match="No space left"):
         full.flush()
     with suppress(OSError):

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from genderclient import Client, GenderClientError, Retry
-from reliability.faults.replica import Replica, running_replica
+from reliability.faults.replica import Replica, logged_events, running_replica
 from server.catalog import GENDER, Catalog
 from server.checksums import record_all
 from server.launch.process import ROOT
@@ -112,6 +112,11 @@ def test_broken_model_file_does_not_stop_the_other_ensembles(tmp_path: Path) -> 
             file.write_bytes(content)
             server.wait(lambda: not set_aside(server) and server.is_ready(), "whole again", 90)
         assert_all_answer(server)
+        events = logged_events((server.folder / "supervisor.log").read_text())
+        failed, answered = (each for each in events if each.get("model") == "gender_densenet")
+        assert (failed["event"], answered["event"]) == ("canary_failed", "canary_answered")
+        assert re.fullmatch("[0-9a-f]{32}", failed["request"])
+        assert failed["message"].startswith("gender_densenet: ")
 
 
 def test_changed_model_is_left_out_at_the_next_start(tmp_path: Path) -> None:

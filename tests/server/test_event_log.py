@@ -1,0 +1,78 @@
+"""The JSON lines of the supervisor and of the models: one format, request ids, no inputs."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from genderclient import Client, InvalidAvatar
+from reliability.faults.replica import logged_events
+from server.event_log import log_event
+from tests.support.markers import NAME, found, planted_png
+from tests.support.tritonserver import Server
+from tests.support.waiting import wait_until
+
+FLOOD = 200
+
+
+def events_of(server: Server, source: str) -> list[dict[str, Any]]:
+    """The events of one source; Triton's own lines are not JSON."""
+    return [each for each in logged_events(server.log()) if isinstance(each, dict) and each["source"] == source]
+
+
+@pytest.fixture
+def client(triton: Server) -> Iterator[Client]:
+    with Client(f"grpc://{triton.grpc_url}") as client:
+        yield client
+
+
+def test_rejected_input_is_logged_by_the_id_of_its_request(triton: Server, client: Client) -> None:
+    with pytest.raises(InvalidAvatar) as caught:
+        client.predict(avatar=b"not an image " + NAME.encode(), nickname=NAME)
+
+    def line() -> list[dict[str, Any]]:
+        return [each for each in events_of(triton, "preprocess") if each["request"] == caught.value.request_id]
+
+    wait_until(lambda: bool(line()))
+    (event,) = line()
+    assert datetime.fromisoformat(event.pop("time")).tzinfo
+    assert event.pop("unlogged") >= 0
+    assert event == {
+        "level": "warning",
+        "source": "preprocess",
+        "event": "request_failed",
+        "request": caught.value.request_id,
+        "tensor": "AVATAR",
+        "reason": "not_an_image",
+    }
+
+
+def test_predictions_and_inputs_are_not_logged(triton: Server, client: Client) -> None:
+    before = len(triton.log())
+    prediction = client.predict(avatar=planted_png(), nickname=NAME)
+    log = triton.log()[before:]
+    assert prediction.request_id not in log
+    assert found(log.encode()) == set()
+
+
+def test_flood_of_bad_requests_is_counted_but_not_written(triton: Server, client: Client) -> None:
+    before = len(events_of(triton, "preprocess"))
+    for _ in client.predict_many([{"avatar": b"x"}] * FLOOD, concurrency=8):
+        pass
+    assert len(events_of(triton, "preprocess")) - before < FLOOD / 2
+
+
+def test_line_of_the_supervisor_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    log_event("supervisor", "reload", "net: two\nlines", "warning", models=("net",))
+    (line,) = capsys.readouterr().out.splitlines()
+    event = json.loads(line)
+    assert datetime.fromisoformat(event.pop("time")).tzinfo
+    assert event == {
+        "level": "warning",
+        "source": "supervisor",
+        "event": "reload",
+        "message": "net: two\nlines",
+        "models": ["net"],
+    }
