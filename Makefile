@@ -2,6 +2,7 @@
 # make serve   keep a server running on loopback under server.supervisor; HTTP_PORT=9000 GRPC_PORT=… take other ports
 # make demo    open a page that shows what the models answer and why; DEMO_PORT=8888 takes another port
 # make test    run all tests
+# make environments   install what the tests need
 # make wheel   build the client's wheel, install it in clean environments and test it there
 # make perf-tools   install perf_analyzer in .venv/perf_analyzer
 # make perf    run all performance experiments except peers, write results/PERFORMANCE.md; needs nginx
@@ -23,7 +24,12 @@
 
 PYTHON ?= python3
 IN_VENV := .venv/bin
-INSTALL := $(IN_VENV)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(IN_VENV)/python -m pip --quiet --disable-pip-version-check
+# Bytecode is compiled on first use, because most modules are never imported.
+INSTALL := $(PIP) install --no-compile
+# Install the requirements in $(2) into the separate environment $(1), which needs no pip of its own.
+INSTALL_INTO = "$(PYTHON)" -m venv --without-pip $(1) && \
+	$(PIP) --python $(1)/bin/python install --no-compile --require-hashes --requirement $(2)
 
 HTTP_PORT ?= 8000
 GRPC_PORT ?= 8001
@@ -31,7 +37,7 @@ METRICS_PORT ?= 8002
 READY_PORT ?= 8003
 DEMO_PORT ?= 8080
 
-.PHONY: help run serve demo test wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
+.PHONY: help run serve demo test environments wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -45,8 +51,10 @@ serve: .venv/serve.stamp
 demo: .venv/demo.stamp
 	@$(IN_VENV)/python -m quickstart.demo --port=$(DEMO_PORT)
 
-test: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp .venv/peers/mlserver.stamp .venv/compat.stamp .venv/oldest_runtime.stamp .venv/obp.stamp
-	$(IN_VENV)/python -m pytest --numprocesses 2 --dist loadfile
+test: environments
+	$(IN_VENV)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+environments: $(patsubst %,.venv/%.stamp,dev perf_analyzer peers/fastapi peers/mlserver compat oldest_runtime obp)
 
 wheel: .venv/dev.stamp
 	$(IN_VENV)/python -m pytest tests/compat/check_wheel.py
@@ -123,25 +131,22 @@ check: .venv/dev.stamp
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/obp --requirement requirements/obp.txt
 	@touch $@
 
-# Third-party clients. Bytecode is compiled on first use, because most of their dependencies are never imported.
+# Third-party clients.
 .venv/compat.stamp: requirements/compat.txt .venv/dev.stamp
 	@echo "Installing requirements/compat.txt into .venv/compat"
-	@"$(PYTHON)" -m venv .venv/compat
-	@.venv/compat/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement $<
+	@$(call INSTALL_INTO,.venv/compat,$<)
 	@touch $@
 
 # The ONNX Runtime of the oldest container that we support.
 .venv/oldest_runtime.stamp: requirements/oldest_runtime.txt .venv/dev.stamp
 	@echo "Installing requirements/oldest_runtime.txt into .venv/oldest_runtime"
-	@"$(PYTHON)" -m venv .venv/oldest_runtime
-	@.venv/oldest_runtime/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(call INSTALL_INTO,.venv/oldest_runtime,$<)
 	@touch $@
 
 # One environment per peer, because their dependencies conflict.
 .venv/peers/%.stamp: requirements/peers/%.txt .venv/dev.stamp
 	@echo "Installing requirements/peers/$*.txt into .venv/peers/$*"
-	@"$(PYTHON)" -m venv .venv/peers/$*
-	@.venv/peers/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(call INSTALL_INTO,.venv/peers/$*,$<)
 	@touch $@
 
 .venv/audit.stamp: requirements/audit.txt .venv/serve.stamp

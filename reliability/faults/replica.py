@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from perf.load.served import REPOSITORY
 from perf.report.experiment import MeasurementError
-from server.checksums import MANIFEST
+from server.catalog import GENDER, Catalog
 from server.launch.process import ROOT, free_ports, port_flags
 from server.supervisor.stubs import living_stubs
 from server.triton_control import TritonControl
@@ -151,9 +151,16 @@ def running_replica(
     folder.mkdir(parents=True, exist_ok=True)
     replica = Replica(folder, sandbox(folder))
     # Without checksums, the server reads these files themselves, so that faults can corrupt them.
-    shutil.copytree(REPOSITORY, replica.repository, ignore=shutil.ignore_patterns(MANIFEST))
+    for model in _gender_models():
+        shutil.copytree(REPOSITORY / model, replica.repository / model)
     try:
         replica.start(*arguments)
         yield replica
     finally:
         replica.kill()
+
+
+def _gender_models() -> set[str]:
+    """The ensembles that the load generators call, and their models."""
+    ensembles = Catalog(REPOSITORY).ensembles(GENDER)
+    return {name for each in ensembles for name in (each.name, *each.steps)}

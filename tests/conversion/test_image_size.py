@@ -2,7 +2,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from conversion import image_size
 from conversion.image_size import markdown, report, summarize
 from tests.support.markdown import cells
 from tests.support.training.stand_in import small_towers
@@ -27,7 +29,8 @@ def test_latencies_are_compared_within_rounds() -> None:
     assert ["224", "90.0% (88.0% to 92.0%)", "0.950", "60.0 (45.0 to 90.0)", "3.00"] in cells(markdown(rows))
 
 
-def test_each_size_is_trained_once(tmp_path: Path) -> None:
+def test_each_size_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_size, "ROUNDS", 3)
     manifest = write_users(60, AvatarPool(), builtin_names(), tmp_path, seed=3)
     config = Config(backbone="mobilenetv2", epochs=1, batch=16)
     with small_towers():

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.pictures import encode, noise
 
-FILE_ROWS = 680
+FILE_ROWS = 240
 
 
 @pytest.fixture(scope="session")
@@ -39,4 +39,4 @@ def _write(file: Path, avatars: list[Any]) -> None:
         for number, avatar in enumerate(avatars)
     ]
     rows[-1]["nickname"] = "长" * 5000
-    pq.write_table(pa.Table.from_pylist(rows), file, row_group_size=200)
+    pq.write_table(pa.Table.from_pylist(rows), file, row_group_size=100)

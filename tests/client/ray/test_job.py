@@ -22,8 +22,8 @@ from tests.support.client.fakes import respond_male
 from tests.support.client.ray_cluster import Cluster, running_cluster
 from tests.support.tritonserver import Server, free_ports
 
-CHUNK_ROWS = 64
-WORKERS = 3
+CHUNK_ROWS = 24
+WORKERS = 2
 DEADLINE_S = 120.0
 # Small chunks, so that a worker can be killed in the middle of the job.
 DRIVER = (
@@ -81,11 +81,11 @@ def test_killed_worker_loses_and_repeats_no_row(triton: Server, cluster: Cluster
     failures = [(tmp_path / f"{name}.parquet.failed.csv").read_text() for name in ("ray", "local")]
     assert failures[0] == failures[1]
     assert re.findall(r"^(\d+),\w\d+,(\w+)", failures[0], re.MULTILINE) == [
-        *(("0", "InvalidAvatar"), ("679", "InvalidNickname")),
-        *(("680", "InvalidAvatar"), ("1359", "InvalidNickname")),
-        *(("1360", "InvalidAvatar"), ("2039", "InvalidNickname")),
+        *(("0", "InvalidAvatar"), ("239", "InvalidNickname")),
+        *(("240", "InvalidAvatar"), ("479", "InvalidNickname")),
+        *(("480", "InvalidAvatar"), ("719", "InvalidNickname")),
     ]
-    assert {*by_ray["row"].to_pylist(), 0, 679, 680, 1359, 1360, 2039} == set(range(3 * FILE_ROWS))
+    assert {*by_ray["row"].to_pylist(), 0, 239, 240, 479, 480, 719} == set(range(3 * FILE_ROWS))
     assert not chunk_folder.exists()
     logs = "".join(file.read_text(errors="replace") for file in cluster.folder.rglob("*") if file.is_file())
     assert "小美" not in printed + logs
@@ -151,13 +151,13 @@ def test_engine_resumes_job_of_other_engine(
     users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, finished: set[int]
 ) -> None:
     monkeypatch.setattr(ClientSettings, "client", lambda self: Client(transport=FakeTransport(respond_male)))
-    monkeypatch.setattr(chunks, "CHUNK_ROWS", 400)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 160)
     monkeypatch.setenv("RAY_ADDRESS", "unused")
     (tmp_path / "out.parquet.chunks").mkdir()
     for number in finished:
-        positions = range(400 * number, min(400 * number + 400, FILE_ROWS))
+        positions = range(160 * number, min(160 * number + 160, FILE_ROWS))
         chunks.write_chunk(tmp_path / "out.parquet.chunks", number, [{"row": n, "model": "earlier"} for n in positions])
     assert score(users / "a.parquet", "-o", tmp_path / "out.parquet", "--engine", engine).exit_code == 0
     rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert [row["row"] for row in rows] == list(range(FILE_ROWS))
-    assert {row["row"] // 400 for row in rows if row["model"] == "earlier"} == finished
+    assert {row["row"] // 160 for row in rows if row["model"] == "earlier"} == finished

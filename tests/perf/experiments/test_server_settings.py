@@ -46,6 +46,7 @@ def test_table_compares_variants_with_what_ships_in_the_same_round() -> None:
 
 def test_variants_are_served_and_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_settings, "variants", lambda _: (VARIANTS[0], VARIANTS[2]))
+    monkeypatch.setattr(server_settings, "gender_ensembles", lambda: {"mobilenet": "gender_mobilenet"})
     rows = ServerSettings().measure(short()).rows
-    assert rows["variant"].tolist() == [SHIPPED, "instances in turn"] * len(gender_ensembles())
+    assert rows["variant"].tolist() == [SHIPPED, "instances in turn"]
     assert (rows["per_s"] > 0).all()

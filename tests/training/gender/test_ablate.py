@@ -77,15 +77,13 @@ def test_runs_are_trained_once_in_processes_and_failures_do_not_stop_others(
     manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     quick = replace(fasttext.CONFIG, epochs=1)
-    first, second = Row("first", quick, seeds=2), Row("second", quick, text="first", seeds=1)
+    first, second = Row("first", quick, seeds=1), Row("second", quick, text="first", seeds=1)
     broken, after = Row("broken", quick, imagenet=True, seeds=1), Row("after", quick, text="broken", seeds=1)
     study = Study(manifest, tmp_path / "runs", imagenet={})
     failed = train_all(study, runs_of([first, second, broken, after]), jobs=2)
     assert sorted(failed) == ["after, seed 1", "broken, seed 1"]
     lines = capsys.readouterr().out.splitlines()
-    assert sorted(line for line in lines if "finished" in line) == [
-        "first, seed 1: finished", "first, seed 2: finished", "second, seed 1: finished"
-    ]  # fmt: skip
+    assert [line for line in lines if "finished" in line] == ["first, seed 1: finished", "second, seed 1: finished"]
     trained = stored(study, "second", 1)
     assert len(trained["p_female"]) == (read_manifest(manifest)["split"] == "test").sum()
     assert trained["date"] >= stored(study, "first", 1)["date"]

@@ -1,7 +1,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,6 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "mask": {"mask_loss": LateMask()},
     "cbam": {"backbone": "densenet121", "cbam": True},
     "hand": {"hand_features": True},
-    "hand concat": {"hand_features": True, "fusion": "concat"},
     "centralized": {"gradient_centralization": "update"},
     "image alone": {"text": False},
     "small": {"image_size": 64},
@@ -39,7 +39,11 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "n-grams": {"backbone": "", "max_ngram": 3},
     "whole nickname": {"backbone": "", "max_ngram": 0},
 }
-LOAD = "import pathlib, sys, training.gender.model as model; print(model.load_model(pathlib.Path(sys.argv[1])).name)"
+LOAD = """
+import pathlib, sys, training.gender.model as model
+for file in sys.argv[1:]:
+    print(model.load_model(pathlib.Path(file)).name)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -71,25 +75,49 @@ def config_with(values: dict[str, Any]) -> Config:
     return Config(**{"backbone": "mobilenetv2", "epochs": 1, "batch": 8, **values})
 
 
-@pytest.mark.parametrize("values", SWITCHES.values(), ids=SWITCHES)
-def test_run_with_switch_trains_and_loads_in_another_process(
-    values: dict[str, Any], manifest: Path, tmp_path: Path
-) -> None:
-    file = train(config_with(values), manifest, tmp_path)
+@pytest.fixture(scope="module")
+def trained(manifest: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Train with a switch, once; returns the model's file."""
+
+    @cache
+    def run(name: str) -> Path:
+        return train(config_with(SWITCHES[name]), manifest, tmp_path_factory.mktemp("run"))
+
+    return run
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_run_with_switch_trains(name: str, trained: Callable[[str], Path], manifest: Path) -> None:
+    file = trained(name)
     model = load_model(file)
     users = prepare_users(read_manifest(manifest), image_size(model))
     logits = predict_logits(model, users)
     assert logits.shape == (32, 1)
     assert np.isfinite(logits).all()
-    report = json.loads((tmp_path / "report.json").read_text())
+    report = json.loads((file.parent / "report.json").read_text())
     assert report["config"] == json.loads(json.dumps(report["config"])) and report["validation"]["users"] == 16
-    loaded = subprocess.run([sys.executable, "-c", LOAD, str(file)], capture_output=True, text=True, check=False)
+
+
+def test_models_with_switches_load_in_another_process(trained: Callable[[str], Path]) -> None:
+    files = [str(trained(name)) for name in SWITCHES]
+    loaded = subprocess.run([sys.executable, "-c", LOAD, *files], capture_output=True, text=True, check=False)
     assert loaded.returncode == 0, loaded.stderr
+    assert len(loaded.stdout.splitlines()) == len(SWITCHES)
 
 
-@pytest.mark.parametrize("name", ["concat", "cbam", "hand", "hand concat"])
-def test_model_with_switch_exports_to_contract(name: str, users: Users) -> None:
-    values = {"backbone": "mobilenetv2"} | SWITCHES[name]
+@pytest.mark.parametrize(
+    "switches",
+    [
+        pytest.param(("concat",), id="concat"),
+        pytest.param(("cbam",), id="cbam"),
+        pytest.param(("hand",), id="hand"),
+        pytest.param(("hand", "concat"), id="hand concat"),
+    ],
+)
+def test_model_with_switch_exports_to_contract(switches: tuple[str, ...], users: Users) -> None:
+    values: dict[str, Any] = {"backbone": "mobilenetv2"}
+    for name in switches:
+        values |= SWITCHES[name]
     model = serving_model(
         build_fused_model(values.pop("backbone"), **values), PlattScaling((0.5, 0.2), (0.8, -0.1), (0.7, 0.1), 0.6)
     )
@@ -135,8 +163,8 @@ def test_hand_features_reach_logit_but_not_embedding(users: Users) -> None:
     assert model.get_layer("fusion").output[0].shape == (None, EMBEDDING_SIZE)
 
 
-def test_image_tower_alone_has_no_nickname_input(manifest: Path, tmp_path: Path) -> None:
-    model = load_model(train(config_with({"text": False}), manifest, tmp_path))
+def test_image_tower_alone_has_no_nickname_input(trained: Callable[[str], Path]) -> None:
+    model = load_model(trained("image alone"))
     assert set(model.input) == {IMAGE} and set(model.output) == {AVATAR_ONLY}
     assert TOKENS not in model.input
 

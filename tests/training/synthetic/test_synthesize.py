@@ -10,9 +10,9 @@ import pytest
 from genderprep import prepare_image
 from genderprep.tensors import LABELS
 from training.data.manifest import SPLITS, read_manifest, split_of
-from training.synthetic import synthesize
+from training.synthetic import avatars, synthesize
 from training.synthetic.avatars import Avatar, AvatarPool
-from training.synthetic.drawing import draw_default_avatar, draw_portrait, draw_scene
+from training.synthetic.drawing import draw_default_avatar, draw_portrait, draw_portrait_with_evidence, draw_scene
 from training.synthetic.folders import read_folders
 from training.synthetic.nicknames import builtin_names, read_names
 from training.synthetic.strata import NO_SIGNAL, STRATA, certain_evidence
@@ -62,6 +62,15 @@ def avatar(index: int, gender: str = "male", source: str = "people") -> Avatar:
     return Avatar(identity, gender, lambda _: encode, source, certain_evidence(gender), split_of(identity))
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new drawings be one picture, drawn once."""
+    portrait, scene = draw_portrait_with_evidence("male", 1), draw_scene(1)
+    monkeypatch.setattr(avatars, "draw_portrait_with_evidence", lambda gender, seed: portrait)
+    monkeypatch.setattr(avatars, "draw_scene", lambda seed: scene)
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_identity_is_in_one_split() -> None:
     pool = AvatarPool([avatar(index) for index in range(20)])
     seen = {
@@ -82,10 +91,11 @@ def test_gender_without_images_is_drawn() -> None:
     assert (drawn.identity, drawn.gender, drawn.evidence.none) == ("drawn/7", "female", 0)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_neutral_user_may_have_no_avatar() -> None:
-    avatars = [AvatarPool().pick("train", "", seed, Random(seed)) for seed in range(200)]
-    assert 8 < avatars.count(None) < 40
-    assert {avatar.evidence for avatar in avatars if avatar} == {NO_SIGNAL}
+    picked = [AvatarPool().pick("train", "", seed, Random(seed)) for seed in range(200)]
+    assert 8 < picked.count(None) < 40
+    assert {avatar.evidence for avatar in picked if avatar} == {NO_SIGNAL}
 
 
 def test_name_lists_are_read(tmp_path: Path) -> None:
@@ -133,15 +143,15 @@ def test_image_folders_are_read(tmp_path: Path) -> None:
     (tmp_path / "fluent_emoji/labels.csv").write_text(labels)
     for folder in ("faker_portraits/male", "landscapes"):
         (tmp_path / folder / "._1.jpg").write_bytes(b"Mac OS X")
-    avatars = read_folders(tmp_path)
-    assert {(each.identity, each.gender) for each in avatars} == {
+    found = read_folders(tmp_path)
+    assert {(each.identity, each.gender) for each in found} == {
         ("faker/male/1", "male"),
         ("faker/female/2", "female"),
         ("emoji/astronaut", "female"),
         ("emoji/person", ""),
         ("landscape/lake", ""),
     }
-    assert all(prepare_image(each.encode(Random(1)))[1] for each in avatars)
+    assert all(prepare_image(each.encode(Random(1)))[1] for each in found)
 
 
 def test_missing_image_folders_are_an_error(tmp_path: Path) -> None:
