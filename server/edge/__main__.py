@@ -3,25 +3,29 @@
     python -m server.edge                # loopback, in front of a Triton on its default ports
     python -m server.edge --listen-http 0.0.0.0:8443 --listen-grpc 0.0.0.0:8444 \\
         --certificate proxy.pem --key proxy.key --clients clients --rate 50
+    python -m server.edge --http a:8000 b:8000 --grpc a:8001 b:8001 --status a:8003 b:8003    # two Tritons
 
-SIGHUP reloads the token file, the certificate and the key. nginx's log goes to stderr; failed requests go to stdout as
-JSON lines.
+SIGHUP reloads the token file, the certificate and the key. With --status, requests go to the Tritons whose supervisors
+report them as ready. nginx's log goes to stderr; events and failed requests go to stdout as JSON lines.
 """
 
 import argparse
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from server.edge.access_policy import BULK, IN_FLIGHT, UNLIMITED, AccessPolicy
 from server.edge.metrics import METRICS_PORT
+from server.edge.readiness import Triton, ready_tritons, upstream
 from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
+from server.event_log import log_event
 
-LOG_S: Final = 1.0
+LOOK_S: Final = 0.5
 
 
 def main() -> None:
@@ -33,12 +37,14 @@ def main() -> None:
     options = ("in_flight", "bulk", "rate", "clients", "certificate", "key")
     try:
         policy = AccessPolicy(**{name: getattr(args, name) for name in options})
-        listen = args.listen_http, args.listen_grpc
-        with running_reverse_proxy(args.http, args.grpc, policy, listen, metrics_port=args.metrics_port) as proxy:
+        tritons, listen = _tritons(args), (args.listen_http, args.listen_grpc)
+        with running_reverse_proxy(*_upstreams(tritons), policy, listen, metrics_port=args.metrics_port) as proxy:
             signal.signal(signal.SIGHUP, lambda number, _: _reload(proxy))
-            print(f"HTTP on {proxy.http_url}, gRPC on {proxy.grpc_url}; Ctrl-C to stop", flush=True)
+            log_event("edge", "ready", f"HTTP on {proxy.http_url}, gRPC on {proxy.grpc_url}; Ctrl-C to stop")
+            used: Sequence[Triton] = tritons
             while proxy.process.poll() is None:
                 _forward_log(proxy)
+                used = _forward_to_ready(proxy, tritons, used)
             _forward_log(proxy)
             raise LaunchError(f"nginx ended with exit code {proxy.process.returncode}")
     except LaunchError as error:
@@ -48,16 +54,42 @@ def main() -> None:
 
 
 def _forward_log(proxy: ReverseProxy) -> None:
-    """Write nginx's log of the next second to stderr, which the service manager rotates."""
+    """Write nginx's log of the next moment to stderr, which the service manager rotates."""
     with suppress(subprocess.TimeoutExpired):
-        proxy.process.wait(LOG_S)
+        proxy.process.wait(LOOK_S)
     print(proxy.take_log(), end="", file=sys.stderr, flush=True)
+
+
+def _tritons(args: argparse.Namespace) -> list[Triton]:
+    statuses = args.status or [""] * len(args.http)
+    if not len(args.http) == len(args.grpc) == len(statuses):
+        counts = f"{len(args.http)}, {len(args.grpc)} and {len(args.status)}"
+        raise LaunchError(f"expected as many addresses of --http, --grpc and --status, got {counts}")
+    return list(map(Triton, args.http, args.grpc, statuses))
+
+
+def _upstreams(tritons: Iterable[Triton]) -> tuple[str, str]:
+    return upstream([each.http for each in tritons]), upstream([each.grpc for each in tritons])
+
+
+def _forward_to_ready(proxy: ReverseProxy, tritons: Sequence[Triton], used: Sequence[Triton]) -> Sequence[Triton]:
+    """Use the Tritons that are ready now, if there are several."""
+    if len(tritons) == 1 or (ready := ready_tritons(tritons)) == used:
+        return used
+    names = ", ".join(each.http for each in ready)
+    try:
+        proxy.forward_to(*_upstreams(ready))
+    except LaunchError as error:
+        log_event("edge", "servers_unchanged", f"requests do not go to {names}: {error}", "error")
+        return used
+    log_event("edge", "servers_changed", f"requests go to {names}", "info" if ready == tritons else "error")
+    return ready
 
 
 def _reload(proxy: ReverseProxy) -> None:
     try:
         proxy.reload()
-        print("reloaded", flush=True)
+        log_event("edge", "reloaded", "the token file, the certificate and the key")
     except LaunchError as error:
         print(f"reverse proxy: not reloaded: {error}", file=sys.stderr, flush=True)
 
@@ -66,10 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m server.edge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    for prefix, port, where in (("", 8000, "Triton's address"), ("listen-", 8080, "address for clients")):
-        for protocol, default in (("http", f"127.0.0.1:{port}"), ("grpc", f"127.0.0.1:{port + 1}")):
-            flag, about = f"--{prefix}{protocol}", f"{where}, default {default}"
-            parser.add_argument(flag, type=_address, default=default, metavar="HOST:PORT", help=about)
+    for number, protocol in enumerate(("http", "grpc")):
+        triton, clients = f"127.0.0.1:{8000 + number}", f"127.0.0.1:{8080 + number}"
+        about = f"Triton's address, or several; default {triton}"
+        parser.add_argument(
+            f"--{protocol}", type=_address, nargs="+", default=[triton], metavar="HOST:PORT", help=about
+        )
+        about = f"address for clients, default {clients}"
+        parser.add_argument(f"--listen-{protocol}", type=_address, default=clients, metavar="HOST:PORT", help=about)
+    about = "where the supervisors of several Tritons serve /ready, in the same order"
+    parser.add_argument("--status", type=_address, nargs="+", default=[], metavar="HOST:PORT", help=about)
     parser.add_argument("--in-flight", type=int, default=IN_FLIGHT, help="concurrent requests")
     parser.add_argument("--bulk", type=int, default=BULK, help="concurrent requests of clients named bulk-…")
     parser.add_argument("--rate", type=int, default=UNLIMITED, help="requests per second of each client")

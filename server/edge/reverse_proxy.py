@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +44,8 @@ class ReverseProxy:
     process: subprocess.Popen[bytes]
     log_file: Path
     policy: AccessPolicy
+    template: str
+    variables: Mapping[str, str]
 
     def log(self) -> str:
         """Return what nginx has logged so far."""
@@ -55,6 +57,15 @@ class ReverseProxy:
             text = file.read()
             file.truncate(0)
         return text
+
+    def forward_to(self, http_urls: str, grpc_urls: str) -> None:
+        """Forward new requests to these servers, as in `running_reverse_proxy`; requests in flight finish.
+
+        Raises:
+            LaunchError: nginx rejects them, and keeps the previous ones.
+        """
+        _write_config(self.log_file.parent, self.template, {**self.variables, "HTTP": http_urls, "GRPC": grpc_urls})
+        self.reload()
 
     def reload(self) -> None:
         """Apply the present token file, certificate and key. Requests in flight finish.
@@ -83,8 +94,8 @@ def running_reverse_proxy(
     """Run nginx in front of a Triton until the context exits.
 
     Args:
-        http_url: Triton's HTTP address, `host:port`.
-        grpc_url: Triton's gRPC address, `host:port`.
+        http_url: Triton's HTTP address, `host:port`; several as `host:port; server host:port`.
+        grpc_url: Triton's gRPC address, likewise.
         policy: Which clients are admitted; all by default.
         listen: The HTTP and gRPC addresses for clients; free loopback ports by default.
         template: nginx's configuration, with the variables of `TEMPLATE`.
@@ -101,7 +112,7 @@ def running_reverse_proxy(
         policy.check(endpoint)
         endpoint.check_free()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        config, log = Path(folder) / "nginx.conf", Path(folder) / "log"
+        log = Path(folder) / "log"
         tls = " ssl" if policy.certificate else ""
         copied = _copy_tokens(policy, Path(folder))
         variables = {"SCRIPTS": str(TEMPLATE.parent), "FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url}
@@ -111,14 +122,15 @@ def running_reverse_proxy(
             running = running_metrics(LOG, "127.0.0.1", metrics_port, _split(listen_http), "--metrics-port")
             variables["LOG"] = f"syslog:server={LOG[0]}:{stack.enter_context(running)},nohostname request"
         variables |= {f"LISTEN_{service.upper()}": address + tls for service, address in addresses.items()}
-        config.write_text(Template(template.read_text(encoding="utf-8")).safe_substitute(variables), encoding="utf-8")
+        text = template.read_text(encoding="utf-8")
+        config = _write_config(Path(folder), text, variables)
         with signals_blocked():
             process = _start(config, log)
             # Ends the workers too, if the master was killed.
             stack.callback(end, process)
         for address in addresses.values():
             _wait_until_listening(process, address, log)
-        yield ReverseProxy(listen_http, listen_grpc, process, log, policy)
+        yield ReverseProxy(listen_http, listen_grpc, process, log, policy, text, variables)
 
 
 def find_nginx() -> str | None:
@@ -126,6 +138,13 @@ def find_nginx() -> str | None:
     # Debian installs it into /usr/sbin, which is not on every user's PATH.
     folders = (os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin")
     return shutil.which("nginx", path=os.pathsep.join(folders)) if NJS.exists() else None
+
+
+def _write_config(folder: Path, template: str, variables: Mapping[str, str]) -> Path:
+    """Write nginx's configuration; a reload never reads half of it."""
+    draft, file = folder / "nginx.conf.draft", folder / "nginx.conf"
+    draft.write_text(Template(template).safe_substitute(variables), encoding="utf-8")
+    return draft.replace(file)
 
 
 def _start(config: Path, log: Path) -> subprocess.Popen[bytes]:

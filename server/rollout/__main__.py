@@ -10,8 +10,9 @@ Name a backbone, or any ensemble: `canary similar 2` serves version 2 of the gal
 version 2 of the ranker, each with the newest encoder or gallery on disk that fits it.
 
 The commands change the files of the model repository. The servers given by --url (gRPC, host:port; repeat the flag for
-more) follow without a failed request; without --url, a server follows when it starts, as do servers of other users and
-machines. Servers run in Triton's explicit mode. If you set the key of their model control, set TRITON_ADMIN_KEY to it.
+more) follow without a failed request, those of other users and machines if they have a supervisor; without --url, a
+server follows when it starts. Servers run in Triton's explicit mode. If you set the key of their model control, or they
+are another user's, set TRITON_ADMIN_KEY to it.
 """
 
 import argparse

@@ -5,7 +5,8 @@ otherwise Triton 2.51 stops the ensemble that serves. A request keeps the versio
 are unloaded meanwhile.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,13 @@ from .files import FileChanges, with_checksums, write_changes
 
 # Unloading a model that does not exist does nothing, but is rejected where model control is off or locked.
 NO_MODEL: Final = "no_such_model"
+# A supervisor looks at the files twice a second.
+FOLLOW_S: Final = 5.0
+RETRY_S: Final = 0.25
+REMEDY: Final = (
+    "; correct --repository or --url, or restart the server if it runs elsewhere or as another user and without a "
+    "supervisor, because it serves a copy of its own"
+)
 
 
 def apply(changes: FileChanges, repository: Path, servers: Sequence[TritonControl]) -> None:
@@ -87,9 +95,29 @@ def _follow(server: TritonControl, changes: FileChanges) -> None:
     changed = [ConfigFile.parse(file, text) for file, text in configs.items() if text is not None]
     for config in sorted(changed, key=lambda config: bool(config.steps)):
         if config.steps:
-            _load_ensemble(server, config)
+            _in_time(_load_ensemble, server, config)
         else:
-            server.load(config.name)
+            server.load(config.name)  # reports versions that do not load
+            _in_time(_load_model, server, config)
+
+
+def _in_time(load: Callable[[TritonControl, ConfigFile], None], server: TritonControl, config: ConfigFile) -> None:
+    """Try again while the supervisor of another user or machine takes over the files."""
+    deadline_s = time.monotonic() + FOLLOW_S
+    while True:
+        try:
+            return load(server, config)
+        except ControlError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(RETRY_S)
+
+
+def _load_model(server: TritonControl, model: ConfigFile) -> None:
+    served = {int(each.version) for each in server.ready() if each.model == model.name}
+    if served != set(model.served):
+        server.load(model.name)
+        raise ControlError(f"{server.url}: expected {model.name} {sorted(model.served)}, got {sorted(served)}{REMEDY}")
 
 
 def _load_ensemble(server: TritonControl, ensemble: ConfigFile) -> None:
@@ -103,6 +131,5 @@ def _load_ensemble(server: TritonControl, ensemble: ConfigFile) -> None:
     if (steps := served_steps(server, ensemble.name)) != ensemble.steps:
         raise ControlError(
             f"{server.url}: expected {ensemble.name} with {ensemble.steps}, got {steps}: the server does not read "
-            f"{ensemble.file}; correct --repository or --url, or restart the server if it runs elsewhere or as "
-            f"another user, because it serves a copy of its own"
+            f"{ensemble.file}{REMEDY}"
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Final, NoReturn
 
 from server.catalog import GENDER, Catalog, CatalogError, Ensemble
+from server.checksums import MANIFEST
 from server.checksums.snapshot import refresh_snapshots
 from server.errors import ControlError, LaunchError
 from server.event_log import Level, log_event
@@ -51,6 +52,14 @@ def read_ensembles(repositories: Iterable[Path]) -> dict[str, Ensemble]:
     return {each.name: each for each in ensembles}
 
 
+def _recorded_at_ns(repository: Path) -> int:
+    """When the files of a repository were last recorded; 0 if they never were."""
+    try:
+        return (repository / MANIFEST).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 class Supervisor:
     """Keeps the server of one command line running and answering.
 
@@ -78,6 +87,7 @@ class Supervisor:
         self._log = log
         self._ensembles = read_ensembles(command.repositories)
         self._policy = Policy(time.monotonic(), limits)
+        self._recorded: list[int] = []
         self._verdicts: dict[str, Verdict] = {}
         self._was_ready = False
 
@@ -113,6 +123,7 @@ class Supervisor:
         """Look at a server until it has to be replaced."""
         stubs = StubWatch()
         while True:
+            self._follow_files()
             self._reread_ensembles()
             snapshot = self._look(child, stubs, canaries)
             self._publish(snapshot)
@@ -189,6 +200,18 @@ class Supervisor:
 
     def _instances(self, model: str) -> int:
         return sum(group.count or 1 for group in self._control.config(model).instance_group) or 1
+
+    def _follow_files(self) -> None:
+        """Bring what was recorded since the last look into the copy that Triton reads, and only loads on request.
+
+        `server.rollout` cannot do it for a server of another user or machine.
+        """
+        recorded = [_recorded_at_ns(repository) for repository in self._command.repositories]
+        if recorded != self._recorded:
+            if self._recorded:
+                log_action("files_changed", "taking over the files that were recorded")
+                self._refresh_files()
+            self._recorded = recorded
 
     def _refresh_files(self) -> None:
         """Let Triton see files that were repaired or recorded since it started."""

@@ -8,17 +8,20 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 
 import psutil
 import pytest
 
 from genderclient import Client, Tls
+from server.edge.readiness import Triton, ready_tritons
 from server.launch.process import free_ports
-from tests.support.server.edge import JOB, MODEL, SHOP, EdgeFiles, bearer
+from server.status_server import serve_text
+from tests.support.server.edge import INFER, JOB, MODEL, SHOP, EdgeFiles, bearer
 from tests.support.tritonserver import ROOT, Server
 from tests.support.waiting import wait_until
 
@@ -35,17 +38,23 @@ class Address(Protocol):
 
 
 @contextmanager
-def running_command(triton: Address, *flags: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_command(triton: Address | None, *flags: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run the command on free ports until it says that it listens; yield the process and its HTTP address."""
     http_url, grpc_url = (f"127.0.0.1:{port}" for port in free_ports(2))
-    addresses = ("--http", triton.http_url, "--grpc", triton.grpc_url)
+    addresses = ("--http", triton.http_url, "--grpc", triton.grpc_url) if triton else ()
     listen = ("--listen-http", http_url, "--listen-grpc", grpc_url)
     command = [*COMMAND, *addresses, *listen, "--metrics-port=0", *map(str, flags)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == f"HTTP on {http_url}, gRPC on {grpc_url}; Ctrl-C to stop\n"
+        assert event(process)["message"] == f"HTTP on {http_url}, gRPC on {grpc_url}; Ctrl-C to stop"
         yield process, http_url
         process.terminate()
+
+
+def event(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The next line of the command's output."""
+    assert process.stdout is not None
+    line: dict[str, Any] = json.loads(process.stdout.readline())
+    return line
 
 
 def refused(*flags: str) -> subprocess.CompletedProcess[str]:
@@ -81,7 +90,6 @@ def test_sighup_revokes_a_token_and_keeps_the_old_ones_if_the_file_is_malformed(
     clients = tmp_path / "clients"
     shutil.copyfile(files.clients, clients)
     with running_command(triton, "--clients", clients) as (process, http_url):
-        assert process.stdout is not None
 
         def status(token: str) -> int:
             with closing(http.client.HTTPConnection(http_url, timeout=20)) as connection:
@@ -95,7 +103,7 @@ def test_sighup_revokes_a_token_and_keeps_the_old_ones_if_the_file_is_malformed(
         assert (status(SHOP), status(JOB)) == (200, 200)
         clients.write_text(f'"Bearer {JOB}" bulk-scoring;\n')
         process.send_signal(signal.SIGHUP)
-        assert process.stdout.readline() == "reloaded\n"
+        assert event(process)["event"] == "reloaded"
         wait_until(lambda: status(SHOP) == 401)
         assert status(JOB) == 200
 
@@ -123,9 +131,8 @@ def test_killed_command_ends_nginx(triton: Server) -> None:
 @pytest.mark.usefixtures("nginx")
 def test_sighup_without_tokens_keeps_nginx_and_a_new_command_can_start(triton: Server) -> None:
     with running_command(triton) as (process, http_url):
-        assert process.stdout is not None
         process.send_signal(signal.SIGHUP)
-        assert process.stdout.readline() == "reloaded\n"
+        assert event(process)["event"] == "reloaded"
         socket.create_connection(("127.0.0.1", int(http_url.split(":")[1])), timeout=5).close()
     with running_command(triton):
         pass
@@ -142,6 +149,53 @@ def test_log_goes_to_stderr() -> None:
             assert (response.status, json.loads(response.read())["error"][:12]) == (502, "unavailable:")
         assert process.stderr is not None
         assert "Connection refused" in process.stderr.readline()
+
+
+@pytest.mark.usefixtures("nginx")
+def test_requests_go_to_the_tritons_that_their_supervisors_report_as_ready(triton: Server) -> None:
+    """The second Triton accepts connections and answers nothing."""
+    ready = [True, False]
+    with ExitStack() as stack:
+        hung = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
+        url = f"127.0.0.1:{hung.getsockname()[1]}"
+        statuses = [
+            stack.enter_context(serve_text(partial(respond, ready, number), "127.0.0.1", 0, "")) for number in range(2)
+        ]
+        addresses = ("--http", triton.http_url, url, "--grpc", triton.grpc_url, url)
+        status = [f"127.0.0.1:{port}" for port in statuses]
+        process, http_url = stack.enter_context(running_command(None, *addresses, "--status", *status))
+        assert event(process)["message"] == f"requests go to {triton.http_url}"
+        wait_until(lambda: {answers(http_url) for _ in range(8)} == {200})
+        # If none is ready, some models may still answer.
+        ready[0] = False
+        assert event(process)["message"] == f"requests go to {triton.http_url}, {url}"
+        ready[0] = True
+        assert event(process)["message"] == f"requests go to {triton.http_url}"
+        wait_until(lambda: {answers(http_url) for _ in range(8)} == {200})
+
+
+def respond(ready: list[bool], number: int, _: str) -> tuple[int, str]:
+    return (200 if ready[number] else 503), ""
+
+
+def answers(http_url: str) -> int:
+    """The status of an inference, 0 if there is none within a second."""
+    with suppress(TimeoutError), closing(http.client.HTTPConnection(http_url, timeout=1)) as connection:
+        connection.request("POST", INFER.path, INFER.body, INFER.headers)
+        return connection.getresponse().status
+    return 0
+
+
+def test_supervisor_that_cannot_be_reached_is_not_ready() -> None:
+    first, second = Triton("a", "b"), Triton("c", "d", f"127.0.0.1:{free_ports(1)[0]}")
+    assert ready_tritons([first, second]) == [first]
+    assert ready_tritons([second]) == [second]
+
+
+def test_different_numbers_of_addresses_are_rejected() -> None:
+    done = refused("--http", "a:1", "b:1")
+    expected = "reverse proxy: expected as many addresses of --http, --grpc and --status, got 2, 1 and 0\n"
+    assert (done.returncode, done.stderr) == (1, expected)
 
 
 def test_malformed_address_is_a_usage_error() -> None:
