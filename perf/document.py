@@ -3,7 +3,6 @@
 from typing import Final
 
 from .experiments.ab import AB
-from .experiments.access_log import AccessLog
 from .experiments.breakdown import Breakdown
 from .experiments.gallery_scan import GalleryScan
 from .experiments.inference_check import InferenceCheck
@@ -35,7 +34,6 @@ PERFORMANCE: Final = Document(
         Priority(),
         InferenceCheck(),
         GalleryScan(),
-        AccessLog(),
         OfflineScoring(),
         AB(),
         InstallSize(),

@@ -92,3 +92,17 @@ def test_prometheus_scrapes_both_tritons() -> None:
     config = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
     assert jobs["triton"]["static_configs"] == [{"targets": [f"{name}:8002" for name in TRITONS]}]
+
+
+def test_alerts_reach_the_webhook_of_the_secret() -> None:
+    """Prometheus sends them to this Alertmanager, and every route ends at a receiver that reads a mounted secret."""
+    prometheus = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
+    (alertmanagers,) = prometheus["alerting"]["alertmanagers"]
+    assert alertmanagers["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    assert set(service("prometheus")["networks"]) & set(service("alertmanager")["networks"])
+    settings = yaml.safe_load((DOCKER / "alertmanager" / "alertmanager.yml").read_text())
+    receivers = {receiver["name"]: receiver for receiver in settings["receivers"]}
+    routes = [settings["route"], *settings["route"].get("routes", [])]
+    assert {route["receiver"] for route in routes if "receiver" in route} <= receivers.keys()
+    files = {hook["url_file"] for receiver in receivers.values() for hook in receiver["webhook_configs"]}
+    assert files == {f"/run/secrets/{secret['source']}" for secret in service("alertmanager")["secrets"]}

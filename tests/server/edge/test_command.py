@@ -45,16 +45,18 @@ def running_command(triton: Address | None, *flags: object) -> Iterator[tuple[su
     listen = ("--listen-http", http_url, "--listen-grpc", grpc_url)
     command = [*COMMAND, *addresses, *listen, "--metrics-port=0", *map(str, flags)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert event(process)["message"] == f"HTTP on {http_url}, gRPC on {grpc_url}; Ctrl-C to stop"
-        yield process, http_url
-        process.terminate()
+        try:
+            assert event(process)["message"] == f"HTTP on {http_url}, gRPC on {grpc_url}; Ctrl-C to stop"
+            yield process, http_url
+        finally:
+            process.terminate()
 
 
 def event(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """The next line of the command's output."""
+    """The next event in the command's output that is no failed request."""
     assert process.stdout is not None
-    line: dict[str, Any] = json.loads(process.stdout.readline())
-    return line
+    events: Iterator[dict[str, Any]] = map(json.loads, process.stdout)
+    return next(each for each in events if each["event"] != "request_failed")
 
 
 def refused(*flags: str) -> subprocess.CompletedProcess[str]:
