@@ -15,12 +15,11 @@ from matplotlib.figure import Figure
 
 from genderclient import Client, GenderClientError
 from genderprep.tensors import LABELS
-from server.launch.process import running_triton
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
-from ..load.served import REPOSITORY, gender_ensembles
+from ..load.served import gender_ensembles, running_gender_models
 from ..report.experiment import Experiment, Measurement, MeasurementError
 from ..report.runner import positive
 from .ab_analysis import analyze
@@ -62,7 +61,7 @@ class AB(Experiment):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             file = args.data or write_users(args.users, AvatarPool(), builtin_names(), folder, UNSEEN + args.seed)
             users = read_users(file)
-            url = args.url or f"grpc://{stack.enter_context(running_triton(REPOSITORY)).grpc_url}"
+            url = args.url or f"grpc://{stack.enter_context(running_gender_models()).grpc_url}"
             try:
                 client = stack.enter_context(Client(url))
             except ValueError as exc:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, Final
 
-from server.launch.process import Server, running_triton
+from server.launch.process import Server
 from server.triton_control import TritonControl
 
 from ..load import baselines, perf_analyzer
 from ..load.baselines import network_alone, prepare
-from ..load.served import REPOSITORY, gender_ensembles
+from ..load.served import REPOSITORY, gender_ensembles, running_gender_models
 from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.experiment import Measurement
 from ..report.markdown import table
@@ -39,7 +39,7 @@ client."""
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
         alone = {model: network_alone(REPOSITORY, model, users) for model in ensembles}
-        with running_triton(REPOSITORY) as server, perf_analyzer_data(users) as data:
+        with running_gender_models() as server, perf_analyzer_data(users) as data:
             for number, (model, run) in product(range(args.rounds), alone.items()):
                 preprocessing = baselines.measure(lambda index: prepare(users[index]), len(users), args.seconds)
                 network = baselines.measure(run, len(users), args.seconds)

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from server.edge.reverse_proxy import TEMPLATE, running_reverse_proxy
-from server.launch.process import running_triton
 
 from ..load.http_client_load import closed_loop, triton_request
 from ..load.process_stats import cpu_seconds
-from ..load.served import REPOSITORY, gender_ensembles
+from ..load.served import gender_ensembles, running_gender_models
 from ..load.workload import synthetic_users
 from ..report.experiment import Goal, Measurement
 from ..report.rounds import RoundsExperiment, Row, compare
@@ -47,7 +46,7 @@ reverse proxies in front of one Triton take turns, one without this check. Value
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
         with ExitStack() as stack:
-            server = stack.enter_context(running_triton(REPOSITORY))
+            server = stack.enter_context(running_gender_models())
             template = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "nginx.conf.template"
             template.write_text(TEMPLATE.read_text(encoding="utf-8").replace(CHECK, FORWARD), encoding="utf-8")
             proxies = {

@@ -12,7 +12,7 @@ from server.launch.process import running_triton
 
 from ..load import baselines, perf_analyzer
 from ..load.perf_analyzer import PROTOCOLS
-from ..load.served import REPOSITORY, gender_ensembles
+from ..load.served import REPOSITORY, gender_ensembles, running_gender_models
 from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.charts import plot_latency
 from ..report.experiment import Goal, Measurement
@@ -65,7 +65,7 @@ the same round."""
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
         functions = {model: baselines.baselines(REPOSITORY, model, users) for model in ensembles}
-        with running_triton(REPOSITORY) as server, perf_analyzer_data(users) as data:
+        with running_gender_models() as server, perf_analyzer_data(users) as data:
             for number, (model, ensemble) in product(range(args.rounds), ensembles.items()):
                 arm = {"round": number, "model": model}
                 for how, answer in functions[model].items():

@@ -16,9 +16,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from server.launch.process import Server, running_triton
+from server.launch.process import Server
 
-from ..load.served import REPOSITORY
+from ..load.served import running_gender_models
 from ..load.workload import SyntheticUser, synthetic_users
 from ..report.experiment import Measurement, MeasurementError
 from ..report.rounds import RoundsExperiment, Row
@@ -74,7 +74,7 @@ Ray; its benefit is that more machines with more servers can share the work."""
 
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users = synthetic_users(args.users, args.seed)
-        with running_triton(REPOSITORY) as server, tempfile.TemporaryDirectory() as folder:
+        with running_gender_models() as server, tempfile.TemporaryDirectory() as folder:
             tables = {count: write_dataset(users, count, Path(folder) / str(count)) for count in args.rows}
             # Warms the server up.
             score(server, ENGINES[0], tables[args.rows[0]], args.rows[0])

@@ -10,11 +10,10 @@ from typing import Any, ClassVar, Final
 
 from server.edge.access_policy import BULK, IN_FLIGHT, AccessPolicy
 from server.edge.reverse_proxy import running_reverse_proxy
-from server.launch.process import running_triton
 
 from ..load.http_client_load import Request, background_job, triton_request
 from ..load.open_loop import RateStep, open_loop, summarize
-from ..load.served import REPOSITORY, gender_ensembles
+from ..load.served import gender_ensembles, running_gender_models
 from ..load.workload import synthetic_users
 from ..report.rounds import RoundsExperiment, Row
 
@@ -54,7 +53,7 @@ class Priority(RoundsExperiment):
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
         tokens = {name: secrets.token_hex(32) for name in (USER, *filter(None, ARMS.values()))}
-        with tempfile.NamedTemporaryFile("w") as clients, running_triton(REPOSITORY) as server:
+        with tempfile.NamedTemporaryFile("w") as clients, running_gender_models() as server:
             clients.writelines(f'"Bearer {token}" {name};\n' for name, token in tokens.items())
             clients.flush()
             policy = AccessPolicy(clients=Path(clients.name))

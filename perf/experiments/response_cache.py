@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, ClassVar, Final
 
-from server.launch.process import running_triton
-
 from ..load import perf_analyzer
 from ..load.perf_analyzer import PROTOCOLS
-from ..load.served import REPOSITORY, gender_ensembles
+from ..load.served import REPOSITORY, gender_ensembles, running_gender_models
 from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.experiment import Goal, Measurement
 from ..report.rounds import RoundsExperiment, Row
@@ -43,8 +41,8 @@ One client; the servers have seen every request before. Values are medians of th
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
         with (
-            running_triton(REPOSITORY) as plain,
-            running_triton(REPOSITORY, CACHE) as caching,
+            running_gender_models() as plain,
+            running_gender_models(REPOSITORY, CACHE) as caching,
             perf_analyzer_data(users) as data,
         ):
             servers = {"without a cache": plain, CACHING: caching}

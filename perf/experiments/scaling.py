@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from server.launch.process import Server, running_triton
+from server.launch.process import Server
 
 from ..load.http_client_load import Request, closed_loop, triton_request
 from ..load.process_stats import cpu_seconds, pss_mb
-from ..load.served import REPOSITORY, gender_ensembles
+from ..load.served import gender_ensembles, running_gender_models
 from ..load.workload import synthetic_users
 from ..report.charts import plot_latency, plot_lines
 from ..report.experiment import Goal, Measurement, records
@@ -56,7 +56,7 @@ class Scaling(RoundsExperiment):
 
     def measure(self, args: Any) -> Measurement:
         rows, users, scored = super().measure(args).rows, synthetic_users(args.users, args.seed), list[Row]()
-        with running_triton(REPOSITORY) as server:
+        with running_gender_models() as server:
             for model, ensemble in gender_ensembles().items():
                 requests = [triton_request(ensemble, user) for user in users]
                 scored += ({"model": model, **row} for row in score_users(server, requests, SCORED))
@@ -68,7 +68,7 @@ class Scaling(RoundsExperiment):
             with ExitStack() as stack:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
                 servers = {
-                    count: stack.enter_context(running_triton(repository_of(variant, folder / str(count))))
+                    count: stack.enter_context(running_gender_models(repository_of(variant, folder / str(count))))
                     for count, variant in ((count, _instances(count, [*ensembles])) for count in INSTANCES)
                 }
                 for model, ensemble in ensembles.items():

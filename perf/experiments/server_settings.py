@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Final
 import pandas as pd
 
 from server.checksums import MANIFEST
-from server.launch.process import Server, running_triton
+from server.launch.process import Server
 
 from ..load.perf_analyzer import measure
-from ..load.served import REPOSITORY, gender_ensembles
+from ..load.served import REPOSITORY, gender_ensembles, running_gender_models
 from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.rounds import RoundsExperiment, Row, compare
 
@@ -83,7 +83,7 @@ better, except for answers per second."""
             data = stack.enter_context(perf_analyzer_data(synthetic_users(args.users, args.seed)))
             for variant in variants(tuple(ensembles)):
                 repository = repository_of(variant, folder / str(len(servers)))
-                running = running_triton(repository, environment=variant.environment)
+                running = running_gender_models(repository, environment=variant.environment)
                 servers[variant.name] = stack.enter_context(running)
             for number, model, clients in product(range(args.rounds), ensembles, args.clients):
                 for name in _rotated([*servers], number):

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from server.launch.process import ROOT, StartError, running_triton
+from server.launch.process import ROOT, StartError
 
 from ..report.runner import positive
-from .served import REPOSITORY
+from .served import running_gender_models
 
 LOCUSTFILE: Final = Path(__file__).parent / "locustfile.py"
 
@@ -46,7 +46,7 @@ def run_locust(users: int, seconds: int, report: Path | None) -> int:
     if report:
         report.parent.mkdir(parents=True, exist_ok=True)
         flags += ["--headless", f"--html={report}", "--only-summary", "--loglevel=WARNING"]
-    with running_triton(REPOSITORY) as server:
+    with running_gender_models() as server:
         hosts = {"GRPC_HOST": f"grpc://{server.grpc_url}", "HTTP_HOST": f"http://{server.http_url}"}
         command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *flags]
         return subprocess.run(command, env={**os.environ, **hosts}, cwd=ROOT, check=False).returncode

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import pandas as pd
 
-from perf.load.served import REPOSITORY
+from perf.load.served import running_gender_models
 from perf.report.experiment import Experiment, Goal, Measurement
 from perf.report.markdown import table
 from perf.report.runner import positive
 from server.edge.access_policy import AccessPolicy
 from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
-from server.launch.process import Server, running_triton
+from server.launch.process import Server
 
 from ..malformed.live_target import LiveTarget
 from .poisoned_requests import poisoned_requests
@@ -45,7 +45,7 @@ class Attacks(Experiment):
     def measure(self, args: Any) -> Measurement:
         poisoned = [send_poisoned(args.seed, args.poisoned, proxied) for proxied in (False, True)]
         with ExitStack() as stack:
-            server = stack.enter_context(running_triton(REPOSITORY))
+            server = stack.enter_context(running_gender_models())
             clients = stack.enter_context(tempfile.NamedTemporaryFile("w"))
             clients.write(f'"Bearer {secrets.token_hex(32)}" unused;\n')
             clients.flush()
@@ -111,7 +111,7 @@ def send_poisoned(seed: int, count: int, proxied: bool) -> Row:
     """Send generated inferences to a new Triton until it dies; return how many had which result."""
     results = Counter[str]()
     with ExitStack() as stack:
-        server = stack.enter_context(running_triton(REPOSITORY))
+        server = stack.enter_context(running_gender_models())
         proxy = stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url))
         endpoint: Server | ReverseProxy = proxy if proxied else server
         target = stack.enter_context(closing(LiveTarget(endpoint.http_url, endpoint.grpc_url)))

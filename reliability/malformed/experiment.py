@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import pandas as pd
 
-from perf.load.served import REPOSITORY
+from perf.load.served import running_gender_models
 from perf.report.experiment import Experiment, Goal, Measurement, records
 from perf.report.markdown import table
 from perf.report.runner import positive
-from server.launch.process import running_triton
 
 from .cases.case import sample_per_kind
 from .fuzz import MAX_BYTES, fuzz
@@ -39,7 +38,7 @@ class Malformed(Experiment):
 
     def measure(self, args: Any) -> Measurement:
         rows = list(prepare_all(args.per_kind, args.seed))
-        with running_triton(REPOSITORY) as server:
+        with running_gender_models() as server:
             live_rows, effects = send_all(server, args.per_kind, args.seed)
             effects.append(hold_open(server))
         crashing = list(send_crashing(sample_per_kind(crashing_requests.cases(), args.per_kind)))

@@ -10,9 +10,9 @@ from typing import Any, Final
 import pandas as pd
 
 from genderprep.limits import MAX_AVATAR_BYTES
-from perf.load.served import REPOSITORY
+from perf.load.served import running_gender_models
 from server.edge.reverse_proxy import ReverseProxy, find_nginx, running_reverse_proxy
-from server.launch.process import Server, running_triton
+from server.launch.process import Server
 
 from .cases.case import Case, sample_per_kind
 from .cases.valid_files import valid_files
@@ -87,12 +87,12 @@ def hold_open(server: Server, count: int = HALF_OPEN, seconds: float = HALF_OPEN
     return {"route": "both", "what": f"{count:,} half-open connections", **asdict(effects)}
 
 
-def send_crashing(cases: Iterable[Case], *flags: str) -> Iterator[Row]:
+def send_crashing(cases: Iterable[Case]) -> Iterator[Row]:
     """Send each request to a new server, directly and (if nginx is installed) through the reverse proxy."""
     for case in cases:
         content = case.make()
         for proxied in (False, True) if find_nginx() else (False,):
-            with running_triton(REPOSITORY, *flags) as server:
+            with running_gender_models() as server:
                 yield {"kind": case.kind, "name": case.name, "front": proxied, **_survival(server, content, proxied)}
 
 

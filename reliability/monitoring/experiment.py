@@ -10,12 +10,11 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from perf.load.served import REPOSITORY
+from perf.load.served import REPOSITORY, running_gender_models
 from perf.report.charts import plot_columns
 from perf.report.experiment import Experiment, Goal, Measurement
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
-from server.launch.process import running_triton
 
 from .instrumented_client import InstrumentedClient, LoadPhase, running_client
 from .prometheus import Prometheus, running_prometheus
@@ -53,7 +52,7 @@ class Monitoring(Experiment):
 
     def measure(self, args: Any) -> Measurement:
         with ExitStack() as stack:
-            server = stack.enter_context(running_triton(REPOSITORY, SUMMARIES))
+            server = stack.enter_context(running_gender_models(REPOSITORY, SUMMARIES))
             client = stack.enter_context(running_client(server, args.users, args.seed))
             targets = {"triton": [server.metrics_url], "product": [client.metrics_url]}
             prometheus = stack.enter_context(running_prometheus(targets))

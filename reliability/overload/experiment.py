@@ -8,14 +8,13 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from perf.load.served import REPOSITORY, gender_ensembles
+from perf.load.served import gender_ensembles, running_gender_models
 from perf.load.workload import synthetic_users
 from perf.report.charts import plot_columns
 from perf.report.experiment import Experiment, Goal, Measurement, records
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
 from server.edge.access_policy import IN_FLIGHT
-from server.launch.process import running_triton
 
 from .flood import OVERLOAD, PROCESSES, RATES, RECOVERED, by_second, flood_all, summarize
 
@@ -41,7 +40,7 @@ class Overload(Experiment):
 
     def measure(self, args: Any) -> Measurement:
         users, around_s = synthetic_users(args.users, args.seed), max(AROUND_S, args.seconds / 4)
-        with running_triton(REPOSITORY) as server:
+        with running_gender_models() as server:
             models = gender_ensembles()
             floods = flood_all(server, models, users, args.seed, args.seconds, around_s, args.in_flight)
         cores = os.cpu_count() or 1

@@ -8,14 +8,13 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from perf.load.served import REPOSITORY, gender_ensembles
+from perf.load.served import gender_ensembles, running_gender_models
 from perf.load.workload import synthetic_users
 from perf.report.charts import plot_columns
 from perf.report.experiment import Experiment, Goal, Measurement
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
 from perf.report.trend import Slope, growth
-from server.launch.process import running_triton
 
 from .load import LOAD_SHARE, soak
 
@@ -51,7 +50,7 @@ class Soak(Experiment):
 
     def measure(self, args: Any) -> Measurement:
         users, models = synthetic_users(args.users, args.seed), list(gender_ensembles().values())
-        with running_triton(REPOSITORY) as server:
+        with running_gender_models() as server:
             saturation, rows = asyncio.run(soak(server, models, users, args.seed, 60.0 * args.minutes, EVERY_S))
         ends = {name: int(rows[name].sum()) for name in ENDS}
         failures = " ".join(sorted(set(" ".join(rows["failures"]).split())))

@@ -13,11 +13,10 @@ import pandas as pd
 from genderclient import Client, User
 from genderclient.tables import ClientSettings, Columns, TableJob
 from genderprep import prepare_image, prepare_text
-from perf.load.served import REPOSITORY, gender_ensembles
+from perf.load.served import gender_ensembles, running_gender_models
 from perf.report.experiment import Experiment, Goal, Measurement
 from perf.report.markdown import table
 from perf.report.runner import positive
-from server.launch.process import running_triton
 
 from .arguments import argument_pairs
 from .nicknames import pairs
@@ -47,7 +46,7 @@ class Variants(Experiment):
         parser.add_argument("--per-kind", type=positive, default=100, help="nicknames and pictures of each kind")
 
     def measure(self, args: Any) -> Measurement:
-        with running_triton(REPOSITORY) as server, TemporaryDirectory() as name:
+        with running_gender_models() as server, TemporaryDirectory() as name:
             url, folder = f"grpc://{server.grpc_url}", Path(name)
             trials = pd.DataFrame(
                 [

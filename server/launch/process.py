@@ -58,7 +58,7 @@ def running_triton(
     model_repository: Path,
     *args: str,
     ports: Sequence[int] | None = None,
-    timeout_s: float = 60.0,
+    timeout_s: float = 120.0,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Serve a model repository on loopback until the context exits.

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -71,15 +72,35 @@ def test_default_models_are_the_stable_gender_ensembles() -> None:
     assert {*DEFAULT_MODELS} == {CATALOG.ensemble(backbone).name for backbone in CATALOG.backbones()}
 
 
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that does not list its models."""
+    folder = tmp_path_factory.mktemp("locked")
+    for model in ("gender_mobilenet", "gender_mobilenet_canary", "other"):
+        add_model(folder, model, GENDER_IO)
+    lock = "=model-repository:admin=secret"
+    with running_triton(folder, f"--grpc-restricted-protocol{lock}", f"--http-restricted-api{lock}") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with two models that only their role tells apart."""
+    folder = tmp_path_factory.mktemp("renamed")
+    role = 'parameters {{ key: "role" value {{ string_value: "{}" }} }}'
+    add_model(folder, "anything", GENDER_IO + role.format("gender"))
+    add_model(folder, "other", GENDER_IO + role.format("shadow"))
+    with running_triton(folder) as server:
+        yield server
+
+
+def address(server: Server, scheme: str) -> str:
+    return f"{scheme}://{server.grpc_url if scheme == 'grpc' else server.http_url}"
+
+
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_health_checks_default_models_and_canaries_if_index_is_locked(tmp_path: Path, scheme: str) -> None:
-    for model in ("gender_mobilenet", "gender_mobilenet_canary"):
-        add_model(tmp_path, model, GENDER_IO)
-    add_model(tmp_path, "other", GENDER_IO)
-    flag = {"grpc": "--grpc-restricted-protocol", "http": "--http-restricted-api"}[scheme]
-    with running_triton(tmp_path, f"{flag}=model-repository:admin=secret") as server:
-        url = f"{scheme}://{server.grpc_url if scheme == 'grpc' else server.http_url}"
-        result = CliRunner().invoke(app, ["health", "--url", url, "--json"])
+def test_health_checks_default_models_and_canaries_if_index_is_locked(locked: Server, scheme: str) -> None:
+    result = CliRunner().invoke(app, ["health", "--url", address(locked, scheme), "--json"])
     assert {model: check["ok"] for model, check in json.loads(result.stdout).items()} == {
         "gender_densenet": False,
         "gender_mobilenet": True,
@@ -89,13 +110,8 @@ def test_health_checks_default_models_and_canaries_if_index_is_locked(tmp_path: 
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_health_checks_models_by_role_not_by_name(tmp_path: Path, scheme: str) -> None:
-    role = 'parameters {{ key: "role" value {{ string_value: "{}" }} }}'
-    add_model(tmp_path, "anything", GENDER_IO + role.format("gender"))
-    add_model(tmp_path, "other", GENDER_IO + role.format("shadow"))
-    with running_triton(tmp_path) as server:
-        url = f"{scheme}://{server.grpc_url if scheme == 'grpc' else server.http_url}"
-        result = CliRunner().invoke(app, ["health", "--url", url, "--json"])
+def test_health_checks_models_by_role_not_by_name(renamed: Server, scheme: str) -> None:
+    result = CliRunner().invoke(app, ["health", "--url", address(renamed, scheme), "--json"])
     assert (list(json.loads(result.stdout)), result.exit_code) == (["anything"], 0)
 
 

@@ -51,12 +51,12 @@ def test_tables_have_medians_memory_and_capacity() -> None:
 
 
 def test_clients_instances_and_users_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scaling, "INSTANCES", (1,))
+    monkeypatch.setattr(scaling, "INSTANCES", (2,))
     monkeypatch.setattr(scaling, "SCORED", (40, 200))
     monkeypatch.setattr(scaling, "gender_ensembles", lambda: {"mobilenet": "gender_mobilenet"})
     measurement = Scaling().measure(short())
     rows, (few, many) = measurement.rows, measurement.metadata["scored"]
-    assert list(zip(rows["kind"], rows["amount"], strict=True)) == [("clients", 2), ("instances", 1)]
+    assert list(zip(rows["kind"], rows["amount"], strict=True)) == [("clients", 2), ("instances", 2)]
     assert (rows[["per_s", "cpu_ms"]] > 0).all(axis=None)
     assert 40 <= few["users"] < 200 <= many["users"]
     assert 0 < few["seconds"] < many["seconds"]
