@@ -23,7 +23,7 @@ from .files import FileChanges, with_checksums, write_changes
 # Unloading a model that does not exist does nothing, but is rejected where model control is off or locked.
 NO_MODEL: Final = "no_such_model"
 # A supervisor looks at the files twice a second.
-FOLLOW_S: Final = 5.0
+FOLLOW_S: Final = 15.0
 RETRY_S: Final = 0.25
 REMEDY: Final = (
     "; correct --repository or --url, or restart the server if it runs elsewhere or as another user and without a "
