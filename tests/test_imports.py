@@ -15,6 +15,7 @@ PICTUREGALLERY = "model_repository/gallery/1/picturegallery"
 ROOMS = {
     "genderprep": GENDERPREP,
     "counters": "model_repository/preprocess/1/counters.py",
+    "request_log": "model_repository/preprocess/1/request_log.py",
     "preprocess": "model_repository/preprocess/1/model.py",
     "picturegallery": PICTUREGALLERY,
     "gallery": "model_repository/gallery/1/model.py",
@@ -32,7 +33,8 @@ ROOMS = {
 ARROWS: dict[str, set[str]] = {
     "genderprep": set(),
     "counters": {"genderprep"},
-    "preprocess": {"genderprep", "counters"},
+    "request_log": set(),
+    "preprocess": {"genderprep", "counters", "request_log"},
     "picturegallery": set(),
     "gallery": {"picturegallery", "metrics"},
     "metrics": {"picturegallery"},
@@ -47,7 +49,7 @@ ARROWS: dict[str, set[str]] = {
 # Folders of training that every task shares.
 SHARED_TRAINING = ("data", "synthetic", "layers", "losses", "optimizers", "engine", "evaluation")
 # Triton puts the folder of a backend on sys.path.
-BACKEND_MODULES = {"ort_batch", "ort_config", "ort_signature"}
+BACKEND_MODULES = {"ort_batch", "ort_config", "ort_log", "ort_signature"}
 # Libraries that the client uses if they are installed.
 OPTIONAL_LIBRARIES = {"opentelemetry", "redis"}
 # Libraries that only the client's command needs.
@@ -67,7 +69,10 @@ LIBRARIES: dict[str, set[str]] = {
     "model_repository/gallery/1/model.py": {"numpy", "triton_python_backend_utils", "picturegallery", "metrics"},
     "server/supervisor": {"PIL", "genderclient", "google.protobuf", "server", "tritonclient"},
     "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
-    "model_repository/preprocess/1/model.py": {"numpy", "triton_python_backend_utils", "genderprep", "counters"},
+    "model_repository/preprocess/1/request_log.py": set(),
+    "model_repository/preprocess/1/model.py": {
+        *("numpy", "triton_python_backend_utils", "genderprep", "counters", "request_log")
+    },
     "client/src/genderclient": {
         *("genderclient", "numpy", "PIL", "grpc", "google.protobuf", "aiohttp"),
         *OPTIONAL_LIBRARIES,
