@@ -70,6 +70,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf priority
 	@$(IN_VENV)/python -m perf inference_check
 	@$(IN_VENV)/python -m perf gallery_scan
+	@$(IN_VENV)/python -m perf access_log
 	@$(IN_VENV)/python -m perf ab
 	@$(IN_VENV)/python -m perf offline_scoring
 	@$(IN_VENV)/python -m perf report

@@ -3,6 +3,7 @@
 from typing import Final
 
 from .experiments.ab import AB
+from .experiments.access_log import AccessLog
 from .experiments.breakdown import Breakdown
 from .experiments.gallery_scan import GalleryScan
 from .experiments.inference_check import InferenceCheck
@@ -34,6 +35,7 @@ PERFORMANCE: Final = Document(
         Priority(),
         InferenceCheck(),
         GalleryScan(),
+        AccessLog(),
         OfflineScoring(),
         AB(),
         InstallSize(),
