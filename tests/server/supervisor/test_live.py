@@ -31,7 +31,7 @@ LOCKED = "--grpc-restricted-protocol=model-repository:admin-key=secret"
 # It takes AVATAR and NICKNAME, but a gender request to it fails: X is missing.
 RANK_ENSEMBLE = """
 name: "rank_test" platform: "ensemble" max_batch_size: 8
-parameters { key: "role" value { string_value: "rank" } }
+parameters { key: "role" value { string_value: "another role" } }
 input { name: "AVATAR" data_type: TYPE_STRING dims: [ 1 ] }
 input { name: "NICKNAME" data_type: TYPE_STRING dims: [ 1 ] }
 input { name: "X" data_type: TYPE_FP32 dims: [ 3 ] }
