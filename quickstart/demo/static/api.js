@@ -9,10 +9,14 @@ export class Failure extends Error {
   }
 }
 
-export const get = (path) => request(path);
+export const get = async (path) => (await request(path)).json();
 
-export const post = (path, fields) =>
-  request(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(fields) });
+export const getPicture = async (path) => (await request(path)).blob();
+
+export async function post(path, fields) {
+  const headers = { "content-type": "application/json" };
+  return (await request(path, { method: "POST", headers, body: JSON.stringify(fields) })).json();
+}
 
 async function request(path, options) {
   let response;
@@ -21,7 +25,7 @@ async function request(path, options) {
   } catch {
     throw new Failure("network");
   }
-  if (response.ok) return response.json();
+  if (response.ok) return response;
   let failure = {};
   try {
     failure = await response.json();

@@ -1,6 +1,6 @@
 // The page: what the user does, and what is shown.
 
-import { base64, Failure, get, post } from "./api.js";
+import { base64, Failure, get, getPicture, post } from "./api.js";
 import { takePicture } from "./camera.js";
 import { Ranking } from "./ranking.js";
 import { setLanguage, text, translate } from "./texts.js";
@@ -71,8 +71,8 @@ function showExamples() {
 
 async function useExample({ nickname, avatar }, index) {
   byId("nickname").value = nickname;
-  setAvatar(avatar ? await (await fetch(`examples/${index}.jpg`)).blob() : null);
-  await predict();
+  await attempt(async () => setAvatar(avatar ? await getPicture(`examples/${index}.jpg`) : null));
+  if (!state.failure) await predict();
 }
 
 function setAvatar(blob) {

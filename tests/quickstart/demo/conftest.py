@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.demo import CHROMIUM, running_chromium, running_demo
+
+# Long enough on a busy machine.
+TIMEOUT_MS = 60_000
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +36,7 @@ def page(browser: Browser, demo: str) -> Iterator[Page]:
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: problems.append(request.url) if not is_own(request.url, demo) else None)
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(TIMEOUT_MS)
     page.goto(demo)
     yield page
     stored = page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
