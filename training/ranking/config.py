@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from ..engine.errors import ConfigError
 
+# Liked pictures of a user that count.
+MAX_HISTORY: Final = 50
 POOLINGS: Final = ("concat", "max", "sum", "attentive", "multi_query")
 
 

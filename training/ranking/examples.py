@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..arrays import Arrays, BoolsN, FloatsND, FloatsNK, IntsN, IntsNK
 from ..losses.masked_cross_entropy import PADDING
-from .config import Config
-from .model import EMBEDDING_SIZE, FIRST_ID, MAX_HISTORY, PADDING_ID, UNKNOWN_ID
+from .config import MAX_HISTORY, Config
+from .model import EMBEDDING_SIZE, FIRST_ID, PADDING_ID, UNKNOWN_ID
 
 # Widths to which histories are padded: each new one costs a new graph.
 _WIDTHS: Final = (16, MAX_HISTORY)

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from .model import MAX_HISTORY
+from .config import MAX_HISTORY
 
 EXPOSURES: Final = ("request_id", "user", "time", "pictures", "propensities")
 LIKES: Final = ("user", "picture", "time")
@@ -134,8 +134,9 @@ def _liked(shown: pd.DataFrame, likes: pd.DataFrame, within: pd.Timedelta) -> tu
     places = places.rename(columns={"pictures": "picture"}).astype({"picture": "int64"})
     places["row"] = places.index
     places["place"] = places.groupby("row").cumcount()
-    clicks = likes.astype({"picture": "int64"}).sort_values("time", kind="stable")
-    named = clicks["request_id"].notna() if "request_id" in clicks else pd.Series(False, clicks.index)
+    clicks = likes.assign(request_id=likes.get("request_id")).astype({"picture": "int64"})
+    clicks = clicks.sort_values("time", kind="stable")
+    named = clicks["request_id"].notna()
     by_request = clicks[named].merge(places[["request_id", "picture", "row", "place"]], on=["request_id", "picture"])
     by_time = pd.merge_asof(
         clicks.loc[~named, list(LIKES)],

@@ -19,9 +19,8 @@ from ..layers import (
     MultiQueryAttentivePooling,
     SumPooling,
 )
-from .config import Config
+from .config import MAX_HISTORY, Config
 
-MAX_HISTORY: Final = 50
 MAX_CANDIDATES: Final = 200
 EMBEDDING_SIZE: Final = 256
 # Rows of the id table before those of pictures.

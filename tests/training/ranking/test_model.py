@@ -10,10 +10,10 @@ from scipy.special import expit
 
 from training.engine.errors import ConfigError
 from training.losses.masked_cross_entropy import PADDING
-from training.ranking.config import POOLINGS, Config, config_from
+from training.ranking.config import MAX_HISTORY, POOLINGS, Config, config_from
 from training.ranking.examples import Examples
 from training.ranking.fit import calibrate, picture_table, predict_logits
-from training.ranking.model import MASKED_LOGIT, MAX_CANDIDATES, MAX_HISTORY, Ranker
+from training.ranking.model import MASKED_LOGIT, MAX_CANDIDATES, Ranker
 from training.ranking.prerank import two_tower_model
 from training.ranking.warm_start import set_weights, weights_of
 

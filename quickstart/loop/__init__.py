@@ -1,0 +1,1 @@
+"""The closed loop of ranking: exposures, training, rollout, and what they earn."""
