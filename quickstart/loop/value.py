@@ -37,11 +37,16 @@ class Scores:
         return utilities
 
 
-def score(client: Client, town: Town, visits: Sessions, temperature: float, model: str = CANARY) -> Scores:
-    """Ask a ranker, by default the canary, for the scores of all candidates of each visit."""
+def score(
+    client: Client, town: Town, visits: Sessions, temperature: float, model: str = CANARY, seed: int | None = None
+) -> Scores:
+    """Ask a ranker, by default the canary, for the scores of all candidates of each visit.
+
+    With a seed, it explores as in `exposures.serve`.
+    """
     p_like = np.empty((len(visits), CANDIDATES))
     for row in range(len(visits)):
-        ranking = ask(client, town, visits, row, k=CANDIDATES, model=model)
+        ranking = ask(client, town, visits, row, k=CANDIDATES, model=model, seed=None if seed is None else seed + row)
         places = {picture: place for place, picture in enumerate(ranking.pictures)}
         order = [places[picture] for picture in town.stock.ids[visits.shown[row]].tolist()]
         p_like[row] = np.array(ranking.scores)[order]
