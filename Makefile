@@ -61,7 +61,7 @@ wheel: .venv/dev.stamp
 
 perf-tools: .venv/perf_analyzer.stamp
 
-perf: .venv/perf_analyzer.stamp
+perf: .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
 	@$(IN_VENV)/python -m perf latency
 	@$(IN_VENV)/python -m perf breakdown
 	@$(IN_VENV)/python -m perf server_settings
@@ -71,6 +71,7 @@ perf: .venv/perf_analyzer.stamp
 	@$(IN_VENV)/python -m perf inference_check
 	@$(IN_VENV)/python -m perf gallery_scan
 	@$(IN_VENV)/python -m perf access_log
+	@$(IN_VENV)/python -m perf ranking_latency
 	@$(IN_VENV)/python -m perf ab
 	@$(IN_VENV)/python -m perf offline_scoring
 	@$(IN_VENV)/python -m perf report
