@@ -64,16 +64,16 @@ class PreRank:
         return mean @ self.history + probabilities @ self.probabilities + self.bias
 
     def keep(
-        self, user: NDArray[np.float32], vectors: NDArray[np.float32], priors: NDArray[np.float32]
+        self, user: NDArray[np.float32], vectors: NDArray[np.float32], log_odds: NDArray[np.float32]
     ) -> NDArray[np.int64]:
         """The places of the `CANDIDATE_SIZE` best pictures, in order of place.
 
         Args:
             user: What `user` returned, [V].
             vectors: Pictures, [C, V].
-            priors: Their own P(like), [C], strictly between 0 and 1.
+            log_odds: The logits of their own P(like), [C].
         """
         if len(vectors) <= CANDIDATE_SIZE:
             return np.arange(len(vectors))
-        scores = vectors @ user + self.prior * np.log(priors / (1 - priors))
+        scores = vectors @ user + self.prior * log_odds
         return np.sort(np.argpartition(-scores, CANDIDATE_SIZE)[:CANDIDATE_SIZE])

@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 _MARGIN: Final = 1e-6
 
 
+def log_odds(p: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The logits of probabilities strictly between 0 and 1, float32 [M]."""
+    odds: NDArray[np.float32] = p / (1 - p)
+    return np.log(odds)
+
+
 def mean_likes(counts: NDArray[np.float32]) -> NDArray[np.float32]:
     """The expected P(like) of pictures, float32 [M], from likes and shows, float32 [M, 2].
 

@@ -16,8 +16,13 @@ from .files import Gallery, Ids
 from .history import HISTORY, HISTORY_SIZE, read_history
 from .lookup import PADDING, IdLookup
 from .prerank import CANDIDATE_SIZE, PreRank
+<<<<<<< HEAD
 from .priors import mean_likes, sampled_likes
 from .vectors import Rows, Vector
+=======
+from .priors import log_odds, mean_likes, sampled_likes
+from .search import Rows, Vector
+>>>>>>> 77af377 (The pre-rank takes logits that are computed once)
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -50,6 +55,7 @@ class RankingReader:
         self._gallery, self._vectors, self._prerank = gallery, vectors, prerank
         self._lookup = IdLookup(gallery.ids)
         self._means = mean_likes(gallery.priors)
+        self._mean_log_odds = log_odds(self._means)
 
     def answer(self, inputs: Mapping[str, NDArray[Any]], unknown: Counter[str]) -> Arrays:
         """Answer one request of B users.
@@ -111,8 +117,12 @@ class RankingReader:
         """The rows that the ranker reads, and their P(like)."""
         # A slice makes no copy; the whole gallery may be large.
         chosen = slice(None) if len(rows) == len(self._gallery) else rows
-        priors = self._means[chosen] if rng is None else sampled_likes(self._gallery.priors[chosen], rng)
-        kept = self._prerank.keep(user, self._vectors[chosen], priors)
+        if rng is None:
+            priors, logits = self._means[chosen], self._mean_log_odds[chosen]
+        else:
+            priors = sampled_likes(self._gallery.priors[chosen], rng)
+            logits = log_odds(priors)
+        kept = self._prerank.keep(user, self._vectors[chosen], logits)
         return rows[kept], priors[kept]
 
 
