@@ -148,7 +148,6 @@ def test_unknown_ids_are_ignored_and_counted(caller: Caller, triton: Server) -> 
         assert total_once(triton, before[tensor] + times, metric, tensor=tensor) == before[tensor] + times
 
 
-@pytest.mark.xfail(reason="the vectors of the first encoder are all alike", strict=True)
 def test_history_changes_the_order(caller: Caller) -> None:
     lists = {tuple(rank(caller, HISTORY=ids(picture))["PICTURES"][0]) for picture in range(1, 9)}
     assert len(lists) > 1
