@@ -16,13 +16,8 @@ from .files import Gallery, Ids
 from .history import HISTORY, HISTORY_SIZE, read_history
 from .lookup import PADDING, IdLookup
 from .prerank import CANDIDATE_SIZE, PreRank
-<<<<<<< HEAD
-from .priors import mean_likes, sampled_likes
-from .vectors import Rows, Vector
-=======
 from .priors import log_odds, mean_likes, sampled_likes
-from .search import Rows, Vector
->>>>>>> 77af377 (The pre-rank takes logits that are computed once)
+from .vectors import Rows, Vector
 
 Arrays = dict[str, NDArray[Any]]
 
