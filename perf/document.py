@@ -3,6 +3,7 @@
 from typing import Final
 
 from .experiments.ab import AB
+from .experiments.ab_ranking import RankingAB
 from .experiments.access_log import AccessLog
 from .experiments.breakdown import Breakdown
 from .experiments.gallery_scan import GalleryScan
@@ -38,6 +39,7 @@ PERFORMANCE: Final = Document(
         AccessLog(),
         OfflineScoring(),
         AB(),
+        RankingAB(),
         InstallSize(),
     ),
 )

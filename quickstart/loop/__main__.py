@@ -98,7 +98,8 @@ class Loop:
                 with self.timed("canary"):
                     self.rollout("canary", server.grpc_url, published)
                 with self.timed("estimate"), Client(url) as client:
-                    scores = value.score(client, town, visits, self.temperature)
+                    # Its lists depend on drawn priors too; with a seed, the scores are those of its exploration.
+                    scores = value.score(client, town, visits, self.temperature, seed=self.seed)
                 with self.timed("A/B test"):
                     split = Experiment("loop", {ENSEMBLE: 1, value.CANARY: 1}, question="rank")
                     self.expose(town, url, DAYS + 1, self.folder / "split", experiment=split)
@@ -205,13 +206,13 @@ def document(report: dict[str, Any]) -> str:
 Written by `python -m quickstart.loop` on {report["date"]}, {report["machine"]}, seed {report["seed"]}.
 
 Every day has {report["visits"]:,} visits, and each shows {report["shown"]} of 20 pictures, drawn by the served ranker.
-The new ranker was trained on {report["days"]} days. The estimates use the lists of the next day, which the old ranker
-showed; the new ranker showed those of the day after.
+The new ranker was trained on {report["days"]} days. The estimates use the lists that the old ranker showed on the next
+day. Both rankers served half of the users each on the day of the A/B test, and the new one all of them thereafter.
 
 {markdown_table(rows, columns)}
 
-A/B test: {split["value"]:+.3f} likes a list, {split["low"]:+.3f} to {split["high"]:+.3f}; the truth of the day before
-is {truth - report["old_truth"]:+.3f}.
+A/B test: {split["value"]:+.3f} likes a list, 95 % interval {split["low"]:+.3f} to {split["high"]:+.3f}. The truth is
+{truth - report["old_truth"]:+.3f}, for the users of the day before.
 
 Rollout under load: {rollout["requests"]:,} requests, {rollout["errors"]} failed. Duration: {steps}.
 """
