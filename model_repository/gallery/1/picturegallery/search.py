@@ -27,7 +27,7 @@ def build_search(vectors: Vectors) -> Search:
 class ExactSearch:
     """Compares a query with all vectors.
 
-    It holds them as float32 and by dimension, `[D, N]`: NumPy multiplies float16 in software, 20 times slower.
+    It holds them as float32 and by dimension, `[D, N]`: NumPy multiplies float16 in software.
 
     Args:
         vectors: Unit vectors.
