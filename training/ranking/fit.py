@@ -11,6 +11,8 @@ from .examples import Examples, batches
 from .model import Ranker
 
 _WARM_UP = 0.1
+# XLA takes some seconds to compile, and then half of the time of a step.
+_COMPILED_STEPS = 300
 
 
 def fit(model: keras.Model, config: Config, examples: Examples, known: BoolsN) -> list[float]:
@@ -21,7 +23,7 @@ def fit(model: keras.Model, config: Config, examples: Examples, known: BoolsN) -
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
     )
-    model.compile(keras.optimizers.Adam(schedule), loss=masked_cross_entropy, jit_compile=True)
+    model.compile(keras.optimizers.Adam(schedule), loss=masked_cross_entropy, jit_compile=total > _COMPILED_STEPS)
     names = list(model.input)
     losses = [
         model.train_on_batch({name: inputs[name] for name in names}, liked)
