@@ -103,7 +103,8 @@ def main() -> None:
     data = prepare(pd.read_csv(args.cards), np.load(args.vectors), imagenet, args.profiles, (TRAIN, TEST))
     args.out.mkdir(parents=True, exist_ok=True)
     train_all([row for row in ROWS if row.name in (args.rows or row.name)], args.seeds, data, args.out)
-    results = content(data, ceilings(data), finished_runs(list(ROWS), args.out), args.seeds)
+    results = content(data, ceilings(data), finished_runs(list(ROWS), args.out), SEEDS)
+    results["vectors"] = args.vectors.resolve().name
     write_report(RESULTS / "ranking.json", **results)
     (RESULTS / "ranking.md").write_text(markdown(results), encoding="utf-8")
     chart(results).savefig(RESULTS / "ranking.png", dpi=120)

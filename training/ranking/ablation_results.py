@@ -21,6 +21,7 @@ Ceilings = Mapping[str, FloatsNK]
 LENGTHS: Final = {"0": (0, 0), "1 to 5": (1, 5), "6 to 20": (6, 20), "21 to 50": (21, 50)}
 GOALS: Final = {"all": 0.97, "unseen": 0.95}
 MAX_ECE: Final = 0.02
+_METRICS: Final = ("auc", "gauc", "ndcg_10", "ece", "log_loss")
 _DRAWS: Final = 300
 
 
@@ -78,7 +79,9 @@ def _row(liked: BoolsNK, slices: Mapping[str, BoolsNK], logits: list[FloatsNK], 
         over = estimate(partial(_above, users, best), np.arange(len(liked)), _DRAWS)
         ceiling = best.mean()
         result[part] = {
-            **{name: round(float(np.mean([each[name] for each in metrics])), 4) for name in metrics[0]},
+            # The counts are the same for all seeds.
+            **{name: metrics[0][name] for name in ("users", "skipped", "impressions")},
+            **{name: round(float(np.mean([each[name] for each in metrics])), 4) for name in _METRICS},
             **estimate(partial(_means, users), np.arange(len(liked)), _DRAWS).rounded("gauc"),
             "gauc_by_seed": [each["gauc"] for each in metrics],
             "ceiling": round(ceiling, 4),

@@ -37,7 +37,7 @@ def report(data: Data) -> dict[str, Any]:
         lists = rng.choice(active, (5, 10))
         return {seed: {"logits": each, "lists": lists, "cpu_s": 1.0} for seed, each in enumerate(logits, 1)}
 
-    return content(
+    results = content(
         data,
         exact,
         {
@@ -47,6 +47,7 @@ def report(data: Data) -> dict[str, Any]:
         },
         5,
     )
+    return {**results, "vectors": "vectors.npy"}
 
 
 def test_exact_probabilities_reach_the_ceiling(report: dict[str, Any]) -> None:

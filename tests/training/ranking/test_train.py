@@ -1,5 +1,6 @@
 """A run on a small world writes all files, learns, and is never better than its ceiling allows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -71,12 +72,13 @@ def test_run_has_the_served_model_and_its_measures(run: Path) -> None:
         }
 
 
-def test_warm_start_continues_an_earlier_run(
+def test_warm_start_of_another_model_is_refused(
     run: Path, setting: Setting, impressions: pd.DataFrame, tmp_path: Path
 ) -> None:
     gallery = training.Gallery(setting.vectors, setting.stock.ids)
-    warm = training.train(SMALL, impressions, gallery, tmp_path, training.Warm(run / "weights.npz"))
-    assert read_run(warm)["losses"][0] < read_run(run)["losses"][0]
+    wider = replace(SMALL, compressor=(32, 8))
+    with pytest.raises(ConfigError, match=r"warm start: expected .* of shape \(16, 32\), got \(16, 16\)"):
+        training.train(wider, impressions, gallery, tmp_path, training.Warm(run / "weights.npz"))
 
 
 def test_a_learned_ranking_is_between_chance_and_the_ceiling(setting: Setting) -> None:
