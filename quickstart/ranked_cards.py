@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from genderclient import Client
+from training.synthetic.card_themes import THEMES
 from training.synthetic.cards import compose_card, draw_card
 from training.synthetic.sample_users import SampleUser
 
@@ -53,32 +54,50 @@ class DrawnGallery:
         """The seed of a card."""
         return self.first_seed + picture - 1
 
+    def theme(self, picture: int) -> str:
+        """What a card shows."""
+        return compose_card(self.seed(picture)).theme
+
     def of_theme(self, theme: str, count: int) -> list[int]:
         """The first cards with a theme."""
-        cards = (picture for picture in range(1, self.size + 1) if compose_card(self.seed(picture)).theme == theme)
+        cards = (picture for picture in range(1, self.size + 1) if self.theme(picture) == theme)
         return [picture for picture, _ in zip(cards, range(count), strict=False)]
 
 
 def rank_cards(client: Client, users: Sequence[SampleUser], gallery: DrawnGallery) -> list[RankedCards]:
-    """Choose cards for the first users. Each then likes cards of the theme of a card that was not chosen."""
+    """Choose cards for the first users, without a history and with one.
+
+    Each history has cards of one theme, which no other history has and the first list lacks. Themes differ in how much
+    they tell about a taste, so it is the theme that fills most of the second list.
+    """
+    themes = set(THEMES)
     ranked = []
-    for number, user in enumerate(users[:USERS], start=1):
-        rank = partial(client.rank, nickname=user.nickname, avatar=user.avatar, k=CARDS, model=RANK_MODEL)
-        before = rank().pictures
-        shown = {compose_card(gallery.seed(picture)).theme for picture in before}
-        themes = (compose_card(gallery.seed(picture)).theme for picture in range(17 * number, gallery.size + 1))
-        liked = gallery.of_theme(next(theme for theme in themes if theme not in shown), LIKED)
-        others = [picture for picture in range(1, gallery.size + 1) if picture not in liked]
-        after = rank(liked=liked, among=others).pictures
-        ranked.append(RankedCards(user, before, liked, after))
+    for user in users[:USERS]:
+        ranked.append(_rank_for(client, user, gallery, sorted(themes)))
+        themes -= {gallery.theme(picture) for picture in ranked[-1].liked}
     return ranked
+
+
+def _rank_for(client: Client, user: SampleUser, gallery: DrawnGallery, themes: Sequence[str]) -> RankedCards:
+    rank = partial(client.rank, nickname=user.nickname, avatar=user.avatar, k=CARDS, model=RANK_MODEL)
+    without_history = rank().pictures
+    shown = {gallery.theme(picture) for picture in without_history}
+    lists = []
+    for theme in themes:
+        if theme not in shown:
+            liked = gallery.of_theme(theme, LIKED)
+            others = [picture for picture in range(1, gallery.size + 1) if picture not in liked]
+            with_history = rank(liked=liked, among=others).pictures
+            lists.append(([gallery.theme(picture) for picture in with_history].count(theme), liked, with_history))
+    _, liked, with_history = max(lists)
+    return RankedCards(user, without_history, liked, with_history)
 
 
 def save_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery, file: Path) -> None:
     """Draw avatars, chosen and liked cards into a PNG file."""
-    columns, rows = 1 + LIKED + CARDS, 2 * len(ranked)
+    columns, rows = LIKED + CARDS, 2 * len(ranked)
     with matplotlib.rc_context({"font.family": text_fonts()}):
-        figure = Figure(figsize=(1.25 * columns, 1.4 * rows + 0.6), layout="constrained")
+        figure = Figure(figsize=(1.02 * columns, 1.15 * rows + 0.5), layout="constrained")
         figure.suptitle("Cards without and with a history  没有和有点赞记录时的图片", x=0.005, ha="left", fontsize=14)
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat:
@@ -86,10 +105,10 @@ def save_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery, file: Path)
         for first, of_user in zip(grid[::2], ranked, strict=True):
             _draw_user(first[0], of_user.user)
         for row, of_user in zip(grid[::2], ranked, strict=True):
-            _draw_cards(row[1 + LIKED :], of_user.without_history, gallery, "by avatar and nickname 仅头像和昵称")
+            _draw_cards(row[LIKED:], of_user.without_history, gallery, "chosen 挑选")
         for row, of_user in zip(grid[1::2], ranked, strict=True):
-            _draw_cards(row[1 : 1 + LIKED], of_user.liked, gallery, "liked 赞过")
-            _draw_cards(row[1 + LIKED :], of_user.with_history, gallery, "then 之后")
+            _draw_cards(row[:LIKED], of_user.liked, gallery, "liked 赞过")
+            _draw_cards(row[LIKED:], of_user.with_history, gallery, "chosen then 之后挑选")
         file.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, dpi=110)
 
