@@ -1,6 +1,6 @@
 """The rows of the table of embeddings: an encoder per seed, and what it makes of pictures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -71,12 +71,19 @@ def trunk(encoder: keras.Model) -> keras.Model:
 
 
 def rows(
-    config: Config, seeds: tuple[int, ...], cards: Cards, out: Path, imagenet: Path | None, served: Path | None
+    config: Config,
+    methods: Collection[str],
+    seeds: tuple[int, ...],
+    cards: Cards,
+    out: Path,
+    imagenet: Path | None,
+    served: Path | None,
 ) -> Iterator[Row]:
     """Yield the rows in the article's order.
 
     Args:
         config: The pretraining; method and seed are replaced.
+        methods: The methods that have rows, names in `METHODS`.
         seeds: One run of each method per seed.
         cards: The manifests.
         out: Folder of the runs, `<method>_<seed>`.
@@ -96,12 +103,16 @@ def rows(
     if imagenet is not None:
         yield Row(IMAGENET, IMAGENET_SIZE, (lambda: imagenet_encoder(imagenet, IMAGENET_SIZE),) * len(seeds))
     for name, method in METHODS.items():
-        encoders = tuple(partial(pretrained, method, seed) for seed in seeds)
-        yield Row(name, size, encoders)
-    yield Row(TITLED, size, encoders, with_titles=True, fine_tuned=False)
+        if method in methods:
+            encoders = tuple(partial(pretrained, method, seed) for seed in seeds)
+            yield Row(name, size, encoders)
+            if name == DUAL:
+                yield Row(TITLED, size, encoders, with_titles=True, fine_tuned=False)
     if served is not None:
         encoder = _load(served / "model.keras")
-        yield Row(SERVED, encoder.inputs[0].shape[1], (lambda: encoder,), fine_tuned=False)
+        pixels = encoder.inputs[0].shape[1]
+        yield Row(SERVED, pixels, (lambda: encoder,), fine_tuned=False)
+        yield Row(f"{SERVED}, picture + title", pixels, (lambda: encoder,), with_titles=True, fine_tuned=False)
 
 
 def _load(file: Path) -> keras.Model:

@@ -11,9 +11,9 @@ from sklearn.manifold import TSNE
 
 from ..arrays import FloatsN2, ImagesNSS3
 from .measures import Embeddings
-from .rows import METHODS, Cards, Row
+from .rows import Cards, Row
 
-_COLORS: Final = ("#4c78a8", "#f2a541", "#72b7b2")
+_COLORS: Final = ("#4c78a8", "#f2a541", "#72b7b2", "#b279a2")
 _GRAY: Final = "#8c8c8c"
 _MAPPED: Final = 400
 _THUMBNAIL: Final = 64
@@ -37,13 +37,15 @@ def draw(report: Mapping[str, Any], mapped: Row, cards: Cards) -> Figure:
 
 def _draw_curve(axes: Axes, report: Mapping[str, Any]) -> None:
     """Plot the theme consistency of held-out cards after each epoch, one line for each run."""
-    for color, name in zip(_COLORS, METHODS, strict=True):
-        for index, run in enumerate(report["runs"][name]):
+    for color, (name, runs) in zip(_COLORS, report["runs"].items(), strict=False):
+        for index, run in enumerate(runs):
             values = run["theme_consistency"]
             label = name if index == 0 else None
             axes.plot(np.arange(1, len(values) + 1), values, "o-", color=color, markersize=3, alpha=0.8, label=label)
     axes.axhline(report["chance"]["theme@10"], color=_GRAY, linestyle=":", label="chance")
-    axes.set(xlabel="epoch", ylabel="neighbors of the same theme", title="K = 10, held-out cards, three seeds")
+    axes.set(
+        xlabel="epoch", ylabel="neighbors of the same theme", title="K = 10, held-out cards, one line for each run"
+    )
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
 

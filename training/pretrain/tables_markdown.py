@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..report import markdown_table
-from .article import FINE_TUNING, TABLE_1
+from .article import DUAL, FINE_TUNING, IMAGENET, MOCO, SWAV, TABLE_1
 from .measures import KS, LABELS, NS, PROBE
 
 _NEIGHBORS = [f"{label}@{k}" for label in LABELS for k in KS]
@@ -25,7 +25,9 @@ def describe(report: Mapping[str, Any]) -> str:
             "less than the papers, so the rows say how far each method gets in that time. "
             f"The measures are those of {pictures['test']} other pictures: cards drawn twice. “+ w” is whitened with "
             "the statistics of the train pictures. ImageNet is a MobileNetV2 of width 1, trained with labels on a "
-            f"million photos; it sees {report['sizes'].get('ImageNet', '–')} pixels.",
+            f"million photos; it sees {report['sizes'].get(IMAGENET, '–')} pixels. “Served” is the encoder that the "
+            "repository serves, trained longer and at more pixels than the other rows (see Time). "
+            f"{_left_out(report)}",
             "",
             "## Neighbors with the same label, and the linear probe",
             "",
@@ -64,7 +66,7 @@ def describe(report: Mapping[str, Any]) -> str:
             *_openclipart(report["openclipart"]),
             "## Time",
             "",
-            "Processor seconds of one epoch, all threads together.",
+            "Processor seconds of one epoch, all threads together, of the runs that logged them.",
             "",
             markdown_table(
                 [
@@ -75,12 +77,19 @@ def describe(report: Mapping[str, Any]) -> str:
                         f"{run['cpu_seconds_per_epoch']:.0f}",
                     )
                     for name, (run, *_) in report["runs"].items()
+                    if run["cpu_seconds_per_epoch"] is not None
                 ],
                 ["run", "pixels", "epochs", "seconds an epoch"],
             ),
             "",
         ]
     )
+
+
+def _left_out(report: Mapping[str, Any]) -> str:
+    """Say which of the article's rows were not measured."""
+    missing = [row for row in (IMAGENET, MOCO, SWAV, DUAL) if row not in report["rows"]]
+    return f"Not measured in this run of the command: {', '.join(missing)}." if missing else ""
 
 
 def _table(report: Mapping[str, Any], columns: Sequence[str]) -> str:
