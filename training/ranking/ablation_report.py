@@ -94,7 +94,7 @@ def chart(report: Mapping[str, Any]) -> Figure:
     axes.set_yticks(range(len(rows)), names)
     axes.invert_yaxis()
     axes.set(xlabel="GAUC, 95% interval", xlim=(0.48, None))
-    axes.legend(loc="lower right", frameon=False)
+    figure.legend(loc="outside upper right", ncols=3, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -39,7 +39,12 @@ ROWS: Final = (
     Row("served: no ids"),
     Row("ids", ".6205", _IDS, knowledge="ids and predicted gender"),
     Row("ids, + candidate picture", ".6235", Config(ids=True, history_pictures=False)),
-    Row("ids, + history pictures", ".6219", Config(ids=True, candidate_picture=False)),
+    Row(
+        "ids, + history pictures",
+        ".6219",
+        Config(ids=True, candidate_picture=False),
+        knowledge="history as pictures, candidates as ids",
+    ),
     Row("ids, + both", ".6260", _BOTH),
     Row("pooling: concat", ".6232", Config(ids=True, pooling="concat")),
     Row("pooling: max", ".6236", Config(ids=True, pooling="max")),

@@ -18,24 +18,25 @@ class Knowledge:
 
     Args:
         gender: Nothing but the share of women, P(female) as predicted, or the true gender.
-        history: Whether the liked pictures are known.
-        by_id: Whether a picture is known by its id only. Then the cell is known of the pictures seen in training, and
-            nothing of all others. By its content, the cell of every picture is known.
+        history: How the liked pictures are known: not at all, by id or by content. By id, the cell is known of the
+            pictures seen in training, and nothing of all others. By content, the cell of every picture is known.
+        candidate: How the candidates are known.
     """
 
     gender: Literal["", "predicted", "true"] = ""
-    history: bool = False
-    by_id: bool = False
+    history: Literal["", "ids", "pictures"] = ""
+    candidate: Literal["ids", "pictures"] = "pictures"
 
 
 KNOWLEDGE: Final[dict[str, Knowledge]] = {
     "popularity": Knowledge(),
     "predicted gender": Knowledge("predicted"),
     "true gender": Knowledge("true"),
-    "history as ids": Knowledge(history=True, by_id=True),
-    "history as pictures": Knowledge(history=True),
-    "ids and predicted gender": Knowledge("predicted", history=True, by_id=True),
-    "all": Knowledge("predicted", history=True),
+    "history as ids": Knowledge("", "ids", "ids"),
+    "history as pictures": Knowledge("", "pictures"),
+    "ids and predicted gender": Knowledge("predicted", "ids", "ids"),
+    "history as pictures, candidates as ids": Knowledge("predicted", "pictures", "ids"),
+    "all": Knowledge("predicted", "pictures"),
 }
 
 
@@ -53,7 +54,7 @@ def p_like(world: World, stock: Stock, sessions: Sessions, seen: BoolsN, knowled
         knowledge: What the probability may depend on.
     """
     posterior = p_type(world, stock, sessions, seen, knowledge)
-    known = seen if knowledge.by_id else np.ones_like(seen)
+    known = seen if knowledge.candidate == "ids" else np.ones_like(seen)
     by_cell = np.column_stack([world.p_like, world.p_like @ world.exposure])
     cells = np.where(known, stock.cells, len(world.exposure))[sessions.shown]
     # [N, C + 1] is small enough to compute all, and cheaper than a gather of [N, S, T].
@@ -70,7 +71,7 @@ def p_type(world: World, stock: Stock, sessions: Sessions, seen: BoolsN, knowled
     prior = np.column_stack([1 - p_female, p_female]) @ world.p_type
     if not knowledge.history:
         return prior
-    known = seen if knowledge.by_id else np.ones_like(seen)
+    known = seen if knowledge.history == "ids" else np.ones_like(seen)
     counted = (sessions.history >= 0) & known[sessions.history]
     users, places = np.nonzero(counted)
     cells = stock.cells[sessions.history[users, places]]

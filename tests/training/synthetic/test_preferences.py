@@ -89,7 +89,7 @@ def test_gender_tells_nothing_at_strength_zero() -> None:
     np.testing.assert_allclose(tables.p_type, 1 / 12)
     with_gender, without = (
         p_like(tables, stock(), users, seen(), knowledge)
-        for knowledge in (Knowledge("true", history=True), Knowledge(history=True))
+        for knowledge in (Knowledge("true", "pictures"), Knowledge("", "pictures"))
     )
     np.testing.assert_allclose(with_gender, without)
 
