@@ -9,9 +9,12 @@ differ in numbers only, such as `star_51pt02step` and `star_63pt08step`, are one
 
 import argparse
 import re
+import struct
 from pathlib import Path
 
 import pandas as pd
+
+from genderprep.image import MAX_COLOR_PIXELS
 
 from ..data.bad_rows import ManifestError
 
@@ -19,12 +22,12 @@ from ..data.bad_rows import ManifestError
 def read_collection(folder: Path) -> pd.DataFrame:
     """Return one row per drawing below `folder`, with the columns picture, theme, title and card.
 
-    Symbolic links are left out: they repeat drawings.
+    Symbolic links are left out, which repeat drawings, and the few drawings with more pixels than a request may send.
 
     Raises:
         ManifestError: There are no drawings.
     """
-    files = sorted(file for file in folder.glob("*/**/*.png") if not file.is_symlink())
+    files = sorted(file for file in folder.glob("*/**/*.png") if not file.is_symlink() and _fits(file))
     if not files:
         raise ManifestError(f"{folder}: expected folders of PNG files, got none; install Debian's openclipart-png")
     rows = [(str(file.resolve()), file.relative_to(folder).parts[0], title_of(file), _design(file)) for file in files]
@@ -35,6 +38,13 @@ def title_of(file: Path) -> str:
     """Return the words of a file's name, without the number at its end: `red_car-01.png` is `red car`."""
     words = re.sub(r"[\W_]+", " ", file.stem).strip()
     return re.sub(r" \d+$", "", words)
+
+
+def _fits(file: Path) -> bool:
+    """Whether a PNG file has at most `MAX_COLOR_PIXELS`, which its header tells."""
+    with file.open("rb") as stream:
+        width, height = struct.unpack(">16x2I", stream.read(24))
+    return int(width) * int(height) <= MAX_COLOR_PIXELS
 
 
 def _design(file: Path) -> str:

@@ -38,6 +38,12 @@ def test_manifest_is_read_like_that_of_cards(collection: Path, tmp_path: Path) -
     assert pd.Series(pictures.table["split"]).isin(["train", "validation", "test"]).all()
 
 
+def test_a_drawing_over_the_limit_of_pixels_is_left_out(collection: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("1", (30, 30)).save(collection / "shapes/large.png")
+    monkeypatch.setattr("training.pretrain.openclipart.MAX_COLOR_PIXELS", 500)
+    assert "large" not in read_collection(collection)["title"].tolist()
+
+
 def test_titles_are_words() -> None:
     assert title_of(Path("red_car-01.png")) == "red car"
     assert title_of(Path("head2.png")) == "head2"
