@@ -122,8 +122,8 @@ def _openclipart(real: Mapping[str, Any] | None) -> list[str]:
     return [
         "## Real drawings",
         "",
-        f"Debian's `openclipart-png`: {real['drawings']} drawings in {real['folders']} folders, which the encoder has "
-        f"never seen. Of {real['sampled']} of them, the served encoder finds {real['value']:.1%} "
+        f"Debian's `openclipart-png`: {real['drawings']} drawings, which the encoder has never seen. "
+        f"Of {real['sampled']} of them, in {real['folders']} folders, the served encoder finds {real['value']:.1%} "
         f"[{real['low']:.1%}, {real['high']:.1%}] of the 10 nearest neighbors in the drawing's own folder; chance is "
         f"{real['chance']:.1%}. Drawings whose names differ in numbers only are excluded.",
         "",
