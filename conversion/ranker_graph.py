@@ -44,7 +44,7 @@ def ranker_to_onnx(model: keras.Model, temperature: float = TEMPERATURE, logits:
         logits: Whether to keep `LOGITS` `[B, C]` as an output, for that comparison.
 
     Raises:
-        ConversionError: The model does not pool by candidate and by user, or lacks a layer.
+        ConversionError: The model does not pool by candidate and by user, or lacks a layer or a feature.
     """
     graph, size = Graph(), int(model.input["candidate_vectors"].shape[-1])
     _write_logits(graph, _layers(model))
@@ -77,6 +77,12 @@ def _layers(model: keras.Model) -> dict[str, Any]:
         raise ConversionError(f"expected a ranker with the layers {', '.join(names)}, got none named {missing[0]}")
     if len(getattr(layers["history_pooling"], "channels", ())) != 2:
         raise ConversionError("expected a ranker with multi-query pooling by candidate and by user")
+    first = next(layer for name, layer in layers.items() if name.startswith("dense_"))
+    rows = 5 * layers["compressor"].units[-1] + 1 + 2 + layers["embedding_projection"].units
+    if first.kernel.shape[0] != rows:
+        raise ConversionError(
+            f"expected a ranker with priors, products and gender, so {rows} features, got {first.kernel.shape[0]}"
+        )
     return layers
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -137,3 +138,14 @@ def test_command_fails_with_one_line(run: Path, repository: Path, monkeypatch: p
         SystemExit, match=r"^publish_ranker: .*ranker\.keras does not exist: a ranker with id embeddings"
     ):
         command.main()
+
+
+SMALL = Config(compressor=(8, 4), hidden=(8,))
+
+
+@pytest.mark.parametrize(
+    "config", [replace(SMALL, priors=False), replace(SMALL, products=False)], ids=["priors", "products"]
+)
+def test_ranker_without_a_served_feature_is_rejected(config: Config) -> None:
+    with pytest.raises(ConversionError, match="expected a ranker with priors, products and gender"):
+        ranker_to_onnx(Ranker(config, 32).served_model())
