@@ -152,11 +152,13 @@ def test_concurrency_must_be_positive(many: tuple[SlowServer, Many]) -> None:
 
 
 def test_closed_iterator_leaves_no_thread() -> None:
+    before = set(threading.enumerate())
     client = Client(transport=FakeTransport(respond_male))
     results = client.predict_many(named(*["1"] * 20), concurrency=4)
     next(results)
+    assert set(threading.enumerate()) - before
     results.close()  # type: ignore[attr-defined]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("genderclient")]
+    assert not set(threading.enumerate()) - before
 
 
 def test_async_source() -> None:

@@ -87,7 +87,7 @@ def test_missing_peer_error_says_how_to_install_it(tmp_path: Path) -> None:
 
 
 def test_error_of_a_peer_that_does_not_start_has_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "READY_S", 5.0)  # uvicorn restarts its workers forever
+    monkeypatch.setattr(serving, "READY_S", 12.0)  # uvicorn restarts its workers forever
     with (
         pytest.raises(PeerError, match=r"(?s)FastAPI .*no-such\.onnx"),
         running(FASTAPI_PEER, free_ports(3), "mobilenet", tmp_path / "no-such.onnx", USER),

@@ -19,8 +19,9 @@ def demo() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with its module: until then, an event loop of Playwright runs in this thread."""
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     with running_chromium() as chromium:
