@@ -106,8 +106,8 @@ class Loop:
                     logs = self.folder / "split"
                     arms = ("--arms", ENSEMBLE, value.CANARY, "--results", self.results)
                     run("perf", "ab_ranking", "--exposures", logs / "exposures", "--likes", logs / "likes.jsonl", *arms)
-                with self.timed("promote"):
-                    self.rollout("promote", server.grpc_url)
+                with self.timed("decision"):
+                    self.rollout("promote" if self.is_promoted() else "end", server.grpc_url)
                 time.sleep(1)
             with self.timed("exposures after"):
                 _, after = self.expose(town, url, DAYS + 2, self.folder / "after")
@@ -159,6 +159,16 @@ class Loop:
         """Run a command of `server.rollout` on the served copy."""
         run("server.rollout", command, ENSEMBLE, *arguments, "--repository", self.repository, "--url", url)
 
+    def difference(self) -> dict[str, float]:
+        """Return likes a list of the new ranker minus those of the old one, in the A/B test, with its interval."""
+        report: dict[str, Any] = json.loads((self.results / "ab_ranking.json").read_text(encoding="utf-8"))
+        difference: dict[str, float] = report["difference"]
+        return difference
+
+    def is_promoted(self) -> bool:
+        """Return whether the new ranker replaces the old one: unless the A/B test shows that it is worse."""
+        return self.difference()["high"] >= 0
+
     def measured(
         self, town: Town, visits: Sessions, shown: Shown, scores: value.Scores, after: Shown, load: Load
     ) -> dict[str, Any]:
@@ -172,7 +182,8 @@ class Loop:
             "estimates": {name: each._asdict() for name, each in value.estimates(shown, scores).items()},
             "old_truth": value.expected_likes(town, visits, shown.places),
             "truth": value.true_value(town, visits, scores.utilities, self.seed),
-            "split": json.loads((self.results / "ab_ranking.json").read_text(encoding="utf-8"))["difference"],
+            "split": self.difference(),
+            "promoted": self.is_promoted(),
             "after": {"value": float(likes_after.mean()), "standard_error": standard_error(likes_after)},
             "best": value.best_value(town, visits),
         }
@@ -185,7 +196,7 @@ def standard_error(values: Any) -> float:
 
 def document(report: dict[str, Any]) -> str:
     """Return the results as Markdown."""
-    truth = report["truth"]
+    truth, kept = report["truth"], "new" if report["promoted"] else "old"
     rows = [
         ("old ranker, truth", f"{report['old_truth']:.3f}", "", "", ""),
         ("shown by the old ranker", *_mean(report["before"]), "", ""),
@@ -195,7 +206,7 @@ def document(report: dict[str, Any]) -> str:
         rows.append((f"new ranker, {name}", *_mean(each), distance, f"{each['effective_lists']:,.0f}"))
     rows += [
         ("new ranker, truth", f"{truth:.3f}", "", "", ""),
-        ("shown by the new ranker", *_mean(report["after"]), "", ""),
+        (f"shown thereafter, by the {kept} ranker", *_mean(report["after"]), "", ""),
         ("most liked pictures of each list, truth", f"{report['best']:.3f}", "", "", ""),
     ]
     columns = ("lists", "likes a list", "standard error", "errors from the truth", "effective lists")
@@ -207,12 +218,14 @@ Written by `python -m quickstart.loop` on {report["date"]}, {report["machine"]},
 
 Every day has {report["visits"]:,} visits, and each shows {report["shown"]} of 20 pictures, drawn by the served ranker.
 The new ranker was trained on {report["days"]} days. The estimates use the lists that the old ranker showed on the next
-day. Both rankers served half of the users each on the day of the A/B test, and the new one all of them thereafter.
+day. Both rankers served half of the users each on the day of the A/B test, and the {kept} one all of them thereafter:
+the new one is promoted unless the test shows that it is worse.
 
 {markdown_table(rows, columns)}
 
 A/B test: {split["value"]:+.3f} likes a list, 95 % interval {split["low"]:+.3f} to {split["high"]:+.3f}. The truth is
-{truth - report["old_truth"]:+.3f}, for the users of the day before.
+{truth - report["old_truth"]:+.3f}, for the users of the day before. An estimate of few effective lists rests on a few
+large weights, and then its standard error is too small.
 
 Rollout under load: {rollout["requests"]:,} requests, {rollout["errors"]} failed. Duration: {steps}.
 """
