@@ -49,7 +49,7 @@ export class Ranking {
 
   #item(card, place) {
     const picture = element("img");
-    Object.assign(picture, { src: `cards/${card.id}.jpg`, alt: "", loading: "lazy" });
+    Object.assign(picture, { src: `cards/${card.id}.jpg`, alt: "" });
     const notes = [text("score", { percent: percent(card.score) })];
     if (this.#ranked.explored) notes.push(text("propensity", { percent: percent(card.propensity) }));
     const moved = this.#moved(card.id, place);
