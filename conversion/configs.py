@@ -39,15 +39,16 @@ def render(
         "MAX_TOKENS": MAX_TOKENS,
         "EMBEDDING_SIZE": EMBEDDING_SIZE,
     }
-    texts = {backbone: _filled("backbone", values), f"gender_{backbone}": _filled("ensemble", values)}
+    texts = {backbone: filled("backbone", values), f"gender_{backbone}": filled("ensemble", values)}
     if ranking:
         wired = {f"{name.upper()}_VERSION": ranking[name] for name in ("preprocess", "gallery", "ranker")}
         ranked = {**values, **wired, "VERSION": ranking[backbone], "LIST_SIZE": LIST_SIZE}
-        texts[f"rank_{backbone}"] = _filled("rank", ranked)
+        texts[f"rank_{backbone}"] = filled("rank", ranked)
     return texts
 
 
-def _filled(template: str, values: Mapping[str, object]) -> str:
+def filled(template: str, values: Mapping[str, object]) -> str:
+    """Return the text of a template of `TEMPLATES` with these values."""
     return Template((TEMPLATES / f"{template}.pbtxt").read_text(encoding="utf-8")).substitute(values)
 
 

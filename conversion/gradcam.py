@@ -16,7 +16,6 @@ compresses the weights against those of the backbone, which have the same bytes.
 import argparse
 from hashlib import sha256
 from pathlib import Path
-from string import Template
 from typing import Final
 
 import numpy as np
@@ -29,13 +28,13 @@ from server.catalog import CONFIG, Catalog, CatalogError
 from server.checksums import record
 from training.gender.model import AVATAR_ONLY, load_model
 
+from .configs import filled
 from .errors import ConversionError
 from .export import stamp
 from .graph import Graph, Tensor
 from .quantize import TOWER
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-TEMPLATES: Final = Path(__file__).with_name("templates")
 HEAT: Final = "HEAT"
 LOGIT: Final = "LOGIT"
 # The file whose image tower is explained: SHA-256, in the metadata.
@@ -100,12 +99,7 @@ def render(backbone: str, version: int, heat: tuple[int, int], preprocess_versio
         "HEIGHT": heat[0],
         "WIDTH": heat[1],
     }
-    return {
-        f"{template}_{backbone}": Template((TEMPLATES / f"{template}.pbtxt").read_text(encoding="utf-8")).substitute(
-            values
-        )
-        for template in ("gradcam", "explain")
-    }
+    return {f"{template}_{backbone}": filled(template, values) for template in ("gradcam", "explain")}
 
 
 def publish(run: Path, model: str, repository: Path, target: Path) -> Path:
