@@ -11,7 +11,7 @@ from genderclient import Client, InvalidAvatar, User
 from reliability.faults.replica import logged_events
 from server.event_log import log_event
 from tests.support.markers import NAME, found, planted_png
-from tests.support.tritonserver import Server
+from tests.support.tritonserver import ROOT, Server
 from tests.support.waiting import wait_until
 
 FLOOD = 200
@@ -76,3 +76,11 @@ def test_line_of_the_supervisor_is_one_json_object(capsys: pytest.CaptureFixture
         "message": "net: two\nlines",
         "models": ["net"],
     }
+
+
+def test_both_request_logs_have_the_same_code() -> None:
+    """The model repository and the backend are deployed without each other, so each has a copy."""
+    copies = ("model_repository/preprocess/1/request_log.py", "server/backends/onnxruntime/ort_log.py")
+    first, second = ((ROOT / copy).read_text(encoding="utf-8").partition("\nfrom __future__") for copy in copies)
+    assert first[1:] == second[1:]
+    assert "class RequestLog" in first[2]
