@@ -1,7 +1,7 @@
 """Array types, named after their elements and their shape.
 
-N counts users or pictures, B those of a batch, T tokens or taste types, E experts, D features, K what is kept of them,
-C channels or cells, S the pixels of a side, HW the places of a feature map.
+N counts users or pictures, B those of a batch, T tokens or taste types, E experts or epochs, A attributes, D features,
+K what is kept of them, C channels or cells, S the pixels of a side, HW the places of a feature map.
 """
 
 from typing import Any
@@ -19,11 +19,15 @@ BoolsNK = NDArray[np.bool_]
 IntsN = NDArray[np.integer[Any]]
 FloatsN = NDArray[np.floating[Any]]
 IntsNK = NDArray[np.integer[Any]]
+LabelsN = NDArray[np.int8]
+LabelsNA = NDArray[np.int8]
 FloatsC = NDArray[np.floating[Any]]
 FloatsTC = NDArray[np.floating[Any]]
 FloatsD = NDArray[np.floating[Any]]
 FloatsDK = NDArray[np.floating[Any]]
+FloatsEN = NDArray[np.floating[Any]]
 FloatsND = NDArray[np.floating[Any]]
+FloatsKD = NDArray[np.floating[Any]]
 FloatsNK = NDArray[np.floating[Any]]
 FloatsN1 = NDArray[np.floating[Any]]
 FloatsN2 = NDArray[np.floating[Any]]
@@ -39,6 +43,7 @@ TensorB1 = Any
 TensorB2 = Any
 TensorB = Any
 TensorBK = Any
+TensorK = Any
 TensorKD = Any
 TensorBT = Any
 TensorBTD = Any

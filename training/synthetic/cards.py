@@ -112,14 +112,15 @@ def _moved(scene: Image.Image, rng: Random | None) -> Image.Image:
 
 def _write(card: Image.Image, text: str, rng: Random) -> None:
     """Write a greeting at the top or at the bottom."""
-    font, draw = _font(rng.choice((20, 24, 28))), ImageDraw.Draw(card)
+    size, draw = rng.choice((20, 24, 28)), ImageDraw.Draw(card)
     position = (SIDE / 2, SIDE * rng.choice((0.1, 0.9)))
     ink, edge = rng.choice((((255, 255, 255), (60, 40, 40)), ((190, 40, 50), (255, 250, 240))))
-    draw.text(position, text, ink, font, anchor="mm", stroke_width=2, stroke_fill=edge)
+    draw.text(position, text, ink, font(size), anchor="mm", stroke_width=2, stroke_fill=edge)
 
 
 @lru_cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Return the font of all drawn text."""
     return ImageFont.truetype(_FONT, size)
 
 

@@ -14,7 +14,7 @@ from training.pretrain.neighbors import recall_at
 from training.synthetic.card_styles import STYLES
 from training.synthetic.card_themes import THEMES
 from training.synthetic.card_titles import GREETINGS, compose_title
-from training.synthetic.cards import Card, _font, compose_card, draw_card, write_cards
+from training.synthetic.cards import Card, compose_card, draw_card, font, write_cards
 
 
 def small(card: Card, variation: int = 0) -> FloatsN:
@@ -66,9 +66,9 @@ def test_a_greeting_is_written_on_the_card() -> None:
 
 
 def test_the_font_has_all_characters_of_the_greetings() -> None:
-    missing = bytes(_font(24).getmask("\U0010fffe"))
+    missing = bytes(font(24).getmask("\U0010fffe"))
     characters = {*chain(*GREETINGS["zh"], *GREETINGS["en"])} - {" "}
-    assert [each for each in sorted(characters) if bytes(_font(24).getmask(each)) == missing] == []
+    assert [each for each in sorted(characters) if bytes(font(24).getmask(each)) == missing] == []
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
