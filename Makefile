@@ -64,6 +64,7 @@ perf-tools: .venv/perf_analyzer.stamp
 perf: .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
 	@$(IN_VENV)/python -m perf latency
 	@$(IN_VENV)/python -m perf breakdown
+	@$(IN_VENV)/python -m perf earlier
 	@$(IN_VENV)/python -m perf server_settings
 	@$(IN_VENV)/python -m perf scaling
 	@$(IN_VENV)/python -m perf response_cache
@@ -75,6 +76,7 @@ perf: .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
 	@$(IN_VENV)/python -m perf ab
 	@$(IN_VENV)/python -m perf offline_scoring
 	@$(IN_VENV)/python -m perf report
+	@$(IN_VENV)/python -m docs.headline
 
 reliability: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability overload

@@ -6,6 +6,7 @@ from .experiments.ab import AB
 from .experiments.ab_ranking import RankingAB
 from .experiments.access_log import AccessLog
 from .experiments.breakdown import Breakdown
+from .experiments.earlier import Earlier
 from .experiments.gallery_scan import GalleryScan
 from .experiments.inference_check import InferenceCheck
 from .experiments.install_size import InstallSize
@@ -28,6 +29,7 @@ PERFORMANCE: Final = Document(
     experiments=(
         Latency(),
         Breakdown(),
+        Earlier(),
         Peers(),
         Scaling(),
         Ranking(),

@@ -1,0 +1,117 @@
+"""Write the figures of the main READMEs, from the result files, between two comments of theirs.
+
+    python -m docs.headline
+
+Both languages have the same table; only the words differ. Brackets hold 95% intervals.
+"""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from training.report import markdown_table
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+RESULTS: Final = ROOT / "results"
+_BACKBONES: Final = {"densenet": "DenseNet121", "mobilenet": "MobileNetV2"}
+_BEGIN: Final = "<!-- figures -->\n"
+_END: Final = "<!-- end of figures -->\n"
+
+_WORDS: Final[dict[str, dict[str, str]]] = {
+    "README.md": {
+        "faces": "AUC, photos of unseen faces (FairFace)",
+        "nicknames": "AUC, unseen real names alone",
+        "both": "AUC, unseen users with avatar and nickname",
+        "surely_wrong": "wrong with more than 90%, all unseen users",
+        "p50": "milliseconds of an answer, one client (median)",
+        "users": "million users a day on one core",
+        "ranking": "The best of 200 pictures for a user with a stored embedding: {p50} ms. The ranker reaches {share} "
+        "of what is possible in a [world of known tastes](results/ranking.md).",
+        "source": "From [versions](MODEL_CARD.md#this-version-beside-the-one-before), [latency]"
+        "(results/PERFORMANCE.md#latency-and-throughput) and [ranking](results/PERFORMANCE.md#ranking), on {machine}, "
+        "by `python -m docs.headline`.",
+    },
+    "README.zh.md": {
+        "faces": "AUC，未见过的人脸照片（FairFace）",
+        "nicknames": "AUC，只有未见过的真实姓名",
+        "both": "AUC，未见过的用户，头像和昵称俱全",
+        "surely_wrong": "以 90% 以上的概率答错，全部未见过的用户",
+        "p50": "单客户端一次回答的毫秒数（中位数）",
+        "users": "单核每天可服务的用户（百万）",
+        "ranking": "为一位已存有嵌入向量的用户从 200 张图片中选出最好的：{p50} 毫秒。"
+        "在[口味已知的模拟世界](results/ranking.md)中，排序模型达到理论上限的 {share}。",
+        "source": "数据来自[各版本对比](MODEL_CARD.md#this-version-beside-the-one-before)、[延迟]"
+        "(results/PERFORMANCE.md#latency-and-throughput)和[排序](results/PERFORMANCE.md#ranking)，"
+        "测试机器为 {machine}，由 `python -m docs.headline` 写入。",
+    },
+}
+
+
+def documents() -> dict[Path, str]:
+    """Return both READMEs with the present figures, by file."""
+    return {ROOT / name: _with_figures(ROOT / name, words) for name, words in _WORDS.items()}
+
+
+def _with_figures(readme: Path, words: Mapping[str, str]) -> str:
+    before, rest = readme.read_text(encoding="utf-8").split(_BEGIN)
+    _, after = rest.split(_END)
+    return f"{before}{_BEGIN}{_figures(words)}{_END}{after}"
+
+
+def _figures(words: Mapping[str, str]) -> str:
+    columns = [_backbone(name) for name in _BACKBONES]
+    rows = [[words[key], *(column[key] for column in columns)] for key in columns[0]]
+    ranking = words["ranking"].format(p50=_ranking_p50(), share=_share_of_ceiling())
+    source = words["source"].format(machine=_result("latency")["machine"])
+    return f"{markdown_table(rows, ['', *_BACKBONES.values()])}\n\n{ranking}\n\n{source}\n"
+
+
+def _backbone(name: str) -> dict[str, str]:
+    sets = _result("versions")["sets"]
+    version = max(sets["users"]["all"], key=lambda column: (column.startswith(f"{name} "), column))
+    faces = sets["pictures"]["source faces_fairface"][version]
+    names = sets["nicknames"]["set names"][version]
+    rounds = [row for row in _rows("latency") if (row["model"], row["how"]) == (name, "grpc")]
+    return {
+        "faces": _auc(faces),
+        "nicknames": _auc(names),
+        "both": _auc(sets["users"]["pattern both"][version]),
+        "surely_wrong": f"{sets['users']['all'][version]['surely_wrong']:.1%}",
+        "p50": f"{_median(rounds, 1, 'p50_ms'):.1f}",
+        "users": f"{86_400 / _median(rounds, 32, 'cpu_ms') / 1000:.0f}",
+    }
+
+
+def _auc(measures: Mapping[str, float]) -> str:
+    return "{auc:.3f} [{auc_low:.3f}, {auc_high:.3f}]".format(**measures)
+
+
+def _ranking_p50() -> str:
+    asked = [row for row in _rows("ranking_latency") if (row["asked"], row["server"]) == ("200 candidates", "Triton")]
+    return f"{_median([row for row in asked if row['pictures'] == '10000'], 1, 'p50_ms'):.1f}"
+
+
+def _share_of_ceiling() -> str:
+    return f"{_result('ranking')['rows']['served: no ids']['all']['share']:.0%}"
+
+
+def _median(rows: list[dict[str, str]], clients: int, column: str) -> float:
+    return median(float(row[column]) for row in rows if float(row["clients"] or 0) == clients)
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (RESULTS / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _result(name: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return result
+
+
+if __name__ == "__main__":
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
