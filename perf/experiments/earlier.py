@@ -22,7 +22,7 @@ from ..report.experiment import Goal, Measurement, MeasurementError
 from ..report.rounds import RoundsExperiment, Row, compare
 
 # The last commit that served version 2 of both backbones.
-VERSION_2: Final = "b87660a6ddec2412e3324a1b913fcd668045570f"
+VERSION_2: Final = "6486178da15adad2d3b6b64a8ded1b138260fffe"
 PRESENT: Final = "present"
 EARLIER: Final = "earlier"
 GOAL_MODEL: Final = "mobilenet"
@@ -95,9 +95,7 @@ def _checkout(commit: str, folder: Path) -> Path:
     command = ["git", "archive", commit, REPOSITORY.name]
     archive = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if archive.returncode:
-        raise MeasurementError(
-            f"no commit {commit} in this clone; run `git fetch --unshallow`, or give another --commit"
-        )
+        raise MeasurementError(f"this clone lacks commit {commit}; run `git fetch --unshallow` or change --commit")
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(folder, filter="data")
     # Earlier manifests list fewer files than the present launcher checks.
