@@ -1,0 +1,142 @@
+r"""The loop of article 003 on drawn pictures of known truth, and each of its ideas against alternatives.
+
+    OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python -m training.curation.loop --out runs/curation
+
+Few-shot start → Mean Teacher → rounds of recall, choice, labels, O2U and training → cascade with hard examples,
+measured at the true prevalence. Writes `results/curation.{json,md,png}`. If you repeat the command, it continues after
+the last complete training; a complete seed is only read.
+"""
+
+import argparse
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final, NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pandas as pd
+
+from ..arrays import BoolsN, ImagesNSS3, IntsN
+from ..report import write_report
+from ..synthetic.defects import PREVALENCE
+from .benchmark import draw_pool
+from .cold_start import MEAN_TEACHER, cold_start, retrieve
+from .comparisons import attend, clean, second_networks, select
+from .loop_report import chart, markdown
+from .results import Judge, Outcome, content
+from .rounds import first_round, next_round
+from .runs import Runs
+from .study import ATTRIBUTE, Config, Labels, Study
+from .vectors import embed
+
+ROOT: Final = Path(__file__).parents[2]
+ENCODER: Final = ROOT / "model_repository" / "picture_encoder" / "1" / "model.onnx"
+PLANNED_SEEDS: Final = 3
+# Number of pictures, split and share of unsuitable pictures of each set. Measures weight the shares.
+SETS: Final = {
+    "start": (500, "train", 0.12),
+    "pool": (5000, "train", 0.04),
+    "validation": (2000, "validation", 0.06),
+    "test": (4000, "test", 0.06),
+}
+
+
+class Drawn(NamedTuple):
+    """Pictures of a set: pixels `[N, S, S, 3]`, whether each is unsuitable, and the number of what it shows, `[N]`."""
+
+    pixels: ImagesNSS3
+    truth: BoolsN
+    identities: IntsN
+
+
+def run(study: Study) -> Outcome:
+    """Run the loop once, or read what is complete of it."""
+    labels, few_shot = retrieve(study)
+    cold = cold_start(study, labels)
+    launched = cold[MEAN_TEACHER]
+    labels, model = first_round(study, labels, launched)
+    rounds = [(len(labels), int(study.truth[labels.rows].sum()), model)]
+    selected = select(study, labels, model)
+    for number in range(2, 2 + study.config.rounds):
+        labels, model = next_round(study, number, labels, model)
+        rounds.append((len(labels), int(study.truth[labels.rows].sum()), model))
+    suspected, cleaned = clean(study, labels, launched)
+    wrong = study.annotators().ask(labels.rows) != study.truth[labels.rows]
+    right = Labels(labels.rows, study.experts().ask(labels.rows))
+    return Outcome(
+        few_shot,
+        cold,
+        rounds,
+        selected,
+        wrong,
+        suspected,
+        cleaned,
+        second_networks(study, labels, model),
+        attend(study, right, launched),
+    )
+
+
+def draw_sets(folder: Path) -> dict[str, Drawn]:
+    """Draw the sets, or read those that are kept in `folder`."""
+    # Pictures of different sets have different seeds.
+    firsts = np.cumsum([0, *(count for count, _, _ in SETS.values())]).tolist()
+    return {
+        name: _kept_set(folder / f"{name}.npz", first, *sizes)
+        for (name, sizes), first in zip(SETS.items(), firsts, strict=False)
+    }
+
+
+def study_of(sets: dict[str, Drawn], config: Config, seed: int, folder: Path, encoder: Path) -> Study:
+    """Return the repetition of the loop with a seed."""
+    pictures, truth = (
+        np.concatenate([getattr(sets[name], field) for name in ("start", "pool")]) for field in ("pixels", "truth")
+    )
+    runs = Runs(folder / f"seed_{seed}", {name: sets[name].pixels for name in ("validation", "test")}, seed)
+    vectors = runs.keep("vectors", lambda: {"vectors": embed(encoder, pictures)})["vectors"]
+    return Study(config, seed, pictures, truth, vectors, len(sets["start"].truth), runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for pictures and trainings")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="default: 1")
+    parser.add_argument("--encoder", type=Path, default=ENCODER, help="ONNX file of picture_encoder")
+    parser.add_argument("--results", type=Path, default=ROOT / "results", help="folder for curation.{json,md,png}")
+    args = parser.parse_args()
+    sets, config = draw_sets(args.out / "sets"), Config()
+    judge = Judge(sets["validation"].truth, sets["test"].truth, sets["test"].identities, PREVALENCE)
+    outcomes = [run(study_of(sets, config, seed, args.out, args.encoder)) for seed in args.seeds]
+    sizes = {name: {"pictures": len(each.truth), "positives": int(each.truth.sum())} for name, each in sets.items()}
+    report = {
+        "config": asdict(config),
+        "sets": sizes,
+        "prevalence": PREVALENCE,
+        "seeds": args.seeds,
+        "planned_seeds": PLANNED_SEEDS,
+        **content(judge, outcomes),
+    }
+    args.results.mkdir(parents=True, exist_ok=True)
+    write_report(args.results / "curation.json", **report)
+    (args.results / "curation.md").write_text(markdown(report), encoding="utf-8")
+    chart(report).savefig(args.results / "curation.png", dpi=120)
+    print(args.results / "curation.md")
+
+
+def _kept_set(file: Path, first: int, count: int, split: str, share: float) -> Drawn:
+    if not file.is_file():
+        drawn = draw_pool(count, split, share, first)
+        motif, design = (drawn.table[name].to_numpy(str) for name in ("motif", "design"))
+        # A picture without a motif is an identity of its own.
+        names = np.where(motif == "", drawn.table["seed"].to_numpy(str), np.char.add(motif, design))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_name(f"new_{file.name}")
+        np.savez(new, pixels=drawn.pixels, truth=drawn.of(ATTRIBUTE) == 1, identities=pd.factorize(names)[0])
+        new.replace(file)
+    with np.load(file) as arrays:
+        return Drawn(**arrays)
+
+
+if __name__ == "__main__":
+    main()

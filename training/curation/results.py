@@ -1,0 +1,231 @@
+"""Measure the networks of all seeds: the content of `results/curation.json`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from ..arrays import BoolsN, FloatsN, IntsN
+from ..evaluation.intervals import Estimate, estimate
+from .cascade import Thresholds, fires, tune
+from .comparisons import RIGHT
+from .prevalence import curve, precision_at
+from .runs import Trained
+
+# Precision is measured at this recall, and recall at this precision, both at the true prevalence.
+RECALL: Final = 0.5
+PRECISION: Final = 0.9
+SINGLE: Final = "first network"
+_DRAWS: Final = 200
+
+# Of truth and scores (or verdicts) of some pictures.
+Metric = Callable[[BoolsN, FloatsN], float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one seed of the loop gave.
+
+    Args:
+        few_shot: Precision at each k, and the share of positives in the pool.
+        cold: The networks of the cold start by name.
+        rounds: After each round: labels, positives among them, and the network.
+        selected: Labels added and the network, by strategy.
+        suspected: Which of the labels are wrong, `[N]`, and which positions are suspected, by method.
+        cleaned: The networks trained on noisy, cleaned and right labels.
+        seconds: The second networks of the cascade by name; the first is that of the last round.
+        attention: The network with attention, trained as that on right labels.
+    """
+
+    few_shot: Mapping[str, Any]
+    cold: Mapping[str, Trained]
+    rounds: Sequence[tuple[int, int, Trained]]
+    selected: Mapping[str, tuple[int, Trained]]
+    wrong: BoolsN
+    suspected: Mapping[str, IntsN]
+    cleaned: Mapping[str, Trained]
+    seconds: Mapping[str, Trained]
+    attention: Trained
+
+    @property
+    def first(self) -> Trained:
+        """Return the network of the last round."""
+        return self.rounds[-1][-1]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Measures networks at the true prevalence.
+
+    Args:
+        validation: Whether each validation picture is positive.
+        test: Whether each test picture is positive.
+        identities: Test pictures of one identity are resampled together.
+        prevalence: π.
+    """
+
+    validation: BoolsN
+    test: BoolsN
+    identities: IntsN
+    prevalence: float
+
+    def row(self, networks: Sequence[Trained]) -> dict[str, float]:
+        """Return the measures of the networks of all seeds, with intervals."""
+        scores = [each.extra["test"] for each in networks]
+        return self._all(_ranking_metrics(self.prevalence), scores)
+
+    def gain(self, networks: Sequence[Trained], others: Sequence[Trained]) -> dict[str, float]:
+        """Return the difference in PR-AUC of networks and others of the same seeds."""
+        metric = _ranking_metrics(self.prevalence)["pr_auc"]
+        pairs = [(each.extra["test"], other.extra["test"]) for each, other in zip(networks, others, strict=True)]
+
+        def statistic(rows: IntsN) -> FloatsN:
+            return np.array([_of(metric, self.test, a, rows) - _of(metric, self.test, b, rows) for a, b in pairs])
+
+        return estimate(statistic, self.identities, _DRAWS).rounded("pr_auc_gain")
+
+    def cascade(self, first: Sequence[Trained], seconds: Sequence[Trained]) -> dict[str, Any]:
+        """Return precision and recall of cascades, and the share of negatives that reach the second network."""
+        both = list(zip(first, seconds, strict=True))
+        at_half = [(a.extra["test"] >= 0.5) & (b.extra["test"] >= 0.5) for a, b in both]
+        tuned = [self._tuned(a, b) for a, b in both]
+        found = [fires(a.extra["test"], b.extra["test"], each) for (a, b), each in zip(both, tuned, strict=True)]
+        calls = [np.mean(a.extra["test"][~self.test] >= each.first) for a, each in zip(first, tuned, strict=True)]
+        return {**self._verdicts(at_half, found), "second_calls": round(float(np.mean(calls)), 4)}
+
+    def _tuned(self, first: Trained, second: Trained) -> Thresholds:
+        scores = first.extra["validation"], second.extra["validation"]
+        # If no thresholds reach the precision, nothing is positive.
+        return tune(*scores, self.validation, PRECISION, self.prevalence) or Thresholds(np.inf, np.inf, np.nan, 0.0)
+
+    def single(self, networks: Sequence[Trained]) -> dict[str, Any]:
+        """Return precision and recall of single networks."""
+        thresholds = [
+            curve(self.validation, each.extra["validation"], self.prevalence).at_precision(PRECISION).threshold
+            for each in networks
+        ]
+        tuned = [each.extra["test"] >= threshold for each, threshold in zip(networks, thresholds, strict=True)]
+        return self._verdicts([each.extra["test"] >= 0.5 for each in networks], tuned)
+
+    def _verdicts(self, at_half: Sequence[BoolsN], tuned: Sequence[BoolsN]) -> dict[str, Any]:
+        metrics = _verdict_metrics(self.prevalence)
+        return {"at_half": self._all(metrics, at_half), "tuned": self._all(metrics, tuned)}
+
+    def _all(self, metrics: Mapping[str, Metric], scores: Sequence[FloatsN | BoolsN]) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for name, metric in metrics.items():
+            values |= self._estimate(metric, scores).rounded(name)
+        return values
+
+    def _estimate(self, metric: Metric, scores: Sequence[FloatsN | BoolsN]) -> Estimate:
+        def statistic(rows: IntsN) -> FloatsN:
+            return np.array([_of(metric, self.test, each, rows) for each in scores])
+
+        return estimate(statistic, self.identities, _DRAWS)
+
+
+def content(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return the measures of all parts of the loop."""
+    return {
+        "few_shot": _few_shot(outcomes),
+        "cold_start": _rows(judge, [each.cold for each in outcomes]),
+        "rounds": [_round(judge, outcomes, number) for number in range(len(outcomes[0].rounds))],
+        "selection": _selection(judge, outcomes),
+        "cleaning": {**_cleaning(outcomes), "networks": _rows(judge, [each.cleaned for each in outcomes])},
+        "cascade": _cascades(judge, outcomes),
+        "attention": {
+            "with": judge.row([each.attention for each in outcomes]),
+            "without": judge.row([each.cleaned[RIGHT] for each in outcomes]),
+            **judge.gain([each.attention for each in outcomes], [each.cleaned[RIGHT] for each in outcomes]),
+        },
+        "cpu_s": [round(_seconds(each)) for each in outcomes],
+    }
+
+
+def _few_shot(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    return {
+        "precision": np.mean([each.few_shot["precision"] for each in outcomes], axis=0).round(3).tolist(),
+        "share_of_positives": round(float(np.mean([each.few_shot["base"] for each in outcomes])), 4),
+    }
+
+
+def _rows(judge: Judge, networks: Sequence[Mapping[str, Trained]]) -> dict[str, dict[str, float]]:
+    """Return the measures of each named network, and its gain over the first name."""
+    first, *_ = networks[0]
+    rows = {}
+    for name in networks[0]:
+        ours = [each[name] for each in networks]
+        rows[name] = {**judge.row(ours), **judge.gain(ours, [each[first] for each in networks])}
+    return rows
+
+
+def _round(judge: Judge, outcomes: Sequence[Outcome], number: int) -> dict[str, Any]:
+    rounds = [each.rounds[number] for each in outcomes]
+    labels, positives = (round(float(np.mean([each[column] for each in rounds]))) for column in (0, 1))
+    return {"labels": labels, "positives": positives, **judge.row([network for _, _, network in rounds])}
+
+
+def _selection(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    before = [each.rounds[0][-1] for each in outcomes]
+    rows = {}
+    for name in outcomes[0].selected:
+        networks = [each.selected[name][1] for each in outcomes]
+        added = round(float(np.mean([each.selected[name][0] for each in outcomes])))
+        rows[name] = {"labels": added, **judge.row(networks), **judge.gain(networks, before)}
+    return {"before": judge.row(before), "strategies": rows}
+
+
+def _cleaning(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    def wrong_share(method: str) -> float:
+        return float(np.mean([each.wrong[each.suspected[method]].mean() for each in outcomes]))
+
+    return {
+        "labels": round(float(np.mean([len(each.wrong) for each in outcomes]))),
+        "wrong_share": round(float(np.mean([each.wrong.mean() for each in outcomes])), 4),
+        "wrong_of_suspected": {name: round(wrong_share(name), 4) for name in outcomes[0].suspected},
+    }
+
+
+def _cascades(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    first = [each.first for each in outcomes]
+    return {
+        SINGLE: judge.single(first),
+        **{name: judge.cascade(first, [each.seconds[name] for each in outcomes]) for name in outcomes[0].seconds},
+    }
+
+
+def _seconds(outcome: Outcome) -> float:
+    networks = [
+        *outcome.cold.values(),
+        *(network for _, _, network in outcome.rounds),
+        *(network for _, network in outcome.selected.values()),
+        *outcome.cleaned.values(),
+        *outcome.seconds.values(),
+        outcome.attention,
+    ]
+    return float(sum(each.extra["cpu_s"] for each in networks))
+
+
+def _ranking_metrics(prevalence: float) -> dict[str, Metric]:
+    return {
+        "pr_auc": lambda truth, scores: curve(truth, scores, prevalence).average_precision(),
+        "precision_at_recall": lambda truth, scores: curve(truth, scores, prevalence).at_recall(RECALL).precision,
+        "recall_at_precision": lambda truth, scores: curve(truth, scores, prevalence).at_precision(PRECISION).recall,
+    }
+
+
+def _verdict_metrics(prevalence: float) -> dict[str, Metric]:
+    def precision(truth: BoolsN, verdicts: FloatsN) -> float:
+        # Nothing found counts as nothing right.
+        if not verdicts.any():
+            return 0.0
+        return precision_at(float(verdicts[truth].mean()), float(verdicts[~truth].mean()), prevalence)
+
+    return {"precision": precision, "recall": lambda truth, verdicts: float(verdicts[truth].mean())}
+
+
+def _of(metric: Metric, truth: BoolsN, scores: FloatsN, rows: IntsN) -> float:
+    """Return a metric on some rows, NaN if they have one class only."""
+    drawn = truth[rows]
+    return metric(drawn, scores[rows]) if drawn.any() and not drawn.all() else float("nan")
