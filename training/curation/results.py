@@ -19,8 +19,10 @@ PRECISION: Final = 0.9
 SINGLE: Final = "first network"
 _DRAWS: Final = 200
 
-# Of truth and scores (or verdicts) of some pictures.
-Metric = Callable[[BoolsN, FloatsN], float]
+# Of some pictures: scores, or verdicts.
+Scores = FloatsN | BoolsN
+# Of the truth and the scores of some pictures.
+Metric = Callable[[BoolsN, Any], float]
 
 
 @dataclass(frozen=True)
@@ -112,13 +114,13 @@ class Judge:
         metrics = _verdict_metrics(self.prevalence)
         return {"at_half": self._all(metrics, at_half), "tuned": self._all(metrics, tuned)}
 
-    def _all(self, metrics: Mapping[str, Metric], scores: Sequence[FloatsN | BoolsN]) -> dict[str, float]:
+    def _all(self, metrics: Mapping[str, Metric], scores: Sequence[Scores]) -> dict[str, float]:
         values: dict[str, float] = {}
         for name, metric in metrics.items():
             values |= self._estimate(metric, scores).rounded(name)
         return values
 
-    def _estimate(self, metric: Metric, scores: Sequence[FloatsN | BoolsN]) -> Estimate:
+    def _estimate(self, metric: Metric, scores: Sequence[Scores]) -> Estimate:
         def statistic(rows: IntsN) -> FloatsN:
             return np.array([_of(metric, self.test, each, rows) for each in scores])
 
@@ -162,8 +164,8 @@ def _rows(judge: Judge, networks: Sequence[Mapping[str, Trained]]) -> dict[str, 
 
 def _round(judge: Judge, outcomes: Sequence[Outcome], number: int) -> dict[str, Any]:
     rounds = [each.rounds[number] for each in outcomes]
-    labels, positives = (round(float(np.mean([each[column] for each in rounds]))) for column in (0, 1))
-    return {"labels": labels, "positives": positives, **judge.row([network for _, _, network in rounds])}
+    counts = np.mean([(labels, positives) for labels, positives, _ in rounds], axis=0).round().astype(int)
+    return {"labels": int(counts[0]), "positives": int(counts[1]), **judge.row([network for _, _, network in rounds])}
 
 
 def _selection(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -225,7 +227,7 @@ def _verdict_metrics(prevalence: float) -> dict[str, Metric]:
     return {"precision": precision, "recall": lambda truth, verdicts: float(verdicts[truth].mean())}
 
 
-def _of(metric: Metric, truth: BoolsN, scores: FloatsN, rows: IntsN) -> float:
+def _of(metric: Metric, truth: BoolsN, scores: Scores, rows: IntsN) -> float:
     """Return a metric on some rows, NaN if they have one class only."""
     drawn = truth[rows]
     return metric(drawn, scores[rows]) if drawn.any() and not drawn.all() else float("nan")

@@ -102,7 +102,8 @@ class Study:
     def recall(self, p: FloatsN, labels: Labels, count: int) -> IntsN:
         """Return the rows without label that are most probably unsuitable, most probable first."""
         rows = self.unlabeled(labels)
-        return rows[np.argsort(-p[rows], kind="stable")[:count]]
+        order: IntsN = rows[np.argsort(-p[rows], kind="stable")]
+        return order[:count]
 
     def annotators(self) -> Oracle:
         """Return people who label, with errors."""

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from training.arrays import FloatsNHWC
 from training.curation.fixmatch import FixMatch, pseudo_labels
 from training.curation.multitask import UNLABELED
 
@@ -16,8 +17,9 @@ def line() -> keras.Model:
     return network
 
 
-def pixels(*values: float) -> np.ndarray:
-    return np.array(values, np.float32).reshape(-1, 1, 1, 1)
+def pixels(*values: float) -> FloatsNHWC:
+    pictures: FloatsNHWC = np.array(values, np.float32).reshape(-1, 1, 1, 1)
+    return pictures
 
 
 def test_pseudo_labels() -> None:
