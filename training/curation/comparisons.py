@@ -16,6 +16,7 @@ from .study import Labels, Study
 
 ALL, BOTH, LOSS = "all", "band ∪ predicted loss", "predicted loss"
 ENTROPY, RANDOM, CORE_SET = "entropy", "random", "core-set"
+STRATEGIES: Final = (ALL, BOTH, LOSS, ENTROPY, RANDOM, CORE_SET)
 NOISY, CLEANED, RIGHT = "noisy", "cleaned by O2U", "right"
 O2U, SINGLE_EPOCH = "O2U", "loss of one epoch"
 PLAIN_SECOND, MINED_SECOND = "second network", "second network, hard examples"
@@ -42,8 +43,8 @@ def select(study: Study, labels: Labels, model: Trained) -> dict[str, tuple[int,
         RANDOM: lambda: selection.random(len(recalled), count, study.rng(_CHOICE)),
     }
     results = {}
-    for name, strategy in strategies.items():
-        rows = recalled[strategy()]
+    for name in study.config.strategies:
+        rows = recalled[strategies[name]()]
         grown = labels.plus(rows, study.experts().ask(rows))
         results[name] = (len(rows), _train(study, f"select {name}", grown, model))
     return results

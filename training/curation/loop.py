@@ -23,7 +23,7 @@ from ..report import write_report
 from ..synthetic.defects import PREVALENCE
 from .benchmark import draw_pool
 from .cold_start import MEAN_TEACHER, cold_start, retrieve
-from .comparisons import attend, clean, second_networks, select
+from .comparisons import STRATEGIES, attend, clean, second_networks, select
 from .loop_report import chart, markdown
 from .results import Judge, Outcome, content
 from .rounds import first_round, next_round
@@ -102,10 +102,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for pictures and trainings")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="default: 1")
+    parser.add_argument(
+        "--strategies", nargs="+", choices=STRATEGIES, default=list(Config().strategies), metavar="NAME"
+    )
     parser.add_argument("--encoder", type=Path, default=ENCODER, help="ONNX file of picture_encoder")
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="folder for curation.{json,md,png}")
     args = parser.parse_args()
-    sets, config = draw_sets(args.out / "sets"), Config()
+    sets, config = draw_sets(args.out / "sets"), Config(strategies=tuple(args.strategies))
     judge = Judge(sets["validation"].truth, sets["test"].truth, sets["test"].identities, PREVALENCE)
     outcomes = [run(study_of(sets, config, seed, args.out, args.encoder)) for seed in args.seeds]
     sizes = {name: {"pictures": len(each.truth), "positives": int(each.truth.sum())} for name, each in sets.items()}

@@ -26,17 +26,19 @@ class Config:
         first_recall: Pictures that the first model recalls; all are labeled.
         recalled: Pictures that later models recall, for a part to be labeled.
         rounds: Rounds with a choice, after the first.
+        strategies: Ways to choose that are compared, of `comparisons.STRATEGIES`.
         error_rate: Share of the answers that are wrong.
         epochs: Epochs at O2U's cyclic learning rate.
     """
 
     trunk: Trunk = field(default_factory=lambda: Trunk(width=12))
     second: Trunk = field(default_factory=lambda: Trunk(width=12, blocks=2))
-    steps: int = 160
+    steps: int = 120
     retrieved: int = 200
     first_recall: int = 400
     recalled: int = 1200
     rounds: int = 2
+    strategies: tuple[str, ...] = ("all", "band ∪ predicted loss", "entropy", "random")
     error_rate: float = 0.05
     epochs: int = 10
 
