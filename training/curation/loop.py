@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ..arrays import BoolsN, ImagesNSS3, IntsN
+from ..pretrain.pictures import block_means
 from ..report import write_report
 from ..synthetic.defects import PREVALENCE
 from .benchmark import draw_pool
@@ -34,12 +35,12 @@ from .vectors import embed
 ROOT: Final = Path(__file__).parents[2]
 ENCODER: Final = ROOT / "model_repository" / "picture_encoder" / "1" / "model.onnx"
 PLANNED_SEEDS: Final = 3
-# Number of pictures, split and share of unsuitable pictures of each set. Measures weight the shares.
+# Number of pictures, split, share of unsuitable pictures and first seed of each set. Measures weight the shares.
 SETS: Final = {
-    "start": (500, "train", 0.12),
-    "pool": (5000, "train", 0.04),
-    "validation": (2000, "validation", 0.06),
-    "test": (4000, "test", 0.06),
+    "start": (700, "train", 0.3, 10_000),
+    "pool": (5000, "train", 0.04, 500),
+    "validation": (2000, "validation", 0.06, 5500),
+    "test": (4000, "test", 0.06, 7500),
 }
 
 
@@ -80,12 +81,7 @@ def run(study: Study) -> Outcome:
 
 def draw_sets(folder: Path) -> dict[str, Drawn]:
     """Draw the sets, or read those that are kept in `folder`."""
-    # Pictures of different sets have different seeds.
-    firsts = np.cumsum([0, *(count for count, _, _ in SETS.values())]).tolist()
-    return {
-        name: _kept_set(folder / f"{name}.npz", first, *sizes)
-        for (name, sizes), first in zip(SETS.items(), firsts, strict=False)
-    }
+    return {name: _kept_set(folder / f"{name}.npz", *sizes) for name, sizes in SETS.items()}
 
 
 def study_of(sets: dict[str, Drawn], config: Config, seed: int, folder: Path, encoder: Path) -> Study:
@@ -93,9 +89,11 @@ def study_of(sets: dict[str, Drawn], config: Config, seed: int, folder: Path, en
     pictures, truth = (
         np.concatenate([getattr(sets[name], field) for name in ("start", "pool")]) for field in ("pixels", "truth")
     )
-    runs = Runs(folder / f"seed_{seed}", {name: sets[name].pixels for name in ("validation", "test")}, seed)
+    size = config.trunk.size
+    held_out = {name: _reduced(sets[name].pixels, size) for name in ("validation", "test")}
+    runs = Runs(folder / f"seed_{seed}", held_out, seed)
     vectors = runs.keep("vectors", lambda: {"vectors": embed(encoder, pictures)})["vectors"]
-    return Study(config, seed, pictures, truth, vectors, len(sets["start"].truth), runs)
+    return Study(config, seed, _reduced(pictures, size), truth, vectors, len(sets["start"].truth), runs)
 
 
 def main() -> None:
@@ -127,7 +125,12 @@ def main() -> None:
     print(args.results / "curation.md")
 
 
-def _kept_set(file: Path, first: int, count: int, split: str, share: float) -> Drawn:
+def _reduced(pictures: ImagesNSS3, size: int) -> ImagesNSS3:
+    """Average square blocks of pixels, from `[N, S, S, 3]` to `[N, size, size, 3]`."""
+    return np.stack([np.rint(block_means(each, size)).astype(np.uint8) for each in pictures])
+
+
+def _kept_set(file: Path, count: int, split: str, share: float, first: int) -> Drawn:
     if not file.is_file():
         drawn = draw_pool(count, split, share, first)
         motif, design = (drawn.table[name].to_numpy(str) for name in ("motif", "design"))

@@ -31,9 +31,9 @@ class Config:
         epochs: Epochs at O2U's cyclic learning rate.
     """
 
-    trunk: Trunk = field(default_factory=lambda: Trunk(width=12))
-    second: Trunk = field(default_factory=lambda: Trunk(width=12, blocks=2))
-    steps: int = 120
+    trunk: Trunk = field(default_factory=lambda: Trunk(32, 16))
+    second: Trunk = field(default_factory=lambda: Trunk(32, 16, blocks=2))
+    steps: int = 400
     retrieved: int = 200
     first_recall: int = 400
     recalled: int = 1200

@@ -20,7 +20,7 @@ from training.curation.rounds import PREDICTED, band, choose
 from training.curation.runs import POOL, Runs, Trained
 from training.curation.study import Config, Labels, Study
 
-CONFIG = Config(retrieved=10, first_recall=20, recalled=60, rounds=1, error_rate=0.1)
+CONFIG = Config(trunk=Trunk(8, 8), retrieved=10, first_recall=20, recalled=60, rounds=1, error_rate=0.1)
 
 
 def drawn(count: int, seed: int) -> Drawn:
