@@ -1,15 +1,23 @@
-"""Write `MODEL_CARD.md`, `results/ablation.{md,png}` and `results/image_size.md` from the JSON files in `results/`.
+"""Write `MODEL_CARD.md`, and the documents and plots of `results/` that training and conversion measure, from its JSON
+files, without measuring again: `ablation.{md,png}`, `ranking.{md,png}`, `pictures.{md,png}`, `pictures_map.png` and
+`image_size.md`.
 
 python -m conversion.model_card
 """
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Any, Final
 
+from matplotlib.figure import Figure
+
+from figures.save import save
 from training.gender import ablation_report
+from training.pretrain import tables_figure, tables_markdown
+from training.ranking import ablation_report as ranking_report
 from training.report import markdown_table
 
 from . import image_size, version_tables
@@ -44,8 +52,23 @@ def documents() -> dict[Path, str]:
     return {
         ROOT / "MODEL_CARD.md": card(reports, ablation, _result("versions")["sets"], published["picture_encoder"]),
         RESULTS / "ablation.md": ablation_report.markdown(ablation),
+        RESULTS / "ranking.md": ranking_report.markdown(_result("ranking")),
+        RESULTS / "pictures.md": tables_markdown.describe(_result("pictures")),
         RESULTS / "image_size.md": image_size.markdown(_result("image_size")["sizes"]),
     }
+
+
+def plots() -> dict[Path, Callable[[], Figure]]:
+    """Return what draws every plot, by file."""
+    pictures = _result("pictures")
+    drawn = {
+        "ablation": partial(ablation_report.chart, _result("ablation")),
+        "ranking": partial(ranking_report.chart, _result("ranking")),
+        "pictures": partial(tables_figure.chart, pictures),
+    }
+    if "map" in pictures:
+        drawn["pictures_map"] = partial(tables_figure.card_map, pictures)
+    return {RESULTS / f"{name}.png": draw for name, draw in drawn.items()}
 
 
 def card(
@@ -107,7 +130,9 @@ def main() -> None:
     for file, text in documents().items():
         file.write_text(text, encoding="utf-8")
         print(file)
-    ablation_report.chart(_result("ablation")).savefig(RESULTS / "ablation.png", dpi=110)
+    for file, draw in plots().items():
+        save(draw, file)
+        print(file)
 
 
 def _result(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ WORKDIR /app
 COPY requirements/train.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --requirement requirements/train.txt
 COPY conversion conversion
+COPY figures figures
 COPY model_repository model_repository
 COPY server server
 COPY training training

@@ -1,20 +1,27 @@
-r"""Collect the pages of the documentation site: all tracked Markdown files and pictures, at the same paths.
+r"""Collect the pages of the documentation site: all tracked Markdown files, notebooks and pictures, at the same paths.
 
     python docs/collect.py out/docs_source
 
-Links to folders lead to their README. Links to files that are no pages, such as code, become plain text.
+Links to folders lead to their README. Links to files that are no pages, such as code, become plain text. Notebooks
+become pages with their text and code. Pictures with a dark variant follow the switch of the site instead of the
+reader's system.
 """
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-_PAGES: Final = ("*.md", "*.png", ":!.github", ":!conversion/MODEL_CARD.template.md")
+_PAGES: Final = ("*.md", "*.ipynb", "*.png", ":!.github", ":!conversion/MODEL_CARD.template.md")
+# What `figures.markdown.picture` writes.
+_PICTURE: Final = re.compile(
+    r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img alt="([^"]*)" src="([^"]+)">\s*</picture>'
+)
 _LINK: Final = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?![a-z]+:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -25,12 +32,23 @@ def collect(target: Path) -> list[Path]:
     files = [Path(name) for name in listed.splitlines()]
     for file in files:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
-        if file.suffix == ".md":
-            page = _LINK.sub(partial(_link, file.parent), (ROOT / file).read_text(encoding="utf-8"))
-            (target / file).write_text(page, encoding="utf-8")
-        else:
+        if file.suffix == ".png":
             shutil.copy(ROOT / file, target / file)
+        else:
+            (target / file.with_suffix(".md")).write_text(_page(file), encoding="utf-8")
     return files
+
+
+def _page(file: Path) -> str:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if file.suffix == ".ipynb":
+        text = "\n\n".join(map(_cell, json.loads(text)["cells"]))
+    return _LINK.sub(partial(_link, file.parent), _PICTURE.sub(r"![\2](\3#only-light)![\2](\1#only-dark)", text))
+
+
+def _cell(cell: dict[str, Any]) -> str:
+    source = "".join(cell["source"])
+    return source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```"
 
 
 def _link(folder: Path, link: re.Match[str]) -> str:
@@ -38,7 +56,8 @@ def _link(folder: Path, link: re.Match[str]) -> str:
     file = ROOT / folder / path
     if file.is_dir():
         path, file = f"{path.rstrip('/')}/README.md", file / "README.md"
-    is_page = file.is_file() and file.suffix in (".md", ".png")
+    is_page = file.is_file() and file.suffix in (".md", ".ipynb", ".png")
+    path = re.sub(r"\.ipynb$", ".md", path)
     return f"[{text}]({path}{anchor})" if is_page else text
 
 

@@ -8,22 +8,27 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-import matplotlib
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from figures import style
+from figures.canvas import SMALL, TITLE, Canvas
+from figures.fonts import readable
+from figures.save import save
 from genderclient import Client
 from training.synthetic.card_themes import THEMES
 from training.synthetic.cards import compose_card, draw_card
 from training.synthetic.sample_users import SampleUser
 
-from .picture import readable, text_fonts
+from .picture import MARGIN, WIDTH
 
 RANK_MODEL: Final = "rank_mobilenet"
 USERS: Final = 3
 CARDS: Final = 5
 LIKED: Final = 3
+# Pixels.
+CARD, GAP, CAPTION, HEADER, ROW = 100, 8, 12, 56, 132
+CHOSEN_X: Final = WIDTH - MARGIN - CARDS * (CARD + GAP) + GAP
 
 
 @dataclass(frozen=True)
@@ -94,32 +99,26 @@ def _rank_for(client: Client, user: SampleUser, gallery: DrawnGallery, themes: S
 
 
 def save_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery, file: Path) -> None:
-    """Draw avatars, chosen and liked cards into a PNG file."""
-    columns, rows = LIKED + CARDS, 2 * len(ranked)
-    with matplotlib.rc_context({"font.family": text_fonts()}):
-        figure = Figure(figsize=(1.02 * columns, 1.15 * rows + 0.5), layout="constrained")
-        figure.suptitle("Cards without and with a history  没有和有点赞记录时的图片", x=0.005, ha="left", fontsize=14)
-        grid = figure.subplots(rows, columns, squeeze=False)
-        for axes in grid.flat:
-            axes.axis("off")
-        for first, of_user in zip(grid[::2], ranked, strict=True):
-            _draw_user(first[0], of_user.user)
-        for row, of_user in zip(grid[::2], ranked, strict=True):
-            _draw_cards(row[LIKED:], of_user.without_history, gallery, "chosen 挑选")
-        for row, of_user in zip(grid[1::2], ranked, strict=True):
-            _draw_cards(row[:LIKED], of_user.liked, gallery, "liked 赞过")
-            _draw_cards(row[LIKED:], of_user.with_history, gallery, "chosen then 之后挑选")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, dpi=110)
+    """Draw avatars, chosen and liked cards into a PNG file and its dark variant."""
+    save(partial(draw_ranked_cards, ranked, gallery), file)
 
 
-def _draw_user(axes: Axes, user: SampleUser) -> None:
-    avatar = Image.open(BytesIO(user.avatar)) if user.avatar else Image.new("RGB", (1, 1), "#f2f2f2")
-    axes.imshow(avatar)
-    axes.set_title(readable(user.nickname or ""), loc="left", fontsize=9)
+def draw_ranked_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery) -> Figure:
+    """Draw two rows for each user: the first cards, and those liked with the next cards."""
+    canvas = Canvas(WIDTH, HEADER + ROW * 2 * len(ranked))
+    canvas.text(MARGIN, 22, "Cards without and with a history  没有和有点赞记录时的图片", TITLE)
+    for index, of_user in enumerate(ranked):
+        y = HEADER + ROW * 2 * index
+        canvas.text(MARGIN, y, readable(of_user.user.nickname or ""))
+        if of_user.user.avatar:
+            canvas.image(MARGIN, y + CAPTION, CARD, Image.open(BytesIO(of_user.user.avatar)))
+        _draw_row(canvas, CHOSEN_X, y, "chosen 挑选", of_user.without_history, gallery)
+        _draw_row(canvas, MARGIN, y + ROW, "liked 赞过", of_user.liked, gallery)
+        _draw_row(canvas, CHOSEN_X, y + ROW, "chosen then 之后挑选", of_user.with_history, gallery)
+    return canvas.figure
 
 
-def _draw_cards(row: Sequence[Axes], pictures: Sequence[int], gallery: DrawnGallery, title: str) -> None:
-    row[0].set_title(title, loc="left", fontsize=9)
-    for axes, picture in zip(row, pictures, strict=False):
-        axes.imshow(draw_card(compose_card(gallery.seed(picture))))
+def _draw_row(canvas: Canvas, x: float, y: float, caption: str, pictures: Sequence[int], gallery: DrawnGallery) -> None:
+    canvas.text(x, y, caption, SMALL, style.theme().muted)
+    for index, picture in enumerate(pictures):
+        canvas.image(x + (CARD + GAP) * index, y + CAPTION, CARD, draw_card(compose_card(gallery.seed(picture))))

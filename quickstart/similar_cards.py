@@ -3,23 +3,28 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
-import matplotlib
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.canvas import SMALL, TITLE, Canvas
+from figures.save import save
+from figures.style import theme
 from genderclient import Client
 from server.launch.process import ROOT
 from training.synthetic.cards import compose_card, draw_card
 
-from .picture import text_fonts
+from .picture import MARGIN, WIDTH
 from .ranked_cards import DrawnGallery
 
 # Written by `python -m conversion.untrained_neighbors`, because an encoder before training is not served.
 BEFORE: Final = ROOT / "results" / "untrained_neighbors.json"
+# Pixels.
+CARD, GAP, CAPTION, HEADER, ROW = 134, 8, 12, 56, 166
+NEIGHBORS_X: Final = MARGIN + CARD + 4 * GAP
 
 
 @dataclass(frozen=True)
@@ -41,22 +46,23 @@ def find_similar_cards(client: Client) -> SimilarCards:
 
 
 def save_similar_cards(similar: SimilarCards, gallery: DrawnGallery, file: Path) -> None:
-    """Draw the card and its neighbors into a PNG file."""
-    with matplotlib.rc_context({"font.family": text_fonts()}):
-        figure = Figure(figsize=(1.5 * (1 + len(similar.after)), 3.9), layout="constrained")
-        figure.suptitle("Similar cards  相似的图片", x=0.005, ha="left", fontsize=14)
-        grid = figure.subplots(2, 1 + len(similar.after))
-        for axes in grid.flat:
-            axes.axis("off")
-        rows = {"before training 训练前": similar.before, "after 训练后": similar.after}
-        for row, (title, pictures) in zip(grid, rows.items(), strict=True):
-            _draw(row[0], similar.seed, title)
-            for axes, picture in zip(row[1:], pictures, strict=True):
-                _draw(axes, gallery.seed(picture))
-        file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, dpi=110)
+    """Draw the card and its neighbors into a PNG file and its dark variant."""
+    save(partial(draw_similar_cards, similar, gallery), file)
 
 
-def _draw(axes: Axes, seed: int, title: str = "") -> None:
-    axes.imshow(draw_card(compose_card(seed)))
-    axes.set_title(title, loc="left", fontsize=10)
+def draw_similar_cards(similar: SimilarCards, gallery: DrawnGallery) -> Figure:
+    """Draw the card and its neighbors, in one row by each encoder."""
+    canvas = Canvas(WIDTH, HEADER + 2 * ROW)
+    canvas.text(MARGIN, 22, "A card and the most similar ones  一张图片和与它最相似的图片", TITLE)
+    rows = {"before training 训练前": similar.before, "after training 训练后": similar.after}
+    for index, (caption, pictures) in enumerate(rows.items()):
+        y = HEADER + ROW * index
+        canvas.text(NEIGHBORS_X, y, caption, SMALL, theme().muted)
+        for place, picture in enumerate(pictures):
+            _draw(canvas, NEIGHBORS_X + (CARD + GAP) * place, y, gallery.seed(picture))
+    _draw(canvas, MARGIN, HEADER + ROW / 2, similar.seed)
+    return canvas.figure
+
+
+def _draw(canvas: Canvas, x: float, y: float, seed: int) -> None:
+    canvas.image(x, y + CAPTION, CARD, draw_card(compose_card(seed)))

@@ -1,4 +1,4 @@
-"""Relative links in the tracked Markdown files point to existing files and headings."""
+"""Relative links in the tracked Markdown files and notebooks point to existing files and headings."""
 
 import re
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # Its links are relative to the root, where the model card is written.
 TEMPLATE = "conversion/MODEL_CARD.template.md"
-FILES = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True).stdout.split()
-RELATIVE_LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]*))?\)")
+FILES = subprocess.run(["git", "ls-files", "*.md", "*.ipynb"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+RELATIVE_LINK = re.compile(r"""(?:\]\(|\b(?:src|srcset)=")(?![a-z]+:)([^)#\s"]*)(?:#([^)\s"]*))?[)"]""")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 

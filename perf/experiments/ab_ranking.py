@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 from scipy import stats
 
 from training.ranking.impressions import EXPOSURES, LIKES, LogError, join, read_log
@@ -62,9 +61,6 @@ Likes a list are means over users. Users of both arms ({analysis["in_both"]}) ar
 {analysis["sample_ratio_p"]:.2g}.
 
 {table(analysis["rows"], columns)}"""
-
-    def chart(self, measurement: Measurement) -> Figure | None:
-        return None
 
 
 def likes_a_list(exposures: pd.DataFrame, likes: pd.DataFrame) -> pd.DataFrame:

@@ -2,16 +2,21 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from functools import partial
 from html import escape
-from io import BytesIO
 from math import ceil
 from pathlib import Path
 from string import Template
-from typing import Any, Final, cast
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
-from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+
+from figures.axes import legend_above
+from figures.colors import colors_of
+from figures.save import png
+from figures.style import LIGHT, WIDTH
 
 from ..report.statistics import sample_ratio_p
 
@@ -123,27 +128,28 @@ def cells(analysis: Analysis) -> pd.DataFrame:
 
 def chart(analysis: Analysis) -> Figure:
     """Plot the latency percentiles of both arms side by side."""
-    figure = Figure(figsize=(8, 3.5))
+    figure = Figure(figsize=(WIDTH, 3.2))
     axes = figure.subplots()
-    latencies = analysis.get("latency_ms", {})
-    times_ms = pd.DataFrame(
-        [each["values"] for each in latencies.values()], [*latencies], analysis["arms"], dtype=float
-    )
-    if latencies:
-        times_ms.plot.barh(ax=axes, width=0.76)
-    for bars in axes.containers:
-        axes.bar_label(cast(BarContainer, bars), fmt="%.1f ms", padding=3)
+    latencies, arms = analysis.get("latency_ms", {}), analysis["arms"]
+    places, height = np.arange(len(latencies)), 0.38
+    backbones = [arm.removeprefix("gender_") for arm in arms]
+    for index, (arm, backbone) in enumerate(zip(arms, backbones, strict=True)):
+        times_ms = [each["values"][index] for each in latencies.values()]
+        color = colors_of(backbones)[backbone]
+        bars = axes.barh(places + (index - 0.5) * height, times_ms, height, color=color, label=arm)
+        axes.bar_label(bars, fmt="%.1f ms", padding=4)
+    axes.set_yticks(places, list(latencies))
     axes.invert_yaxis()
-    axes.set(xlabel="ms", title="Latency of the same users")
-    axes.margins(x=0.15)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("ms, of the same users")
+    axes.margins(x=0.1)
+    legend_above(axes)
     return figure
 
 
 def write_page(analysis: Analysis, file: Path) -> None:
     """Write the report as one HTML file that contains the chart."""
-    picture = BytesIO()
-    chart(analysis).savefig(picture, format="png")
-    encoded = base64.b64encode(picture.getvalue()).decode()
+    encoded = base64.b64encode(png(partial(chart, analysis), LIGHT)).decode()
     texts = {"verdict": escape(verdict(analysis)), "about": escape(_about(analysis))}
     page = _PAGE.substitute(texts, table=cells(analysis).to_html(index=False, border=0), picture=encoded)
     file.write_text(page, encoding="utf-8")

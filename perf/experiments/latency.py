@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures.axes import shared_legend
+from figures.colors import colors_of
+from figures.style import WIDTH
 from server.launch.process import running_triton
 
 from ..load import baselines, perf_analyzer
@@ -98,11 +101,13 @@ the same round."""
 
     def chart(self, measurement: Measurement) -> Figure:
         arms = self.summarize(measurement.rows)
-        figure = Figure(figsize=(9, 5))
+        figure = Figure(figsize=(WIDTH, 5))
         axes = figure.subplots()
-        plot_latency(axes, arms[arms["how"].isin(PROTOCOLS)], x="per_s", by=["model", "how"])
+        plot_latency(axes, arms[arms["how"].isin(PROTOCOLS)], x="per_s", thing="model", variant="how")
+        colors = colors_of(arms["model"])
         for bare in arms[arms["how"] == BARE].to_dict("records"):
-            axes.plot(bare["per_s"], bare["p50_ms"], "k*", markersize=12)
-            axes.annotate(f"{BARE}, {bare['model']}", (bare["per_s"], bare["p50_ms"]), fontsize=8)
-        axes.set(xlabel="answers per second", title="Latency and throughput, 1 client to many")
+            star = {"color": colors[bare["model"]], "marker": "*", "markersize": 14, "linestyle": "none"}
+            axes.plot(bare["per_s"], bare["p50_ms"], **star, label=f"{bare['model']}, {BARE} alone")
+        axes.set_xlabel("answers per second, with more and more clients")
+        shared_legend(figure, columns=3)
         return figure

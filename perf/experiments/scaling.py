@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures.axes import log_x, shared_legend
+from figures.style import WIDTH
 from server.launch.process import Server
 
 from ..load.http_client_load import Request, closed_loop, triton_request
@@ -115,14 +117,21 @@ What this machine does at {BUSY:.0%} of its highest throughput, and what ten mil
     def chart(self, measurement: Measurement) -> Figure:
         arms, scored = self.summarize(measurement.rows), _scored(measurement)
         by_clients = arms[arms["kind"] == "clients"]
-        figure = Figure(figsize=(12, 3.5))
+        figure = Figure(figsize=(WIDTH, 3.4))
         latency, cpu, memory = figure.subplots(1, 3)
-        plot_latency(latency, by_clients, x="amount", by=["model"])
-        plot_lines(cpu, by_clients, x="amount", y="cpu_ms", by="model")
-        plot_lines(memory, scored, x="users", y="together", by="model")
-        latency.set(title="latency", xlabel="clients", xscale="log")
-        cpu.set(title="CPU ms per request", xlabel="clients", xscale="log")
-        memory.set(title="memory, MB", xlabel="users since the first of the model", xscale="log")
+        plot_latency(latency, by_clients, x="amount", thing="model")
+        plot_lines(cpu, by_clients, x="amount", y="cpu_ms", thing="model")
+        plot_lines(memory, scored, x="users", y="together", thing="model")
+        cpu.set_ylabel("CPU ms per request")
+        memory.set_ylabel("memory, MB")
+        for axes, amount, ticks in (
+            (latency, "clients", by_clients["amount"].unique()),
+            (cpu, "clients", by_clients["amount"].unique()),
+            (memory, "users scored", SCORED),
+        ):
+            axes.set_xlabel(amount)
+            log_x(axes, ticks)
+        shared_legend(figure)
         return figure
 
 

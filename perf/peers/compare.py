@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures.axes import shared_legend
+from figures.style import WIDTH
 from server.catalog import Catalog
 from server.launch.process import free_ports
 
@@ -85,10 +87,11 @@ throughput relative to {FASTAPI} in the same round have their range. Memory is t
     def chart(self, measurement: Measurement) -> Figure:
         arms = self.summarize(measurement.rows).sort_values("peer", kind="stable")
         models = arms["model"].unique()
-        figure = Figure(figsize=(11, 5))
+        figure = Figure(figsize=(WIDTH, 4.8))
         for axes, model in zip(figure.subplots(1, len(models), squeeze=False)[0], models, strict=True):
-            plot_latency(axes, arms[arms["model"] == model], x="per_s", by=["peer"])
+            plot_latency(axes, arms[arms["model"] == model], x="per_s", thing="peer")
             axes.set(xlabel="answers per second", title=model)
+        shared_legend(figure)
         return figure
 
 

@@ -1,53 +1,72 @@
-"""Draw the charts of experiments in one style."""
+"""Parts of the charts of experiments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 
+from figures.axes import log_y
+from figures.colors import colors_of
+from figures.save import save
+
 from .experiment import Experiment, Measurement
 
-STYLE: Final[dict[Any, Any]] = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.constrained_layout.use": True,
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "savefig.dpi": 110,
-}
+# Widths of lines in points: percentiles beside a median are thin.
+THICK, THIN = 1.7, 0.9
+_MARKERS: Final = ("o", "s", "^", "D", "v", "P")
+
+
+class Line(NamedTuple):
+    """A line of a chart: its legend text, the thing whose color it has, and its width."""
+
+    label: str
+    thing: str
+    width: float = THICK
 
 
 def draw(experiment: Experiment, measurement: Measurement, folder: Path) -> None:
     """Write the chart of an experiment to `folder/name.png`, if it has one, and its further files."""
-    with mpl.rc_context(STYLE):
-        experiment.write_extras(measurement, folder)
-        figure = experiment.chart(measurement)
-        if figure:
-            figure.savefig(folder / f"{experiment.name}.png")
+    experiment.write_extras(measurement, folder)
+    if experiment.has_chart:
+        save(partial(experiment.chart, measurement), folder / f"{experiment.name}.png")
 
 
-def plot_columns(axes: Axes, x: "pd.Series[Any]", rows: pd.DataFrame, labels: Mapping[str, str]) -> None:
-    """Plot one line per column of `rows` over `x`; `labels` maps columns to legend texts."""
-    for column, label in labels.items():
-        axes.plot(x, rows[column], label=label)
-    axes.legend()
+def plot_columns(axes: Axes, x: "pd.Series[Any]", rows: pd.DataFrame, lines: Mapping[str, Line]) -> None:
+    """Plot columns of `rows` over `x`, each as the line that belongs to its name."""
+    colors = colors_of(line.thing for line in lines.values())
+    for column, line in lines.items():
+        axes.plot(x, rows[column], color=colors[line.thing], linewidth=line.width, label=line.label)
 
 
-def plot_latency(axes: Axes, rows: pd.DataFrame, x: str, by: Sequence[str]) -> None:
-    """Plot p50 (solid) and p99 (dotted) over a column, one color per group of `by`."""
-    for group, arm in rows.groupby(list(by), sort=False):
-        (line,) = axes.plot(arm[x], arm["p50_ms"], "o-", label=", ".join(map(str, group)))
-        axes.plot(arm[x], arm["p99_ms"], "o:", color=line.get_color())
-    axes.set(ylabel="p50 (solid) and p99 (dotted), ms", yscale="log")
-    axes.legend()
+def plot_latency(axes: Axes, rows: pd.DataFrame, x: str, thing: str, variant: str | None = None) -> None:
+    """Plot p50 (solid) and p99 (dotted) over a column, on a logarithmic scale.
+
+    Args:
+        axes: Where to plot.
+        rows: One row per value of `x`, thing and variant.
+        x: The column to plot over.
+        thing: The column that determines the color.
+        variant: A column with variants of each thing; markers of the second are hollow.
+    """
+    by = [thing] if variant is None else [thing, variant]
+    colors, markers = colors_of(rows[thing]), dict(zip(rows[thing].unique(), _MARKERS, strict=False))
+    for group, arm in rows.groupby(by, sort=False):
+        color = colors[group[0]]
+        is_hollow = variant is not None and group[1] != rows[variant].iloc[0]
+        fill = axes.get_facecolor() if is_hollow else color
+        look: dict[str, Any] = {"color": color, "marker": markers[group[0]], "markerfacecolor": fill}
+        axes.plot(arm[x], arm["p50_ms"], **look, label=", ".join(map(str, group)))
+        axes.plot(arm[x], arm["p99_ms"], ":", **look, alpha=0.7)
+    axes.set_ylabel("p50 (solid) and p99 (dotted), ms")
+    log_y(axes)
 
 
-def plot_lines(axes: Axes, rows: pd.DataFrame, x: str, y: str, by: str) -> None:
-    """Plot a column over another from zero, one line per value of `by`."""
-    for name, arm in rows.groupby(by, sort=False):
-        axes.plot(arm[x], arm[y], "o-", label=name)
+def plot_lines(axes: Axes, rows: pd.DataFrame, x: str, y: str, thing: str) -> None:
+    """Plot a column over another from zero, one line per value of `thing`."""
+    colors, markers = colors_of(rows[thing]), dict(zip(rows[thing].unique(), _MARKERS, strict=False))
+    for name, arm in rows.groupby(thing, sort=False):
+        axes.plot(arm[x], arm[y], color=colors[str(name)], marker=markers[name], label=str(name))
     axes.set_ylim(0, 1.1 * rows[y].max())
-    axes.legend()

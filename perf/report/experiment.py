@@ -72,9 +72,14 @@ class Experiment(ABC):
     def table(self, measurement: Measurement) -> str:
         """Return the body of the section in Markdown: what was measured, and the tables."""
 
-    def chart(self, measurement: Measurement) -> Figure | None:
-        """Return the figure below the tables; none by default."""
-        return None
+    @property
+    def has_chart(self) -> bool:
+        """Whether there is a figure below the tables."""
+        return type(self).chart is not Experiment.chart
+
+    def chart(self, measurement: Measurement) -> Figure:
+        """Return the figure below the tables, in the style of the moment; there is none by default."""
+        raise NotImplementedError(f"{self.name} has no chart")
 
     def failure(self, measurement: Measurement) -> str:
         """Return why the command exits with 1 although it measured; empty by default."""

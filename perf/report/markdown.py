@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import pandas as pd
 
+from figures.markdown import picture
+
 from .experiment import Experiment, Measurement
 
 GOALS: Final = {"experiment": "{title}", "goal": "{text}", "measured": "{figure}", "verdict": "{verdict}"}
@@ -87,5 +89,5 @@ def goals_table(results: Sequence[tuple[Experiment, Measurement]]) -> str:
 
 def section(experiment: Experiment, measurement: Measurement) -> str:
     """Return the section about one experiment, with its chart if it has one."""
-    picture = f"\n![{experiment.title}]({experiment.name}.png)\n" if experiment.chart(measurement) else ""
-    return f"## {experiment.title}\n\n{experiment.table(measurement)}\n{picture}"
+    chart = f"\n{picture(experiment.title, f'{experiment.name}.png')}\n" if experiment.has_chart else ""
+    return f"## {experiment.title}\n\n{experiment.table(measurement)}\n{chart}"

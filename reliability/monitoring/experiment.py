@@ -10,8 +10,10 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures.axes import legend_beside
+from figures.style import WIDTH, theme
 from perf.load.served import REPOSITORY, running_gender_models
-from perf.report.charts import plot_columns
+from perf.report.charts import THIN, Line, plot_columns
 from perf.report.experiment import Experiment, Goal, Measurement
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
@@ -23,15 +25,22 @@ from .queries import COUNTS, SERIES
 # Triton exports latency percentiles only with this flag.
 SUMMARIES: Final = "--metrics-config=summary_latencies=true"
 PANELS: Final = {
-    "requests per second": {"answered_per_s": "answered", "refused_per_s": "refused"},
-    "ms": {
-        "client_p50_ms": "client, p50",
-        "client_p99_ms": "client, p99",
-        "model_p50_ms": "backbone, p50",
-        "model_p99_ms": "backbone, p99",
+    "requests per second": {
+        "answered_per_s": Line("answered", "answered"),
+        "refused_per_s": Line("refused", "refused"),
     },
-    "requests": {"waiting": "waiting"},
-    "share": {"no_avatar": "without avatar", "no_nickname": "without nickname", "unknown": "unknown"},
+    "ms": {
+        "client_p50_ms": Line("client, p50", "sdk"),
+        "client_p99_ms": Line("client, p99", "sdk", THIN),
+        "model_p50_ms": Line("backbone, p50", "Triton"),
+        "model_p99_ms": Line("backbone, p99", "Triton", THIN),
+    },
+    "requests": {"waiting": Line("waiting", "waiting")},
+    "share": {
+        "no_avatar": Line("without avatar", "avatar"),
+        "no_nickname": Line("without nickname", "nickname"),
+        "unknown": Line("unknown", "unknown"),
+    },
 }
 Counts = Mapping[str, int]
 
@@ -85,14 +94,17 @@ Events that the client sent, and how many of them were counted:
     def chart(self, measurement: Measurement) -> Figure:
         rows = measurement.rows
         phases = rows.groupby("phase", sort=False)["second"].agg(["min", "max"])
-        figure = Figure(figsize=(11, 8))
-        for axes, (label, lines) in zip(figure.subplots(len(PANELS), 1, sharex=True), PANELS.items(), strict=True):
+        figure = Figure(figsize=(WIDTH, 7.6))
+        panels = figure.subplots(len(PANELS), 1, sharex=True)
+        for axes, (label, lines) in zip(panels, PANELS.items(), strict=True):
             plot_columns(axes, rows["second"], rows, lines)
-            for number, (phase, start, end) in enumerate(phases.itertuples()):
-                axes.axvspan(start, end, color="0.5", alpha=0.06 * (number + 1), lw=0)
-                axes.text(start, 1.02, phase, transform=axes.get_xaxis_transform(), fontsize=8)
+            for start in phases["min"]:
+                axes.axvline(start, color=theme().muted, linewidth=1)
             axes.set(ylabel=label, ylim=(0, None))
-        axes.set_xlabel("seconds")
+            legend_beside(axes)
+        for phase, start in phases["min"].items():
+            panels[0].text(start, 1.03, f"{phase} →", transform=panels[0].get_xaxis_transform(), color=theme().muted)
+        panels[-1].set_xlabel("seconds")
         return figure
 
     def failure(self, measurement: Measurement) -> str:

@@ -8,9 +8,12 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures.axes import legend_above, log_y
+from figures.colors import colors_of
+from figures.style import WIDTH
 from perf.load.served import gender_ensembles, running_gender_models
 from perf.load.workload import synthetic_users
-from perf.report.charts import plot_columns
+from perf.report.charts import THIN, Line, plot_columns
 from perf.report.experiment import Experiment, Goal, Measurement, records
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
@@ -69,9 +72,22 @@ first two left, and the share of the best that was answered:
 
     def chart(self, measurement: Measurement) -> Figure:
         models = list(measurement.rows.groupby("model", sort=False))
-        figure = Figure(figsize=(12, 3.2 * len(models)))
-        for (model, rows), axes in zip(models, figure.subplots(len(models), 3, squeeze=False), strict=True):
-            _plot(str(model), rows, *axes)
+        figure = Figure(figsize=(WIDTH, 7.6))
+        panels = figure.subplots(3, len(models), squeeze=False, sharex=True, sharey="row")
+        for (model, rows), (rates, latency, cpu) in zip(models, panels.T, strict=True):
+            plot_columns(rates, rows["second"], rows, _RATE_LINES)
+            plot_columns(latency, rows["second"], rows, _LATENCY_LINES)
+            cores = [rows[f"{name}_cores"] for name in PROCESSES]
+            cpu.stackplot(rows["second"], *cores, labels=PROCESSES, colors=colors_of(PROCESSES).values())
+            cpu.set_xlabel(f"{model}: seconds since the flood began")
+        rates, latency, cpu = panels[:, 0]
+        rates.set(ylabel="requests per second", yscale="symlog", ylim=(0, 2 * measurement.rows["sent"].max()))
+        rates.yaxis.set_major_formatter("{x:,.0f}")
+        latency.set_ylabel("latency, ms")
+        log_y(latency)
+        cpu.set_ylabel("busy cores")
+        for axes in panels[:, 0]:
+            legend_above(axes)
         return figure
 
 
@@ -85,6 +101,12 @@ _RATES: Final = {
     "refusal p50 ms": "{refused_p50_ms:.1f}",
     "refusal p99 ms": "{refused_p99_ms:.1f}",
     "late ms": "{late_p99_ms:.1f}",
+}
+_RATE_LINES: Final = {name: Line(name, name) for name in ("sent", "answered", "refused", "lost")}
+_LATENCY_LINES: Final = {
+    "p50_ms": Line("answers, p50", "answered"),
+    "p99_ms": Line("answers, p99", "answered", THIN),
+    "refused_p99_ms": Line("refusals, p99", "refused", THIN),
 }
 _CORES: Final = {
     "model": "{model}",
@@ -110,16 +132,3 @@ def _goals(arm: dict[str, Any]) -> Iterator[Goal]:
     figure = "not recovered" if arm["back_s"] is None else f"{arm['back_s']:.1f} s"
     met = arm["back_s"] is not None and arm["back_s"] <= MAX_RECOVERY_S
     yield Goal(f"{model}: recovery within {MAX_RECOVERY_S} s", figure, met)
-
-
-def _plot(model: str, rows: pd.DataFrame, rates: Any, latency: Any, cpu: Any) -> None:
-    plot_columns(rates, rows["second"], rows, {name: name for name in ("sent", "answered", "refused", "lost")})
-    labels = {"p50_ms": "p50", "p99_ms": "p99", "refused_p99_ms": "refusals, p99"}
-    plot_columns(latency, rows["second"], rows, labels)
-    cpu.stackplot(rows["second"], *(rows[f"{name}_cores"] for name in PROCESSES), labels=PROCESSES)
-    cpu.legend()
-    rates.set(title=f"{model}, requests per second", yscale="symlog")
-    latency.set(title="latency, ms", yscale="log")
-    cpu.set(title="busy cores")
-    for axes in (rates, latency, cpu):
-        axes.set_xlabel("seconds since the flood began")

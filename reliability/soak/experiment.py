@@ -8,9 +8,11 @@ from typing import Any, Final
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures.axes import legend_above
+from figures.style import WIDTH
 from perf.load.served import gender_ensembles, running_gender_models
 from perf.load.workload import synthetic_users
-from perf.report.charts import plot_columns
+from perf.report.charts import THIN, Line, plot_columns
 from perf.report.experiment import Experiment, Goal, Measurement
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
@@ -86,15 +88,16 @@ process that runs the SDK; shared memory is what the server has mapped of /dev/s
     def chart(self, measurement: Measurement) -> Figure:
         rows = measurement.rows
         panels = {
-            "memory, MB": _memory(rows),
-            "server": COUNTS,
-            "latency, ms": LATENCIES,
-            "requests per sample": ENDS,
+            "memory, MB": {name: _memory_line(name.removesuffix("_mb")) for name in _memory(rows)},
+            "number in the server": {name: Line(name, name) for name in COUNTS},
+            "latency, ms": {"p50_ms": Line("p50", "answered"), "p99_ms": Line("p99", "answered", THIN)},
+            f"requests in {EVERY_S:g} s": {name: Line(name, name) for name in ENDS},
         }
-        figure = Figure(figsize=(12, 7))
-        for axes, (title, names) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
-            plot_columns(axes, rows["seconds"] / 60, rows, {name: _label(name) for name in names})
-            axes.set(title=title, xlabel="minutes", ylim=(0, None))
+        figure = Figure(figsize=(WIDTH, 7))
+        for axes, (label, lines) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
+            plot_columns(axes, rows["seconds"] / 60, rows, lines)
+            axes.set(ylabel=label, xlabel="minutes", ylim=(0, None))
+            legend_above(axes, columns=3)
         return figure
 
 
@@ -140,6 +143,11 @@ def verdict(slope: Slope, bound: float) -> str:
     if slope.high <= bound:
         return FLAT
     return "grows" if slope.low > bound else "too noisy"
+
+
+def _memory_line(name: str) -> Line:
+    thing = {"tritonserver": "Triton", "shared": "shared memory"}.get(name, name)
+    return Line(thing, thing)
 
 
 def _memory(rows: pd.DataFrame) -> list[str]:

@@ -42,7 +42,7 @@ def test_run_prints_table_and_writes_picture(tmp_path: Path) -> None:
     assert any("X国强" in line for line in lines)
     assert sum(" male " in line or " female " in line for line in lines) >= len(sample_users())
     with Image.open(picture) as image:
-        assert image.width > 1000
+        assert image.width == 900
         assert len(image.convert("RGB").getcolors(maxcolors=2**24) or ()) > 1000
     for name in ("samples_cards.png", "samples_similar.png"):
         with Image.open(picture.with_name(name)) as image:

@@ -17,10 +17,12 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from figures.save import save
 from genderprep import prep_digest
 
 from ..arrays import FloatsN
@@ -163,7 +165,7 @@ def ablate(study: Study, rows: Iterable[Row], results: Path, jobs: int = 1) -> l
     report = ablation_results.content(users, finished)
     write_report(results / "ablation.json", manifest=study.manifest.name, **report)
     (results / "ablation.md").write_text(ablation_report.markdown(report), encoding="utf-8")
-    ablation_report.chart(report).savefig(results / "ablation.png", dpi=110)
+    save(partial(ablation_report.chart, report), results / "ablation.png")
     return failed
 
 

@@ -5,6 +5,12 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from figures.axes import labels_right, legend_above
+from figures.colors import BLUE
+from figures.markdown import picture
+from figures.style import WIDTH, theme
 
 from ..report import markdown_table
 
@@ -52,6 +58,8 @@ from a text tower that was pretrained on the same nicknames, with the same seed.
 best possible accuracy, is {report["ceiling"]:.1%}. Determinable users are those whose avatar or nickname carries
 evidence; their column shows the accuracy among them.
 
+{picture("Accuracy of every row, with its interval, and the ceiling", "ablation.png")}
+
 {table(report)}
 
 The 95% intervals hold for other identities (the {report["identities"]:,} portraits, designs, photos and drawings of the
@@ -76,20 +84,17 @@ def chart(report: Mapping[str, Any]) -> Figure:
     names, rows = list(report["rows"]), list(report["rows"].values())
     accuracy = np.array([row["accuracy"] for row in rows])
     limits = np.array([[row["accuracy_low"], row["accuracy_high"]] for row in rows]).T
-    figure = Figure(figsize=(9, 0.45 * len(names) + 1.4), layout="constrained")
+    seeds = ["" if len(row["seeds"]) > 1 else ", one seed" for row in rows]
+    figure = Figure(figsize=(WIDTH, 0.36 * len(names) + 1.2))
     axes = figure.subplots()
-    axes.barh(
-        names, accuracy, xerr=np.abs(limits - accuracy), color="#72b7b2", error_kw={"ecolor": "#333333", "capsize": 3}
-    )
-    axes.axvline(report["ceiling"], color="#e45756", linestyle="--", label=f"ceiling {report['ceiling']:.1%}")
-    axes.axvline(0.5, color="#999999", linestyle=":", label="chance")
-    for position, (value, row) in enumerate(zip(accuracy, rows, strict=True)):
-        seeds = "" if len(row["seeds"]) > 1 else ", one seed"
-        axes.text(0.505, position, f"{value:.1%}{seeds}", va="center", fontsize=9)
-    axes.invert_yaxis()
-    axes.set(xlim=(0.45, 1), xlabel="accuracy on the test users, 95% interval")
-    axes.legend(loc="lower right", frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.errorbar(accuracy, range(len(rows)), xerr=np.abs(limits - accuracy), fmt="o", color=BLUE, capsize=3)
+    axes.axvline(0.5, color=theme().muted, linestyle=":", label="chance")
+    axes.axvline(report["ceiling"], color=theme().ink, linestyle="--", label=f"ceiling {report['ceiling']:.1%}")
+    axes.set_yticks(range(len(rows)), names)
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="accuracy on the test users, 95% interval")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    labels_right(axes, [f"{value:.1%}{each}" for value, each in zip(accuracy, seeds, strict=True)])
+    legend_above(axes)
     return figure
 
 

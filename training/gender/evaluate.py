@@ -3,11 +3,13 @@
     python -m training.gender.evaluate --run runs/mobilenet --data runs/data/manifest.csv
 
 Prints a table. Writes `evaluation.json` and the figures `learning_curves`, `confusion`, `reliability`, `coverage`,
-`avatar_weights` and `gradcam` (PNG) to `<run>/evaluation_<split>/`, or to `--out`. Figures that do not apply are left
-out: the last two need a fused model.
+`avatar_weights` and `gradcam` (PNG, light and dark) to `<run>/evaluation_<split>/`, or to `--out`. Figures that do not
+apply are left out: the last two need a fused model.
 """
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from figures.save import dark, save
 from genderprep.tensors import LABELS, WEIGHTS
 
 from ..arrays import BoolsN, FloatsN, FloatsN2
@@ -34,8 +37,8 @@ from .model import GENDER, image_size, load_model, main_logits
 
 EXPLAINED: Final = 8
 
-# Figures by name; None if one does not apply.
-Figures = dict[str, Figure | None]
+# What draws each figure; None if one does not apply.
+Figures = dict[str, Callable[[], Figure] | None]
 
 
 def evaluate(
@@ -86,18 +89,20 @@ def with_weights(model: keras.Model) -> keras.Model:
 
 
 def draw(run: Path, users: Users, p_female: FloatsN, unknown_below: float) -> Figures:
-    """Draw the figures of any run."""
+    """Return the figures of any run."""
     labels, has_input = users.female[:, 0], users.present.any(axis=1)
     history = run / "history.csv"
     has_history = history.is_file() and history.stat().st_size > 0
     coverage = coverage_accuracy(labels, p_female, has_input) if has_input.any() else None
     return {
-        "learning_curves": figures.learning_curves(pd.read_csv(history)) if has_history else None,
-        "confusion": figures.confusion_matrix(confusion(labels, p_female, has_input, unknown_below), unknown_below),
-        "reliability": figures.reliability_diagram(
-            reliability(labels, p_female), expected_calibration_error(labels, p_female)
+        "learning_curves": partial(figures.learning_curves, pd.read_csv(history)) if has_history else None,
+        "confusion": partial(
+            figures.confusion_matrix, confusion(labels, p_female, has_input, unknown_below), unknown_below
         ),
-        "coverage": figures.coverage_curve(coverage, unknown_below) if coverage else None,
+        "reliability": partial(
+            figures.reliability_diagram, reliability(labels, p_female), expected_calibration_error(labels, p_female)
+        ),
+        "coverage": partial(figures.coverage_curve, coverage, unknown_below) if coverage else None,
     }
 
 
@@ -109,7 +114,7 @@ def draw_fusion(
     p_female: FloatsN,
     weights: FloatsN2 | None,
 ) -> Figures:
-    """Draw the figures of a fused model; without fusion weights, [N, 2], none applies."""
+    """Return the figures of a fused model; without fusion weights, [N, 2], none applies."""
     if weights is None:
         return {"avatar_weights": None, "gradcam": None}
     avatar = weights[:, 0]
@@ -119,7 +124,7 @@ def draw_fusion(
     if rows.any():
         shown = prepare_users(manifest.take(table.index[rows]), image_size(model))
         gradcam = _gradcam(model, shown, p_female[rows], avatar[rows])
-    return {"avatar_weights": figures.avatar_weights(avatar, strata), "gradcam": gradcam}
+    return {"avatar_weights": partial(figures.avatar_weights, avatar, strata), "gradcam": gradcam}
 
 
 def explained(table: pd.DataFrame, users: Users) -> BoolsN:
@@ -151,14 +156,14 @@ def _decision_counts(users: Users, p_female: FloatsN, unknown_below: float) -> d
     return {label: dict(zip(figures.DECISIONS, row, strict=True)) for label, row in zip(LABELS, counts, strict=True)}
 
 
-def _gradcam(model: keras.Model, users: Users, p_female: FloatsN, weights: FloatsN) -> Figure:
+def _gradcam(model: keras.Model, users: Users, p_female: FloatsN, weights: FloatsN) -> Callable[[], Figure]:
     heats = explain(model, users)
     pairs = [np.hstack([image, overlay(image, heat)]) for image, heat in zip(users.images, heats, strict=True)]
     captions = [
-        f"{LABELS[int(label)]}, predicted {LABELS[int(p >= 0.5)]} {max(p, 1 - p):.2f}, avatar weight {weight:.2f}"
+        f"{LABELS[int(label)]}, predicted {LABELS[int(p >= 0.5)]} {max(p, 1 - p):.2f}\navatar weight {weight:.2f}"
         for label, p, weight in zip(users.female[:, 0], p_female, weights, strict=True)
     ]
-    return figures.picture_grid(pairs, captions, "Grad-CAM: evidence for the prediction in the avatar")
+    return partial(figures.picture_grid, pairs, captions, "Grad-CAM: evidence for the prediction in the avatar")
 
 
 def _save(drawn: Figures, folder: Path) -> None:
@@ -166,9 +171,10 @@ def _save(drawn: Figures, folder: Path) -> None:
     for name, figure in drawn.items():
         file = folder / f"{name}.png"
         if figure:
-            figure.savefig(file, dpi=110)
+            save(figure, file)
         else:
             file.unlink(missing_ok=True)
+            dark(file).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

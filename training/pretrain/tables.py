@@ -6,7 +6,7 @@ r"""Compare embeddings of drawn cards, row by row of article 001's tables.
     python -m training.pretrain.tables --data runs/cards/cards.csv --test runs/cards_test/cards.csv --out runs/tables \
         --served runs/dual_encoder --imagenet MOBILENETV2.npz --openclipart runs/openclipart.csv --results results
 
-Pretrains each method once per seed, and writes `pictures.json`, `pictures.md` and `pictures.png` to `--results`. Repeat
+Pretrains each method once per seed, and writes `pictures.{json,md,png}` and `pictures_map.png` to `--results`. Repeat
 the command to resume: finished runs and rows are kept in `--out`.
 """
 
@@ -24,12 +24,16 @@ import keras
 import numpy as np
 import pandas as pd
 
+from figures.save import save
+
 from ..arrays import FloatsN, FloatsND
 from ..data.bad_rows import ManifestError
 from ..engine.errors import ConfigError
 from ..evaluation.intervals import estimate
 from ..report import read_run, write_report
+from . import tables_figure
 from .article import FINE_TUNING, comparisons, repeat, whitened
+from .card_map import place_cards
 from .collapse import CollapseError, embed
 from .measures import PROBE, PROBED, Embeddings, chances, measure
 from .methods import Config
@@ -37,7 +41,6 @@ from .neighbors import label_consistency
 from .pictures import read_pictures
 from .probe import FineTuning, Labels, few_labels, fine_tune
 from .rows import METHODS, SERVED, Cards, Row, rows, trunk
-from .tables_figure import draw
 from .tables_markdown import describe
 
 _LABELED: Final = 10
@@ -94,7 +97,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="manifest of the cards to pretrain on")
     parser.add_argument("--test", type=Path, required=True, help="manifest of other cards, each drawn twice")
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs and the measured rows")
-    parser.add_argument("--results", type=Path, required=True, help="folder for pictures.{json,md,png}")
+    parser.add_argument(
+        "--results", type=Path, required=True, help="folder for pictures.{json,md,png} and pictures_map.png"
+    )
     parser.add_argument("--imagenet", type=Path, help="npz of MobileNetV2; without it, its rows are left out")
     parser.add_argument("--served", type=Path, help="run of the served dual encoder: a row, and the map")
     parser.add_argument("--openclipart", type=Path, help="manifest of training.pretrain.openclipart")
@@ -132,11 +137,13 @@ def main() -> None:
         "comparisons": repeat_article(values, test["card"].to_numpy()),
         "runs": {name: [summary_of(run) for run in reports] for name, reports in runs.items()},
         "openclipart": real,
+        "map": place_cards(served or table[-1], cards),
     }
     args.results.mkdir(parents=True, exist_ok=True)
     write_report(args.results / "pictures.json", **report)
     (args.results / "pictures.md").write_text(describe(report), encoding="utf-8")
-    draw(report, served or table[-1], cards).savefig(args.results / "pictures.png", dpi=110)
+    save(partial(tables_figure.chart, report), args.results / "pictures.png")
+    save(partial(tables_figure.card_map, report), args.results / "pictures_map.png")
 
 
 def summarize(values: Mapping[str, Values], cards: Labels) -> dict[str, dict[str, dict[str, float]]]:

@@ -1,4 +1,4 @@
-"""The figure of `training.pretrain.tables`: consistency over the epochs, by row, and a map of the gallery."""
+"""The figures of `training.pretrain.tables`, from the content of `results/pictures.json`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,67 +7,65 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-from sklearn.manifold import TSNE
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ..arrays import FloatsN2, ImagesNSS3
-from .measures import Embeddings
-from .rows import Cards, Row
+from figures.axes import legend_above
+from figures.colors import BLUE, ORANGE, colors_of
+from figures.style import WIDTH, theme
 
-_COLORS: Final = ("#4c78a8", "#f2a541", "#72b7b2", "#b279a2")
-_GRAY: Final = "#8c8c8c"
-_MAPPED: Final = 400
+from ..synthetic.cards import compose_card, draw_card
+
 _THUMBNAIL: Final = 64
 
 
-def draw(report: Mapping[str, Any], mapped: Row, cards: Cards) -> Figure:
-    """Draw the report, with a map of test cards in the whitened embedding of the row `mapped`."""
-    figure = Figure(figsize=(15, 9), layout="constrained")
-    panels = figure.subplot_mosaic([["curve", "map"], ["bars", "map"]], width_ratios=(1, 2))
-    _draw_curve(panels["curve"], report)
-    _draw_bars(panels["bars"], report)
-    once = np.unique(cards.test_at(_THUMBNAIL).table["card"], return_index=True)[1][:_MAPPED]
-    test = cards.test_at(mapped.size).rows(once)
-    encoder = mapped.encoders[0]()
-    embeddings = Embeddings(mapped.embed(encoder, cards.train_at(mapped.size)), mapped.embed(encoder, test)).whitened()
-    places = TSNE(init="pca", perplexity=15, random_state=0).fit_transform(embeddings.test)
-    _draw_map(panels["map"], places, cards.test_at(_THUMBNAIL).pixels[once])
-    panels["map"].set_title(f"{len(once)} cards in the embedding “{mapped.name} + w” (t-SNE)")
+def chart(report: Mapping[str, Any]) -> Figure:
+    """Plot consistency over the epochs, and the neighbors with the same label of each row."""
+    figure = Figure(figsize=(WIDTH, 0.32 * len(report["rows"]) + 1.6))
+    curve, neighbors = figure.subplots(1, 2, width_ratios=(1, 1.25))
+    _draw_curve(curve, report)
+    _draw_neighbors(neighbors, report)
+    return figure
+
+
+def card_map(report: Mapping[str, Any]) -> Figure:
+    """Draw the cards of the report's map at their places."""
+    figure = Figure(figsize=(WIDTH, 6.6))
+    axes = figure.subplots()
+    places = report["map"]["places"]
+    axes.scatter([each["x"] for each in places], [each["y"] for each in places], s=0)
+    for each in places:
+        card = draw_card(compose_card(each["card"])).resize((_THUMBNAIL, _THUMBNAIL))
+        axes.add_artist(AnnotationBbox(OffsetImage(np.asarray(card), zoom=0.36), (each["x"], each["y"]), frameon=False))
+    axes.set_title(f"{len(places)} cards in the embedding “{report['map']['row']} + w” (t-SNE)")
+    axes.set_axis_off()
     return figure
 
 
 def _draw_curve(axes: Axes, report: Mapping[str, Any]) -> None:
     """Plot the theme consistency of held-out cards after each epoch, one line for each run."""
-    for color, (name, runs) in zip(_COLORS, report["runs"].items(), strict=False):
+    colors = colors_of(report["runs"])
+    for name, runs in report["runs"].items():
         for index, run in enumerate(runs):
-            values = run["theme_consistency"]
-            label = name if index == 0 else None
-            axes.plot(np.arange(1, len(values) + 1), values, "o-", color=color, markersize=3, alpha=0.8, label=label)
-    axes.axhline(report["chance"]["theme@10"], color=_GRAY, linestyle=":", label="chance")
-    axes.set(
-        xlabel="epoch", ylabel="neighbors of the same theme", title="K = 10, held-out cards, one line for each run"
-    )
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=8)
+            values, label = run["theme_consistency"], name if index == 0 else None
+            axes.plot(np.arange(1, len(values) + 1), values, "o-", color=colors[name], markersize=3, label=label)
+    axes.axhline(report["chance"]["theme@10"], color=theme().muted, linestyle=":", label="chance")
+    axes.set(xlabel="epoch, one line for each run", ylabel="10 neighbors of the same theme", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    legend_above(axes, columns=2)
 
 
-def _draw_bars(axes: Axes, report: Mapping[str, Any]) -> None:
+def _draw_neighbors(axes: Axes, report: Mapping[str, Any]) -> None:
     """Plot theme and style consistency at K = 10 of each row, with intervals and chance."""
     names = list(report["rows"])
-    places = np.arange(len(names))
-    for offset, column, color in ((-0.2, "theme@10", _COLORS[0]), (0.2, "style@10", _COLORS[1])):
+    for offset, column, color, marker in ((-0.16, "theme@10", BLUE, "o"), (0.16, "style@10", ORANGE, "s")):
         rows = [report["rows"][name][column] for name in names]
         values = np.array([row["value"] for row in rows])
-        errors = [[row["value"] - row["value_low"] for row in rows], [row["value_high"] - row["value"] for row in rows]]
-        axes.barh(places + offset, values, 0.4, xerr=errors, color=color, label=column, error_kw={"linewidth": 0.8})
+        ends = np.array([[row["value_low"], row["value_high"]] for row in rows]).T
+        places = np.arange(len(names)) + offset
+        axes.errorbar(values, places, xerr=np.abs(ends - values), fmt=marker, color=color, capsize=3, label=column)
         axes.axvline(report["chance"][column], color=color, linestyle=":")
-    axes.set_yticks(places, names, fontsize=8)
-    axes.invert_yaxis()
-    axes.set_title("same label among 10 neighbors; dotted: chance")
-    axes.legend(frameon=False, fontsize=8)
-
-
-def _draw_map(axes: Axes, places: FloatsN2, pictures: ImagesNSS3) -> None:
-    axes.scatter(places[:, 0], places[:, 1], s=0)
-    for place, picture in zip(places, pictures, strict=True):
-        axes.add_artist(AnnotationBbox(OffsetImage(picture, zoom=0.42), tuple(place), frameon=False))
-    axes.set_axis_off()
+    axes.set_yticks(range(len(names)), names)
+    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel="neighbors of the same label; dotted: chance")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    legend_above(axes)

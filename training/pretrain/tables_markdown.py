@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from figures.markdown import picture
+
 from ..report import markdown_table
 from .article import DUAL, FINE_TUNING, IMAGENET, MOCO, SWAV, TABLE_1
 from .measures import KS, LABELS, NS, PROBE
@@ -29,6 +31,9 @@ def describe(report: Mapping[str, Any]) -> str:
             "repository serves, trained longer and at more pixels than the other rows (see Time). "
             f"{_left_out(report)}",
             "",
+            picture("Consistency over the epochs, and neighbors with the same label by row", "pictures.png"),
+            "",
+            *_map(report),
             "## Neighbors with the same label, and the linear probe",
             "",
             "Theme and style of the K nearest neighbors by Euclidean distance; the card drawn again is excluded. The "
@@ -84,6 +89,10 @@ def describe(report: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _map(report: Mapping[str, Any]) -> list[str]:
+    return [picture("Cards at their places in the embedding", "pictures_map.png"), ""] if "map" in report else []
 
 
 def _left_out(report: Mapping[str, Any]) -> str:

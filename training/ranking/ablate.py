@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import pandas as pd
+
+from figures.save import save
 
 from ..arrays import BoolsN, FloatsNK
 from ..report import write_report
@@ -107,7 +110,7 @@ def main() -> None:
     results["vectors"] = args.vectors.resolve().name
     write_report(RESULTS / "ranking.json", **results)
     (RESULTS / "ranking.md").write_text(markdown(results), encoding="utf-8")
-    chart(results).savefig(RESULTS / "ranking.png", dpi=120)
+    save(partial(chart, results), RESULTS / "ranking.png")
     print(RESULTS / "ranking.md")
 
 

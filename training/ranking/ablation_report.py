@@ -6,6 +6,11 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.figure import Figure
 
+from figures.axes import legend_above
+from figures.colors import BLUE, ORANGE
+from figures.markdown import picture
+from figures.style import WIDTH, theme
+
 from ..report import markdown_table
 from .ablation_results import GOALS, LENGTHS, MAX_ECE
 
@@ -43,6 +48,8 @@ GAUC − 0.5 is compared with that of the exact P(like) for what the row knows. 
 compare their order, not their size. Coverage and Gini are of the ten best of all pictures of the day, for
 {next(iter(rows.values()))["list_users"]} users.
 
+{picture("GAUC of every row on all and on unseen pictures, with intervals and ceilings", "ranking.png")}
+
 {markdown_table((_line(name, row) for name, row in rows.items()), _COLUMNS)}
 
 ## Pairs
@@ -79,23 +86,21 @@ _CEILING_COLUMNS: Final = ("", "GAUC", "AUC", "NDCG@10", "log loss", "GAUC, unse
 def chart(report: Mapping[str, Any]) -> Figure:
     """Plot the GAUC of every row, on all and on unseen pictures, with intervals and ceilings."""
     rows = report["rows"]
-    names, figure = list(rows), Figure(figsize=(9, 0.45 * len(rows) + 1.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.36 * len(rows) + 1.2))
     axes = figure.subplots()
-    for offset, part, color, label in (
-        (-0.18, "all", "#4c78a8", "all"),
-        (0.18, "unseen", "#f2a541", "unseen pictures"),
-    ):
+    for offset, part, color, marker in ((-0.16, "all", BLUE, "o"), (0.16, "unseen", ORANGE, "s")):
         values = np.array([row[part]["gauc"] for row in rows.values()])
         ends = np.array([[row[part]["gauc_low"], row[part]["gauc_high"]] for row in rows.values()]).T
         places = np.arange(len(rows)) + offset
-        axes.barh(places, values - 0.5, 0.34, 0.5, xerr=np.abs(ends - values), color=color, label=label)
+        axes.errorbar(
+            values, places, xerr=np.abs(ends - values), fmt=marker, color=color, capsize=3, label=f"{part} pictures"
+        )
         limits = [row[part]["ceiling"] for row in rows.values()]
-        axes.scatter(limits, places, marker="|", s=110, color="#e45756", label="ceiling" if part == "all" else None)
-    axes.set_yticks(range(len(rows)), names)
-    axes.invert_yaxis()
-    axes.set(xlabel="GAUC, 95% interval", xlim=(0.48, None))
-    figure.legend(loc="outside upper right", ncols=3, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+        axes.scatter(limits, places, marker="|", s=60, color=theme().ink, label="ceiling" if part == "all" else None)
+    axes.axvline(0.5, color=theme().muted, linestyle=":", label="chance")
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="GAUC, 95% interval")
+    legend_above(axes)
     return figure
 
 

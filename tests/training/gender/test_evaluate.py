@@ -62,7 +62,9 @@ def write_run(model: keras.Model, run: Path) -> Path:
 def figures_in(folder: Path) -> set[str]:
     for file in folder.glob("*.png"):
         Image.open(file).verify()
-    return {file.stem for file in folder.glob("*.png")}
+    light, dark = ({file.name for file in folder.glob(each)} for each in ("*.png", "*.dark.png"))
+    assert dark == {name.replace(".png", ".dark.png") for name in light - dark}
+    return {name.removesuffix(".png") for name in light - dark}
 
 
 def drawn(run: Path, manifest: Path) -> dict[str, Any]:
@@ -70,7 +72,8 @@ def drawn(run: Path, manifest: Path) -> dict[str, Any]:
     model, rows = load_model(run / "model.keras"), Manifest(manifest)
     table, users, outputs = predict_split(with_weights(model), rows, "test", IMAGE_SIZE)
     female = np.array([0.9, 0.2, 0.7, 0.55, 0.99])[: len(table)]
-    return draw(run, users, female, 0.6) | draw_fusion(model, rows, table, users, female, outputs[WEIGHTS])
+    charts = draw(run, users, female, 0.6) | draw_fusion(model, rows, table, users, female, outputs[WEIGHTS])
+    return {name: chart() for name, chart in charts.items() if chart}
 
 
 def test_evaluate_writes_metrics_and_figures(run: Path, manifest: Path) -> None:
@@ -105,7 +108,7 @@ def test_figures_show_users_of_split(run: Path, manifest: Path) -> None:
     assert [title.split(", ")[1] for title in titles[::2]] == ["mean 1.00", "mean 0.00"]
     captions = [axes.get_title() for axes in charts["gradcam"].axes]
     assert len(captions) == 1
-    assert captions[0].startswith("female, predicted female 0.55, avatar weight 0.")
+    assert captions[0].startswith("female, predicted female 0.55\navatar weight 0.")
 
 
 def test_strata_of_manifest_replace_modalities(run: Path, rows: list[dict[str, object]], tmp_path: Path) -> None:

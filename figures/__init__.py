@@ -1,0 +1,1 @@
+"""The one style of all plots: fonts, colors, light and dark."""

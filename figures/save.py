@@ -1,0 +1,51 @@
+"""Write a plot as two small PNG files, light and dark."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from .style import DARK, LIGHT, Theme, style
+
+# A palette makes a file a third as large.
+_COLORS: Final = 256
+# Lines and text have some thousand colors along their smooth edges.
+_MAX_PLAIN_COLORS: Final = 10_000
+
+
+def save(draw: Callable[[], Figure], file: Path) -> None:
+    """Draw a figure in light and in dark, as `NAME.png` and `NAME.dark.png`.
+
+    Args:
+        draw: Creates the figure; called once for each theme.
+        file: `NAME.png`; its folder is created.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for theme, target in ((LIGHT, file), (DARK, dark(file))):
+        shrink(Image.open(BytesIO(png(draw, theme)))).save(target, optimize=True)
+
+
+def png(draw: Callable[[], Figure], theme: Theme) -> bytes:
+    """Draw a figure in a theme, as the content of a PNG file."""
+    content = BytesIO()
+    with style(theme):
+        # Without the version of matplotlib, the same figure gives the same file.
+        draw().savefig(content, format="png", metadata={"Software": None})
+    return content.getvalue()
+
+
+def dark(file: Path) -> Path:
+    """Return the dark variant of a file."""
+    return file.with_suffix(f".dark{file.suffix}")
+
+
+def shrink(picture: Image.Image) -> Image.Image:
+    """Reduce a picture to a palette of its own; drawings and photos are dithered."""
+    full = picture.convert("RGB")
+    # One step of k-means makes frequent colors, such as the paper, exact.
+    reduced = full.quantize(_COLORS, Image.Quantize.MAXCOVERAGE, kmeans=1)
+    is_plain = full.getcolors(_MAX_PLAIN_COLORS) is not None
+    return reduced if is_plain else full.quantize(palette=reduced, dither=Image.Dither.FLOYDSTEINBERG)
