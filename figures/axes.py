@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator, StrMethodFormatter
@@ -19,11 +20,11 @@ def legend_beside(axes: Axes) -> None:
 
 def shared_legend(figure: Figure, columns: int = 6) -> None:
     """Put one legend above all axes of a figure, with one entry for each label."""
-    entries = {}
+    entries: dict[str, Artist] = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         entries |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in entries}
-    figure.legend(entries.values(), entries.keys(), loc="outside upper left", ncols=columns)
+    figure.legend(list(entries.values()), list(entries), loc="outside upper left", ncols=columns)
 
 
 def log_y(axes: Axes) -> None:

@@ -16,7 +16,8 @@ class Canvas:
     """A figure whose places and sizes are pixels, from the upper left corner."""
 
     def __init__(self, width: int, height: int) -> None:
-        self.figure = Figure(figsize=(width / DPI, height / DPI), layout="none")
+        self.figure = Figure(figsize=(width / DPI, height / DPI))
+        self.figure.set_layout_engine("none")
         self._axes = self.figure.add_axes((0, 0, 1, 1))
         self._axes.set(xlim=(0, width), ylim=(height, 0))
         self._axes.set_axis_off()

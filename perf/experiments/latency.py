@@ -106,7 +106,12 @@ the same round."""
         plot_latency(axes, arms[arms["how"].isin(PROTOCOLS)], x="per_s", thing="model", variant="how")
         colors = colors_of(arms["model"])
         for bare in arms[arms["how"] == BARE].to_dict("records"):
-            star = {"color": colors[bare["model"]], "marker": "*", "markersize": 14, "linestyle": "none"}
+            star: dict[str, Any] = {
+                "color": colors[bare["model"]],
+                "marker": "*",
+                "markersize": 14,
+                "linestyle": "none",
+            }
             axes.plot(bare["per_s"], bare["p50_ms"], **star, label=f"{bare['model']}, {BARE} alone")
         axes.set_xlabel("answers per second, with more and more clients")
         shared_legend(figure, columns=3)

@@ -125,8 +125,8 @@ What this machine does at {BUSY:.0%} of its highest throughput, and what ten mil
         cpu.set_ylabel("CPU ms per request")
         memory.set_ylabel("memory, MB")
         for axes, amount, ticks in (
-            (latency, "clients", by_clients["amount"].unique()),
-            (cpu, "clients", by_clients["amount"].unique()),
+            (latency, "clients", [*by_clients["amount"].unique()]),
+            (cpu, "clients", [*by_clients["amount"].unique()]),
             (memory, "users scored", SCORED),
         ):
             axes.set_xlabel(amount)

@@ -54,11 +54,11 @@ def plot_latency(axes: Axes, rows: pd.DataFrame, x: str, thing: str, variant: st
     by = [thing] if variant is None else [thing, variant]
     colors, markers = colors_of(rows[thing]), dict(zip(rows[thing].unique(), _MARKERS, strict=False))
     for group, arm in rows.groupby(by, sort=False):
-        color = colors[group[0]]
-        is_hollow = variant is not None and group[1] != rows[variant].iloc[0]
-        fill = axes.get_facecolor() if is_hollow else color
-        look: dict[str, Any] = {"color": color, "marker": markers[group[0]], "markerfacecolor": fill}
-        axes.plot(arm[x], arm["p50_ms"], **look, label=", ".join(map(str, group)))
+        names = [str(each) for each in group]
+        is_hollow = variant is not None and names[1] != rows[variant].iloc[0]
+        fill = axes.get_facecolor() if is_hollow else colors[names[0]]
+        look: dict[str, Any] = {"color": colors[names[0]], "marker": markers[names[0]], "markerfacecolor": fill}
+        axes.plot(arm[x], arm["p50_ms"], **look, label=", ".join(names))
         axes.plot(arm[x], arm["p99_ms"], ":", **look, alpha=0.7)
     axes.set_ylabel("p50 (solid) and p99 (dotted), ms")
     log_y(axes)

@@ -23,7 +23,7 @@ EXPECTED = {
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda file: file.stem)
 def test_notebook_is_clean(notebook: Path) -> None:
     content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-    nbformat.validate(content)  # type: ignore[no-untyped-call]
+    nbformat.validate(content)
     assert [cell.id for cell in content.cells if cell.get("outputs") or cell.get("execution_count")] == []
 
 

@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from numpy.typing import NDArray
 
 from figures.colors import COLORS, PALETTE, colors_of
 from perf.peers.catalogue import PEERS
@@ -25,8 +26,9 @@ PLOTS = {
 }
 
 
-def seen(color: str, vision: str) -> np.ndarray:
-    return np.array(VISION[vision]) @ np.array(to_rgb(color)) ** 2.2
+def seen(color: str, vision: str) -> NDArray[np.float64]:
+    """Linear RGB, [3]."""
+    return np.dot(VISION[vision], np.power(to_rgb(color), 2.2))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("vision", VISION)

@@ -1,11 +1,13 @@
 """A plot is written in light and in dark, small and without boxes for characters."""
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 from figures.axes import labels_right, legend_above, legend_beside, log_x, log_y, shared_legend
@@ -17,6 +19,7 @@ from figures.save import dark, save
 from figures.style import DARK, LIGHT, WIDTH, style, theme
 from training.synthetic.sample_users import sample_users
 
+Pixels = NDArray[np.uint8]  # [H, W, 3]
 NICKNAMES = [user.nickname for user in sample_users() if user.nickname]
 
 
@@ -54,7 +57,7 @@ def test_characters_without_glyph_are_spelled_out() -> None:
     assert readable("ab\u0e2a\x07") == "ab:thai character so sua:"
 
 
-def canvas_with_text(text: str) -> np.ndarray:
+def canvas_with_text(text: str) -> Pixels:
     """The pixels of a text. A missing glyph is a warning of matplotlib, which is an error here."""
     with style(LIGHT), warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -63,13 +66,10 @@ def canvas_with_text(text: str) -> np.ndarray:
         return rendered(canvas.figure)
 
 
-def rendered(figure: Figure) -> np.ndarray:
-    """The pixels of a figure, [H, W, 3]."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3]
+def rendered(figure: Figure) -> Pixels:
+    content = BytesIO()
+    figure.savefig(content)
+    return np.asarray(Image.open(content).convert("RGB"))
 
 
 def test_canvas_draws_where_it_is_told() -> None:

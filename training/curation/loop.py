@@ -10,6 +10,7 @@ the last complete training; a complete seed is only read.
 import argparse
 import os
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,6 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pandas as pd
+
+from figures.save import save
 
 from ..arrays import BoolsN, ImagesNSS3, IntsN
 from ..pretrain.pictures import block_means
@@ -121,7 +124,7 @@ def main() -> None:
     args.results.mkdir(parents=True, exist_ok=True)
     write_report(args.results / "curation.json", **report)
     (args.results / "curation.md").write_text(markdown(report), encoding="utf-8")
-    chart(report).savefig(args.results / "curation.png", dpi=120)
+    save(partial(chart, report), args.results / "curation.png")
     print(args.results / "curation.md")
 
 

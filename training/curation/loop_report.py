@@ -5,6 +5,9 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from figures.colors import BLUE, colors_of
+from figures.style import WIDTH
+
 from ..report import markdown_table
 from . import article
 from .cold_start import PRECISION_AT
@@ -16,7 +19,6 @@ _MEASURES: Final = {
     "precision_at_recall": f"precision at recall {RECALL:g}",
     "recall_at_precision": f"recall at precision {PRECISION:g}",
 }
-_COLORS: Final = ("#2a6f97", "#c8553d", "#6a994e", "#8d6b94")
 
 
 def markdown(report: Mapping[str, Any]) -> str:
@@ -111,10 +113,10 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 def chart(report: Mapping[str, Any]) -> Figure:
     """Draw what labels bring, by round and by strategy."""
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 5.2))
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     labels = [each["labels"] for each in report["rounds"]]
-    left.errorbar(labels, *_bars(report["rounds"]), fmt="o-", color=_COLORS[0], capsize=3)
+    left.errorbar(labels, *_bars(report["rounds"]), fmt="o-", color=BLUE, capsize=3)
     left.set(xlabel="labels", ylabel=f"PR-AUC at a prevalence of {report['prevalence']:g}", title="Rounds")
     left.set_ylim(bottom=0)
     rows = {
@@ -125,10 +127,11 @@ def chart(report: Mapping[str, Any]) -> Figure:
     }
     values, errors = _bars(list(rows.values()))
     kinds = [name.split(":")[0] for name in rows]
-    colors = [_COLORS[list(dict.fromkeys(kinds)).index(kind)] for kind in kinds]
-    right.barh(list(rows), values, xerr=errors, color=colors, error_kw={"linewidth": 0.8})
-    right.invert_yaxis()
-    right.set(xlabel="PR-AUC", title="Start, choice, cleaning, attention")
+    colors = colors_of(kinds)
+    for place, (kind, value, low, high) in enumerate(zip(kinds, values, *errors, strict=True)):
+        right.errorbar(value, place, xerr=[[low], [high]], fmt="o", color=colors[kind], capsize=3)
+    right.set_yticks(range(len(rows)), list(rows))
+    right.set(ylim=(len(rows) - 0.5, -0.5), xlabel="PR-AUC", title="Start, choice, cleaning, attention")
     return figure
 
 
