@@ -28,15 +28,6 @@ RANK_ENSEMBLES = [f"rank_{backbone}" for backbone in BACKBONES]
 ENSEMBLES = [*GENDER_ENSEMBLES, *RANK_ENSEMBLES, "rank_embedding", "embed", "similar"]
 MODELS = (*PYTHON_MODELS, *ONNX_MODELS, *ENSEMBLES)
 LISTS = ("HISTORY", "CANDIDATES", "SEED")
-# Inputs that a request may leave out; all others are required.
-OPTIONAL = {
-    "preprocess": {names.AVATAR, names.NICKNAME, names.PICTURE, names.TITLE},
-    "gallery": {tensors.VECTOR, tensors.PICTURE_ID, tensors.K, names.PROBABILITIES, *LISTS},
-    **{ensemble: set(LISTS) for ensemble in [*RANK_ENSEMBLES, "rank_embedding"]},
-    "embed": {names.TITLE},
-    "similar": {tensors.PICTURE_ID, tensors.K},
-}
-
 Tensors = dict[str, tuple[str, list[int]]]
 
 PICTURE: Tensors = {names.PICTURE: ("TYPE_STRING", [1]), names.TITLE: ("TYPE_STRING", [1])}
@@ -71,11 +62,19 @@ LIST: Tensors = {
     "SCORES": ("TYPE_FP32", [20]),
     "PROPENSITIES": ("TYPE_FP32", [20]),
 }
+# Inputs that a request may leave out; all others are required.
+OPTIONAL = {
+    "preprocess": {names.AVATAR, names.NICKNAME, names.PICTURE, names.TITLE},
+    "gallery": {tensors.VECTOR, tensors.PICTURE_ID, tensors.K, *STORED, *LISTS},
+    **{ensemble: set(LISTS) for ensemble in [*RANK_ENSEMBLES, "rank_embedding"]},
+    "embed": {names.TITLE},
+    "similar": {tensors.PICTURE_ID, tensors.K},
+}
 SIGNATURES = {
     "preprocess": (USER | PICTURE, PREPARED),
     "picture_encoder": (PREPARED, VECTORS),
     "gallery": (
-        {tensors.VECTOR: VECTORS[tensors.VECTOR], names.PROBABILITIES: ANSWER[names.PROBABILITIES]} | CHOICE | REQUEST,
+        {tensors.VECTOR: VECTORS[tensors.VECTOR]} | CHOICE | STORED | REQUEST,
         NEIGHBORS | RANKING,
     ),
     "ranker": (STORED | RANKING, LIST),

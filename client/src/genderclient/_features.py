@@ -9,6 +9,8 @@ from genderclient._config.checks import check_type
 from genderclient._models import Prediction, Probabilities
 
 EMBEDDING_SIZE: Final = 256
+# The largest FP32 number: a larger one would be sent as infinity.
+_MAX: Final = 3.4028234663852886e38
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +44,11 @@ class UserFeatures:
 
 
 def _checked_numbers(name: str, values: Any, size: int) -> tuple[float, ...]:
-    """Returns `size` finite numbers. The errors do not repeat them."""
+    """Returns `size` numbers that are finite as FP32. The errors do not repeat them."""
     try:
         numbers = tuple(float(value) for value in values)
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected {size} numbers") from None
-    if len(numbers) != size or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{name}: got {len(numbers)} numbers, expected {size} finite ones")
+    if len(numbers) != size or not all(abs(number) <= _MAX for number in numbers):
+        raise ValueError(f"{name}: got {len(numbers)} numbers, expected {size} finite FP32 numbers")
     return numbers

@@ -140,8 +140,10 @@ def test_invalid_argument_is_named(
 @pytest.mark.parametrize(
     ("embedding", "probabilities", "error", "message"),
     [
-        ([0.5] * 255, (0.5, 0.5), ValueError, "^embedding: got 255 numbers, expected 256 finite ones"),
+        ([0.5] * 255, (0.5, 0.5), ValueError, "^embedding: got 255 numbers, expected 256 finite FP32 numbers"),
         ([0.5] * 255 + [float("inf")], (0.5, 0.5), ValueError, "^embedding: .*finite"),
+        ([0.5] * 255 + [float("nan")], (0.5, 0.5), ValueError, "^embedding: .*finite"),
+        ([0.5] * 255 + [-1e39], (0.5, 0.5), ValueError, "^embedding: .*finite"),
         ("secret", (0.5, 0.5), TypeError, "^embedding: expected 256 numbers"),
         ([0.5] * 256, (0.5, 0.6), ValueError, "^probabilities: expected two numbers"),
         ([0.5] * 256, (-0.5, 1.5), ValueError, "^probabilities: expected two numbers"),

@@ -120,6 +120,14 @@ BAD: dict[str, tuple[Arrays, str]] = {
         "CANDIDATES: expected ids of pictures in the gallery, got 2 unknown",
     ),
     "negative seed": ({"SEED": ids(-2)}, "SEED: expected 0 or more, or -1 for no exploration"),
+    "embedding with NaN": (
+        {"EMBEDDING": np.full((1, 256), np.nan, np.float32)},
+        "EMBEDDING: expected finite numbers",
+    ),
+    "embedding with infinity": (
+        {"EMBEDDING": np.full((1, 256), -np.inf, np.float32)},
+        "EMBEDDING: expected finite numbers",
+    ),
     "no probabilities": (
         {"PROBABILITIES": np.array([[np.nan, 1]], np.float32)},
         "PROBABILITIES: expected numbers from 0",

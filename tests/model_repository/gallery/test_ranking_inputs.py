@@ -102,6 +102,14 @@ def test_rows_of_a_request_are_read_alone(small: RankingReader) -> None:
         np.testing.assert_array_equal(array, [first[name], second[name]])
 
 
+def test_row_with_an_embedding_that_is_not_finite_is_named(small: RankingReader) -> None:
+    embeddings = np.array([[0.5, 0.5], [0.5, np.nan]], np.float32)
+    inputs = {"PROBABILITIES": np.stack([EVEN, EVEN]), "EMBEDDING": embeddings}
+    with pytest.raises(InvalidInput, match=r"^EMBEDDING: expected finite numbers.* \(row 1 of 2\)$") as caught:
+        small.answer(inputs, Counter())
+    assert caught.value.fault == Fault.NOT_FINITE
+
+
 @pytest.mark.parametrize(
     ("request_", "tensor", "fault", "message"),
     [

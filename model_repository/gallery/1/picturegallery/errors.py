@@ -12,6 +12,7 @@ class Fault(StrEnum):
     ALL_UNKNOWN = "all_unknown"
     NEGATIVE = "negative"
     NO_PROBABILITY = "no_probability"
+    NOT_FINITE = "not_finite"
     MISSING = "missing"
     AMBIGUOUS = "ambiguous"
     OUT_OF_RANGE = "out_of_range"

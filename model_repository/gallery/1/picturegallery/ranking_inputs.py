@@ -21,8 +21,10 @@ from .vectors import Rows, Vector
 
 Arrays = dict[str, NDArray[Any]]
 
-# Input, the answer of a gender model: FP32 [2].
+# Inputs, the answer of a gender model: FP32 [2] and FP32 [256].
 PROBABILITIES: Final = "PROBABILITIES"
+# Only checked here: rank_embedding sends it to the ranker, too, whose ONNX graph refuses nothing.
+EMBEDDING: Final = "EMBEDDING"
 # In a list of a request.
 MAX_IDS: Final = 1000
 
@@ -56,20 +58,24 @@ class RankingReader:
         """Answer one request of B users.
 
         Args:
-            inputs: `PROBABILITIES` [B, 2], and optionally `HISTORY` [B, H], `CANDIDATES` [B, C] and `SEED` [B, 1].
+            inputs: `PROBABILITIES` [B, 2], and optionally `EMBEDDING` [B, 256], `HISTORY` [B, H], `CANDIDATES` [B, C]
+                and `SEED` [B, 1].
             unknown: Ids that the gallery lacks are added to the count of their input.
 
         Returns:
             `HISTORY_VECTORS` to `EXPLORE`, with the sizes of `ranker/config.pbtxt`.
 
         Raises:
-            InvalidInput: A list is too long, no candidate is known, the seed is negative, or a probability is none.
+            InvalidInput: A list is too long, no candidate is known, the seed is negative, a probability is none, or the
+                embedding is not finite.
         """
         probabilities = inputs[PROBABILITIES]
         none = np.full((len(probabilities), 1), PADDING)
-        histories, candidates, seeds = (inputs.get(name, none) for name in (HISTORY, CANDIDATES, SEED))
+        embeddings, histories, candidates, seeds = (
+            inputs.get(name, none) for name in (EMBEDDING, HISTORY, CANDIDATES, SEED)
+        )
         users = []
-        for index, row in enumerate(zip(probabilities, histories, candidates, seeds[:, 0], strict=True)):
+        for index, row in enumerate(zip(probabilities, embeddings, histories, candidates, seeds[:, 0], strict=True)):
             try:
                 users.append(self._read(*row, unknown))
             except InvalidInput as exc:
@@ -81,11 +87,19 @@ class RankingReader:
         return {name: np.stack([user[name] for user in users]) for name in users[0]}
 
     def _read(
-        self, probabilities: Vector, history: Ids, candidates: Ids, seed: np.int64, unknown: Counter[str]
+        self,
+        probabilities: Vector,
+        embedding: Vector,
+        history: Ids,
+        candidates: Ids,
+        seed: np.int64,
+        unknown: Counter[str],
     ) -> Arrays:
         """Return the tensors of one user."""
         if not ((probabilities >= 0) & (probabilities <= 1)).all():
             raise InvalidInput(PROBABILITIES, Fault.NO_PROBABILITY, "expected numbers from 0 to 1")
+        if not np.isfinite(embedding).all():
+            raise InvalidInput(EMBEDDING, Fault.NOT_FINITE, "expected finite numbers, those of a prediction")
         for name, ids in ((HISTORY, history), (CANDIDATES, candidates)):
             if len(ids) > MAX_IDS:
                 raise InvalidInput(name, Fault.TOO_MANY_IDS, f"expected at most {MAX_IDS} ids, got {len(ids)}")
