@@ -28,6 +28,7 @@ ROOMS = {
     "perf": "perf",
     "reliability": "reliability",
     "quickstart": "quickstart",
+    "release": "release",
     "tests": "tests",
 }
 # What each room may import of the others. Nothing imports reliability or quickstart.
@@ -47,6 +48,7 @@ ARROWS: dict[str, set[str]] = {
     "perf": {"figures", "genderprep", "picturegallery", "genderclient", "server", "training"},
     "reliability": {"figures", "genderprep", "genderclient", "server", "training", "perf"},
     "quickstart": {"figures", "genderprep", "genderclient", "server", "training"},
+    "release": set(),
 }
 # Folders of training that every task shares.
 SHARED_TRAINING = ("data", "synthetic", "layers", "losses", "optimizers", "engine", "evaluation")
@@ -54,6 +56,8 @@ SHARED_TRAINING = ("data", "synthetic", "layers", "losses", "optimizers", "engin
 BACKEND_MODULES = {"ort_batch", "ort_config", "ort_log", "ort_signature"}
 # Libraries that the client uses if they are installed.
 OPTIONAL_LIBRARIES = {"opentelemetry", "redis"}
+# Stand-ins for what Python 3.10 lacks.
+COMPAT_LIBRARIES = {"async_timeout", "typing_extensions"}
 # Libraries that only the client's command needs.
 COMMAND_LIBRARIES = {"pyarrow", "ray", "tqdm", "typer"}
 # Everything beyond the standard library that a folder or file may import.
@@ -79,9 +83,11 @@ LIBRARIES: dict[str, set[str]] = {
     "client/src/genderclient": {
         *("genderclient", "numpy", "PIL", "grpc", "google.protobuf", "aiohttp"),
         *OPTIONAL_LIBRARIES,
+        *COMPAT_LIBRARIES,
         *COMMAND_LIBRARIES,
     },
     "server/backends": {"numpy", "onnxruntime", "triton_python_backend_utils", *BACKEND_MODULES},
+    "release": {"release"},
     "server/rollout": {"google.protobuf", "onnxruntime", "tritonclient", "server"},
     "training/layers": {"keras", "numpy", "regex", "genderprep", "training.arrays", "training.layers"},
     "training/losses": {"keras", "training.arrays"},

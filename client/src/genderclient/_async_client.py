@@ -5,11 +5,11 @@ import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import suppress
-from typing import Self
 
 from genderclient._avatar import Avatar
 from genderclient._base_client import BaseClient
 from genderclient._client import POLL_S
+from genderclient._compat import Self
 from genderclient._config.checks import check_type, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
 from genderclient._features import UserFeatures

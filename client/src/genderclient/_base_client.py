@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from genderclient._compat import Self, Unpack
 from genderclient._config.checks import check_type, checked_timeout
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._config.request_options import (

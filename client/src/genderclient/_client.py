@@ -3,10 +3,11 @@
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final, Self
+from typing import Final
 
 from genderclient._avatar import Avatar
 from genderclient._base_client import BaseClient
+from genderclient._compat import Self
 from genderclient._config.checks import check_type, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
 from genderclient._features import UserFeatures

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class ImpressionLog:
 
     def __call__(self, impression: Impression) -> None:
         """Writes one line. Raises OSError if that fails."""
-        day = datetime.fromtimestamp(impression.time, UTC).date()
+        day = datetime.fromtimestamp(impression.time, timezone.utc).date()
         line = json.dumps(asdict(impression), ensure_ascii=False) + "\n"
         with self._lock:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +24,7 @@ CaFile = Annotated[Path | None, typer.Option(help="PEM file of the certificate a
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-class Engine(StrEnum):
+class Engine(str, Enum):
     """Where a table is scored."""
 
     LOCAL = "local"

@@ -8,9 +8,10 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-from genderclient._transports.lookup import look_up
+from genderclient._compat import Self
+from genderclient._transports.lookup import look_up_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class _DeadlineTlsSocket(_DeadlineMixin, ssl.SSLSocket):
 def _connect(host: str, port: int, deadline: Deadline) -> _DeadlineSocket:
     """Connects to the first address of `host` that accepts, within the deadline for all of them."""
     failure = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in look_up(host, port).result(deadline.remaining_s()):
+    for family, kind, protocol, _, address in look_up_within(deadline.remaining_s(), host, port):
         plain = _DeadlineSocket(family, kind, protocol)
         try:
             plain.settimeout(deadline.remaining_s())

@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
+from genderclient._compat import Self
 from genderclient._config.checks import check_type
 from genderclient._transports.url import ServerUrl
 

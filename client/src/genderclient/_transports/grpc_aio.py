@@ -4,6 +4,7 @@ import asyncio
 
 import grpc
 
+from genderclient._compat import is_being_cancelled, timeout
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse, Status, TransportError
 from genderclient._transports.credentials import Credentials
@@ -24,6 +25,7 @@ class AsyncGrpcTransport:
     def __init__(self, url: ServerUrl, credentials: Credentials, options: ConnectionOptions) -> None:
         self._credentials = credentials
         self._options = options
+        self._closed = False
         self._channel = open_channel(grpc.aio, url, credentials, options)
         self._infer = self._channel.unary_unary(INFER)
 
@@ -33,14 +35,14 @@ class AsyncGrpcTransport:
         try:
             with translated_errors():
                 # gRPC sends the deadline to the server but does not keep it while a request is half written.
-                async with asyncio.timeout(request.timeout_s):
+                async with timeout(request.timeout_s):
                     return decode_response(await self._infer(message, **arguments))
         except asyncio.CancelledError as exc:
-            # gRPC raises this for a cancelled task and for a closed channel; only a cancelled task knows of it.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            # gRPC raises this for a cancelled task and for a closed channel.
+            if not self._closed or is_being_cancelled():
                 raise
             raise TransportError(Status.UNAVAILABLE, "the connection was closed") from exc
 
     async def close(self) -> None:
+        self._closed = True
         await self._channel.close()

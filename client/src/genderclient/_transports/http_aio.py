@@ -7,6 +7,7 @@ from concurrent.futures import Future
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from genderclient._compat import timeout
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse
 from genderclient._transports.connection import HttpResponse, ResponseTooLarge
@@ -40,7 +41,7 @@ class AsyncHttpTransport:
         path, headers, body = encode_request(request, self._options)
         with translated_errors(self._url, lost=_LOST, malformed=_MALFORMED):
             async with (
-                asyncio.timeout(request.timeout_s),
+                timeout(request.timeout_s),
                 self._session.post(path, data=body, headers=headers, allow_redirects=False) as reply,
             ):
                 response = HttpResponse(reply.status, reply.headers, await self._read(reply))

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any, Final, TypeAlias
 
 Addresses: TypeAlias = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]
@@ -26,6 +27,15 @@ def look_up(host: str, port: int) -> Future[Addresses]:
         # A daemon does not delay the end of the process, as a thread of an executor would.
         threading.Thread(target=_run, args=(key, lookup), name="genderclient-lookup", daemon=True).start()
     return shared
+
+
+def look_up_within(timeout_s: float, host: str, port: int) -> Addresses:
+    """Waits for a lookup. Raises TimeoutError if it takes longer."""
+    try:
+        return look_up(host, port).result(timeout_s)
+    except FutureTimeoutError as exc:
+        # Python 3.10 has two of them.
+        raise TimeoutError("deadline passed") from exc
 
 
 def _run(key: _Key, lookup: Future[Addresses]) -> None:

@@ -3,9 +3,10 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from genderclient._compat import Self
 from genderclient._config.checks import check_type
 
 URL_VARIABLE: Final = "GENDERCLIENT_URL"

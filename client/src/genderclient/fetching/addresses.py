@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from genderclient._config.checks import check_type
 from genderclient._exceptions import InvalidAvatar
 from genderclient._transports.connection import Deadline
-from genderclient._transports.lookup import look_up
+from genderclient._transports.lookup import look_up_within
 from genderclient.fetching.special_purpose import is_public
 
 
@@ -33,7 +33,7 @@ def request_path(url: SplitResult) -> str:
 
 def resolve(host: str, port: int, networks: Sequence[str], deadline: Deadline) -> str:
     """Returns an IP address of the host, if all of its addresses are public or in `networks`."""
-    addresses = [str(entry[4][0]) for entry in look_up(host, port).result(deadline.remaining_s())]
+    addresses = [str(entry[4][0]) for entry in look_up_within(deadline.remaining_s(), host, port)]
     if not all(_is_allowed(address, networks) for address in addresses):
         raise InvalidAvatar(f"avatar: {host} does not resolve to a public address; add its network to `networks`")
     return addresses[0]

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genderclient._compat import Self
 from genderclient.tables.columns import Columns, Row, check_same_roles, kept_names
 from genderclient.tables.errors import TableError
 
