@@ -3,7 +3,8 @@
 # make demo    open a page that shows what the models answer and why; DEMO_PORT=8888 takes another port
 # make test    run all tests
 # make environments   install what the tests need
-# make wheel   build the client's wheel, install it in clean environments and test it there
+# make wheel   build and check the client's wheel, install it in clean environments and test it there
+# make release   build all files of a release into dist/, and say what a person has to do next
 # make perf-tools   install perf_analyzer in .venv/perf_analyzer
 # make perf    run all performance experiments except peers, write results/PERFORMANCE.md; needs nginx
 # make soak    run half an hour at 60% load; check that memory, handles and latency stay flat
@@ -37,7 +38,7 @@ METRICS_PORT ?= 8002
 READY_PORT ?= 8003
 DEMO_PORT ?= 8080
 
-.PHONY: help run serve demo test environments wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean
+.PHONY: help run serve demo test environments wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean release
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -56,8 +57,13 @@ test: environments
 
 environments: $(patsubst %,.venv/%.stamp,dev perf_analyzer peers/fastapi peers/mlserver compat oldest_runtime obp)
 
-wheel: .venv/dev.stamp
+wheel: .venv/dev.stamp .venv/package.stamp
 	$(IN_VENV)/python -m pytest tests/compat/check_wheel.py
+
+release: .venv/dev.stamp .venv/package.stamp .venv/audit.stamp
+	@$(IN_VENV)/python -m release check
+	@$(MAKE) --no-print-directory sbom docs
+	@$(IN_VENV)/python -m release build
 
 perf-tools: .venv/perf_analyzer.stamp
 
@@ -115,6 +121,7 @@ check: .venv/dev.stamp
 	$(IN_VENV)/ruff format --check .
 	$(IN_VENV)/ruff check .
 	$(IN_VENV)/mypy
+	$(IN_VENV)/mypy --python-version 3.10 client/src
 
 .venv/%.stamp: requirements/%.txt pyproject.toml client/pyproject.toml
 	@sh requirements/check_machine.sh "$(PYTHON)"
@@ -153,6 +160,12 @@ check: .venv/dev.stamp
 	@$(call INSTALL_INTO,.venv/peers/$*,$<)
 	@touch $@
 
+# The tools that build and check the client's wheel.
+.venv/package.stamp: requirements/package.txt .venv/dev.stamp
+	@echo "Installing requirements/package.txt into .venv/package"
+	@$(call INSTALL_INTO,.venv/package,$<)
+	@touch $@
+
 .venv/audit.stamp: requirements/audit.txt .venv/serve.stamp
 	@echo "Installing requirements/audit.txt into .venv/audit"
 	@"$(PYTHON)" -m venv .venv/audit
@@ -175,4 +188,4 @@ lock:
 	sh requirements/lock.sh
 
 clean:
-	rm -rf .venv out
+	rm -rf .venv out dist

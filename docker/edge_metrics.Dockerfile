@@ -1,6 +1,6 @@
 # Counts what the reverse proxy answers, logs failed requests, and watches its certificate; standard library only.
 #
-#     docker build --file docker/edge_metrics.Dockerfile --tag gender-edge-metrics:0.1.0 .
+#     docker build --file docker/edge_metrics.Dockerfile --tag gender-edge-metrics:0.4.0 .
 FROM python:3.12-slim-bookworm
 WORKDIR /app
 COPY server/__init__.py server/errors.py server/status_server.py server/

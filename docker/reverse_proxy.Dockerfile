@@ -1,7 +1,7 @@
 # nginx as the reverse proxy in front of Triton: TLS, tokens, limits, only the routes of inference, and only valid
 # inferences.
 #
-#     docker build --file docker/reverse_proxy.Dockerfile --tag gender-reverse-proxy:0.1.0 .
+#     docker build --file docker/reverse_proxy.Dockerfile --tag gender-reverse-proxy:0.4.0 .
 FROM nginx:1.28-bookworm
 COPY server/edge/nginx.conf.template server/edge/inference_request.js /etc/nginx/templates/
 # nginx's entrypoint fills in the template from these variables. The defaults fit a Triton in the same pod.

@@ -1,6 +1,6 @@
 # Training, evaluation and conversion.
 #
-#     docker build --file docker/training.Dockerfile --tag gender-training:0.1.0 .
+#     docker build --file docker/training.Dockerfile --tag gender-training:0.4.0 .
 FROM python:3.12-slim-bookworm
 WORKDIR /app
 COPY requirements/train.txt requirements/

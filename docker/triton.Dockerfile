@@ -1,6 +1,6 @@
 # NVIDIA's Triton with its C++ backend for ONNX, the model repository and the packages that its Python model imports.
 #
-#     docker build --file docker/triton.Dockerfile --tag gender-triton:0.1.0 .
+#     docker build --file docker/triton.Dockerfile --tag gender-triton:0.4.0 .
 
 # Builds the SDK as a wheel, so that the build tools stay out of the image.
 FROM python:3.12-slim-bookworm AS sdk

@@ -1,7 +1,7 @@
 # The Triton of the nvidia-pytriton wheel on a slim Python, for development and CI. Triton 2.51 lacks security fixes:
 # allow only your own programs to reach it.
 #
-#     docker build --file docker/wheel.Dockerfile --tag gender-wheel:0.1.0 .
+#     docker build --file docker/wheel.Dockerfile --tag gender-wheel:0.4.0 .
 FROM python:3.12-slim-bookworm
 WORKDIR /app
 COPY requirements/serve.txt requirements/

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-_PAGES: Final = ("*.md", "*.ipynb", "*.png", ":!.github", ":!conversion/MODEL_CARD.template.md")
+_PAGES: Final = ("*.md", "*.ipynb", "*.png", "docs/badges/*.svg", ":!.github", ":!conversion/MODEL_CARD.template.md")
 # What `figures.markdown.picture` writes.
 _PICTURE: Final = re.compile(
     r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img alt="([^"]*)" src="([^"]+)">\s*</picture>'

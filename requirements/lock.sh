@@ -9,6 +9,7 @@ compile pyproject.toml --extra serve --extra demo --extra train --extra perf --e
 compile pyproject.toml --extra serve --constraints requirements/dev.txt --output-file requirements/serve.txt
 compile pyproject.toml --extra serve --extra demo --constraints requirements/dev.txt --output-file requirements/demo.txt
 compile requirements/audit.in --output-file requirements/audit.txt
+compile requirements/package.in --output-file requirements/package.txt
 compile requirements/compat.in --output-file requirements/compat.txt
 compile requirements/oldest_runtime.in --output-file requirements/oldest_runtime.txt
 # For the images in docker/.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from release.versions import current_version
 from server.launch.launcher import ALLOCATOR
 from tests.support.docker.context import files_of, is_sent
 from tests.support.docker.dockerfiles import FILES, Stage, copied, image, stages
@@ -36,7 +37,7 @@ def test_hadolint_finds_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_build_command_is_documented(name: str) -> None:
-    command = f"docker build --file docker/{FILES[name].name} --tag gender-{name}:0.1.0 ."
+    command = f"docker build --file docker/{FILES[name].name} --tag gender-{name}:{current_version(ROOT)} ."
     assert command in FILES[name].read_text(encoding="utf-8")
     assert command in (ROOT / "docker" / "README.md").read_text(encoding="utf-8")
 

@@ -1,0 +1,1 @@
+"""What a release needs: one version in all places, a changelog, and the files to publish."""
