@@ -32,7 +32,7 @@ def test_notebook_runs(notebook: Path, triton: Server, monkeypatch: pytest.Monke
     monkeypatch.setenv("GENDERCLIENT_URL", f"grpc://{triton.grpc_url}")
     content = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
     resources = {"metadata": {"path": str(notebook.parent)}}
-    NotebookClient(content, timeout=120, kernel_name="python3", resources=resources).execute()
+    NotebookClient(content, timeout=300, kernel_name="python3", resources=resources).execute()
     outputs: list[dict[str, Any]] = [output for cell in content.cells for output in cell.get("outputs", ())]
     expected, pictures = EXPECTED[notebook.stem]
     text = json.dumps(outputs, ensure_ascii=False)
