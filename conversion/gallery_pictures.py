@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
@@ -19,6 +19,7 @@ class Picture:
         encoded: The bytes of its file; empty if it cannot be read.
         likes: How often it was liked.
         shows: How often it was shown.
+        file: Where a manifest says that it is.
     """
 
     encoded: bytes
@@ -26,6 +27,7 @@ class Picture:
     id: int | None = None
     likes: float = 0.0
     shows: float = 0.0
+    file: str = field(default="", compare=False)
 
 
 def drawn_cards(first_seed: int, count: int) -> Iterator[Picture]:
@@ -56,7 +58,8 @@ def listed_pictures(manifest: Path) -> Iterator[Picture]:
             likes, shows = (float(row.get(name) or 0) for name in ("likes", "shows"))
         except ValueError:
             raise ManifestError(f"{manifest}: row {number}: expected numbers in id, likes and shows") from None
-        yield Picture(_read(manifest.parent / row["picture"]), row.get("title") or "", own, likes, shows)
+        encoded = _read(manifest.parent / row["picture"])
+        yield Picture(encoded, row.get("title") or "", own, likes, shows, row["picture"])
 
 
 def _read(file: Path) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -21,6 +21,14 @@ from .export import read_metadata
 from .gallery_pictures import Picture
 
 _BATCH: Final = 32
+
+
+class Prepared(NamedTuple):
+    """A picture at a row of its manifest, and its pixels."""
+
+    row: int
+    picture: Picture
+    pixels: ImageSS3
 
 
 class Encoder:
@@ -47,11 +55,10 @@ class Encoder:
         self.file = file
         self.digest = metadata[ENCODER_DIGEST]
 
-    def embed(self, pictures: Iterable[Picture], refused: dict[int, str]) -> Iterator[tuple[list[Picture], FloatsND]]:
-        """Yield batches of pictures with their vectors; add the others to `refused`, by row, with the reason."""
-        rows = _prepared(pictures, refused)
-        while batch := list(islice(rows, _BATCH)):
-            yield [picture for picture, _ in batch], self._vectors(np.stack([pixels for _, pixels in batch]))
+    def embed(self, rows: Iterable[Prepared]) -> Iterator[tuple[list[Picture], FloatsND]]:
+        """Yield batches of pictures with their vectors."""
+        for batch in batches(rows):
+            yield [each.picture for each in batch], self._vectors(np.stack([each.pixels for each in batch]))
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
@@ -69,7 +76,15 @@ class Encoder:
         return np.asarray(vectors)
 
 
-def _prepared(pictures: Iterable[Picture], refused: dict[int, Any]) -> Iterator[tuple[Picture, ImageSS3]]:
+def batches(rows: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+    """Yield up to `_BATCH` pictures at a time."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, _BATCH)):
+        yield batch
+
+
+def prepared(pictures: Iterable[Picture], refused: dict[int, str]) -> Iterator[Prepared]:
+    """Yield the pictures that can be read; add the others to `refused`, by row, with the reason."""
     for row, picture in enumerate(pictures):
         try:
             pixels, present = prepare_image(picture.encoded)
@@ -78,6 +93,6 @@ def _prepared(pictures: Iterable[Picture], refused: dict[int, Any]) -> Iterator[
             refused[row] = str(exc)
             continue
         if present:
-            yield picture, pixels
+            yield Prepared(row, picture, pixels)
         else:
             refused[row] = "no picture: empty, or plain gray or white"

@@ -72,7 +72,7 @@ def gradcam_model(backbone: onnx.ModelProto, head: Head) -> onnx.ModelProto:
     weighted = graph.add("Mul", maps, alpha, name="gradcam/weighted")
     total = graph.add("ReduceSum", weighted, np.array([1], np.int64), name="gradcam/total", keepdims=0)
     graph.add("Relu", total, name=HEAT)
-    graph.nodes = _leading_to(graph, [HEAT, LOGIT])
+    graph.nodes = graph.leading_to([HEAT, LOGIT])
     inputs = [value for value in backbone.graph.input if value.name in (IMAGE, PRESENT)]
     shapes: dict[str, list[int]] = {HEAT: [height, width], LOGIT: [1]}
     outputs = [
@@ -161,15 +161,6 @@ def _size(model: onnx.ModelProto, maps: Tensor) -> tuple[int, int]:
     (shape,) = (value.type.tensor_type.shape for value in values if value.name == maps)
     height, width = (dim.dim_value for dim in shape.dim[2:])
     return height, width
-
-
-def _leading_to(graph: Graph, outputs: list[Tensor]) -> list[onnx.NodeProto]:
-    needed, kept = set(outputs), []
-    for node in reversed(graph.nodes):
-        if needed & set(node.output):
-            needed |= set(node.input)
-            kept.append(node)
-    return kept[::-1]
 
 
 if __name__ == "__main__":

@@ -50,6 +50,15 @@ class Graph:
                 readers[name].append(node)
         return readers
 
+    def leading_to(self, outputs: list[Tensor]) -> list[onnx.NodeProto]:
+        """Return the nodes that these tensors depend on, in order."""
+        needed, kept = set(outputs), []
+        for node in reversed(self.nodes):
+            if needed & set(node.output):
+                needed |= set(node.input)
+                kept.append(node)
+        return kept[::-1]
+
     def add(
         self, op_type: str, *inputs: Tensor | NDArray[Any], name: str, domain: str = "", **attributes: Any
     ) -> Tensor:

@@ -4,14 +4,18 @@
     python -m conversion.publish_gallery --manifest pictures.csv            # columns picture, title, id, likes, shows
     python -m conversion.publish_gallery --manifest new.csv --extend 1      # the pictures of version 1, and these
 
-Pictures → `genderprep` → `picture_encoder` → `model_repository/gallery/<version>/`, with the code of the newest version
-and the digests of encoder and preprocessing. A picture that cannot be read is left out and reported with its row. To
-serve the version, use `server.rollout`; beside an encoder with another digest, it refuses to load.
+Pictures → `genderprep` → `screener` → `picture_encoder` → `model_repository/gallery/<version>/`, with the code of the
+newest version and the digests of encoder and preprocessing. A picture that cannot be read is left out and reported with
+its row. To serve the version, use `server.rollout`; beside an encoder with another digest, it refuses to load.
+
+If the screener refuses a picture, nothing is published: the pictures are listed, and `--sheet` shows where the screener
+looks. `--drop-unsuitable` publishes the others. `--force` publishes all of them; report and `gallery.json` record that,
+and `server.rollout promote` then needs a `--force` of its own. Pictures of an extended version are not screened again.
 """
 
 import argparse
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -29,8 +33,10 @@ from training.data.bad_rows import ManifestError
 from training.report import write_report
 
 from .gallery_pictures import Picture, drawn_cards, listed_pictures
-from .gallery_vectors import Encoder
+from .gallery_screening import GalleryGate, Unsuitable, served_screener
+from .gallery_vectors import Encoder, Prepared, prepared
 from .install import installing, new_version
+from .screening_sheet import write_sheet
 
 ROOT: Final = Path(__file__).parent.parent
 GALLERY: Final = "gallery"
@@ -47,6 +53,8 @@ def publish_gallery(
     version: int | None = None,
     about: dict[str, Any] | None = None,
     prerank: Path | None = None,
+    unsuitable: Unsuitable = "refuse",
+    sheet: Path | None = None,
 ) -> tuple[Path, dict[int, str]]:
     """Publish pictures and return the version folder, and the reasons why rows were left out.
 
@@ -59,13 +67,16 @@ def publish_gallery(
         about: What else `gallery.json` records.
         prerank: The weights of the pre-rank, `prerank.npz` of `training.ranking.train`; by default those of the
             extended version, if it has some.
+        unsuitable: What to do with pictures that the screener refuses.
+        sheet: An HTML file that shows them; it is written only if there are any.
 
     Raises:
+        UnsuitablePictures: The screener refuses pictures.
         GalleryError: No picture can be read, an id is invalid or occurs twice, the extended version has vectors of
             another encoder, or the weights of the pre-rank cannot be used.
-        PrepMismatch: The encoder was trained with another preprocessing.
+        PrepMismatch: The encoder or the screener was trained with another preprocessing.
         CatalogError: The repository has no gallery or no encoder.
-        FileNotFoundError: The version of the encoder does not exist.
+        FileNotFoundError: The version of the encoder or of the screener does not exist.
         FileExistsError: The version exists.
     """
     catalog = Catalog(repository)
@@ -74,7 +85,13 @@ def publish_gallery(
     served = catalog.ensemble(ENCODER, EMBED).steps[ENCODER] if encoder_version is None else encoder_version
     encoder = Encoder(catalog.model(ENCODER).folder / str(served) / "model.onnx")
     before = None if extended is None else _extended(model.folder / str(extended), encoder)
-    gallery, refused = build_gallery(pictures, encoder, before, about or {})
+    refused: dict[int, str] = {}
+    gate = GalleryGate(served_screener(catalog), unsuitable)
+    gallery = build_gallery(gate.passed(prepared(pictures, refused), refused), refused, encoder, before, about or {})
+    if gate.refusals and sheet:
+        write_sheet(sheet, gate.refusals)
+    gate.check()
+    gallery.about.update(gate.facts(before))
     code = model.folder / str(model.versions[-1])
     with installing(folder) as staging:
         shutil.copytree(code, staging, ignore=_all_but_code, dirs_exist_ok=True)
@@ -87,19 +104,29 @@ def publish_gallery(
 
 
 def build_gallery(
-    pictures: Iterable[Picture], encoder: Encoder, before: Gallery | None, about: dict[str, Any]
-) -> tuple[Gallery, dict[int, str]]:
-    """Embed pictures behind those of `before`; return the gallery, and the reasons why rows were left out.
+    rows: Iterable[Prepared],
+    refused: Mapping[int, str],
+    encoder: Encoder,
+    before: Gallery | None,
+    about: dict[str, Any],
+) -> Gallery:
+    """Embed pictures behind those of `before`.
+
+    Args:
+        rows: Prepared pictures.
+        refused: Why other rows are left out.
+        encoder: Computes the vectors.
+        before: The pictures that come first.
+        about: What `gallery.json` records.
 
     Raises:
-        GalleryError: No picture can be read.
+        GalleryError: There is no picture.
     """
-    refused: dict[int, str] = {}
-    batches = list(encoder.embed(pictures, refused))
+    batches = list(encoder.embed(rows))
     kept = [picture for batch, _ in batches for picture in batch]
     if not kept:
         reason = f"; row 0: {refused[0]}" if refused else ""
-        raise GalleryError(f"expected pictures, got none that can be read{reason}")
+        raise GalleryError(f"expected pictures, got none to publish{reason}")
     taken = {picture.id for picture in kept} | set(before.ids.tolist() if before else ())
     free = (number for number in count(1) if number not in taken)
     gallery = Gallery(
@@ -109,7 +136,7 @@ def build_gallery(
         np.array([[picture.likes, picture.shows] for picture in kept], np.float32),
         {ENCODER_DIGEST: encoder.digest, METADATA_KEY: prep_digest(), **about},
     )
-    return (_joined(before, gallery) if before else gallery), refused
+    return _joined(before, gallery) if before else gallery
 
 
 def main() -> None:
@@ -122,6 +149,10 @@ def main() -> None:
     parser.add_argument("--prerank", type=Path, metavar="FILE", help="prerank.npz of training.ranking.train")
     parser.add_argument("--encoder-version", type=int, help="default: the one that is served")
     parser.add_argument("--version", type=int, help="default: the next free one")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--drop-unsuitable", action="store_true", help="publish without what the screener refuses")
+    choice.add_argument("--force", action="store_true", help="publish what the screener refuses, too")
+    parser.add_argument("--sheet", type=Path, default=ROOT / "out" / "unsuitable.html", help="page that shows why")
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
     args = parser.parse_args()
     pictures = listed_pictures(args.manifest) if args.manifest else drawn_cards(args.first_seed, args.cards)
@@ -134,6 +165,8 @@ def main() -> None:
             version=args.version,
             about={} if args.manifest else {"first_seed": args.first_seed},
             prerank=args.prerank,
+            unsuitable="drop" if args.drop_unsuitable else "force" if args.force else "refuse",
+            sheet=args.sheet,
         )
     except (GalleryError, PrepMismatch, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
         raise SystemExit(f"publish_gallery: {exc}") from exc

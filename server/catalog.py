@@ -23,6 +23,7 @@ BACKBONE: Final = "backbone"
 GENDER: Final = "gender"  # AVATAR and NICKNAME → the user's gender
 EMBED: Final = "embed"  # PICTURE and TITLE → their vectors
 SIMILAR: Final = "similar"  # PICTURE or PICTURE_ID → the most similar pictures of the gallery
+SCREEN: Final = "screen"  # PICTURE → what it shows, and whether users may see it
 RANK: Final = "rank"  # a user, liked pictures and candidates → the pictures that the user will like
 CANARY_SUFFIX: Final = "_canary"
 # The verdict of `conversion.publish` on a version, in the metadata of its ONNX file.

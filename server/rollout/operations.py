@@ -43,7 +43,7 @@ def promote(repository: Repository, name: str, force: bool = False) -> FileChang
     version = canary.steps[model]
     if repository.is_forced(model, version) and not force:
         raise RolloutError(
-            f"{model} {version} was published with --force although it was worse than the served version; "
+            f"{model} {version} was published with --force although a gate rejected it; "
             f"see results/publish_{model}.json, and publish a better version or promote with --force"
         )
     return {

@@ -20,7 +20,7 @@ from genderclient import (
     Unavailable,
     UserFeatures,
 )
-from server.catalog import EMBED, GENDER, RANK, SIMILAR, Ensemble
+from server.catalog import EMBED, GENDER, RANK, SCREEN, SIMILAR, Ensemble
 
 from .snapshot import CanaryResult, Verdict
 
@@ -67,6 +67,10 @@ def _similar(client: Client, ensemble: Ensemble) -> None:
     client.similar(_picture(), model=ensemble.name)
 
 
+def _screen(client: Client, ensemble: Ensemble) -> None:
+    client.screen(_picture(), model=ensemble.name)
+
+
 def _rank(client: Client, ensemble: Ensemble) -> None:
     """Rank for a user; an ensemble without a backbone takes what was stored of one."""
     if ensemble.backbone:
@@ -81,6 +85,7 @@ QUESTIONS: Final[dict[str, Callable[[Client, Ensemble], None]]] = {
     GENDER: _predict,
     EMBED: _embed,
     SIMILAR: _similar,
+    SCREEN: _screen,
     RANK: _rank,
 }
 

@@ -6,15 +6,17 @@ import pytest
 
 from conversion import publish_gallery as module
 from conversion.gallery_pictures import Picture, drawn_cards, listed_pictures
+from conversion.gallery_screening import UnsuitablePictures
 from conversion.publish_gallery import publish_gallery
 from genderprep import PrepMismatch, prep_digest, prepare_image
 from picturegallery.errors import GalleryError
 from picturegallery.files import read_gallery
 from server.checksums import check_files, record_all
 from server.launch.process import StartError
-from tests.support.pictures import encode, noise
+from server.rollout.repository import Repository
+from tests.support.pictures import encode, flat, noise
 from tests.support.server.gender_models import edit
-from tests.support.server.picture_models import add_encoder, digest, write_repository
+from tests.support.server.picture_models import add_encoder, add_screener, digest, write_repository
 from tests.support.tritonserver import running_triton
 from training.data.bad_rows import ManifestError
 
@@ -69,7 +71,7 @@ def test_vectors_of_two_encoders_are_not_mixed(repository: Path) -> None:
 
 @pytest.mark.parametrize(
     ("files", "expected"),
-    [([], "got none that can be read"), ([b"hello"], "row 0: AVATAR: not an image")],
+    [([], "got none to publish"), ([b"hello"], "row 0: AVATAR: not an image")],
     ids=["empty", "no image"],
 )
 def test_gallery_without_pictures_is_refused(repository: Path, files: list[bytes], expected: str) -> None:
@@ -121,6 +123,79 @@ def test_command_reports_rows_that_are_left_out(
     assert "row 1 is left out: no picture" in capsys.readouterr().out
     report = json.loads((repository.parent / "results" / "publish_gallery.json").read_text())
     assert (report["pictures"], list(report["left_out"]), report["encoder_digest"]) == (1, ["1"], digest(1))
+
+
+@pytest.fixture
+def screening(repository: Path) -> Path:
+    """A repository whose screener refuses red and magenta pictures."""
+    add_screener(repository)
+    record_all(repository)
+    return repository
+
+
+def planted() -> list[Picture]:
+    """Two good pictures, and two that the screener refuses."""
+    red, magenta = (encode(flat(color), "PNG") for color in ((250, 20, 20), (250, 20, 250)))
+    return [Picture(PICTURES[0], id=4), Picture(red, id=5), Picture(magenta, file="a<b>.png"), Picture(PICTURES[1])]
+
+
+def test_gallery_with_unsuitable_pictures_is_refused(screening: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "out" / "unsuitable.html"
+    with pytest.raises(UnsuitablePictures) as caught:
+        publish_gallery(planted(), screening, sheet=sheet)
+    assert str(caught.value).splitlines() == [
+        "the screener refuses 2 pictures, so nothing is published:",
+        "  row 1 (id 5): blurred 1.00",
+        "  row 2 (a<b>.png): blurred 1.00, unsuitable 1.00",
+        "leave them out by --drop-unsuitable, or pass --force",
+    ]
+    assert not (screening / "gallery" / "2").exists()
+    page = sheet.read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 4
+    assert "row 2 (a&lt;b&gt;.png)" in page
+    assert "<strong>blurred 1.00, unsuitable 1.00</strong>" in page
+
+
+def test_gallery_is_published_without_unsuitable_pictures(screening: Path, tmp_path: Path) -> None:
+    folder, left_out = publish_gallery(planted(), screening, unsuitable="drop", sheet=tmp_path / "sheet.html")
+    gallery = read_gallery(folder)
+    assert gallery.ids.tolist() == [4, 1]
+    assert left_out == {
+        1: "the screener refuses it: blurred 1.00",
+        2: "the screener refuses it: blurred 1.00, unsuitable 1.00",
+    }
+    assert (gallery.about["screener_version"], gallery.about["publish_gate"]) == (1, "passed")
+    assert (tmp_path / "sheet.html").exists()
+
+
+def test_forced_gallery_says_so_also_when_it_is_extended(screening: Path) -> None:
+    folder, left_out = publish_gallery(planted(), screening, unsuitable="force")
+    assert (len(read_gallery(folder)), left_out) == (4, {})
+    assert Repository(screening).is_forced("gallery", 2)
+    publish_gallery([Picture(PICTURES[2])], screening, extended=2)
+    assert Repository(screening).is_forced("gallery", 3)
+
+
+def test_suitable_pictures_need_no_sheet(screening: Path, tmp_path: Path) -> None:
+    folder, _ = publish_gallery(map(Picture, PICTURES), screening, sheet=tmp_path / "sheet.html")
+    assert read_gallery(folder).about["publish_gate"] == "passed"
+    assert not (tmp_path / "sheet.html").exists()
+
+
+def test_command_drops_unsuitable_pictures(
+    screening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, picture in enumerate(planted()):
+        (tmp_path / f"{number}.png").write_bytes(picture.encoded)
+    (tmp_path / "pictures.csv").write_text("picture\n0.png\n1.png\n")
+    command = ["publish_gallery", f"--manifest={tmp_path}/pictures.csv", f"--repository={screening}"]
+    sheet = tmp_path / "sheet.html"
+    monkeypatch.setattr("sys.argv", [*command, f"--sheet={sheet}"])
+    with pytest.raises(SystemExit, match=r"row 1 \(1\.png\): blurred"):
+        module.main()
+    monkeypatch.setattr("sys.argv", [*command, "--drop-unsuitable", f"--sheet={sheet}"])
+    module.main()
+    assert "row 1 is left out: the screener refuses it: blurred 1.00" in capsys.readouterr().out
 
 
 def test_cards_are_drawn_again_from_their_seeds() -> None:

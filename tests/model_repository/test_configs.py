@@ -1,5 +1,6 @@
 """The configurations, the ONNX files, the contract and the client's codec say the same."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
+from conversion import screener_model as screener
+from conversion.export import read_metadata
 from genderclient._questions import gender as codec
+from genderclient._questions import screening
 from genderprep import prep_digest
 from genderprep import tensors as names
 from genderprep.digest import METADATA_KEY
@@ -21,11 +25,11 @@ from tests.support.tritonserver import ROOT
 REPOSITORY = ROOT / "model_repository"
 CATALOG = Catalog(REPOSITORY)
 BACKBONES = CATALOG.backbones()
-ONNX_MODELS = [*BACKBONES, "picture_encoder", "ranker"]
+ONNX_MODELS = [*BACKBONES, "picture_encoder", "screener", "ranker"]
 PYTHON_MODELS = ("preprocess", "gallery")
 GENDER_ENSEMBLES = [f"gender_{backbone}" for backbone in BACKBONES]
 RANK_ENSEMBLES = [f"rank_{backbone}" for backbone in BACKBONES]
-ENSEMBLES = [*GENDER_ENSEMBLES, *RANK_ENSEMBLES, "rank_embedding", "embed", "similar"]
+ENSEMBLES = [*GENDER_ENSEMBLES, *RANK_ENSEMBLES, "rank_embedding", "embed", "similar", "screen"]
 MODELS = (*PYTHON_MODELS, *ONNX_MODELS, *ENSEMBLES)
 LISTS = ("HISTORY", "CANDIDATES", "SEED")
 Tensors = dict[str, tuple[str, list[int]]]
@@ -43,6 +47,12 @@ ANSWER: Tensors = {
     names.EMBEDDING: ("TYPE_FP32", [names.EMBEDDING_SIZE]),
 }
 VECTORS: Tensors = {tensors.VECTOR: ("TYPE_FP32", [32]), tensors.TITLE_VECTOR: ("TYPE_FP32", [32])}
+SCREENED: Tensors = {
+    screener.ATTRIBUTES: ("TYPE_FP32", [len(screening.ATTRIBUTES)]),
+    screener.SCORES: ("TYPE_FP32", [2]),
+    screener.REFUSED: ("TYPE_BOOL", [len(screening.ATTRIBUTES)]),
+    screener.SUITABLE: ("TYPE_BOOL", [1]),
+}
 CHOICE: Tensors = {tensors.PICTURE_ID: ("TYPE_INT64", [1]), tensors.K: ("TYPE_INT64", [1])}
 NEIGHBORS: Tensors = {tensors.PICTURES: ("TYPE_INT64", [-1]), tensors.SCORES: ("TYPE_FP32", [-1])}
 REQUEST: Tensors = {"HISTORY": ("TYPE_INT64", [-1]), "CANDIDATES": ("TYPE_INT64", [-1]), "SEED": ("TYPE_INT64", [1])}
@@ -82,6 +92,8 @@ SIGNATURES = {
     **dict.fromkeys(RANK_ENSEMBLES, (USER | REQUEST, ANSWER | LIST)),
     "embed": (PICTURE, VECTORS),
     "similar": ({names.PICTURE: PICTURE[names.PICTURE]} | CHOICE, NEIGHBORS),
+    "screener": ({name: PREPARED[name] for name in (names.IMAGE, names.PRESENT)}, SCREENED),
+    "screen": ({names.PICTURE: PICTURE[names.PICTURE]}, SCREENED),
     **dict.fromkeys(BACKBONES, (PREPARED, ANSWER)),
     **dict.fromkeys(GENDER_ENSEMBLES, (USER, ANSWER)),
 }
@@ -101,6 +113,7 @@ PARAMETERS = {
     "gallery": {},
     "embed": {"role": "embed", "backbone": "picture_encoder"},
     "similar": {"role": "similar", "backbone": "gallery"},
+    "screen": {"role": "screen", "backbone": "screener"},
 }
 
 
@@ -170,6 +183,15 @@ def test_label_file(model: str) -> None:
     files = {output.name: output.label_filename for output in config_of(model).output}
     assert files == {names.PROBABILITIES: "labels.txt", names.WEIGHTS: "", names.EMBEDDING: ""}
     assert (REPOSITORY / model / "labels.txt").read_text().split("\n") == [*names.LABELS, ""]
+
+
+@pytest.mark.parametrize("model", ["screener", "screen"])
+def test_labels_of_the_screener_are_those_of_the_client(model: str) -> None:
+    files = {output.name: output.label_filename for output in config_of(model).output}
+    assert files == {**dict.fromkeys(SCREENED, ""), screener.ATTRIBUTES: "labels.txt"}
+    assert (REPOSITORY / model / "labels.txt").read_text().split() == list(screening.ATTRIBUTES)
+    for file in onnx_files("screener"):
+        assert json.loads(read_metadata(file)["attributes"]) == list(screening.ATTRIBUTES)
 
 
 @pytest.mark.parametrize("model", ["preprocess", *ONNX_MODELS])

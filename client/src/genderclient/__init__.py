@@ -29,8 +29,18 @@ from genderclient._exceptions import (
     Unavailable,
 )
 from genderclient._features import UserFeatures
-from genderclient._many import Embedded, Matched, Picture, Ranked, Scored, User
-from genderclient._models import Embedding, Gender, ModelResult, Neighbors, Prediction, Probabilities, Ranking, Weights
+from genderclient._many import Embedded, Matched, Picture, Ranked, Scored, Screened, User
+from genderclient._models import (
+    Embedding,
+    Gender,
+    ModelResult,
+    Neighbors,
+    Prediction,
+    Probabilities,
+    Ranking,
+    Screening,
+    Weights,
+)
 from genderclient._retry import Retry
 from genderclient._transports.base import (
     AsyncTransport,
@@ -96,6 +106,8 @@ __all__ = [
     "RedisHistory",
     "Retry",
     "Scored",
+    "Screened",
+    "Screening",
     "ServerError",
     "Shadow",
     "Status",

@@ -20,16 +20,18 @@ from genderclient._many import (
     Picture,
     Ranked,
     Scored,
+    Screened,
     User,
     ask_in_tasks,
     checked_concurrency,
     checked_item,
 )
-from genderclient._models import Embedding, Neighbors, Prediction, Ranking
+from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Screening
 from genderclient._questions.gender import predict_question
 from genderclient._questions.pictures import embed_question, similar_question
 from genderclient._questions.question import R
 from genderclient._questions.ranking import rank_question, seed_of_user
+from genderclient._questions.screening import screen_question
 from genderclient._transports import open_async_transport
 from genderclient._transports.base import AsyncTransport, InferenceRequest, Status, TransportError
 from genderclient._transports.url import ServerUrl
@@ -139,6 +141,28 @@ class AsyncClient(BaseClient[AsyncTransport]):
             return await self.similar(picture, k, model=model, timeout_s=timeout_s)
 
         return ask_in_tasks(ask, pictures, Matched, concurrency=checked_concurrency(concurrency), ordered=ordered)
+
+    async def screen(self, picture: Avatar, *, model: str | None = None, timeout_s: float | None = None) -> Screening:
+        """Judges whether a picture may be shown to users, like `Client.screen`."""
+        question = screen_question(picture, self._request_options)
+        return await self._run(self._flow(question, model=model, timeout_s=timeout_s))
+
+    def screen_many(
+        self,
+        pictures: Iterable[Avatar] | AsyncIterable[Avatar],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[Screened]:
+        """Screens any number of pictures, like `Client.screen_many`."""
+        check_type("pictures", pictures, (Iterable, AsyncIterable), "an iterable of pictures")
+
+        async def ask(_: int, picture: Avatar) -> Screening:
+            return await self.screen(picture, model=model, timeout_s=timeout_s)
+
+        return ask_in_tasks(ask, pictures, Screened, concurrency=checked_concurrency(concurrency), ordered=ordered)
 
     async def rank(
         self,

@@ -18,16 +18,18 @@ from genderclient._many import (
     Picture,
     Ranked,
     Scored,
+    Screened,
     User,
     ask_in_threads,
     checked_concurrency,
     checked_item,
 )
-from genderclient._models import Embedding, Neighbors, Prediction, Ranking
+from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Screening
 from genderclient._questions.gender import predict_question
 from genderclient._questions.pictures import embed_question, similar_question
 from genderclient._questions.question import R
 from genderclient._questions.ranking import rank_question, seed_of_user
+from genderclient._questions.screening import screen_question
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, Transport, TransportError
 from genderclient._transports.url import ServerUrl
@@ -205,6 +207,39 @@ class Client(BaseClient[Transport]):
             return self.similar(picture, k, model=model, timeout_s=timeout_s)
 
         return ask_in_threads(ask, pictures, Matched, concurrency=checked_concurrency(concurrency), ordered=ordered)
+
+    def screen(self, picture: Avatar, *, model: str | None = None, timeout_s: float | None = None) -> Screening:
+        """Judges whether a picture may be shown to users, for example in the gallery.
+
+        Args:
+            picture: A picture, as for `embed`.
+            model: Overrides the model `screen`.
+            timeout_s: Overrides the client's timeout.
+
+        Raises:
+            TypeError: If an argument has the wrong type.
+            ValueError: If there is no picture.
+            GenderClientError: If there is no result.
+        """
+        question = screen_question(picture, self._request_options)
+        return self._run(self._flow(question, model=model, timeout_s=timeout_s))
+
+    def screen_many(
+        self,
+        pictures: Iterable[Avatar],
+        *,
+        concurrency: int = 16,
+        ordered: bool = True,
+        model: str | None = None,
+        timeout_s: float | None = None,
+    ) -> Iterator[Screened]:
+        """Screens any number of pictures, like `predict_many`: a bad one is the `error` of its own result."""
+        check_type("pictures", pictures, Iterable, "an iterable of pictures")
+
+        def ask(_: int, picture: Avatar) -> Screening:
+            return self.screen(picture, model=model, timeout_s=timeout_s)
+
+        return ask_in_threads(ask, pictures, Screened, concurrency=checked_concurrency(concurrency), ordered=ordered)
 
     def rank(
         self,

@@ -11,7 +11,7 @@ from genderclient._avatar import Avatar
 from genderclient._config.checks import check_integer, check_type
 from genderclient._exceptions import GenderClientError
 from genderclient._features import UserFeatures
-from genderclient._models import Embedding, Neighbors, Prediction, Ranking
+from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Screening
 
 CallError: TypeAlias = GenderClientError | TypeError | ValueError
 # An item, the result of its call, and the report of either the result or the error.
@@ -76,6 +76,15 @@ class Matched:
 
     index: int
     neighbors: Neighbors | None = None
+    error: CallError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """One result of `screen_many`: the position of the picture, and its screening or the error."""
+
+    index: int
+    screening: Screening | None = None
     error: CallError | None = None
 
 

@@ -132,6 +132,27 @@ class Neighbors(ModelResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Screening(ModelResult):
+    """What a picture has, and whether it may be shown to users.
+
+    Two networks look at the picture; an attribute counts only if both find it.
+
+    Attributes:
+        suitable: Whether the picture may be shown: there is one, and nothing was found that refuses it.
+        reasons: The attributes that refuse it. Empty also for a plain gray or white picture, which counts as missing.
+        attributes: The probability of every attribute, by the first network. Some, such as `illustration`, only
+            describe a picture.
+        scores: The probability of `unsuitable`, by the first and by the second network. The second one learned from
+            the pictures that are hard for the first, so its probabilities are not calibrated.
+    """
+
+    suitable: bool
+    reasons: tuple[str, ...]
+    attributes: dict[str, float]
+    scores: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking(ModelResult):
     """The pictures that a user will like most.
 

@@ -45,7 +45,13 @@ def test_malformed_id_is_rejected(edge: Edge, changed: dict[str, Any]) -> None:
     assert (response.status, response.error) == (400, "malformed")
 
 
-@pytest.mark.parametrize("model", ["gallery", "picture_encoder", "similarity", "embed_x", "xsimilar"])
+def test_screen_answers_a_missing_picture(edge: Edge) -> None:
+    response = ask(edge, "screen", NO_PICTURE)
+    outputs = {output["name"]: output["data"] for output in json.loads(response.text)["outputs"]}
+    assert (response.status, outputs["SUITABLE"], outputs["SCORES"]) == (200, [False], [0.0, 0.0])
+
+
+@pytest.mark.parametrize("model", ["screener", "gallery", "picture_encoder", "similarity", "embed_x", "xsimilar"])
 def test_other_models_are_not_served(edge: Edge, model: str) -> None:
     response = ask(edge, model, NO_PICTURE)
     assert (response.status, response.error) == (404, "not served here")

@@ -92,6 +92,12 @@ def test_canary_of_a_gallery_takes_the_encoder_of_its_vectors(rollout: Rollout, 
     assert "similar: preprocess 1, picture_encoder 1, gallery 1" in lines
 
 
+def test_new_screener_is_tried_beside_the_served_one(rollout: Rollout, repository: Path) -> None:
+    add_version(repository, "screener")
+    assert "screen_canary: preprocess 1, screener 2\n" in rollout("canary", "screen", "2")
+    assert "screen: preprocess 1, screener 2\n" in rollout("promote", "screen")
+
+
 def test_missing_gallery_is_named(rollout: Rollout, repository: Path) -> None:
     with pytest.raises(SystemExit, match=r"gallery/9/gallery\.json does not exist; versions on disk: 1"):
         rollout("canary", "similar", "9")

@@ -24,6 +24,11 @@ def integers(response: InferenceResponse, name: str, size: int | None = None) ->
     return tuple(_row(response, name, size, "iu", "integers").tolist())
 
 
+def booleans(response: InferenceResponse, name: str, size: int) -> tuple[bool, ...]:
+    """Returns the booleans of output `name` [1, size]."""
+    return tuple(_row(response, name, size, "b", "booleans").tolist())
+
+
 def _row(response: InferenceResponse, name: str, size: int | None, kinds: str, expected: str) -> "NDArray[Any]":
     array = _output(response, name)
     sizes = (1, array.shape[-1] if size is None and array.ndim else size)

@@ -10,6 +10,7 @@ from genderclient._questions.gender import predict_question
 from genderclient._questions.pictures import EMBED, SIMILAR, embed_question, similar_question
 from genderclient._questions.question import Question
 from genderclient._questions.ranking import RANK_FEATURES_MODEL, rank_question
+from genderclient._questions.screening import SCREEN, screen_question
 
 # A PNG of four colors. A plain gray picture counts as missing.
 _PICTURE: Final = bytes.fromhex(
@@ -20,6 +21,7 @@ _USER: Final = UserFeatures(embedding=(0.0,) * EMBEDDING_SIZE, probabilities=Pro
 _PROBES: Final[dict[str, Callable[[RequestOptions], Question[Any]]]] = {
     EMBED: lambda options: embed_question(_PICTURE, None, options),
     SIMILAR: lambda options: similar_question(_PICTURE, 1, options),
+    SCREEN: lambda options: screen_question(_PICTURE, options),
     RANK_FEATURES_MODEL: lambda options: rank_question(None, None, _USER, options=options, k=1),
 }
 

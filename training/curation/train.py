@@ -1,0 +1,106 @@
+"""Train the two networks of a screener on labeled pictures.
+
+    python -m training.synthetic.draw_defects --count 3000 --unsuitable 0.08 --out runs/defects
+    python -m training.synthetic.draw_defects --count 2600 --unsuitable 0.5 --splits train --out runs/defects_half
+    python -m training.curation.train --data runs/defects/defects.csv runs/defects_half/defects.csv --out runs/screener
+
+The first network learns all attributes from the pictures of the split train of all manifests; the second one learns
+`unsuitable` from the pictures of each batch that are hardest for the first. Writes `first.keras`,
+`second.keras` and `report.json`, for `conversion.publish_screener`.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import pandas as pd
+
+from ..data.bad_rows import ManifestError
+from ..report import write_report
+from .fit import Schedule, mine
+from .multitask import build_network
+from .network import Trunk
+from .pictures import LabeledPictures, read_labeled_pictures
+
+CASCADED: Final = "unsuitable"
+
+
+def train(
+    pictures: LabeledPictures, schedule: Schedule, first: Trunk, second: Trunk, hard: int = 16
+) -> tuple[keras.Model, keras.Model, float]:
+    """Return both networks, and their loss at the end.
+
+    Args:
+        pictures: All are labeled for `unsuitable`.
+        schedule: How long to train.
+        first: The size of the network for all attributes.
+        second: The size of the network for `unsuitable`.
+        hard: Pictures of each batch that reach the second network.
+    """
+    keras.utils.set_random_seed(schedule.seed)
+    attributes = list(pictures.attributes)
+    networks = build_network(first, len(attributes)), build_network(second, 1)
+    loss = mine(*networks, pictures.pixels, pictures.labels, schedule, attributes.index(CASCADED), hard)
+    return *networks, loss
+
+
+def run(
+    manifests: Sequence[Path], out: Path, schedule: Schedule, first: Trunk, second: Trunk, hard: int = 16
+) -> dict[str, Any]:
+    """Train on the split train of manifests, and write the run folder; return its report.
+
+    Raises:
+        ManifestError: A manifest cannot be used.
+    """
+    pictures = _joined([read_labeled_pictures(each, first.size).split("train") for each in manifests])
+    if not len(pictures):
+        raise ManifestError(f"{manifests[0]}: expected pictures of the split train, got none")
+    *networks, loss = train(pictures, schedule, first, second, hard)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, network in zip(("first", "second"), networks, strict=True):
+        network.save(out / f"{name}.keras")
+    report = {
+        "attributes": list(pictures.attributes),
+        "pictures": len(pictures),
+        "positives": int((pictures.of(CASCADED) == 1).sum()),
+        "schedule": schedule,
+        "first": first,
+        "second": second,
+        "loss": round(loss, 4),
+    }
+    write_report(out / "report.json", **report)
+    return report
+
+
+def _joined(parts: list[LabeledPictures]) -> LabeledPictures:
+    return LabeledPictures(
+        np.concatenate([each.pixels for each in parts]),
+        np.concatenate([each.labels for each in parts]),
+        parts[0].attributes,
+        pd.concat([each.table for each in parts], ignore_index=True),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--data", type=Path, nargs="+", required=True, help="manifests with a column for each attribute"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--steps", type=int, default=3000, help="batches of 64 pictures")
+    parser.add_argument("--width", type=int, default=16, help="channels of the first network's first stage")
+    parser.add_argument("--second-width", type=int, default=24, help="those of the second network")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    schedule = Schedule(args.steps, seed=args.seed)
+    try:
+        print(run(args.data, args.out, schedule, Trunk(width=args.width), Trunk(width=args.second_width)))
+    except ManifestError as exc:
+        raise SystemExit(f"train: {exc}") from exc
+
+
+if __name__ == "__main__":
+    main()
