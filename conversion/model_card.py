@@ -50,7 +50,9 @@ def documents() -> dict[Path, str]:
     reports = {name: report for name, report in sorted(published.items()) if "int8_test" in report}
     ablation = _result("ablation")
     return {
-        ROOT / "MODEL_CARD.md": card(reports, ablation, _result("versions")["sets"], published["picture_encoder"]),
+        ROOT / "MODEL_CARD.md": card(
+            reports, ablation, _result("versions")["sets"], published["picture_encoder"], published["screener"]
+        ),
         RESULTS / "ablation.md": ablation_report.markdown(ablation),
         RESULTS / "ranking.md": ranking_report.markdown(_result("ranking")),
         RESULTS / "pictures.md": tables_markdown.describe(_result("pictures")),
@@ -72,7 +74,11 @@ def plots() -> dict[Path, Callable[[], Figure]]:
 
 
 def card(
-    reports: Reports, ablation: Mapping[str, Any], sets: Mapping[str, version_tables.Set], encoder: Mapping[str, Any]
+    reports: Reports,
+    ablation: Mapping[str, Any],
+    sets: Mapping[str, version_tables.Set],
+    encoder: Mapping[str, Any],
+    screener: Mapping[str, Any],
 ) -> str:
     """Return the model card.
 
@@ -81,10 +87,13 @@ def card(
         ablation: The content of `ablation.json`.
         sets: The sets of `versions.json`.
         encoder: The report of the picture encoder.
+        screener: The report of the screener.
     """
     configs = [report["training"]["config"] for report in reports.values()]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-        files=_listed([*(f"publish_{name}" for name in (*reports, "picture_encoder")), "versions", "ablation"]),
+        files=_listed(
+            [*(f"publish_{name}" for name in (*reports, "picture_encoder", "screener")), "versions", "ablation"]
+        ),
         unknown_below=max(report["unknown_below"] for report in reports.values()),
         precision=f"{min(config['precision'] for config in configs):.0%}",
         data=_data(),
@@ -94,6 +103,10 @@ def card(
         fairness=version_tables.fairness(sets["pictures"]),
         ablation=ablation_report.table(ablation),
         pictures=pictures(encoder),
+        screening=screening(screener),
+        screened=screener["pictures"],
+        good=screener["good_pictures"],
+        false_refusals=f"{screener['false_refusals']:.2%}",
     )
 
 
@@ -124,6 +137,21 @@ def pictures(encoder: Mapping[str, Any]) -> str:
     rows = [(label, f"{each['fp32']:.3f}", f"{each['int8']:.3f}") for label, each in encoder["consistency"].items()]
     rows.append(("mean cosine with fp32", "1", f"{encoder['int8_cosine']['mean']:.3f}"))
     return markdown_table(rows, (f"{encoder['gate_pictures']} test cards", "fp32", "int8"))
+
+
+def screening(screener: Mapping[str, Any]) -> str:
+    """Return a Markdown table of what the screener finds of each attribute that refuses a picture."""
+    rows = [
+        (
+            f"`{name}`",
+            f"{each['auc']:.3f}",
+            f"{each['found']} of {each['positives']}",
+            f"{each['false']} of {each['negatives']}",
+            f"{each['precision_95'][0]:.0%} to {each['precision_95'][1]:.0%}",
+        )
+        for name, each in screener["found"].items()
+    ]
+    return markdown_table(rows, ("attribute", "AUC", "found", "wrongly found", "precision"))
 
 
 def main() -> None:
