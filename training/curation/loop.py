@@ -4,15 +4,17 @@ r"""The loop of article 003 on drawn pictures of known truth, and each of its id
 
 Few-shot start → Mean Teacher → rounds of recall, choice, labels, O2U and training → cascade with hard examples,
 measured at the true prevalence. Writes `results/curation.{json,md,png}`. If you repeat the command, it continues after
-the last complete training; a complete seed is only read.
+the last complete training; a complete seed is only read. The results are written after each part of the first seed, and
+after each further seed.
 """
 
 import argparse
 import os
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -55,31 +57,30 @@ class Drawn(NamedTuple):
     identities: IntsN
 
 
-def run(study: Study) -> Outcome:
-    """Run the loop once, or read what is complete of it."""
+def run(study: Study) -> Iterator[Outcome]:
+    """Run the loop once, or read what is complete of it; yield what there is after each part."""
     labels, few_shot = retrieve(study)
-    cold = cold_start(study, labels)
-    launched = cold[MEAN_TEACHER]
+    outcome = Outcome(few_shot, cold_start(study, labels))
+    yield outcome
+    launched = outcome.cold[MEAN_TEACHER]
     labels, model = first_round(study, labels, launched)
+    first = labels, model
     rounds = [(len(labels), int(study.truth[labels.rows].sum()), model)]
-    selected = select(study, labels, model)
     for number in range(2, 2 + study.config.rounds):
         labels, model = next_round(study, number, labels, model)
         rounds.append((len(labels), int(study.truth[labels.rows].sum()), model))
+    outcome = replace(outcome, rounds=rounds)
+    yield outcome
     suspected, cleaned = clean(study, labels, launched)
     wrong = study.annotators().ask(labels.rows) != study.truth[labels.rows]
+    outcome = replace(outcome, wrong=wrong, suspected=suspected, cleaned=cleaned)
+    yield outcome
+    outcome = replace(outcome, seconds=second_networks(study, labels, model))
+    yield outcome
+    outcome = replace(outcome, selected=select(study, *first))
+    yield outcome
     right = Labels(labels.rows, study.experts().ask(labels.rows))
-    return Outcome(
-        few_shot,
-        cold,
-        rounds,
-        selected,
-        wrong,
-        suspected,
-        cleaned,
-        second_networks(study, labels, model),
-        attend(study, right, launched),
-    )
+    yield replace(outcome, attention=attend(study, right, launched))
 
 
 def draw_sets(folder: Path) -> dict[str, Drawn]:
@@ -111,21 +112,22 @@ def main() -> None:
     args = parser.parse_args()
     sets, config = draw_sets(args.out / "sets"), Config(strategies=tuple(args.strategies))
     judge = Judge(sets["validation"].truth, sets["test"].truth, sets["test"].identities, PREVALENCE)
-    outcomes = [run(study_of(sets, config, seed, args.out, args.encoder)) for seed in args.seeds]
     sizes = {name: {"pictures": len(each.truth), "positives": int(each.truth.sum())} for name, each in sets.items()}
-    report = {
-        "config": asdict(config),
-        "sets": sizes,
-        "prevalence": PREVALENCE,
-        "seeds": args.seeds,
-        "planned_seeds": PLANNED_SEEDS,
-        **content(judge, outcomes),
-    }
-    args.results.mkdir(parents=True, exist_ok=True)
-    write_report(args.results / "curation.json", **report)
-    (args.results / "curation.md").write_text(markdown(report), encoding="utf-8")
-    save(partial(chart, report), args.results / "curation.png")
+    about = {"config": asdict(config), "sets": sizes, "prevalence": PREVALENCE, "planned_seeds": PLANNED_SEEDS}
+    outcomes: dict[int, Outcome] = {}
+    for seed in args.seeds:
+        for outcome in run(study_of(sets, config, seed, args.out, args.encoder)):
+            outcomes[seed] = outcome
+            if seed == args.seeds[0] or outcome.attention:
+                write({**about, "seeds": list(outcomes), **content(judge, list(outcomes.values()))}, args.results)
     print(args.results / "curation.md")
+
+
+def write(report: dict[str, Any], results: Path) -> None:
+    """Write `curation.{json,md,png}`."""
+    write_report(results / "curation.json", **report)
+    (results / "curation.md").write_text(markdown(report), encoding="utf-8")
+    save(partial(chart, report), results / "curation.png")
 
 
 def _reduced(pictures: ImagesNSS3, size: int) -> ImagesNSS3:

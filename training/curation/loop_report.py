@@ -1,6 +1,6 @@
 """The results of the loop as Markdown and as a figure, beside what article 003 reports."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from matplotlib.figure import Figure
@@ -23,107 +23,36 @@ _MEASURES: Final = {
 
 def markdown(report: Mapping[str, Any]) -> str:
     """Return the report in words and tables."""
-    sets, config = report["sets"], report["config"]
-    sizes = "; ".join(f"{name}: {each['pictures']}, {each['positives']} unsuitable" for name, each in sets.items())
-    return "\n".join(
-        [
-            "# Growing and cleaning a training set",
-            "",
-            "Written by `python -m training.curation.loop`. Percent, with 95 % intervals over motif designs and seeds. "
-            f"Seeds: {', '.join(map(str, report['seeds']))} of {report['planned_seeds']} planned. All measures are at "
-            f"a prevalence of {report['prevalence']:g}, on test pictures whose motif designs no training picture has.",
-            "",
-            f"Pictures of {config['trunk']['size']} pixels ({sizes}); a residual network of width "
-            f"{config['trunk']['width']} with {config['trunk']['blocks']} block per stage; {config['steps']} batches "
-            f"of 64 per training; {config['error_rate']:.0%} of the answers of annotators are wrong. One seed took "
-            f"{max(report['cpu_s']) / 60:.0f} processor minutes of training. The article's networks are pretrained, "
-            "larger, and see photos of a shop.",
-            "",
-            "## The article's figures",
-            "",
-            markdown_table(_article(report), ["", "article", "ours", ""]),
-            "",
-            "## Few-shot start",
-            "",
-            f"Of the pool, {report['few_shot']['share_of_positives']:.1%} are unsuitable. Of the pictures nearest to "
-            "the first positives, "
-            + ", ".join(
-                f"{value:.0%} of the first {k}"
-                for k, value in zip(PRECISION_AT, report["few_shot"]["precision"], strict=False)
-            )
-            + " are.",
-            "",
-            markdown_table(_rows(report["cold_start"]), ["", *_MEASURES.values(), "gain in PR-AUC"]),
-            "",
-            "## Rounds",
-            "",
-            markdown_table(
-                [
-                    (str(number), str(each["labels"]), str(each["positives"]), *_cells(each))
-                    for number, each in enumerate(report["rounds"], 1)
-                ],
-                ["round", "labels", "unsuitable", *_MEASURES.values()],
-            ),
-            "",
-            "## What to label",
-            "",
-            f"After round 1, each strategy labels a part of the same {config['recalled']} recalled pictures, without "
-            "errors, and the network is trained on.",
-            "",
-            markdown_table(
-                [
-                    (name, str(each["labels"]), *_cells(each), _gain(each))
-                    for name, each in report["selection"]["strategies"].items()
-                ],
-                ["", "labels", *_MEASURES.values(), "gain in PR-AUC"],
-            ),
-            "",
-            "## Wrong labels",
-            "",
-            f"Of {report['cleaning']['labels']} labels, {report['cleaning']['wrong_share']:.1%} are wrong. "
-            f"Of the {article.CHECKED_SHARE:.0%} most suspicious of each label, "
-            + ", ".join(f"{each:.0%} by {name}" for name, each in report["cleaning"]["wrong_of_suspected"].items())
-            + " are wrong.",
-            "",
-            markdown_table(_rows(report["cleaning"]["networks"]), ["labels", *_MEASURES.values(), "gain in PR-AUC"]),
-            "",
-            "## Cascade",
-            "",
-            f"Thresholds of one half, and tuned on validation pictures for a precision of {PRECISION:g}.",
-            "",
-            markdown_table(
-                [
-                    (name, *_verdicts(each), _share(each.get("second_calls")))
-                    for name, each in report["cascade"].items()
-                ],
-                ["", "precision at ½", "recall at ½", "precision, tuned", "recall, tuned", "negatives that reach it"],
-            ),
-            "",
-            "## Attention in blocks",
-            "",
-            markdown_table(
-                [(name, *_cells(report["attention"][name])) for name in ("without", "with")], ["", *_MEASURES.values()]
-            ),
-            "",
-            f"Gain in PR-AUC: {_gain(report['attention'])}.",
-            "",
-        ]
-    )
+    sections: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
+        "few_shot": _few_shot,
+        "cold": _cold_start,
+        "rounds": _rounds,
+        "cleaned": _cleaning,
+        "seconds": _cascade,
+        "selected": _selection,
+        "attention": _attention,
+    }
+    lines = _head(report)
+    for name, section in sections.items():
+        if name in report:
+            lines += ["", *section(report)]
+    return "\n".join([*lines, ""])
 
 
 def chart(report: Mapping[str, Any]) -> Figure:
-    """Draw what labels bring, by round and by strategy."""
+    """Draw what labels bring, by round, and the other networks."""
     figure = Figure(figsize=(WIDTH, 5.2))
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
-    labels = [each["labels"] for each in report["rounds"]]
-    left.errorbar(labels, *_bars(report["rounds"]), fmt="o-", color=BLUE, capsize=3)
+    rounds = report.get("rounds", [])
+    values, errors = _bars(rounds)
+    left.errorbar([each["labels"] for each in rounds], values, errors, fmt="o-", color=BLUE, capsize=3)
     left.set(xlabel="labels", ylabel=f"PR-AUC at a prevalence of {report['prevalence']:g}", title="Rounds")
     left.set_ylim(bottom=0)
     rows = {
-        **{f"start: {name}": each for name, each in report["cold_start"].items()},
-        **{f"label: {name}": each for name, each in report["selection"]["strategies"].items()},
-        **{f"labels: {name}": each for name, each in report["cleaning"]["networks"].items()},
-        "attention": report["attention"]["with"],
+        **{f"start: {name}": each for name, each in report["cold"].items()},
+        **{f"labels: {name}": each for name, each in report.get("cleaned", {"networks": {}})["networks"].items()},
+        **{f"choice: {name}": each for name, each in report.get("selected", {"strategies": {}})["strategies"].items()},
+        **({"attention": report["attention"]["with"]} if "attention" in report else {}),
     }
     values, errors = _bars(list(rows.values()))
     kinds = [name.split(":")[0] for name in rows]
@@ -131,55 +60,182 @@ def chart(report: Mapping[str, Any]) -> Figure:
     for place, (kind, value, low, high) in enumerate(zip(kinds, values, *errors, strict=True)):
         right.errorbar(value, place, xerr=[[low], [high]], fmt="o", color=colors[kind], capsize=3)
     right.set_yticks(range(len(rows)), list(rows))
-    right.set(ylim=(len(rows) - 0.5, -0.5), xlabel="PR-AUC", title="Start, choice, cleaning, attention")
+    right.set(ylim=(len(rows) - 0.5, -0.5), xlabel="PR-AUC", title="Start, labels, choice, attention")
     return figure
 
 
-def _article(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return the article's figures beside ours, and whether ours have their sign."""
-    strategies, cascade, cleaning = report["selection"]["strategies"], report["cascade"], report["cleaning"]
-    share = strategies[BOTH]["labels"] / strategies[ALL]["labels"]
-    gains = [strategies[name]["pr_auc_gain"] for name in (BOTH, ALL)]
-    single, both = (cascade[name]["at_half"] for name in (SINGLE, MINED_SECOND))
-    precision, recall = both["precision"] - single["precision"], both["recall"] - single["recall"]
-    cleaned = cleaning["networks"][CLEANED]["precision_at_recall"] - cleaning["networks"][NOISY]["precision_at_recall"]
-    attention = report["attention"]["pr_auc_gain"]
+def _head(report: Mapping[str, Any]) -> list[str]:
+    config, trunk = report["config"], report["config"]["trunk"]
+    sizes = "; ".join(
+        f"{name}: {each['pictures']}, {each['positives']} unsuitable" for name, each in report["sets"].items()
+    )
+    missing = report["not_measured"]
     return [
-        (
-            "labels of band ∪ predicted loss; share of the gain of all labels",
-            f"{article.LABELED_SHARE:.0%}; most",
-            f"{share:.0%}; {100 * gains[0]:+.1f} of {100 * gains[1]:+.1f} points of PR-AUC",
-            _verdict(gains[1] > 0 and gains[0] > gains[1] / 2),
-        ),
-        (
-            f"wrong among the {article.CHECKED_SHARE:.0%} checked",
-            f"{article.WRONG_OF_CHECKED:.0%}",
-            f"{cleaning['wrong_of_suspected'][O2U]:.0%}",
-            _verdict(cleaning["wrong_of_suspected"][O2U] > article.WRONG_OF_CHECKED / 2),
-        ),
-        (
-            "precision from checking them",
-            f"{100 * article.CLEANING_PRECISION_GAIN:+.0f} points",
-            f"{100 * cleaned:+.1f} points at recall {RECALL:g}",
-            _verdict(cleaned > 0),
-        ),
-        (
-            "cascade against its first network: precision, recall",
-            f"{100 * article.CASCADE_PRECISION_GAIN:+.0f}, {100 * article.CASCADE_RECALL_GAIN:+.1f} points",
-            f"{100 * precision:+.1f}, {100 * recall:+.1f} points at thresholds of ½",
-            _verdict(precision > 0 and -recall < precision),
-        ),
-        (
-            "attention in blocks",
-            "better (no figure)",
-            f"{100 * attention:+.1f} points of PR-AUC",
-            _verdict(attention > 0),
+        "# Growing and cleaning a training set",
+        "",
+        "Written by `python -m training.curation.loop`. Percent, with 95 % intervals over motif designs and seeds. "
+        f"Seeds: {', '.join(map(str, report['seeds']))} of {report['planned_seeds']} planned. All measures are at a "
+        f"prevalence of {report['prevalence']:g}, on test pictures whose motif designs no training picture has. "
+        f"{f'Not measured yet: {chr(44).join(missing)}. ' if missing else ''}Confident learning (`cleanlab`) is not "
+        "measured.",
+        "",
+        f"Pictures of {trunk['size']} pixels ({sizes}); a residual network of width {trunk['width']} with "
+        f"{trunk['blocks']} block per stage; {config['steps']} batches of 64 per training; {config['error_rate']:.0%} "
+        f"of the answers of annotators are wrong. The trainings of one seed took {max(report['cpu_s']) / 60:.0f} "
+        "processor minutes. The article's networks are pretrained, larger, and see photos of a shop.",
+        "",
+        "## The article's figures",
+        "",
+        markdown_table(_article(report), ["", "article", "ours", ""]),
+    ]
+
+
+def _few_shot(report: Mapping[str, Any]) -> list[str]:
+    found = zip(PRECISION_AT, report["few_shot"]["precision"], strict=False)
+    return [
+        "## Few-shot start",
+        "",
+        f"Of the pool, {report['few_shot']['share_of_positives']:.1%} are unsuitable. Of the pictures nearest to the "
+        f"first positives by the gallery's vectors, {', '.join(f'{share:.1%} of the first {k}' for k, share in found)} "
+        "are.",
+    ]
+
+
+def _cold_start(report: Mapping[str, Any]) -> list[str]:
+    return [markdown_table(_rows(report["cold"]), ["", *_MEASURES.values(), "gain in PR-AUC"])]
+
+
+def _rounds(report: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (str(number), str(each["labels"]), str(each["positives"]), *_cells(each))
+        for number, each in enumerate(report["rounds"], 1)
+    ]
+    return ["## Rounds", "", markdown_table(rows, ["round", "labels", "unsuitable", *_MEASURES.values()])]
+
+
+def _cleaning(report: Mapping[str, Any]) -> list[str]:
+    cleaning = report["cleaned"]
+    found = ", ".join(f"{each:.0%} by {name}" for name, each in cleaning["wrong_of_suspected"].items())
+    return [
+        "## Wrong labels",
+        "",
+        f"Of {cleaning['labels']} labels, {cleaning['wrong_share']:.1%} are wrong. Of the {article.CHECKED_SHARE:.0%} "
+        f"most suspicious of each label, {found} are wrong.",
+        "",
+        markdown_table(_rows(cleaning["networks"]), ["labels", *_MEASURES.values(), "gain in PR-AUC"]),
+    ]
+
+
+def _cascade(report: Mapping[str, Any]) -> list[str]:
+    rows = [(name, *_verdicts(each), _share(each.get("second_calls"))) for name, each in report["seconds"].items()]
+    return [
+        "## Cascade",
+        "",
+        f"Thresholds of one half, and tuned on validation pictures for a precision of {PRECISION:g}.",
+        "",
+        markdown_table(
+            rows, ["", "precision at ½", "recall at ½", "precision, tuned", "recall, tuned", "negatives that reach it"]
         ),
     ]
 
 
-def _verdict(reproduced: bool) -> str:
-    return "same direction" if reproduced else "not reproduced"
+def _selection(report: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (name, str(each["labels"]), *_cells(each), _gain(each))
+        for name, each in report["selected"]["strategies"].items()
+    ]
+    return [
+        "## What to label",
+        "",
+        f"After round 1, each strategy labels a part of the same {report['config']['recalled']} recalled pictures, "
+        "without errors, and the network is trained on.",
+        "",
+        markdown_table(rows, ["", "labels", *_MEASURES.values(), "gain in PR-AUC"]),
+    ]
+
+
+def _attention(report: Mapping[str, Any]) -> list[str]:
+    attention = report["attention"]
+    rows = [(name, *_cells(attention[name])) for name in ("without", "with")]
+    return [
+        "## Attention in blocks",
+        "",
+        markdown_table(rows, ["", *_MEASURES.values()]),
+        "",
+        f"Gain in PR-AUC: {_gain(attention)}.",
+    ]
+
+
+def _article(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the article's figures beside ours, as far as they are measured, and whether ours have their sign."""
+    parts = {
+        "selected": _share_of_gain,
+        "cleaned": _found_and_gained,
+        "seconds": _cascade_gains,
+        "attention": _attended,
+    }
+    return [row for name, part in parts.items() if name in report for row in part(report)]
+
+
+def _share_of_gain(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    strategies = report["selected"]["strategies"]
+    share = strategies[BOTH]["labels"] / strategies[ALL]["labels"]
+    part, whole = (strategies[name]["pr_auc_gain"] for name in (BOTH, ALL))
+    most = "same direction" if part > whole / 2 else "not reproduced"
+    return [
+        (
+            "labels of band ∪ predicted loss; share of the gain of all labels",
+            f"{article.LABELED_SHARE:.0%}; most",
+            f"{share:.0%}; {100 * part:+.2f} of {100 * whole:+.2f} points of PR-AUC",
+            most if strategies[ALL]["pr_auc_gain_low"] > 0 else "undecided: all labels together bring no sure gain",
+        )
+    ]
+
+
+def _found_and_gained(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    found, networks = report["cleaned"]["wrong_of_suspected"][O2U], report["cleaned"]["networks"]
+    gain = networks[CLEANED]["precision_at_recall"] - networks[NOISY]["precision_at_recall"]
+    return [
+        (
+            f"wrong among the {article.CHECKED_SHARE:.0%} checked",
+            f"{article.WRONG_OF_CHECKED:.0%}",
+            f"{found:.0%} ({report['cleaned']['wrong_share']:.0%} of all labels are wrong)",
+            "same direction" if found > 2 * report["cleaned"]["wrong_share"] else "not reproduced",
+        ),
+        (
+            "precision from checking them",
+            f"{100 * article.CLEANING_PRECISION_GAIN:+.0f} points",
+            f"{100 * gain:+.2f} points at recall {RECALL:g}",
+            _verdict(networks[CLEANED]),
+        ),
+    ]
+
+
+def _cascade_gains(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    single, both = (report["seconds"][name]["at_half"] for name in (SINGLE, MINED_SECOND))
+    precision, recall = (both[name] - single[name] for name in ("precision", "recall"))
+    apart = both["precision_low"] > single["precision_high"]
+    return [
+        (
+            "cascade against its first network: precision, recall",
+            f"{100 * article.CASCADE_PRECISION_GAIN:+.0f}, {100 * article.CASCADE_RECALL_GAIN:+.1f} points",
+            f"{100 * precision:+.2f}, {100 * recall:+.1f} points at thresholds of ½",
+            "same direction" if apart else "undecided" if precision > 0 else "not reproduced",
+        )
+    ]
+
+
+def _attended(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    attention = report["attention"]
+    ours = f"{100 * attention['pr_auc_gain']:+.2f} points of PR-AUC"
+    return [("attention in blocks", "better (no figure)", ours, _verdict(attention))]
+
+
+def _verdict(row: Mapping[str, float]) -> str:
+    """Say whether a gain in PR-AUC is sure: its interval is on one side of 0."""
+    if row["pr_auc_gain_low"] > 0:
+        return "same direction"
+    return "not reproduced" if row["pr_auc_gain_high"] < 0 else "undecided"
 
 
 def _rows(networks: Mapping[str, Mapping[str, float]]) -> list[tuple[str, ...]]:
@@ -203,7 +259,7 @@ def _verdicts(row: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 def _interval(row: Mapping[str, float], name: str, sign: str = "") -> str:
     value, low, high = (100 * row[f"{name}{end}"] for end in ("", "_low", "_high"))
-    return f"{value:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+    return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
 def _share(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """Measure the networks of all seeds: the content of `results/curation.json`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -27,28 +27,29 @@ Metric = Callable[[BoolsN, Any], float]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one seed of the loop gave.
+    """What one seed of the loop has given so far; a part that is not there yet is empty.
 
     Args:
         few_shot: Precision at each k, and the share of positives in the pool.
         cold: The networks of the cold start by name.
         rounds: After each round: labels, positives among them, and the network.
-        selected: Labels added and the network, by strategy.
-        suspected: Which of the labels are wrong, `[N]`, and which positions are suspected, by method.
+        wrong: Which of the labels are wrong, `[N]`.
+        suspected: Which positions are suspected, by method.
         cleaned: The networks trained on noisy, cleaned and right labels.
         seconds: The second networks of the cascade by name; the first is that of the last round.
+        selected: Labels added and the network, by strategy.
         attention: The network with attention, trained as that on right labels.
     """
 
     few_shot: Mapping[str, Any]
     cold: Mapping[str, Trained]
-    rounds: Sequence[tuple[int, int, Trained]]
-    selected: Mapping[str, tuple[int, Trained]]
-    wrong: BoolsN
-    suspected: Mapping[str, IntsN]
-    cleaned: Mapping[str, Trained]
-    seconds: Mapping[str, Trained]
-    attention: Trained
+    rounds: Sequence[tuple[int, int, Trained]] = ()
+    wrong: BoolsN | None = None
+    suspected: Mapping[str, IntsN] = field(default_factory=dict)
+    cleaned: Mapping[str, Trained] = field(default_factory=dict)
+    seconds: Mapping[str, Trained] = field(default_factory=dict)
+    selected: Mapping[str, tuple[int, Trained]] = field(default_factory=dict)
+    attention: Trained | None = None
 
     @property
     def first(self) -> Trained:
@@ -128,21 +129,18 @@ class Judge:
 
 
 def content(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return the measures of all parts of the loop."""
-    return {
-        "few_shot": _few_shot(outcomes),
-        "cold_start": _rows(judge, [each.cold for each in outcomes]),
-        "rounds": [_round(judge, outcomes, number) for number in range(len(outcomes[0].rounds))],
-        "selection": _selection(judge, outcomes),
-        "cleaning": {**_cleaning(outcomes), "networks": _rows(judge, [each.cleaned for each in outcomes])},
-        "cascade": _cascades(judge, outcomes),
-        "attention": {
-            "with": judge.row([each.attention for each in outcomes]),
-            "without": judge.row([each.cleaned[RIGHT] for each in outcomes]),
-            **judge.gain([each.attention for each in outcomes], [each.cleaned[RIGHT] for each in outcomes]),
-        },
-        "cpu_s": [round(_seconds(each)) for each in outcomes],
+    """Return the measures of the parts of the loop that all seeds have."""
+    parts: dict[str, Callable[[], Any]] = {
+        "few_shot": lambda: _few_shot(outcomes),
+        "cold": lambda: _rows(judge, [each.cold for each in outcomes]),
+        "rounds": lambda: [_round(judge, outcomes, number) for number in range(len(outcomes[0].rounds))],
+        "cleaned": lambda: _cleaning(judge, outcomes),
+        "seconds": lambda: _cascades(judge, outcomes),
+        "selected": lambda: _selection(judge, outcomes),
+        "attention": lambda: _attention(judge, outcomes),
     }
+    there = {name: part() for name, part in parts.items() if all(getattr(each, name) for each in outcomes)}
+    return {**there, "not_measured": [name for name in parts if name not in there], "cpu_s": _seconds(outcomes)}
 
 
 def _few_shot(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -178,15 +176,24 @@ def _selection(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {"before": judge.row(before), "strategies": rows}
 
 
-def _cleaning(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    def wrong_share(method: str) -> float:
-        return float(np.mean([each.wrong[each.suspected[method]].mean() for each in outcomes]))
-
-    return {
-        "labels": round(float(np.mean([len(each.wrong) for each in outcomes]))),
-        "wrong_share": round(float(np.mean([each.wrong.mean() for each in outcomes])), 4),
-        "wrong_of_suspected": {name: round(wrong_share(name), 4) for name in outcomes[0].suspected},
+def _cleaning(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    wrong = [each.wrong for each in outcomes if each.wrong is not None]
+    found = {
+        name: np.mean([w[each.suspected[name]].mean() for w, each in zip(wrong, outcomes, strict=True)])
+        for name in outcomes[0].suspected
     }
+    return {
+        "labels": round(float(np.mean([len(each) for each in wrong]))),
+        "wrong_share": round(float(np.mean([each.mean() for each in wrong])), 4),
+        "wrong_of_suspected": {name: round(float(each), 4) for name, each in found.items()},
+        "networks": _rows(judge, [each.cleaned for each in outcomes]),
+    }
+
+
+def _attention(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    attentive = [each.attention for each in outcomes if each.attention]
+    plain = [each.cleaned[RIGHT] for each in outcomes]
+    return {"with": judge.row(attentive), "without": judge.row(plain), **judge.gain(attentive, plain)}
 
 
 def _cascades(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -197,16 +204,24 @@ def _cascades(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def _seconds(outcome: Outcome) -> float:
-    networks = [
-        *outcome.cold.values(),
-        *(network for _, _, network in outcome.rounds),
-        *(network for _, network in outcome.selected.values()),
-        *outcome.cleaned.values(),
-        *outcome.seconds.values(),
-        outcome.attention,
+def _seconds(outcomes: Sequence[Outcome]) -> list[int]:
+    """Return the processor time of the trainings of each seed."""
+    return [
+        round(
+            sum(
+                float(network.extra["cpu_s"])
+                for network in (
+                    *each.cold.values(),
+                    *(network for _, _, network in each.rounds),
+                    *each.cleaned.values(),
+                    *each.seconds.values(),
+                    *(network for _, network in each.selected.values()),
+                    *([each.attention] if each.attention else []),
+                )
+            )
+        )
+        for each in outcomes
     ]
-    return float(sum(each.extra["cpu_s"] for each in networks))
 
 
 def _ranking_metrics(prevalence: float) -> dict[str, Metric]:

@@ -32,6 +32,15 @@ SETS = {name: drawn(count, seed) for seed, (name, count) in enumerate({"start": 
 HELD_OUT = {name: drawn(200, seed) for seed, name in enumerate(("validation", "test"), 2)}
 
 
+ABOUT = {
+    "config": {**vars(CONFIG), "trunk": vars(CONFIG.trunk)},
+    "sets": {"pool": {"pictures": 300, "positives": 90}},
+    "seeds": [1],
+    "planned_seeds": 3,
+    "prevalence": 0.01,
+}
+
+
 class DrawnScores(Runs):
     """In place of training: scores that know the truth a little."""
 
@@ -62,26 +71,28 @@ def losses(network: Any, pictures: Any, labels: Any, epochs: int, seed: int) -> 
 
 def test_loop_reports_all_parts(study: Study) -> None:
     judge = Judge(HELD_OUT["validation"].truth, HELD_OUT["test"].truth, HELD_OUT["test"].identities, 0.01)
-    outcome = run(study)
+    *_, outcome = run(study)
     results = content(judge, [outcome])
+    assert results["not_measured"] == []
     assert [each["labels"] for each in results["rounds"]] == [60, 60 + len(choice(study))]
-    strategies = results["selection"]["strategies"]
+    strategies = results["selected"]["strategies"]
     assert list(strategies) == list(CONFIG.strategies)
     assert strategies[ALL]["labels"] == 60
     assert strategies[BOTH]["labels"] == strategies[RANDOM]["labels"] == pytest.approx(18, abs=3)
-    assert results["cleaning"]["wrong_share"] == pytest.approx(0.1, abs=0.1)
-    assert 0 <= results["cleaning"]["wrong_of_suspected"][O2U] <= 1
-    report = {
-        **results,
-        "config": {**vars(CONFIG), "trunk": vars(CONFIG.trunk)},
-        "sets": {"pool": {"pictures": 300, "positives": 90}},
-        "seeds": [1],
-        "planned_seeds": 3,
-        "prevalence": 0.01,
-    }
+    assert results["cleaned"]["wrong_share"] == pytest.approx(0.1, abs=0.1)
+    assert 0 <= results["cleaned"]["wrong_of_suspected"][O2U] <= 1
     json.dumps(results, allow_nan=False)
-    assert markdown(report).count("\n## ") == 7
-    assert len(chart(report).axes) == 2
+    assert markdown({**ABOUT, **results}).count("\n## ") == 7
+
+
+def test_parts_that_are_not_there_are_named(study: Study) -> None:
+    """The results are written after each part."""
+    judge = Judge(HELD_OUT["validation"].truth, HELD_OUT["test"].truth, HELD_OUT["test"].identities, 0.01)
+    parts = [content(judge, [outcome]) for outcome in run(study)]
+    assert [len(part["not_measured"]) for part in parts] == [5, 4, 3, 2, 1, 0]
+    assert parts[1]["not_measured"] == ["cleaned", "seconds", "selected", "attention"]
+    assert markdown({**ABOUT, **parts[0]}).count("\n## ") == 2
+    assert all(len(chart({**ABOUT, **part}).axes) == 2 for part in parts[::5])
 
 
 def choice(study: Study) -> IntsN:
@@ -92,19 +103,19 @@ def choice(study: Study) -> IntsN:
 
 
 def test_what_is_complete_is_read(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = run(study)
+    *_, first = run(study)
 
     def no_more(self: Runs, name: str, compute: Callable[[], Any]) -> Any:
         return dict(np.load(self.folder / f"{name}.npz"))
 
     monkeypatch.setattr(Runs, "keep", no_more)
-    again = run(study)
+    *_, again = run(study)
     np.testing.assert_array_equal(again.suspected[O2U], first.suspected[O2U])
     assert [count for count, _, _ in again.rounds] == [count for count, _, _ in first.rounds]
 
 
 def test_no_picture_is_asked_twice(study: Study) -> None:
-    run(study)
+    list(run(study))
     with np.load(study.runs.folder / "labels_2.npz") as kept:
         assert len(set(kept["rows"])) == len(kept["rows"])
 
