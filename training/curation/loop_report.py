@@ -76,6 +76,7 @@ def _head(report: Mapping[str, Any]) -> list[str]:
         "Written by `python -m training.curation.loop`. Percent, with 95 % intervals over motif designs and seeds. "
         f"Seeds: {', '.join(map(str, report['seeds']))} of {report['planned_seeds']} planned. All measures are at a "
         f"prevalence of {report['prevalence']:g}, on test pictures whose motif designs no training picture has. "
+        f"Random scores have a PR-AUC of {100 * report['prevalence']:.2f}. "
         f"{f'Not measured yet: {chr(44).join(missing)}. ' if missing else ''}Confident learning (`cleanlab`) is not "
         "measured.",
         "",
