@@ -1,13 +1,16 @@
-"""Convert a trained dual encoder to int8 ONNX and publish it as a version of `picture_encoder`.
+r"""Convert a trained dual encoder to int8 ONNX and publish it as a version of `picture_encoder`.
 
-    python -m conversion.publish_encoder --run runs/dual_encoder --data runs/cards/cards.csv
+    python -m conversion.publish_encoder --run runs/dual_encoder --data runs/cards/cards.csv \
+        --held-out runs/cards_test/cards.csv
 
-Whitening, fitted on train pictures → Keras → ONNX → parity within 1e-4 → int8 → gate →
-`picture_encoder/<version>/model.onnx`. Quantization measures ranges on train pictures, and the gate compares int8 with
-fp32 on test pictures. The metadata
-states the encoder's digest, to which galleries and rankers are bound. The measurements go to
-`results/publish_picture_encoder.json`. To serve the version, publish a gallery of its vectors, then use
-`server.rollout`.
+Whitening, fitted on train pictures → Keras → ONNX → parity within 1e-4 → int8 → gate → comparison with the served
+version → `picture_encoder/<version>/model.onnx`. Quantization measures ranges on train pictures, the gate compares int8
+with fp32 on test pictures, and the comparison uses the pictures of `--held-out`. The metadata states the encoder's
+digest, to which galleries and rankers are bound. The measurements go to `results/publish_picture_encoder.json`. To
+serve the version, publish a gallery of its vectors, then use `server.rollout`.
+
+A version whose neighbors are worse than the served version's is rejected. With `--force` it is published, and its
+report and its ONNX metadata record that.
 """
 
 import argparse
@@ -24,14 +27,14 @@ from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, TOKENS
 from picturegallery.files import ENCODER_DIGEST
 from picturegallery.tensors import VECTOR
-from server.catalog import Catalog, CatalogError
+from server.catalog import EMBED, FORCED, GATE, Catalog, CatalogError
 from training.arrays import Arrays
 from training.data.bad_rows import ManifestError
 from training.pretrain.pictures import Pictures, read_pictures
 from training.pretrain.whitening import Whitening
 from training.report import read_run, write_report
 
-from .encoder_gate import check_int8, check_vectors
+from .encoder_gate import check_comparison, check_int8, check_vectors, compare_with_served
 from .encoder_model import serving_model
 from .export import stamp, to_onnx
 from .install import installing, new_version
@@ -45,7 +48,15 @@ QUANTIZATION_PICTURES: Final = 512
 GATE_PICTURES: Final = 2000
 
 
-def publish_encoder(run: Path, manifest: Path, repository: Path, version: int | None = None) -> Path:
+def publish_encoder(
+    run: Path,
+    manifest: Path,
+    repository: Path,
+    version: int | None = None,
+    held_out: Path | None = None,
+    force: bool = False,
+    release: Path | None = None,
+) -> Path:
     """Publish `run/model.keras` and return the version folder.
 
     Args:
@@ -53,30 +64,39 @@ def publish_encoder(run: Path, manifest: Path, repository: Path, version: int | 
         manifest: Its manifest.
         repository: A model repository.
         version: The version to publish; by default the next one.
+        held_out: A manifest of pictures that neither this version nor the served one has seen; by default the test
+            split of `manifest`.
+        force: Publish a version that is worse than the served one.
+        release: The repository of the served version, if it is another.
 
     Raises:
         PrepMismatch: This machine decodes pictures differently.
-        ConversionError: ONNX deviates from Keras, or int8 from fp32.
+        ConversionError: ONNX deviates from Keras, or int8 from fp32, or it is worse than the served version.
         CatalogError: The repository has no picture encoder.
         ManifestError: The manifest cannot be used.
         FileNotFoundError: The run does not exist.
         FileExistsError: The version exists.
     """
     check_probes()
-    report = read_run(run)
-    folder = new_version(Catalog(repository).model(ENCODER), version)
+    report, catalog = read_run(run), Catalog(repository)
+    folder = new_version(catalog.model(ENCODER), version)
     pictures = read_pictures(manifest, IMAGE_SIZE)
     trained = keras.saving.load_model(run / "model.keras", compile=False)
     whitening = fit_whitening(trained, pictures.split("train"))
     int8, measured = convert_encoder(serving_model(trained, whitening), pictures)
+    compared = read_pictures(held_out, IMAGE_SIZE) if held_out else pictures.split("test")
+    comparison = _comparison(Catalog(release) if release else catalog, int8, compared)
+    verdict = _verdict(comparison, force)
     digest = hashlib.sha256(int8.SerializeToString(deterministic=True)).hexdigest()
-    stamp(int8, {METADATA_KEY: prep_digest(), ENCODER_DIGEST: digest, "trained": report["date"]})
+    stamp(int8, {METADATA_KEY: prep_digest(), ENCODER_DIGEST: digest, "trained": report["date"], GATE: verdict})
     with installing(folder) as staging:
         onnx.save(int8, staging / "model.onnx")
     write_report(
         repository.parent / "results" / f"publish_{ENCODER}.json",
         version=int(folder.name),
         encoder_digest=digest,
+        gate=verdict,
+        comparison=comparison,
         training=report,
         **measured,
     )
@@ -123,11 +143,40 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="its manifest")
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
     parser.add_argument("--version", type=int, help="default: the next free one")
+    parser.add_argument("--held-out", type=Path, help="manifest of other pictures; default: the test split of --data")
+    parser.add_argument("--release", type=Path, help="repository of the served version; default: --repository")
+    parser.add_argument("--force", action="store_true", help="publish a version that is worse than the served one")
     args = parser.parse_args()
     try:
-        print(publish_encoder(args.run, args.data, args.repository, args.version))
+        print(
+            publish_encoder(args.run, args.data, args.repository, args.version, args.held_out, args.force, args.release)
+        )
     except (PrepMismatch, ConversionError, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
         raise SystemExit(f"publish_encoder: {exc}") from exc
+
+
+def _comparison(catalog: Catalog, int8: onnx.ModelProto, pictures: Pictures) -> dict[str, Any] | None:
+    """Compare with the version that the ensemble embed serves; None before the first version."""
+    model = catalog.model(ENCODER)
+    served = catalog.ensemble(ENCODER, EMBED).steps[ENCODER]
+    if served < 0 and not model.versions:
+        return None
+    version = served if served > 0 else model.versions[-1]
+    file = model.folder / str(version) / "model.onnx"
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is served but not on disk; restore it, or roll back to a version on disk")
+    inputs = encoder_inputs(pictures)
+    before, after = (run_onnx(each, inputs)[VECTOR] for each in (str(file), int8.SerializeToString()))
+    return {"version": version, **compare_with_served(before, after, pictures.table)}
+
+
+def _verdict(comparison: dict[str, Any] | None, force: bool) -> str:
+    if comparison is None:
+        return "first version"
+    if force and comparison["regressions"]:
+        return FORCED
+    check_comparison(comparison)
+    return "passed"
 
 
 def _first(pictures: Pictures, count: int) -> Pictures:

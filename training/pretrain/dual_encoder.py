@@ -13,9 +13,11 @@ from keras import ops
 from genderprep.tensors import MAX_TOKENS
 from genderprep.vocabulary import vocabulary
 
-from ..arrays import FloatsND, Shape, TensorB, TensorBD, TokensNT
+from ..arrays import FloatsND, Shape, TensorB, TensorBD, TensorBHWC, TokensNT
 from ..layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer, is_token
+from .key_queue import KeyQueue
 from .mixture import MixtureOfExperts
+from .moco import info_nce
 
 # Tokens of a title; a longer one is cut. Serving tokenizes titles like nicknames.
 TITLE_TOKENS: Final = MAX_TOKENS
@@ -23,6 +25,8 @@ TITLE_TOKENS: Final = MAX_TOKENS
 _WORD: Final = 5
 _FIRST_TEMPERATURE: Final = 0.07
 _MAX_SCALE: Final = 100.0
+# Of two views of a picture.
+_VIEW_TEMPERATURE: Final = 0.1
 
 
 def symmetric_info_nce(pictures: TensorBD, titles: TensorBD, scale: Any) -> TensorB:
@@ -77,20 +81,41 @@ def picture_trunk(dual: keras.Model) -> keras.Model:
 
 
 class DualEncoder(keras.Model):
-    """Trains both towers on pairs; call it with `[pictures [B, S, S, 3], titles [B, T]]` to get the loss `[B]`."""
+    """Trains both towers on pairs; call it with `[view [B, S, S, 3], title [B, T]]` to get the loss `[B]`.
 
-    def __init__(self, pictures: keras.Model, titles: keras.Model) -> None:
+    Pictures of one title get one vector. With an `instance_weight`, call it with `[view, other view, title]`: the loss
+    then includes InfoNCE of two views of a picture against earlier pictures, so that vectors also tell pictures of one
+    title apart.
+
+    Args:
+        pictures: The picture tower, to unit vectors `[B, D]`.
+        titles: The title tower, to unit vectors `[B, D]`.
+        instance_weight: Weight of the loss of the views.
+        queue: Earlier pictures that a view is compared with; a multiple of every batch.
+    """
+
+    def __init__(
+        self, pictures: keras.Model, titles: keras.Model, instance_weight: float = 0.0, queue: int = 1024
+    ) -> None:
         super().__init__(name="dual_encoder")
-        self.pictures, self.titles = pictures, titles
+        self.pictures, self.titles, self.instance_weight = pictures, titles, instance_weight
         first = keras.initializers.Constant(math.log(1 / _FIRST_TEMPERATURE))
         self.log_scale = self.add_weight(shape=(), initializer=first, name="log_scale")
+        self.queue = KeyQueue(queue, pictures.output_shape[-1]) if instance_weight else None
 
     def call(self, inputs: list[Any], training: bool | None = None) -> TensorB:
-        pictures, titles = inputs
+        view, *others, titles = inputs
+        vectors = self.pictures(view, training=training)
         scale = ops.minimum(ops.exp(self.log_scale), _MAX_SCALE)
-        return symmetric_info_nce(
-            self.pictures(pictures, training=training), self.titles(titles, training=training), scale
-        )
+        loss = symmetric_info_nce(vectors, self.titles(titles, training=training), scale)
+        return loss + self.instance_weight * self._instance_loss(vectors, *others, training) if self.queue else loss
+
+    def _instance_loss(self, vectors: TensorBD, other: TensorBHWC, training: bool | None) -> TensorB:
+        keys = ops.stop_gradient(self.pictures(other, training=training))
+        loss = info_nce(vectors, keys, self.queue.keys.value, _VIEW_TEMPERATURE)
+        if training:
+            self.queue.push(keys)
+        return loss
 
     def compute_output_shape(self, inputs_shape: list[Shape]) -> Shape:
         return inputs_shape[0][:1]

@@ -28,7 +28,7 @@ def build_encoder(width: float = 0.5, size: int | None = None) -> keras.Model:
     return keras.Model(pictures, network(scaled), name="encoder")
 
 
-def imagenet_encoder(weights: Path, size: int) -> keras.Model:
+def imagenet_encoder(weights: Path, size: int | None) -> keras.Model:
     """Build the encoder of width 1 with ImageNet weights, as `load_imagenet` reads them.
 
     Raises:

@@ -1,8 +1,9 @@
 """The pretraining methods: what each trains on the pictures, and which part of it is kept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log
+from pathlib import Path
 from typing import Final
 
 import keras
@@ -10,7 +11,7 @@ import keras
 from ..engine.errors import ConfigError
 from .augment import Views, build_views
 from .dual_encoder import TITLE_TOKENS, DualEncoder, build_picture_tower, build_title_tower
-from .encoder import SMALLEST_SIDE, build_encoder
+from .encoder import SMALLEST_SIDE, build_encoder, imagenet_encoder
 from .moco import MoCo, chance_loss
 from .swav import SwAV
 
@@ -19,6 +20,8 @@ _QUEUE: Final = 16
 _PROTOTYPES: Final = 100
 # With SwAV's 0.05, codes of such small batches stay uniform.
 _EPSILON: Final = 0.03
+# Batches of earlier pictures that a view of the dual encoder is compared with.
+_INSTANCES: Final = 48
 # SwAV has six; each costs time.
 _SMALL_CROPS: Final = 2
 
@@ -32,9 +35,11 @@ class Config:
         size: S, the side of the pictures in pixels.
         epochs: Each ends with a checkpoint and with the label consistency of held-out pictures.
         batch: B, the pictures in a batch.
-        width: Width multiplier of the encoder.
+        width: Width multiplier of the encoder; ImageNet weights have width 1.
         dims: Size of the dual encoder's embeddings; article 001 has 32.
+        instance_weight: How much the dual encoder learns to tell pictures of the same title apart.
         learning_rate: Peak of a cosine schedule with warm-up.
+        pretrained_lr_multiplier: Factor of the learning rate of an encoder that starts from ImageNet weights.
         weight_decay: Of AdamW.
         seed: Seed of weights, views and order.
     """
@@ -45,7 +50,9 @@ class Config:
     batch: int = 128
     width: float = 0.5
     dims: int = 32
+    instance_weight: float = 0.0
     learning_rate: float = 1e-3
+    pretrained_lr_multiplier: float = 0.1
     weight_decay: float = 1e-4
     seed: int = 1
 
@@ -59,39 +66,49 @@ class Pretraining:
         kept: The encoder that is saved. From pictures, float `[B, S, S, 3]` in 0..255, to embeddings; the dual encoder
             also takes the titles.
         chance_loss: The loss of an encoder that maps all pictures to one point.
+        pretrained: The layers that start from ImageNet weights.
     """
 
     model: keras.Model
     kept: keras.Model
     chance_loss: float
+    pretrained: list[keras.layers.Layer] = field(default_factory=list)
 
 
-def build(config: Config, steps: int) -> Pretraining:
+def build(config: Config, steps: int, weights: Path | None = None) -> Pretraining:
     """Build a method for epochs of `steps` batches.
 
+    Args:
+        config: The run.
+        steps: Batches in an epoch.
+        weights: ImageNet weights that the encoder starts from, an npz as `load_imagenet` reads it.
+
     Raises:
-        ConfigError: The method is unknown, or the batch does not fit it.
+        ConfigError: The method is unknown, or the batch or the weights do not fit it.
+        FileNotFoundError: The weights do not exist.
     """
     if config.method not in METHODS:
         raise ConfigError(f"expected a method of {', '.join(METHODS)}, got {config.method!r}")
     if config.batch % 4:
         raise ConfigError(f"expected a batch divisible by 4, got {config.batch}")
+    if weights is not None and config.width != 1:
+        raise ConfigError(f"expected width 1, which ImageNet weights have, got {config.width}")
     keras.utils.set_random_seed(config.seed)
-    return METHODS[config.method](config, steps)
+    return METHODS[config.method](config, steps, weights)
 
 
-def _moco(config: Config, steps: int) -> Pretraining:
+def _moco(config: Config, steps: int, weights: Path | None) -> Pretraining:
     pictures, title = _inputs(config)
-    encoder, twin = (build_encoder(config.width, config.size) for _ in range(2))
+    encoder, twin = (_encoder(config, config.size, weights) for _ in range(2))
     queue = _QUEUE * config.batch
     objective = MoCo(encoder, twin, hidden=512, queue=queue, momentum=0.99, seed=config.seed)
     loss = objective(build_views(pictures, [Views(config.size)] * 2, config.seed))
-    return Pretraining(keras.Model([pictures, title], loss), encoder, chance_loss(queue))
+    return Pretraining(keras.Model([pictures, title], loss), encoder, chance_loss(queue), _started(encoder, weights))
 
 
-def _swav(config: Config, steps: int) -> Pretraining:
+def _swav(config: Config, steps: int, weights: Path | None) -> Pretraining:
     pictures, title = _inputs(config)
-    encoder = build_encoder(config.width)
+    encoder = _encoder(config, None, weights)
     objective = SwAV(
         encoder,
         hidden=512,
@@ -104,27 +121,40 @@ def _swav(config: Config, steps: int) -> Pretraining:
     )
     large, small = Views(config.size), Views(max(config.size // 2, SMALLEST_SIDE), 0.25, 0.5)
     loss = objective(build_views(pictures, [large] * 2 + [small] * _SMALL_CROPS, config.seed))
-    return Pretraining(keras.Model([pictures, title], loss), encoder, log(_PROTOTYPES))
+    return Pretraining(keras.Model([pictures, title], loss), encoder, log(_PROTOTYPES), _started(encoder, weights))
 
 
-def _dual_encoder(config: Config, steps: int) -> Pretraining:
+def _dual_encoder(config: Config, steps: int, weights: Path | None) -> Pretraining:
     pictures, title = _inputs(config)
-    towers = (
-        build_picture_tower(build_encoder(config.width, config.size), config.dims),
-        build_title_tower(dims=config.dims),
+    encoder = _encoder(config, config.size, weights)
+    towers = build_picture_tower(encoder, config.dims), build_title_tower(dims=config.dims)
+    queue = _INSTANCES * config.batch
+    objective = DualEncoder(*towers, instance_weight=config.instance_weight, queue=queue)
+    views = build_views(
+        pictures, [Views(config.size, 0.7, jitter=0.2)] * (2 if config.instance_weight else 1), config.seed
     )
-    (view,) = build_views(pictures, [Views(config.size, 0.7, jitter=0.2)], config.seed)
     pixels = keras.Input((config.size, config.size, 3), name="pictures")
     words = keras.Input((TITLE_TOKENS,), dtype="int32", name="title")
     kept = keras.Model([pixels, words], [towers[0](pixels), towers[1](words)], name="dual_encoder")
-    return Pretraining(keras.Model([pictures, title], DualEncoder(*towers)([view, title])), kept, log(config.batch))
+    chance = log(config.batch) + config.instance_weight * chance_loss(queue)
+    return Pretraining(
+        keras.Model([pictures, title], objective([*views, title])), kept, chance, _started(encoder, weights)
+    )
 
 
-METHODS: Final[dict[str, Callable[[Config, int], Pretraining]]] = {
+METHODS: Final[dict[str, Callable[[Config, int, Path | None], Pretraining]]] = {
     "moco": _moco,
     "swav": _swav,
     "dual_encoder": _dual_encoder,
 }
+
+
+def _encoder(config: Config, size: int | None, weights: Path | None) -> keras.Model:
+    return build_encoder(config.width, size) if weights is None else imagenet_encoder(weights, size)
+
+
+def _started(encoder: keras.Model, weights: Path | None) -> list[keras.layers.Layer]:
+    return [] if weights is None else [encoder]
 
 
 def _inputs(config: Config) -> tuple[keras.KerasTensor, keras.KerasTensor]:

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from ..arrays import Shape, TensorB, TensorBD, TensorBHWC, TensorKD
+from .key_queue import KeyQueue
 
 
 def info_nce(queries: TensorBD, keys: TensorBD, queue: TensorKD, temperature: float) -> TensorB:
@@ -89,10 +90,7 @@ class MoCo(keras.Model):
         for variable in self.keys.trainable_variables:
             variable.trainable = False
         self.random = keras.random.SeedGenerator(seed)
-        rows = keras.random.normal((queue, size), seed=seed)
-        self.queue = self.add_weight(shape=(queue, size), initializer="zeros", trainable=False, name="queue")
-        self.queue.assign(ops.normalize(rows, axis=1))
-        self.pointer = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="pointer")
+        self.queue = KeyQueue(queue, size, seed)
 
     def call(self, views: list[TensorBHWC], training: bool | None = None) -> TensorB:
         """Return the loss; in training, also move the key encoder and replace the oldest keys."""
@@ -100,9 +98,9 @@ class MoCo(keras.Model):
         if training:
             self._move_keys()
         keys = self._shuffled_keys(other, training)
-        loss = info_nce(self.queries(view, training=training), keys, self.queue.value, self.temperature)
+        loss = info_nce(self.queries(view, training=training), keys, self.queue.keys.value, self.temperature)
         if training:
-            self._enqueue(keys)
+            self.queue.push(keys)
         return loss
 
     def _move_keys(self) -> None:
@@ -117,11 +115,6 @@ class MoCo(keras.Model):
         parts = ops.split(ops.take(view, order, axis=0), self.splits)
         shuffled = ops.concatenate([self.keys(part, training=True) for part in parts])
         return ops.stop_gradient(ops.take(shuffled, ops.argsort(order), axis=0))
-
-    def _enqueue(self, keys: TensorBD) -> None:
-        batch, rows = ops.shape(keys)[0], self.queue.shape[0]
-        self.queue.assign(ops.slice_update(self.queue.value, (self.pointer.value, 0), keys))
-        self.pointer.assign((self.pointer + batch) % rows)
 
     def compute_output_shape(self, views_shape: list[Shape]) -> Shape:
         return views_shape[0][:1]

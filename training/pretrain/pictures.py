@@ -62,6 +62,19 @@ def read_pictures(manifest: Path, size: int) -> Pictures:
     return Pictures(pixels, np.stack(titles), table)
 
 
+def cached_pictures(manifest: Path, size: int, folder: Path) -> Pictures:
+    """Read a manifest as `read_pictures`, and keep the prepared pictures in `folder` until the manifest is newer."""
+    file = folder / f"{manifest.parent.name}_{manifest.stem}_{size}.npz"
+    if not file.is_file() or file.stat().st_mtime < manifest.stat().st_mtime:
+        pictures = read_pictures(manifest, size)
+        folder.mkdir(parents=True, exist_ok=True)
+        table = {f"table/{name}": pictures.table[name].to_numpy(str) for name in pictures.table}
+        np.savez(file, pixels=pictures.pixels, titles=pictures.titles, **table)
+    with np.load(file) as arrays:
+        table = {name.removeprefix("table/"): arrays[name] for name in arrays if name.startswith("table/")}
+        return Pictures(arrays["pixels"], arrays["titles"], pd.DataFrame(table, dtype=str))
+
+
 def title_tokens(title: str) -> TokensNT:
     """Return the token ids of a title, int32 `[TITLE_TOKENS]`, padded with 0; an empty title is `<EMPTY>`."""
     tokens = np.zeros(TITLE_TOKENS, np.int32)

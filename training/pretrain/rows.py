@@ -14,7 +14,7 @@ from .collapse import embed
 from .dual_encoder import embed_titles, picture_trunk
 from .encoder import build_encoder, imagenet_encoder
 from .methods import Config
-from .pictures import Pictures, read_pictures
+from .pictures import Pictures, cached_pictures
 from .run import run
 
 METHODS: Final = {MOCO: "moco", SWAV: "swav", DUAL: "dual_encoder"}
@@ -25,20 +25,24 @@ IMAGENET_SIZE: Final = 64
 
 @dataclass(frozen=True)
 class Cards:
-    """The manifests of the cards: `data` to pretrain on (its train split), and `test`, other cards drawn twice."""
+    """The manifests of the cards: `data` to pretrain on (its train split), and `test`, other cards drawn twice.
+
+    The prepared pictures are kept in `folder`.
+    """
 
     data: Path
     test: Path
+    folder: Path
 
     @cache  # noqa: B019
     def train_at(self, size: int) -> Pictures:
         """Read the train pictures at a size."""
-        return read_pictures(self.data, size).split("train")
+        return cached_pictures(self.data, size, self.folder).split("train")
 
     @cache  # noqa: B019
     def test_at(self, size: int) -> Pictures:
         """Read the test pictures at a size."""
-        return read_pictures(self.test, size)
+        return cached_pictures(self.test, size, self.folder)
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def rows(
 
     Args:
         config: The pretraining; method and seed are replaced.
-        methods: The methods that have rows, names in `METHODS`.
+        methods: The methods to pretrain, names in `METHODS`. Others have rows if their runs are finished.
         seeds: One run of each method per seed.
         cards: The manifests.
         out: Folder of the runs, `<method>_<seed>`.
@@ -103,7 +107,7 @@ def rows(
     if imagenet is not None:
         yield Row(IMAGENET, IMAGENET_SIZE, (lambda: imagenet_encoder(imagenet, IMAGENET_SIZE),) * len(seeds))
     for name, method in METHODS.items():
-        if method in methods:
+        if method in methods or all(finished(out, method, seed) for seed in seeds):
             encoders = tuple(partial(pretrained, method, seed) for seed in seeds)
             yield Row(name, size, encoders)
             if name == DUAL:
@@ -113,6 +117,11 @@ def rows(
         pixels = encoder.inputs[0].shape[1]
         yield Row(SERVED, pixels, (lambda: encoder,), fine_tuned=False)
         yield Row(f"{SERVED}, picture + title", pixels, (lambda: encoder,), with_titles=True, fine_tuned=False)
+
+
+def finished(out: Path, method: str, seed: int) -> bool:
+    """Return whether a method's run of a seed is finished."""
+    return (out / f"{method}_{seed}" / "report.json").is_file()
 
 
 def _load(file: Path) -> keras.Model:

@@ -13,7 +13,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ import numpy as np
 from ..data.bad_rows import BadRows, ManifestError
 from ..engine.errors import ConfigError
 from ..engine.resume import Checkpoint, check_finished_run
+from ..gender.config import import_config
+from ..optimizers.lr_multiplier_adamw import LRMultiplierAdamW, lr_multipliers
 from ..report import write_report
 from .collapse import CollapseError, CollapseGuard, embed
 from .methods import METHODS, Config, Pretraining, build
@@ -62,8 +64,14 @@ class LabelWatch(keras.callbacks.Callback):
             (logs if logs is not None else {})[f"{label}_consistency"] = consistency.value
 
 
-def run(config: Config, manifest: Path, out: Path) -> Path:
+def run(config: Config, manifest: Path, out: Path, weights: Path | None = None) -> Path:
     """Pretrain on the train split of a manifest, write the run to `out`, and return the encoder's file.
+
+    Args:
+        config: The run.
+        manifest: Of pictures, as `read_pictures` reads it.
+        out: Folder of the run.
+        weights: ImageNet weights that the encoder starts from.
 
     Raises:
         ManifestError: The manifest cannot be used, or has fewer train pictures than a batch.
@@ -79,12 +87,14 @@ def run(config: Config, manifest: Path, out: Path) -> Path:
             f"got {len(train)} and {len(watched)}"
         )
     about = {"config": asdict(config), "manifest": manifest.name, "pictures": len(pictures)}
+    if weights is not None:
+        about["weights"] = weights.name
     check_finished_run(out, about)
     if (out / "report.json").is_file():
         return out / "model.keras"
     out.mkdir(parents=True, exist_ok=True)
-    method = build(config, steps)
-    _compile(method.model, config, steps)
+    method = build(config, steps, weights)
+    _compile(method, config, steps)
     checkpoint = Checkpoint(out, about, None, BadRows(manifest, len(pictures), 0, str), method.kept)
     checkpoint.restore(method.model)
     _fit(method, config, train, watched.rows(np.arange(min(len(watched), _WATCHED))), steps, checkpoint)
@@ -104,26 +114,33 @@ def batches(pictures: Pictures, config: Config, first_epoch: int) -> Iterator[tu
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", required=True, choices=METHODS)
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--config", type=Path, help="such as training/pretrain/configs/served.py")
+    kind.add_argument("--method", choices=METHODS, help="the defaults of a method")
     parser.add_argument("--data", type=Path, required=True, help="manifest with the columns picture and title")
     parser.add_argument("--out", type=Path, required=True, help="folder for the run")
+    parser.add_argument("--weights", type=Path, help="npz of ImageNet weights of MobileNetV2 to start from")
     for name in ("size", "epochs", "batch", "seed"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Config, name), help="default: %(default)s")
+        parser.add_argument(f"--{name}", type=int, help="default: that of the config")
     args = parser.parse_args()
-    config = Config(args.method, size=args.size, epochs=args.epochs, batch=args.batch, seed=args.seed)
     try:
-        print(run(config, args.data, args.out))
+        config = import_config(args.config, Config) if args.config else Config(args.method)
+        given = {name: getattr(args, name) for name in ("size", "epochs", "batch", "seed")}
+        config = replace(config, **{name: value for name, value in given.items() if value is not None})
+        print(run(config, args.data, args.out, args.weights))
     except (ManifestError, ConfigError, CollapseError, FileNotFoundError) as exc:
         raise SystemExit(f"pretrain: {exc}") from exc
 
 
-def _compile(model: keras.Model, config: Config, steps: int) -> None:
+def _compile(method: Pretraining, config: Config, steps: int) -> None:
     total = config.epochs * steps
     warm_up = max(1, round(_WARM_UP * total))
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
     )
-    model.compile(keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay), loss=mean_loss)
+    multipliers = lr_multipliers(method.model, {config.pretrained_lr_multiplier: method.pretrained})
+    optimizer = LRMultiplierAdamW(schedule, weight_decay=config.weight_decay, lr_multipliers=multipliers)
+    method.model.compile(optimizer, loss=mean_loss)
 
 
 def _fit(

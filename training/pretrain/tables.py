@@ -2,12 +2,14 @@ r"""Compare embeddings of drawn cards, row by row of article 001's tables.
 
     python -m training.synthetic.cards --out runs/cards
     python -m training.synthetic.cards --first 7000 --count 1000 --variations 2 --out runs/cards_test
-    python -m training.pretrain.run --method dual_encoder --data runs/cards/cards.csv --out runs/dual_encoder
+    python -m training.pretrain.run --config training/pretrain/configs/served.py --weights MOBILENETV2.npz \
+        --data runs/cards/cards.csv --out runs/dual_encoder
     python -m training.pretrain.tables --data runs/cards/cards.csv --test runs/cards_test/cards.csv --out runs/tables \
         --served runs/dual_encoder --imagenet MOBILENETV2.npz --openclipart runs/openclipart.csv --results results
 
 Pretrains each method once per seed, and writes `pictures.{json,md,png}` and `pictures_map.png` to `--results`. Repeat
-the command to resume: finished runs and rows are kept in `--out`.
+the command to resume: prepared pictures, finished epochs, runs and rows are kept in `--out`. With `--methods`, only
+some methods are pretrained; the report says which rows are missing.
 """
 
 import argparse
@@ -110,7 +112,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="default: 1 2 3")
     args = parser.parse_args()
     config = Config("", size=args.size, epochs=args.epochs, batch=args.batch)
-    cards = Cards(args.data, args.test)
+    cards = Cards(args.data, args.test, args.out / "pictures")
     try:
         table = list(rows(config, args.methods, tuple(args.seeds), cards, args.out, args.imagenet, args.served))
         values: dict[str, Values] = {}
@@ -123,13 +125,13 @@ def main() -> None:
     runs = {
         name: [read_run(args.out / f"{method}_{seed}") for seed in args.seeds]
         for name, method in METHODS.items()
-        if method in args.methods
+        if name in values
     }
     if args.served:
         runs[SERVED] = [read_run(args.served)]
     test = cards.test_at(config.size).table
     report = {
-        "config": {**asdict(config), "method": args.methods, "seed": args.seeds},
+        "config": {**asdict(config), "method": [METHODS[name] for name in runs if name in METHODS], "seed": args.seeds},
         "pictures": {"train": len(cards.train_at(config.size)), "test": len(test), "labeled": _LABELED},
         "sizes": {row.name: row.size for row in table},
         "chance": {**chances(test), FINE_TUNING: chances(test)[PROBE]},
@@ -172,6 +174,7 @@ def summary_of(run: Mapping[str, Any]) -> dict[str, Any]:
     history = pd.DataFrame(run["history"])
     return {
         "config": run["config"],
+        "weights": run.get("weights"),
         "cpu_seconds_per_epoch": round(float(history["cpu_seconds"].median()), 1) if "cpu_seconds" in history else None,
         "loss": history["loss"].round(4).tolist(),
         "theme_consistency": history["theme_consistency"].round(4).tolist(),

@@ -6,8 +6,9 @@ from typing import Any
 from figures.markdown import picture
 
 from ..report import markdown_table
-from .article import DUAL, FINE_TUNING, IMAGENET, MOCO, SWAV, TABLE_1
+from .article import DUAL, FINE_TUNING, IMAGENET, MOCO, SWAV, TABLE_1, TITLED
 from .measures import KS, LABELS, NS, PROBE
+from .rows import SERVED
 
 _NEIGHBORS = [f"{label}@{k}" for label in LABELS for k in KS]
 _RECALLS = [f"recall@{n}" for n in NS]
@@ -28,8 +29,8 @@ def describe(report: Mapping[str, Any]) -> str:
             f"The measures are those of {pictures['test']} other pictures: cards drawn twice. “+ w” is whitened with "
             "the statistics of the train pictures. ImageNet is a MobileNetV2 of width 1, trained with labels on a "
             f"million photos; it sees {report['sizes'].get(IMAGENET, '–')} pixels. “Served” is the encoder that the "
-            "repository serves, trained longer and at more pixels than the other rows (see Time). "
-            f"{_left_out(report)}",
+            "repository serves, trained longer and at more pixels than the other rows (see Time)"
+            f"{_start(report)}. {_left_out(report)}",
             "",
             picture("Consistency over the epochs, and neighbors with the same label by row", "pictures.png"),
             "",
@@ -96,9 +97,15 @@ def _map(report: Mapping[str, Any]) -> list[str]:
 
 
 def _left_out(report: Mapping[str, Any]) -> str:
-    """Say which of the article's rows were not measured."""
-    missing = [row for row in (IMAGENET, MOCO, SWAV, DUAL) if row not in report["rows"]]
-    return f"Not measured in this run of the command: {', '.join(missing)}." if missing else ""
+    """Say which rows were not measured."""
+    missing = [row for row in (IMAGENET, MOCO, SWAV, DUAL, TITLED, SERVED) if row not in report["rows"]]
+    return f"Not measured: {'; '.join(missing)}." if missing else ""
+
+
+def _start(report: Mapping[str, Any]) -> str:
+    """Say that the served encoder started from ImageNet weights."""
+    served = report["runs"].get(SERVED, [{}])[0]
+    return ", starting from the weights of the row ImageNet" if served.get("weights") else ""
 
 
 def _table(report: Mapping[str, Any], columns: Sequence[str]) -> str:

@@ -81,6 +81,23 @@ def test_scale_is_bounded() -> None:
     np.testing.assert_allclose(ops.convert_to_numpy(model([pictures, words])), at_bound, rtol=1e-4)
 
 
+def test_loss_of_views_tells_pictures_of_one_title_apart() -> None:
+    """All pictures have one title, so only the second loss separates them."""
+    keras.utils.set_random_seed(0)
+    pictures = RNG.uniform(0, 1, (16, 8, 8, 3)).astype(np.float32)
+    words = np.repeat(titles(1), 16, axis=0)
+    others = np.clip(pictures + RNG.normal(0, 0.05, pictures.shape), 0, 1).astype(np.float32)
+    model = DualEncoder(
+        small_picture_tower(), build_title_tower(size=16, layers=1, heads=2, dims=8), instance_weight=1.0, queue=16
+    )
+    model.compile(keras.optimizers.Adam(0.01), loss=mean_loss)
+    model.fit([pictures, others, words], np.zeros(16), batch_size=16, epochs=60, verbose=0)
+    views = [ops.convert_to_numpy(model.pictures(each)) for each in (pictures, others)]
+    assert ((views[0] @ views[1].T).argmax(axis=1) == np.arange(16)).mean() > 0.9
+    # The queue holds the keys of the last step.
+    assert (ops.convert_to_numpy(model.queue.keys) * views[1]).sum(axis=1).mean() > 0.9
+
+
 @pytest.mark.parametrize("gate", ["article", "topk_softmax"])
 def test_both_gates_build(gate: str) -> None:
     assert build_title_tower(size=16, layers=1, heads=2, dims=8, gate=gate).output_shape == (None, 8)

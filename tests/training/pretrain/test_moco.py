@@ -59,16 +59,16 @@ def test_loss_is_finite_at_a_low_temperature() -> None:
 
 def test_queue_keeps_the_newest_keys_and_wraps() -> None:
     model = small()
-    start = ops.convert_to_numpy(model.queue)
+    start = ops.convert_to_numpy(model.queue.keys)
     model(VIEWS, training=True)
-    first = ops.convert_to_numpy(model.queue)
+    first = ops.convert_to_numpy(model.queue.keys)
     assert not np.allclose(first[:8], start[:8])
     np.testing.assert_array_equal(first[8:], start[8:])
     model(VIEWS, training=True)
-    second = ops.convert_to_numpy(model.queue)
+    second = ops.convert_to_numpy(model.queue.keys)
     np.testing.assert_array_equal(second[:8], first[:8])
     assert not np.allclose(second[8:], start[8:])
-    assert int(model.pointer) == 0
+    assert int(model.queue.pointer) == 0
     np.testing.assert_allclose(np.linalg.norm(second, axis=1), 1, rtol=1e-5)
 
 

@@ -16,7 +16,7 @@ from training.engine.errors import ConfigError
 from training.pretrain import methods
 from training.pretrain.collapse import CollapseError, embed, spread
 from training.pretrain.methods import METHODS, Config
-from training.pretrain.pictures import block_means, picture_pixels, read_pictures, title_tokens
+from training.pretrain.pictures import block_means, cached_pictures, picture_pixels, read_pictures, title_tokens
 from training.pretrain.run import run
 from training.synthetic.cards import write_cards
 
@@ -58,6 +58,33 @@ def test_every_method_trains(method: str, cards: Path, tmp_path: Path) -> None:
     assert np.isfinite([epoch["loss"] for epoch in report["history"]]).all()
     embeddings = embed(encoder, RNG.integers(0, 255, (5, 16, 16, 3), np.uint8))
     assert embeddings.shape == (5, 32 if method == "dual_encoder" else 8)
+
+
+def test_dual_encoder_with_two_views_trains(cards: Path, tmp_path: Path) -> None:
+    run(small("dual_encoder", instance_weight=0.5), cards, tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert np.isfinite([epoch["loss"] for epoch in report["history"]]).all()
+
+
+def test_run_starts_from_weights_of_imagenet(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def imagenet(weights: Path, size: int | None) -> keras.Model:
+        started.append(methods.build_encoder(1.0, size))
+        return started[-1]
+
+    monkeypatch.setattr(methods, "imagenet_encoder", imagenet)
+    config = small("dual_encoder", width=1.0, pretrained_lr_multiplier=0.0, weight_decay=0.0)
+    file = run(config, cards, tmp_path, tmp_path / "mobilenet.npz")
+    assert json.loads((tmp_path / "report.json").read_text())["weights"] == "mobilenet.npz"
+    # The rate of its layers is 0, so they keep their weights.
+    trained = keras.saving.load_model(file, compile=False).get_layer("picture_tower")
+    kernel = next(layer for layer in trained.layers if isinstance(layer, keras.layers.Conv2D)).kernel
+    keras.utils.set_random_seed(config.seed)
+    first = next(layer for layer in methods.build_encoder(1.0, 16).layers if isinstance(layer, keras.layers.Conv2D))
+    np.testing.assert_array_equal(kernel, first.kernel)
+    with pytest.raises(ConfigError, match=r"expected width 1, which ImageNet weights have, got 0\.5"):
+        run(small("moco"), cards, tmp_path / "other", tmp_path / "mobilenet.npz")
 
 
 def test_repeated_command_changes_nothing_and_another_config_is_rejected(cards: Path, tmp_path: Path) -> None:
@@ -146,6 +173,18 @@ def test_a_card_drawn_twice_is_in_one_split(tmp_path: Path) -> None:
     table = read_pictures(write_cards(range(30), 2, tmp_path), 16).table
     assert (table.groupby("card")["split"].nunique() == 1).all()
     assert table["split"].nunique() == 3
+
+
+def test_prepared_pictures_are_kept_until_the_manifest_changes(
+    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = cached_pictures(cards, 16, tmp_path)
+    monkeypatch.setattr("training.pretrain.pictures._pixels", None)
+    again = cached_pictures(cards, 16, tmp_path)
+    np.testing.assert_array_equal(again.pixels, first.pixels)
+    np.testing.assert_array_equal(again.titles, first.titles)
+    pd.testing.assert_frame_equal(again.table, first.table)
+    assert set(again.split("train").table["split"]) == {"train"}
 
 
 def test_titles_are_padded_and_cut() -> None:

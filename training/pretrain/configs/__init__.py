@@ -1,0 +1,1 @@
+"""Configs of pretraining runs; each has a function `get_config()`."""
