@@ -13,7 +13,7 @@ from keras import ops
 from genderprep.tensors import MAX_TOKENS
 from genderprep.vocabulary import vocabulary
 
-from ..arrays import FloatsND, Shape, TensorB, TensorBD, TensorBHWC, TokensNT
+from ..arrays import FloatsND, Shape, TensorB, TensorBD, TokensNT
 from ..layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer, is_token
 from .key_queue import KeyQueue
 from .mixture import MixtureOfExperts
@@ -108,11 +108,10 @@ class DualEncoder(keras.Model):
         vectors = self.pictures(view, training=training)
         scale = ops.minimum(ops.exp(self.log_scale), _MAX_SCALE)
         loss = symmetric_info_nce(vectors, self.titles(titles, training=training), scale)
-        return loss + self.instance_weight * self._instance_loss(vectors, *others, training) if self.queue else loss
-
-    def _instance_loss(self, vectors: TensorBD, other: TensorBHWC, training: bool | None) -> TensorB:
-        keys = ops.stop_gradient(self.pictures(other, training=training))
-        loss = info_nce(vectors, keys, self.queue.keys.value, _VIEW_TEMPERATURE)
+        if self.queue is None:
+            return loss
+        keys = ops.stop_gradient(self.pictures(others[0], training=training))
+        loss += self.instance_weight * info_nce(vectors, keys, self.queue.keys.value, _VIEW_TEMPERATURE)
         if training:
             self.queue.push(keys)
         return loss

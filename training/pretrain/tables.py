@@ -10,6 +10,8 @@ r"""Compare embeddings of drawn cards, row by row of article 001's tables.
 Pretrains each method once per seed, and writes `pictures.{json,md,png}` and `pictures_map.png` to `--results`. Repeat
 the command to resume: prepared pictures, finished epochs, runs and rows are kept in `--out`. With `--methods`, only
 some methods are pretrained; the report says which rows are missing.
+the command to resume: prepared pictures, finished epochs, runs and rows are kept in `--out`. With `--methods`, only
+some methods are pretrained; the report says which rows are missing.
 """
 
 import argparse

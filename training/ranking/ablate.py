@@ -21,7 +21,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-import pandas as pd
 
 from figures.save import save
 
@@ -38,6 +37,7 @@ from .model import Ranker
 from .prerank import two_tower_model
 from .train import PRERANK
 from .warm_start import set_weights, weights_of
+from .world import read_cards
 
 RESULTS: Final = Path(__file__).parents[2] / "results"
 SEEDS: Final = 5
@@ -94,7 +94,7 @@ def finished_runs(rows: list[Row], out: Path) -> dict[str, dict[int, dict[str, A
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cards", type=Path, required=True, help="CSV with the columns id, theme, style, split")
+    parser.add_argument("--cards", type=Path, required=True, help="manifest of training.synthetic.cards")
     parser.add_argument("--vectors", type=Path, required=True, help="npy with the gallery's vector of each card")
     parser.add_argument("--imagenet", type=Path, help="npy with vectors of a network of ImageNet")
     parser.add_argument("--profiles", type=Path, help="npz of training.ranking.profiles; default: surrogates")
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished runs")
     args = parser.parse_args()
     imagenet = np.load(args.imagenet) if args.imagenet else None
-    data = prepare(pd.read_csv(args.cards), np.load(args.vectors), imagenet, args.profiles, (TRAIN, TEST))
+    data = prepare(read_cards(args.cards), np.load(args.vectors), imagenet, args.profiles, (TRAIN, TEST))
     args.out.mkdir(parents=True, exist_ok=True)
     train_all([row for row in ROWS if row.name in (args.rows or row.name)], args.seeds, data, args.out)
     results = content(data, ceilings(data), finished_runs(list(ROWS), args.out), SEEDS)

@@ -20,7 +20,7 @@ from ..arrays import FloatsND, ImagesNSS3
 from ..pretrain.collapse import embed
 from ..pretrain.encoder import imagenet_encoder
 from ..pretrain.whitening import Whitening
-from .world import chosen_cards
+from .world import chosen_cards, read_cards
 
 _SIZE: Final = 64
 _DIMS: Final = 32
@@ -41,12 +41,12 @@ def imagenet_vectors(cards: pd.DataFrame, folder: Path, weights: Path, seed: int
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cards", type=Path, required=True, help="CSV with the columns picture and split")
+    parser.add_argument("--cards", type=Path, required=True, help="manifest of training.synthetic.cards")
     parser.add_argument("--pictures", type=Path, help="folder of the pictures; default: that of the CSV")
     parser.add_argument("--weights", type=Path, required=True, help="npz with ImageNet weights of MobileNetV2")
     parser.add_argument("--out", type=Path, required=True, help="npy file")
     args = parser.parse_args()
-    vectors = imagenet_vectors(pd.read_csv(args.cards), args.pictures or args.cards.parent, args.weights)
+    vectors = imagenet_vectors(read_cards(args.cards), args.pictures or args.cards.parent, args.weights)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     np.save(args.out, vectors)
     print(args.out)

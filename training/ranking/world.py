@@ -19,6 +19,7 @@ import pandas as pd
 from sklearn.preprocessing import normalize
 
 from ..arrays import FloatsND, IntsN
+from ..data.manifest import split_of
 from ..synthetic.preference_log import impressions_of
 from ..synthetic.preference_pictures import Stock, publish
 from ..synthetic.preference_sessions import Profiles, Sessions, draw_profiles, draw_sessions
@@ -84,6 +85,20 @@ def chosen_cards(cards: pd.DataFrame, seed: int) -> IntsN:
     return order[place < wanted]
 
 
+def read_cards(manifest: Path) -> pd.DataFrame:
+    """Read a manifest of cards with the columns theme and style.
+
+    Without a column `id`, cards have the ids that `conversion.publish_gallery` gives them, 1, 2, …; without `split`,
+    the split of `training.pretrain.pictures`.
+    """
+    cards = pd.read_csv(manifest, dtype={"card": str}, keep_default_na=False)
+    if "id" not in cards:
+        cards["id"] = np.arange(1, len(cards) + 1)
+    if "split" not in cards:
+        cards["split"] = cards["card"].map(split_of)
+    return cards
+
+
 def exact_vectors(cells: IntsN, size: int = 32, seed: int = 0) -> FloatsND:
     """Return unit vectors [P, size] that tell theme and style exactly: random directions of both, added."""
     rng = np.random.default_rng((seed, 23))
@@ -97,7 +112,7 @@ def exact_vectors(cells: IntsN, size: int = 32, seed: int = 0) -> FloatsND:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cards", type=Path, required=True, help="CSV with the columns id, theme, style, split")
+    parser.add_argument("--cards", type=Path, required=True, help="manifest of training.synthetic.cards")
     parser.add_argument("--vectors", type=Path, required=True, help="npy with the vector of each card")
     parser.add_argument("--profiles", type=Path, help="npz with p_female and embeddings; default: surrogates")
     parser.add_argument("--gallery-json", type=Path, help="gallery.json of the encoder that made the vectors")
@@ -106,7 +121,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the world")
     args = parser.parse_args()
     setting = setting_of(
-        pd.read_csv(args.cards),
+        read_cards(args.cards),
         np.load(args.vectors),
         args.seed,
         profiles=args.profiles and read_profiles(args.profiles),
