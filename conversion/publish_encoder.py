@@ -56,6 +56,7 @@ def publish_encoder(
     held_out: Path | None = None,
     force: bool = False,
     release: Path | None = None,
+    whiten: bool = True,
 ) -> Path:
     """Publish `run/model.keras` and return the version folder.
 
@@ -68,6 +69,7 @@ def publish_encoder(
             split of `manifest`.
         force: Publish a version that is worse than the served one.
         release: The repository of the served version, if it is another.
+        whiten: Whether the vectors are whitened. Those of an encoder that spreads its pictures evenly need not be.
 
     Raises:
         PrepMismatch: This machine decodes pictures differently.
@@ -82,7 +84,7 @@ def publish_encoder(
     folder = new_version(catalog.model(ENCODER), version)
     pictures = read_pictures(manifest, IMAGE_SIZE)
     trained = keras.saving.load_model(run / "model.keras", compile=False)
-    whitening = fit_whitening(trained, pictures.split("train"))
+    whitening = fit_whitening(trained, pictures.split("train")) if whiten else no_whitening(trained)
     int8, measured = convert_encoder(serving_model(trained, whitening), pictures)
     compared = read_pictures(held_out, IMAGE_SIZE) if held_out else pictures.split("test")
     comparison = _comparison(Catalog(release) if release else catalog, int8, compared)
@@ -96,6 +98,7 @@ def publish_encoder(
         version=int(folder.name),
         encoder_digest=digest,
         gate=verdict,
+        whitened=whiten,
         comparison=comparison,
         training=report,
         **measured,
@@ -105,9 +108,14 @@ def publish_encoder(
 
 def fit_whitening(trained: keras.Model, pictures: Pictures) -> Whitening:
     """Fit the whitening of an encoder's vectors on pictures of `IMAGE_SIZE` pixels."""
-    dims = trained.get_layer("picture_tower").output.shape[1]
-    unchanged = to_onnx(serving_model(trained, Whitening(np.zeros(dims), np.eye(dims))))
+    unchanged = to_onnx(serving_model(trained, no_whitening(trained)))
     return Whitening.fit(run_onnx(unchanged.SerializeToString(), encoder_inputs(pictures))[VECTOR])
+
+
+def no_whitening(trained: keras.Model) -> Whitening:
+    """Return the whitening that changes nothing."""
+    dims = trained.get_layer("picture_tower").output.shape[1]
+    return Whitening(np.zeros(dims), np.eye(dims))
 
 
 def convert_encoder(model: keras.Model, pictures: Pictures) -> tuple[onnx.ModelProto, dict[str, Any]]:
@@ -145,11 +153,21 @@ def main() -> None:
     parser.add_argument("--version", type=int, help="default: the next free one")
     parser.add_argument("--held-out", type=Path, help="manifest of other pictures; default: the test split of --data")
     parser.add_argument("--release", type=Path, help="repository of the served version; default: --repository")
+    parser.add_argument("--no-whitening", action="store_true", help="publish the vectors as they were trained")
     parser.add_argument("--force", action="store_true", help="publish a version that is worse than the served one")
     args = parser.parse_args()
     try:
         print(
-            publish_encoder(args.run, args.data, args.repository, args.version, args.held_out, args.force, args.release)
+            publish_encoder(
+                args.run,
+                args.data,
+                args.repository,
+                args.version,
+                args.held_out,
+                args.force,
+                args.release,
+                whiten=not args.no_whitening,
+            )
         )
     except (PrepMismatch, ConversionError, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
         raise SystemExit(f"publish_encoder: {exc}") from exc

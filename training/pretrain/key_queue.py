@@ -17,6 +17,7 @@ class KeyQueue(keras.layers.Layer):
 
     def __init__(self, rows: int, size: int, seed: int = 0) -> None:
         super().__init__(name="queue")
+        self.built = True
         first = keras.random.normal((rows, size), seed=seed)
         self.keys = self.add_weight(shape=(rows, size), initializer="zeros", trainable=False, name="keys")
         self.keys.assign(ops.normalize(first, axis=1))
