@@ -10,8 +10,6 @@ r"""Compare embeddings of drawn cards, row by row of article 001's tables.
 Pretrains each method once per seed, and writes `pictures.{json,md,png}` and `pictures_map.png` to `--results`. Repeat
 the command to resume: prepared pictures, finished epochs, runs and rows are kept in `--out`. With `--methods`, only
 some methods are pretrained; the report says which rows are missing.
-the command to resume: prepared pictures, finished epochs, runs and rows are kept in `--out`. With `--methods`, only
-some methods are pretrained; the report says which rows are missing.
 """
 
 import argparse
@@ -110,7 +108,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=32, help="pixels; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=8, help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=64, help="default: %(default)s")
-    parser.add_argument("--methods", nargs="+", choices=METHODS.values(), default=list(METHODS.values()))
+    parser.add_argument("--methods", nargs="*", choices=METHODS.values(), default=list(METHODS.values()))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="default: 1 2 3")
     args = parser.parse_args()
     config = Config("", size=args.size, epochs=args.epochs, batch=args.batch)
