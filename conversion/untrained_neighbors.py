@@ -6,6 +6,7 @@ The encoder has the served architecture, with random weights. The gallery is the
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,8 @@ from picturegallery.search import ExactSearch
 from server.catalog import SIMILAR, Catalog
 from training.arrays import FloatsND
 from training.pretrain.collapse import embed
-from training.pretrain.methods import Config, build
+from training.pretrain.configs.served import get_config
+from training.pretrain.methods import build
 from training.pretrain.pictures import picture_pixels
 from training.report import write_report
 
@@ -50,7 +52,7 @@ def main() -> None:
 
 def untrained_vectors(first_seed: int, count: int, seed: int) -> FloatsND:
     """Return the vectors of cards, `[count, D]`, by an encoder whose weights are random."""
-    config = Config("dual_encoder", seed=seed)
+    config = replace(get_config(), seed=seed)
     pixels = np.stack([picture_pixels(card.encoded, config.size) for card in drawn_cards(first_seed, count)])
     return embed(build(config, steps=1).kept, pixels)
 

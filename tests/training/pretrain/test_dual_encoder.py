@@ -95,6 +95,7 @@ def test_loss_of_views_tells_pictures_of_one_title_apart() -> None:
     views = [ops.convert_to_numpy(model.pictures(each)) for each in (pictures, others)]
     assert ((views[0] @ views[1].T).argmax(axis=1) == np.arange(16)).mean() > 0.9
     # The queue holds the keys of the last step.
+    assert model.queue is not None
     assert (ops.convert_to_numpy(model.queue.keys) * views[1]).sum(axis=1).mean() > 0.9
 
 

