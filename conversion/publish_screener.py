@@ -1,12 +1,14 @@
-"""Convert the two networks of a trained screener to int8 ONNX and publish them as a version of `screener`.
+r"""Convert the two networks of a trained screener to int8 ONNX and publish them as a version of `screener`.
 
-    python -m conversion.publish_screener --run runs/screener --data runs/defects/defects.csv
+    python -m conversion.publish_screener --run runs/screener --data runs/defects/defects.csv \
+        --good runs/gallery_cards/cards.csv
 
 Keras → ONNX → parity within 1e-4 → int8 → limits → gates → `screener/<version>/model.onnx`. Quantization measures
 ranges on train pictures. On validation pictures, the limits of the attributes are tuned for int8: they find as many
-pictures as possible at `--precision`, if a share of `--prevalence` has the attribute. The gates use test pictures: int8
-must decide as fp32, and the version must not be worse than the served one. With `--force` it is published nevertheless;
-report and metadata record that, and `server.rollout promote` then needs a `--force` of its own.
+pictures as possible at `--precision`, if a share of `--prevalence` has the attribute. Pictures of `--good` join them as
+ones that have none. The gates use test pictures: int8 must decide as fp32, and the version must not be worse than the
+served one. With `--force` it is published nevertheless; report and metadata record that, and `server.rollout promote`
+then needs a `--force` of its own.
 
 The measurements go to `results/publish_screener.json`. To serve the version, use `server.rollout canary screen`.
 """
@@ -19,7 +21,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
+import numpy as np
 import onnx
+import pandas as pd
 from scipy.special import expit
 
 from genderprep import PrepMismatch, check_probes, prep_digest
@@ -27,8 +31,9 @@ from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE
 from server.catalog import FORCED, GATE, SCREEN, Catalog, CatalogError
 from training.arrays import Arrays, FloatsND, ImagesNSS3
-from training.curation.pictures import LabeledPictures, read_labeled_pictures
+from training.curation.pictures import UNKNOWN, LabeledPictures, read_labeled_pictures
 from training.data.bad_rows import ManifestError
+from training.pretrain.pictures import Pictures, read_pictures
 from training.report import read_run, write_report
 
 from .errors import ConversionError
@@ -54,6 +59,7 @@ def publish_screener(
     manifest: Path,
     repository: Path,
     *,
+    good: Path | None = None,
     refusing: Sequence[str] = REFUSING,
     precision: float = PRECISION,
     prevalence: float = PREVALENCE,
@@ -66,6 +72,7 @@ def publish_screener(
         run: A finished run of `training.curation.train`.
         manifest: Pictures with a column for each attribute, and the splits train, validation and test.
         repository: A model repository.
+        good: A manifest of pictures that shall not be refused; the limits are tuned on them, too.
         refusing: The attributes that refuse a picture; `unsuitable` is one.
         precision: The share of refusals that shall be right.
         prevalence: The share of pictures that have an attribute.
@@ -88,6 +95,8 @@ def publish_screener(
     if list(pictures.attributes) != attributes:
         raise ConversionError(f"expected networks for {', '.join(pictures.attributes)}, got {', '.join(attributes)}")
     train, validation, test = (_split(pictures, name, manifest) for name in ("train", "validation", "test"))
+    if good:
+        validation = _with_good(validation, read_pictures(good, IMAGE_SIZE), refusing)
     networks = [keras.saving.load_model(run / f"{name}.keras", compile=False) for name in ("first", "second")]
     fp32, int8, parity = convert(serving_model(*networks), train.pixels[:QUANTIZATION_PICTURES])
     tuned_on = run_networks(int8, validation.pixels)
@@ -140,6 +149,18 @@ def run_networks(model: onnx.ModelProto, pixels: ImagesNSS3) -> Probabilities:
     return expit(logits[FIRST]), expit(logits[SECOND])
 
 
+def _with_good(pictures: LabeledPictures, good: Pictures, refusing: Sequence[str]) -> LabeledPictures:
+    """Append pictures of which is known only that they have no refusing attribute."""
+    labels = np.full((len(good), len(pictures.attributes)), UNKNOWN, np.int8)
+    labels[:, [pictures.attributes.index(name) for name in refusing]] = 0
+    return LabeledPictures(
+        np.concatenate([pictures.pixels, good.pixels]),
+        np.concatenate([pictures.labels, labels]),
+        pictures.attributes,
+        pd.concat([pictures.table, good.table], ignore_index=True),
+    )
+
+
 def _split(pictures: LabeledPictures, name: str, manifest: Path) -> LabeledPictures:
     split = pictures.split(name)
     if not len(split):
@@ -178,6 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.curation.train")
     parser.add_argument("--data", type=Path, required=True, help="its manifest")
+    parser.add_argument("--good", type=Path, help="manifest of pictures that shall not be refused")
     parser.add_argument("--refuse", nargs="+", default=REFUSING, metavar="ATTRIBUTE", help="what refuses a picture")
     parser.add_argument("--precision", type=float, default=PRECISION, help="share of refusals that shall be right")
     parser.add_argument("--prevalence", type=float, default=PREVALENCE, help="share of pictures with an attribute")
@@ -190,6 +212,7 @@ def main() -> None:
             args.run,
             args.data,
             args.repository,
+            good=args.good,
             refusing=args.refuse,
             precision=args.precision,
             prevalence=args.prevalence,

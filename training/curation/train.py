@@ -90,7 +90,7 @@ def main() -> None:
         "--data", type=Path, nargs="+", required=True, help="manifests with a column for each attribute"
     )
     parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--steps", type=int, default=3000, help="batches of 64 pictures")
+    parser.add_argument("--steps", type=int, default=2200, help="batches of 64 pictures")
     parser.add_argument("--width", type=int, default=16, help="channels of the first network's first stage")
     parser.add_argument("--second-width", type=int, default=24, help="those of the second network")
     parser.add_argument("--seed", type=int, default=0)
