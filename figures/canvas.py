@@ -2,6 +2,7 @@
 
 from typing import Final, Literal
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -40,9 +41,7 @@ class Canvas:
         """Fill a rectangle."""
         self._axes.add_patch(Rectangle((x, y), width, height, color=color, linewidth=0))
 
-    def image(self, x: float, y: float, side: float, image: Image.Image) -> None:
+    def image(self, x: float, y: float, side: int, image: Image.Image) -> None:
         """Draw a square image."""
-        self._axes.imshow(
-            image, extent=(x, x + side, y + side, y), aspect="auto", interpolation="lanczos", zorder=1, clip_on=False
-        )
-        self._axes.set(xlim=(0, self.figure.bbox.width), ylim=(self.figure.bbox.height, 0))
+        pixels = image.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+        self.figure.figimage(np.asarray(pixels), round(x), round(self.figure.bbox.height - y) - side, origin="upper")

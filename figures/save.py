@@ -45,7 +45,8 @@ def dark(file: Path) -> Path:
 def shrink(picture: Image.Image) -> Image.Image:
     """Reduce a picture to a palette of its own; drawings and photos are dithered."""
     full = picture.convert("RGB")
-    # One step of k-means makes frequent colors, such as the paper, exact.
-    reduced = full.quantize(_COLORS, Image.Quantize.MAXCOVERAGE, kmeans=1)
-    is_plain = full.getcolors(_MAX_PLAIN_COLORS) is not None
-    return reduced if is_plain else full.quantize(palette=reduced, dither=Image.Dither.FLOYDSTEINBERG)
+    if full.getcolors(_MAX_PLAIN_COLORS) is not None:
+        # One step of k-means makes frequent colors, such as the paper, exact.
+        return full.quantize(_COLORS, Image.Quantize.MAXCOVERAGE, kmeans=1)
+    palette = full.quantize(_COLORS, Image.Quantize.MAXCOVERAGE)
+    return full.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)

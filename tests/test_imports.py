@@ -73,7 +73,7 @@ LIBRARIES: dict[str, set[str]] = {
     PICTUREGALLERY: {"numpy", "faiss", "picturegallery"},
     "model_repository/gallery/1/metrics.py": {"triton_python_backend_utils", "picturegallery"},
     "model_repository/gallery/1/model.py": {"numpy", "triton_python_backend_utils", "picturegallery", "metrics"},
-    "figures": {"cycler", "matplotlib", "PIL", "figures"},
+    "figures": {"cycler", "matplotlib", "numpy", "PIL", "figures"},
     "server/supervisor": {"PIL", "genderclient", "google.protobuf", "server", "tritonclient"},
     "model_repository/preprocess/1/counters.py": {"triton_python_backend_utils", "genderprep"},
     "model_repository/preprocess/1/request_log.py": set(),

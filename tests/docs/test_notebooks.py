@@ -16,7 +16,7 @@ EXPECTED = {
     "first_prediction": (["male 0.", "unknown", "AVATAR"], 1),
     "evaluation": (["decided ", "best possible accuracy"], 3),
     "ablation": (["test users, best possible accuracy", "verdict"], 1),
-    "ranking": (["propensity", "cat"], 3),
+    "ranking": (["share of the seeds", "propensity"], 3),
 }
 
 
