@@ -196,3 +196,7 @@ def _without_prefix(values: dict[str, FloatsN], prefix: str) -> dict[str, Floats
 
 def _stack(seeds: list[dict[str, FloatsN]]) -> Values:
     return {column: np.stack([values[column] for values in seeds]) for column in seeds[0]}
+
+
+if __name__ == "__main__":
+    main()
