@@ -54,11 +54,14 @@ class Policy:
         ]
         for model in self.set_aside & set().union(*self._survivors):
             del self._retry_at_s[model]
+            del self._retry_pause_s[model]
             del self._reloads[model]
         snapshot = self.relevant(snapshot, now_s)
         if failing := self._failing(snapshot, now_s):
             return self._reload(failing, now_s)
         if due := [model for model, at_s in self._retry_at_s.items() if now_s >= at_s]:
+            for model in due:
+                self._retry_pause_s[model] = min(2 * self._retry_pause_s[model], self._limits.max_retry_s)
             self._set_aside(due, now_s)
             return Reload(tuple(sorted(due)), unload=True)
         if snapshot.is_ready:
@@ -79,7 +82,8 @@ class Policy:
         return self._restart(reason, False, now_s) if self._ever_ready else _cannot_start(reason)
 
     def _set_aside(self, models: Iterable[str], now_s: float) -> None:
-        self._retry_at_s.update(dict.fromkeys(models, now_s + self._limits.retry_s))
+        for model in models:
+            self._retry_at_s[model] = now_s + self._retry_pause_s.setdefault(model, self._limits.first_retry_s)
 
     def _forget_restarts(self) -> None:
         self._restarts, self._next_pause_s = 0, 0.0
@@ -94,6 +98,7 @@ class Policy:
         self._canary_at_s: dict[str, float] = {}
         self._reloads: Counter[str] = Counter()
         self._retry_at_s: dict[str, float] = {}
+        self._retry_pause_s: dict[str, float] = {}
         self._unready_at_s, self._survivors = {}, []
 
     def _handle_silence(self, now_s: float) -> Action | None:

@@ -97,7 +97,9 @@ class Limits:
     broken_s: float = 3.0  # of errors that name no model; a model that is being loaded causes some too
     stuck_s: float = 15.0  # without an answer to any request of the ensemble; load alone only slows answers down
     reloads: int = 2
-    retry_s: float = 60.0  # between attempts to load a model that was set aside
+    # Pauses between attempts to load a model that was set aside; they double, as a broken file can stay for days.
+    first_retry_s: float = 2.0
+    max_retry_s: float = 60.0
     restarts: int | None = None  # in a row, before it gives up; None: never
     first_pause_s: float = 1.0
     max_pause_s: float = 10.0  # requests that crash Triton must not stop the service for longer than a start takes

@@ -225,7 +225,9 @@ class Supervisor:
 
     def _reload(self, child: Child, reload: Reload) -> Action | None:
         """Reload the models; returns what to do next, if anything."""
-        self._status.ready = False
+        # Those of a model that was set aside are no part of readiness.
+        if not self._policy.set_aside.issuperset(reload.models):
+            self._status.ready = False
         self._status.reloads.update(reload.models)
         names = ", ".join(reload.models)
         how = "unloading and loading" if reload.unload else "reloading"

@@ -21,7 +21,6 @@ from server.launch.process import ROOT, free_ports
 from server.supervisor.__main__ import GAVE_UP
 from server.supervisor.snapshot import DEFAULTS
 from server.supervisor.watch import INTERVAL_S
-from tests.support.server import impatient_supervisor
 from tests.support.server.onnx_models import unary_config, write_unary
 from training.synthetic.sample_users import sample_users
 
@@ -55,11 +54,7 @@ REFUSED = re.compile("failed to connect|refused|Server is stopping")
 @pytest.fixture(scope="module")
 def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
     """The replica of all tests. Each test may stop it, and leaves its repository as it was."""
-
-    def impatient(_: Path) -> Sandbox:
-        return Sandbox(module=impatient_supervisor.__name__)
-
-    with running_replica(tmp_path_factory.mktemp("replica"), sandbox=impatient) as replica:
+    with running_replica(tmp_path_factory.mktemp("replica")) as replica:
         yield replica
 
 
@@ -106,6 +101,9 @@ def test_broken_model_file_does_not_stop_the_other_ensembles(server: Replica) ->
         server.kill_stub("densenet")
         server.wait(lambda: "gender_model_set_aside" in set_aside(server), "set aside", 60)
         server.wait(server.is_ready, "ready", 30)
+        attempts = reloads(server, "densenet")
+        server.wait(lambda: reloads(server, "densenet") > attempts, "loaded again", 30)
+        assert server.is_ready()  # while it is loaded
         with Client(f"grpc://{server.grpc_url}", retry=Retry(attempts=1)) as client:
             assert client.predict(nickname="小美", model="gender_mobilenet").gender == "female"
         file.write_bytes(content)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -114,18 +115,30 @@ def test_broken_model_is_set_aside_while_another_ensemble_answers(clock: Clock) 
     assert clock.actions(4, broken) == [Reload(("network",), unload=True)]
     assert clock.reload_failed("network") == SetAside(("network",))
     assert clock.is_ready(broken)
-    assert clock.actions(50, broken) == []
-    assert clock.actions(11, broken) == [Reload(("network",), unload=True)]
+    assert clock.actions(2, broken) == [Reload(("network",), unload=True)]
     assert clock.reload_failed("network") is None
+    assert clock.is_ready(broken)
     assert clock.actions(50, READY) == []
     assert not clock.is_ready(broken)
 
 
 def test_model_whose_reload_does_not_help_is_set_aside(clock: Clock) -> None:
     broken = with_canaries(both=BROKEN)
-    actions = clock.actions(20, broken)
-    assert actions[-1] == SetAside(("network",))
-    assert not any(isinstance(action, Restart) for action in actions)
+    *reloads, last = clock.actions(10, broken)
+    assert last == SetAside(("network",))
+    assert all(isinstance(action, Reload) for action in reloads)
+
+
+def test_pauses_before_a_model_that_was_set_aside_is_loaded_again_double_up_to_a_limit(clock: Clock) -> None:
+    broken = with_canaries(both=BROKEN)
+    for _ in range(2):
+        assert clock.actions(10, broken)[-1] == SetAside(("network",))
+        attempts_s = [clock.now_s]
+        for _ in range(500):
+            if clock.next(broken):
+                attempts_s.append(clock.now_s)
+        assert [later - earlier for earlier, later in pairwise(attempts_s)][:7] == [2, 4, 8, 16, 32, 60, 60]
+        assert clock.actions(0.5, READY) == []  # the pauses are forgotten
 
 
 def test_ensemble_without_a_canary_that_stays_unready_does_not_end_readiness(clock: Clock) -> None:
