@@ -45,7 +45,7 @@ class Answers:
         return arm
 
     async def answer(self, question: Question) -> dict[str, Any]:
-        """Predict with every backbone and explain the avatar.
+        """Predict with every backbone, and explain the avatar where the explanation is of the version that answered.
 
         Raises:
             BadRequest: There is no such arm.
@@ -75,7 +75,7 @@ class Answers:
                 lambda: explain(self._triton, explainer.name, question.avatar or b"", question.nickname),
             )
         answer = _answer(prediction, ensemble, steps)
-        if explanation:
+        if explanation and explanation.version == prediction.version:
             answer |= {"heat": explanation.heat, "logit": explanation.logit, "explain_ms": sum(explained_ms.values())}
         return answer, explanation
 

@@ -21,6 +21,7 @@ class Explanation:
     """What the models see of a user, and where in the avatar an image tower sees the gender it answers.
 
     Attributes:
+        version: Of the backbone whose image tower is explained.
         heat: Grad-CAM, [H][W], not negative; all 0 without an avatar.
         logit: Of the image tower alone: positive for female, negative for male.
         image: The pixels that the models see, as a PNG.
@@ -28,6 +29,7 @@ class Explanation:
         avatar_present, nickname_present: Whether the models count the input as present.
     """
 
+    version: str
     heat: list[list[float]]
     logit: float
     image: bytes
@@ -49,7 +51,8 @@ async def explain(triton: InferenceServerClient, model: str, avatar: bytes, nick
     inputs = [_input(AVATAR, avatar), _input(NICKNAME, nickname.encode())]
     result = await triton.infer(model, inputs)
     heat, logit, pixels, tokens, present = (result.as_numpy(name)[0] for name in (HEAT, LOGIT, IMAGE, TOKENS, PRESENT))
-    return Explanation(heat.tolist(), float(logit[0]), _png(pixels), tokens.tolist(), *present.tolist())
+    version = result.get_response().model_version
+    return Explanation(version, heat.tolist(), float(logit[0]), _png(pixels), tokens.tolist(), *present.tolist())
 
 
 def _input(name: str, value: bytes) -> InferInput:
