@@ -79,6 +79,16 @@ def model_corrupted(replica: Replica) -> Iterator[None]:
     replica.control.load(BACKBONE)
 
 
+def model_broken(replica: Replica) -> Iterator[None]:
+    """Truncate the ONNX file in use and kill a stub, so that the model cannot be loaded until the file is whole."""
+    file = _onnx_file(replica)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    replica.kill_stub(BACKBONE)
+    yield
+    file.write_bytes(content)
+
+
 def disk_full(replica: Replica) -> Iterator[None]:
     """Fill the disk of logs and temporary files, and kill a stub."""
     with filled(_as_replica_sees(replica, replica.folder / "disk"), DISK_MB):
@@ -173,6 +183,7 @@ def all_faults() -> list[Fault]:
         Fault("replica restarted", replica_restarted, SERVER_GOAL_S),
         Fault("model file replaced", model_replaced, STUB_GOAL_S),
         Fault("model file corrupted", model_corrupted, STUB_GOAL_S, duration_s=3),
+        Fault("model broken", model_broken, SERVER_GOAL_S, duration_s=8),
         Fault("slow instance", instance_slow, STUB_GOAL_S, duration_s=6),
         Fault("disk full", disk_full, STUB_GOAL_S, private_disks, duration_s=8),
         Fault("shared memory full", shared_memory_full, SERVER_GOAL_S, private_disks, duration_s=8),

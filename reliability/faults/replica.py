@@ -17,6 +17,7 @@ from typing import Any, Final
 from perf.load.served import REPOSITORY
 from perf.report.experiment import MeasurementError
 from server.catalog import GENDER, Catalog
+from server.launch.launcher import COMPLETE_FLAG
 from server.launch.process import ROOT, free_ports, port_flags
 from server.supervisor.stubs import living_stubs
 from server.triton_control import TritonControl
@@ -69,7 +70,7 @@ class Replica:
         """Start the supervisor, which starts the server; each picks its own options from `arguments`."""
         command = [
             *(*self.sandbox.prefix, sys.executable, "-m", self.sandbox.module, f"--status-port={self.ports[3]}"),
-            *(f"--model-repository={self.repository}", *port_flags(self.ports[:3]), *arguments),
+            *(f"--model-repository={self.repository}", *port_flags(self.ports[:3]), COMPLETE_FLAG, *arguments),
         ]
         environment = {**os.environ, **self.sandbox.environment}
         with (self.folder / "supervisor.log").open("ab") as actions, (self.folder / "log").open("ab") as log:

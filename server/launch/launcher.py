@@ -40,6 +40,9 @@ SHARED_MEMORY_WARNING = (
     "Triton in a container of its own"
 )
 REPOSITORY_FLAGS = frozenset({"model-repository", "model-store"})
+# Without it, Triton starts another stub of each Python model at every load, only to ask whether its configuration is
+# complete.
+COMPLETE_FLAG = "--disable-auto-complete-config"
 INFORMATION_FLAGS = frozenset({"--help", "--version"})
 
 
@@ -68,7 +71,7 @@ def launch(arguments: list[str]) -> NoReturn:
     if INFORMATION_FLAGS.isdisjoint(arguments):
         for endpoint in triton_endpoints(arguments):
             endpoint.check_free()
-        arguments = with_verified_repositories(arguments)
+        arguments = with_verified_repositories(complete_flags(Flags(arguments)) + arguments)
     if not make_files_private():
         print(SHARED_MEMORY_WARNING, file=sys.stderr)
     os.execve(wheel.binary, ["tritonserver", *arguments], environment(wheel, runtime, os.environ))
@@ -113,6 +116,12 @@ def check_platform() -> None:
         raise LaunchError(f"expected Linux on x86-64, got {system} on {machine}; use the container instead")
     if sys.version_info[:2] not in PYTHONS:
         raise LaunchError(f"expected Python 3.11 or 3.12, got {platform.python_version()}")
+
+
+def complete_flags(arguments: Flags) -> list[str]:
+    """Return the flag of repositories with complete configurations: published ones, all of which have a manifest."""
+    folders = [Path(folder) for flag in REPOSITORY_FLAGS for folder in arguments.all(flag)]
+    return [COMPLETE_FLAG] if folders and all((folder / MANIFEST).is_file() for folder in folders) else []
 
 
 def with_verified_repositories(arguments: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ def test_services_are_hardened(name: str) -> None:
     assert settings["cap_drop"] == ["ALL"]
     assert settings["security_opt"] == ["no-new-privileges:true"]
     assert "privileged" not in settings
+    assert settings["logging"]["driver"] == "local", "this driver rotates logs"
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -1,10 +1,12 @@
 """nginx in front of Triton: concurrency limit, start and stop."""
 
 import re
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
@@ -74,6 +76,17 @@ def test_ports_are_free_after_exit(triton: Server, nginx: None) -> None:
     assert first.process.poll() is not None
     with running_reverse_proxy(triton.http_url, triton.grpc_url, listen=(first.http_url, first.grpc_url)):
         pass
+
+
+def test_log_is_emptied_when_it_is_taken(nginx: None) -> None:
+    """The command does so twice a second, so the file does not fill the disk."""
+    with running_reverse_proxy("127.0.0.1:1", "127.0.0.1:2") as gone:
+        for _ in range(2):
+            with pytest.raises(HTTPError, match="502"):
+                urllib.request.urlopen(f"http://{gone.http_url}/v2/health/live", timeout=20)
+            assert gone.log_file.stat().st_size > 0
+            assert gone.take_log().count("Connection refused") == 1
+            assert gone.log_file.stat().st_size == 0
 
 
 def test_temporary_folder_may_contain_spaces(nginx: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

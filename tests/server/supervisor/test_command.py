@@ -1,24 +1,27 @@
 """What the supervisor reads from its command line and from a model repository, and what it rejects."""
 
 import http.client
+import shutil
 import socket
 import subprocess
 import sys
 from collections import Counter
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reliability.faults.replica import logged_events
 from server import status_server
+from server.catalog import CONFIG, GENDER, Catalog
 from server.errors import LaunchError
 from server.launch.process import ROOT, free_ports
 from server.supervisor.__main__ import GAVE_UP, INVALID_FLAGS
 from server.supervisor.child import Command
-from server.supervisor.snapshot import CanaryResult, Verdict
+from server.supervisor.snapshot import DEFAULTS, CanaryResult, Verdict
 from server.supervisor.status import SupervisorStatus, serve_status
-from server.supervisor.watch import log_action, read_ensembles
+from server.supervisor.watch import GaveUp, Supervisor, log_action, read_ensembles
 
 REPOSITORY = ROOT / "model_repository"
 KEY = "triton-grpc-protocol-admin-key"
@@ -156,6 +159,24 @@ def test_server_that_cannot_start_is_not_restarted() -> None:
         "gave_up",
         "giving up: tritonserver exited with code 2, before it was ever ready; its log says why",
     )
+
+
+def test_hundred_crashes_in_a_row_are_survived(tmp_path: Path) -> None:
+    """Requests that crash Triton arrive as long as a client sends them."""
+    (gender,) = Catalog(REPOSITORY).ensembles(GENDER)[:1]
+    (tmp_path / gender.name).mkdir()
+    shutil.copy(REPOSITORY / gender.name / CONFIG, tmp_path / gender.name)
+    command = Command.parse([f"--model-repository={tmp_path}"], launcher=("sh", "-c", "kill -SEGV $$"))
+    limits = replace(DEFAULTS, restarts=100, first_pause_s=0.0, max_pause_s=0.0)
+    status, before = SupervisorStatus(), open_files()
+    with pytest.raises(GaveUp, match="exited with code -11; --restart-limit=100 is reached"):
+        Supervisor(command, status, lambda: None, limits=limits).run()
+    assert status.restarts == 100
+    assert open_files() == before
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_full_disk_does_not_end_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
