@@ -20,6 +20,7 @@ from random import SystemRandom
 from typing import IO, NoReturn
 
 from server.launch.prctl import die_with_parent, reap_group
+from server.launch.shared_memory import SharedMemory
 
 LAUNCHER = (sys.executable, "-m", "server.launch.launcher")
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ def running_triton(
     timeout_s: float = 120.0,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """Serve a model repository on loopback until the context exits.
+    """Serve a model repository on loopback until the context exits, which kills the server.
 
     With `--exit-on-error=false --strict-readiness=false`, the server is ready even if models fail to load.
 
@@ -79,9 +80,12 @@ def running_triton(
         check_free(ports)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         with signals_blocked():
-            ports = ports or free_ports(3)
-            server = _start(model_repository, args, ports, Path(folder) / "log", {**os.environ, **(environment or {})})
-            stack.callback(end, server.process)
+            memory = SharedMemory()
+            stack.callback(memory.free)
+            flags, ports = (memory.flag, *args), ports or free_ports(3)
+            server = _start(model_repository, flags, ports, Path(folder) / "log", {**os.environ, **(environment or {})})
+            # On SIGTERM, Triton takes a second for each Python model.
+            stack.callback(end, server.process, 0)
         _wait_ready(server, timeout_s)
         yield server
 

@@ -13,10 +13,10 @@ from server.edge.admin_lock import KEY_VARIABLE, admin_key
 from server.errors import LaunchError
 from server.launch.flags import Flags, with_defaults
 from server.launch.process import LAUNCHER, STOP_S, end, signals_blocked, spawn
+from server.launch.shared_memory import SharedMemory
 from server.triton_control import METADATA_PREFIX, TritonControl, admin_metadata
 
 from .ports import listens
-from .shared_memory import SharedMemory
 from .stubs import living_stubs
 
 DEFAULTS: Final = {
@@ -86,8 +86,7 @@ class Child:
         self._grpc_port = int(command.control.url.rpartition(":")[2])
         with signals_blocked():
             self._shared_memory = SharedMemory()
-            shared = f"--backend-config=python,shm-region-prefix-name={self._shared_memory.prefix}"
-            self._process = spawn([*command.argv, shared], log, command.environment)
+            self._process = spawn([*command.argv, self._shared_memory.flag], log, command.environment)
             self._ended = False
             self._listened = False
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from server.errors import LaunchError
 from server.launch import launcher, runtime
 from server.launch.endpoints import Endpoint
+from server.launch.flags import Flags
 from tests.support.tritonserver import LAUNCHER, ROOT, Server, free_ports, running_triton
 
 HELP_EXIT_CODE = 1  # Triton's, of --help
@@ -101,12 +103,19 @@ def test_allocator_defaults_can_be_overridden(repository: Path) -> None:
 
 
 def test_other_users_cannot_read_files_and_shared_memory_of_triton(repository: Path) -> None:
-    prefix = f"test_{os.getpid()}_"
-    with running_triton(repository, f"--backend-config=python,shm-region-prefix-name={prefix}") as server:
+    with running_triton(repository) as server:
         status = Path(f"/proc/{server.process.pid}/status").read_text()
-        modes = {region.stat().st_mode & 0o777 for region in Path("/dev/shm").glob(f"{prefix}*")}
+        maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+        modes = {Path(region).stat().st_mode & 0o777 for region in re.findall(r"/dev/shm/\S+", maps)}
     assert "Umask:\t0077" in status
     assert modes == {0o600}
+
+
+def test_only_configurations_with_checksums_count_as_complete(repository: Path) -> None:
+    published, draft = f"--model-repository={ROOT / 'model_repository'}", f"--model-store={repository}"
+    assert launcher.complete_flags(Flags([published])) == [launcher.COMPLETE_FLAG]
+    assert launcher.complete_flags(Flags([published, draft])) == []
+    assert launcher.complete_flags(Flags([])) == []
 
 
 @pytest.mark.parametrize(

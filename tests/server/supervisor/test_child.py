@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from server.launch.process import ROOT, end, free_ports, signals_blocked, spawn
-from server.supervisor import shared_memory
 from server.supervisor.ports import listens
-from server.supervisor.shared_memory import SharedMemory
 from tests.support.waiting import wait_until
 
 # The parent starts a child that ignores the stop signals, as a hung Triton does.
@@ -40,12 +38,6 @@ finally:
     end(child, 1.0)
     print("ended", flush=True)
 """
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(shared_memory, "FOLDER", tmp_path)
-    return tmp_path
 
 
 def is_running(pid: int) -> bool:
@@ -112,25 +104,6 @@ print(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
     with python(program) as process:
         assert process.stdout
         assert process.stdout.read() == "started\n[]\n"
-
-
-def test_shared_memory_is_freed_with_its_server(folder: Path) -> None:
-    memory, other = SharedMemory(), SharedMemory()
-    (folder / f"{memory.prefix}region").touch()
-    memory.free()
-    assert [file.name for file in folder.iterdir()] == [f"{other.prefix}owner"]
-
-
-def test_shared_memory_of_a_dead_supervisor_is_freed_at_the_next_start(folder: Path) -> None:
-    for name in ("triton_7_ab_owner", "triton_7_ab_region", "triton_python_backend_shm_region"):
-        (folder / name).touch()
-    used = SharedMemory()
-    (folder / f"{used.prefix}region").touch()
-    SharedMemory()
-    assert {file.name for file in folder.iterdir() if "owner" not in file.name} == {
-        f"{used.prefix}region",
-        "triton_python_backend_shm_region",  # not of a supervisor
-    }
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The shared memory of one server and its Python stubs, also if its supervisor was killed before it could free it."""
+"""The shared memory of one server and its Python stubs, also if its parent was killed before it could free it."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ OWNER: Final = "owner"
 class SharedMemory:
     """Regions whose names start with `prefix`.
 
-    A locked file marks them as used. The kernel releases the lock when this process dies, so that the next supervisor
+    A locked file marks them as used. The kernel releases the lock when this process dies, so that the next one
     finds regions without an owner; process ids would not do, since containers may share the folder but not the ids.
     """
 
@@ -25,6 +25,11 @@ class SharedMemory:
         self._lock = file.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
+    @property
+    def flag(self) -> str:
+        """The flag of tritonserver that sets the prefix."""
+        return f"--backend-config=python,shm-region-prefix-name={self.prefix}"
+
     def free(self) -> None:
         """Remove the regions."""
         _remove(self.prefix)
@@ -32,7 +37,7 @@ class SharedMemory:
 
 
 def free_orphans() -> None:
-    """Remove the regions of this user's supervisors that died."""
+    """Remove the regions of this user's processes that died."""
     for file in FOLDER.glob(f"triton_*_{OWNER}"):
         with suppress(OSError), file.open() as lock:  # used, or another user's
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
