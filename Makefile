@@ -123,39 +123,42 @@ check: .venv/dev.stamp
 	$(IN_VENV)/mypy
 	$(IN_VENV)/mypy --python-version 3.10 client/src
 
-.venv/%.stamp: requirements/%.txt pyproject.toml client/pyproject.toml
+# All environments need its pip only, so that they can be installed at the same time.
+.venv/bin/pip:
 	@sh requirements/check_machine.sh "$(PYTHON)"
+	@"$(PYTHON)" -m venv .venv
+
+.venv/%.stamp: requirements/%.txt pyproject.toml client/pyproject.toml | .venv/bin/pip
 	@echo "Installing requirements/$*.txt into .venv; this takes a minute or two"
-	@test -x $(IN_VENV)/python || "$(PYTHON)" -m venv .venv
 	@$(INSTALL) --require-hashes --requirement requirements/$*.txt
 	@$(INSTALL) --no-deps --no-build-isolation --editable . --editable ./client
 	@touch $@
 
 # A separate folder without dependencies: those of this old wheel conflict with the rest of the environment.
-.venv/perf_analyzer.stamp: requirements/perf_analyzer.txt .venv/dev.stamp
+.venv/perf_analyzer.stamp: requirements/perf_analyzer.txt | .venv/bin/pip
 	@echo "Installing perf_analyzer into .venv/perf_analyzer"
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/perf_analyzer --requirement requirements/perf_analyzer.txt
 	@touch $@
 
 # Off-policy estimators that ours are compared with. A separate folder without dependencies: these estimators need none.
-.venv/obp.stamp: requirements/obp.txt .venv/dev.stamp
+.venv/obp.stamp: requirements/obp.txt | .venv/bin/pip
 	@$(INSTALL) --no-deps --require-hashes --upgrade --target .venv/obp --requirement requirements/obp.txt
 	@touch $@
 
 # Third-party clients.
-.venv/compat.stamp: requirements/compat.txt .venv/dev.stamp
+.venv/compat.stamp: requirements/compat.txt | .venv/bin/pip
 	@echo "Installing requirements/compat.txt into .venv/compat"
 	@$(call INSTALL_INTO,.venv/compat,$<)
 	@touch $@
 
 # The ONNX Runtime of the oldest container that we support.
-.venv/oldest_runtime.stamp: requirements/oldest_runtime.txt .venv/dev.stamp
+.venv/oldest_runtime.stamp: requirements/oldest_runtime.txt | .venv/bin/pip
 	@echo "Installing requirements/oldest_runtime.txt into .venv/oldest_runtime"
 	@$(call INSTALL_INTO,.venv/oldest_runtime,$<)
 	@touch $@
 
 # One environment per peer, because their dependencies conflict.
-.venv/peers/%.stamp: requirements/peers/%.txt .venv/dev.stamp
+.venv/peers/%.stamp: requirements/peers/%.txt | .venv/bin/pip
 	@echo "Installing requirements/peers/$*.txt into .venv/peers/$*"
 	@$(call INSTALL_INTO,.venv/peers/$*,$<)
 	@touch $@

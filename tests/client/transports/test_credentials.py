@@ -8,7 +8,7 @@ import pytest
 
 from genderclient import AsyncClient, Client, Tls, Unavailable
 from tests.support.client.tls import PemFiles, tls_terminator, write_pem_files
-from tests.support.tritonserver import ROOT, running_triton
+from tests.support.tritonserver import running_gender_models
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def urls(files: PemFiles, received: list[bytes]) -> Iterator[dict[str, str]]:
         f"--grpc-server-key={files.server_key}",
         f"--grpc-root-cert={files.ca}",
     )
-    with running_triton(ROOT / "model_repository", *flags) as server, tls_terminator(server, files, received) as port:
+    with running_gender_models(*flags) as server, tls_terminator(server, files, received) as port:
         yield {"grpcs": f"grpcs://{server.grpc_url}", "https": f"https://127.0.0.1:{port}"}
 
 

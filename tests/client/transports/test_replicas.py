@@ -8,7 +8,7 @@ import pytest
 from genderclient import Client, Status, Unavailable
 from genderclient._transports.replicas import Replicas
 from server.launch.process import free_ports
-from tests.support.tritonserver import ROOT, running_triton
+from tests.support.tritonserver import running_gender_models
 
 
 class Clock:
@@ -84,7 +84,7 @@ def test_missing_server_is_skipped(scheme: str, url: str) -> None:
 
 def test_killed_server_is_skipped(scheme: str, url: str) -> None:
     with ExitStack() as stack:
-        first = stack.enter_context(running_triton(ROOT / "model_repository"))
+        first = stack.enter_context(running_gender_models())
         first_url = f"{scheme}://{first.grpc_url if scheme == 'grpc' else first.http_url}"
         client = stack.enter_context(Client([first_url, url]))
         genders: list[str] = []

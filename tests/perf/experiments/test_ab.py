@@ -18,7 +18,7 @@ from perf.experiments.ab_report import verdict
 from perf.report.charts import draw
 from perf.report.experiment import Measurement, MeasurementError
 from tests.support.perf.tables import cells
-from tests.support.tritonserver import ROOT, running_triton
+from tests.support.tritonserver import Server
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
@@ -28,9 +28,8 @@ HEADER = ["nickname", "avatar", "gender"]
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with running_triton(ROOT / "model_repository") as server:
-        yield f"grpc://{server.grpc_url}"
+def url(triton: Server) -> str:
+    return f"grpc://{triton.grpc_url}"
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from perf.load.perf_analyzer import PROTOCOLS, successes
 from perf.report.experiment import Measurement
 from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
-from tests.support.tritonserver import ROOT, Server, running_triton
+from tests.support.tritonserver import Server, running_gender_models
 
 
 @pytest.fixture(scope="module")
 def caching() -> Iterator[Server]:
-    with running_triton(ROOT / "model_repository", CACHE) as server:
+    with running_gender_models(CACHE) as server:
         yield server
 
 
