@@ -27,17 +27,20 @@ from training.gender.train import train
 from training.losses.late_mask import LateMask
 from training.optimizers.gc_adamw import GCAdamW
 
+CBAM: dict[str, Any] = {"backbone": "densenet121", "cbam": True}
+CONCAT: dict[str, Any] = {"fusion": "concat"}
+HAND: dict[str, Any] = {"hand_features": True}
+# Switches that do not depend on each other share a run, because compiling a model takes longer than training it.
 SWITCHES: dict[str, dict[str, Any]] = {
-    "concat": {"fusion": "concat"},
-    "mask": {"mask_loss": LateMask()},
-    "cbam": {"backbone": "densenet121", "cbam": True},
-    "hand": {"hand_features": True},
-    "centralized": {"gradient_centralization": "update"},
+    "concat, hand, small": {**CONCAT, **HAND, "image_size": 64, "gradient_centralization": "update"},
+    "mask, mean": {"mask_loss": LateMask(), "mean_over_padding": True, "gradient_centralization": "gradient"},
+    "cbam": CBAM,
     "image alone": {"text": False},
-    "small": {"image_size": 64},
-    "mean over padding": {"mean_over_padding": True},
     "n-grams": {"backbone": "", "max_ngram": 3},
     "whole nickname": {"backbone": "", "max_ngram": 0},
+}
+CENTRALIZED = {
+    name: values["gradient_centralization"] for name, values in SWITCHES.items() if "gradient_centralization" in values
 }
 LOAD = """
 import pathlib, sys, training.gender.model as model
@@ -106,18 +109,10 @@ def test_models_with_switches_load_in_another_process(trained: Callable[[str], P
 
 
 @pytest.mark.parametrize(
-    "switches",
-    [
-        pytest.param(("concat",), id="concat"),
-        pytest.param(("cbam",), id="cbam"),
-        pytest.param(("hand",), id="hand"),
-        pytest.param(("hand", "concat"), id="hand concat"),
-    ],
+    "switches", [CONCAT, CBAM, HAND, {**HAND, **CONCAT}], ids=["concat", "cbam", "hand", "hand concat"]
 )
-def test_model_with_switch_exports_to_contract(switches: tuple[str, ...], users: Users) -> None:
-    values: dict[str, Any] = {"backbone": "mobilenetv2"}
-    for name in switches:
-        values |= SWITCHES[name]
+def test_model_with_switch_exports_to_contract(switches: dict[str, Any], users: Users) -> None:
+    values = {"backbone": "mobilenetv2"} | switches
     model = serving_model(
         build_fused_model(values.pop("backbone"), **values), PlattScaling((0.5, 0.2), (0.8, -0.1), (0.7, 0.1), 0.6)
     )
@@ -180,11 +175,13 @@ def test_mask_covers_last_epochs_and_reports_coverage(manifest: Path, tmp_path: 
     assert (history[["gender_coverage", "val_gender_coverage"]] == 0).all(axis=None)
 
 
-def test_gradient_centralization_reaches_saved_optimizer(manifest: Path, tmp_path: Path) -> None:
-    file = train(config_with({"gradient_centralization": "gradient"}), manifest, tmp_path)
-    optimizer = keras.saving.load_model(file).optimizer
+@pytest.mark.parametrize(("name", "centralized"), list(CENTRALIZED.items()))
+def test_gradient_centralization_reaches_saved_optimizer(
+    name: str, centralized: str, trained: Callable[[str], Path]
+) -> None:
+    optimizer = keras.saving.load_model(trained(name)).optimizer
     assert isinstance(optimizer, GCAdamW)
-    assert optimizer.centralized == "gradient"
+    assert optimizer.centralized == centralized
     assert len(optimizer.axes) == len(optimizer.lr_multipliers)
     assert (0, 1, 2) in optimizer.axes
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -52,6 +53,20 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_users(64, AvatarPool(), builtin_names(), tmp_path_factory.mktemp("users"), seed=1)
 
 
+@pytest.fixture(scope="module")
+def finished(nicknames: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on nicknames. Tests change copies of it."""
+    folder = tmp_path_factory.mktemp("finished")
+    with small_towers():
+        train(NICKNAME, nicknames, folder)
+    return folder
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(finished, tmp_path / "run")
+
+
 def epochs_of(run: Path) -> list[int]:
     return [int(epoch) for epoch in pd.read_csv(run / "history.csv")["epoch"]]
 
@@ -72,11 +87,10 @@ def restore_with_a_better_epoch(restore: Callable[..., None]) -> Callable[..., N
     return better
 
 
-def test_run_is_written_and_evaluated(nicknames: Path, tmp_path: Path) -> None:
-    model = train(NICKNAME, nicknames, tmp_path)
-    assert model == tmp_path / "model.keras"
-    assert epochs_of(tmp_path) == [0]
-    report = json.loads((tmp_path / "report.json").read_text())
+def test_run_is_written_and_evaluated(nicknames: Path, run: Path) -> None:
+    assert (run / "model.keras").is_file()
+    assert epochs_of(run) == [0]
+    report = json.loads((run / "report.json").read_text())
     table = read_manifest(nicknames)
     assert report["config"]["batch"] == 16
     assert report["manifest"] == "nicknames.csv"
@@ -87,21 +101,18 @@ def test_run_is_written_and_evaluated(nicknames: Path, tmp_path: Path) -> None:
     )
     assert report["validation"]["users"] == (table["split"] == "validation").sum()
     assert {"date", "machine", "versions"} <= report.keys()
-    assert {log.parent.name for log in tmp_path.glob("tensorboard/*/events.*")} == {"train", "validation"}
-    slices = evaluate(tmp_path, nicknames, "train")
+    assert {log.parent.name for log in run.glob("tensorboard/*/events.*")} == {"train", "validation"}
+    slices = evaluate(run, nicknames, "train")
     count = int((table["split"] == "train").sum())
     assert slices["all"]["users"] == slices["source nicknames"]["users"] == count
     assert "nickname only" in slices
-    assert json.loads((tmp_path / "evaluation_train" / "evaluation.json").read_text())["slices"] == slices
+    assert json.loads((run / "evaluation_train" / "evaluation.json").read_text())["slices"] == slices
 
 
-def test_calibrate_command_changes_precision(nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train(NICKNAME, nicknames, tmp_path)
-    monkeypatch.setattr(
-        sys, "argv", ["calibrate", "--run", str(tmp_path), "--data", str(nicknames), "--precision", ".1"]
-    )
+def test_calibrate_command_changes_precision(nicknames: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["calibrate", "--run", str(run), "--data", str(nicknames), "--precision", ".1"])
     calibrate.main()
-    report = json.loads((tmp_path / "report.json").read_text())
+    report = json.loads((run / "report.json").read_text())
     assert report["config"]["precision"] == 0.1
     assert report["unknown_below"] == 0.5
 
@@ -143,26 +154,26 @@ def test_resumed_run_keeps_better_earlier_epoch(
     assert (tmp_path / "model.keras").read_bytes() == before
 
 
-def test_finished_run_restarts(nicknames: Path, tmp_path: Path) -> None:
-    for _ in range(2):
-        train(NICKNAME, nicknames, tmp_path)
-        assert epochs_of(tmp_path) == [0]
+def test_finished_run_restarts(nicknames: Path, run: Path) -> None:
+    before = (run / "model.keras").stat().st_mtime_ns
+    assert train(NICKNAME, nicknames, run) == run / "model.keras"
+    assert epochs_of(run) == [0]
+    assert (run / "model.keras").stat().st_mtime_ns > before
 
 
-def test_finished_run_is_not_overwritten_by_another(nicknames: Path, tmp_path: Path) -> None:
-    train(NICKNAME, nicknames, tmp_path)
-    before = (tmp_path / "model.keras").read_bytes()
+def test_finished_run_is_not_overwritten_by_another(nicknames: Path, run: Path, tmp_path: Path) -> None:
+    before = (run / "model.keras").read_bytes()
     with pytest.raises(ConfigError, match=r"a finished run has another config: config\.batch was 16, is now 32; use"):
-        train(replace(NICKNAME, batch=32), nicknames, tmp_path)
-    other = nicknames.with_name("other.csv")
+        train(replace(NICKNAME, batch=32), nicknames, run)
+    other = tmp_path / "other.csv"
     other.write_bytes(nicknames.read_bytes())
     with pytest.raises(ConfigError, match=r"manifest was 'nicknames\.csv', is now 'other\.csv'"):
-        train(NICKNAME, other, tmp_path)
-    assert (tmp_path / "model.keras").read_bytes() == before
+        train(NICKNAME, other, run)
+    assert (run / "model.keras").read_bytes() == before
 
 
-def test_fused_model_starts_from_pretrained_towers(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
-    text = train(NICKNAME, nicknames, tmp_path / "text")
+def test_fused_model_starts_from_pretrained_towers(manifest: Path, finished: Path, tmp_path: Path) -> None:
+    text = finished / "model.keras"
     config = Config(backbone="mobilenetv2", epochs=1, batch=16, learning_rate=0.0)
     avatar = train(replace(config, text=False), manifest, tmp_path / "avatar")
     model = load_model(train(config, manifest, tmp_path / "fused", Pretrained(avatar=avatar, text=text)))
@@ -175,11 +186,10 @@ def test_fused_model_starts_from_pretrained_towers(manifest: Path, nicknames: Pa
     assert predict_logits(model, users).shape == (5, 1)
 
 
-def test_tower_of_another_kind_is_rejected(manifest: Path, nicknames: Path, tmp_path: Path) -> None:
-    text = train(NICKNAME, nicknames, tmp_path / "text")
+def test_tower_of_another_kind_is_rejected(manifest: Path, finished: Path, tmp_path: Path) -> None:
     config = Config(backbone="mobilenetv2", epochs=1, batch=16)
-    with pytest.raises(ConfigError, match=r"text/model\.keras: expected a model whose image_tower matches this config"):
-        train(config, manifest, tmp_path / "fused", Pretrained(avatar=text))
+    with pytest.raises(ConfigError, match=r"/model\.keras: expected a model whose image_tower matches this config"):
+        train(config, manifest, tmp_path / "fused", Pretrained(avatar=finished / "model.keras"))
 
 
 def test_model_can_overfit_two_users(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """A run trains every method, continues after an interruption, detects collapse and rejects unusable input."""
 
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +50,22 @@ def small(method: str, **options: Any) -> Config:
     return Config(method, size=16, epochs=2, batch=8, **options)
 
 
+@pytest.fixture(scope="module")
+def trained(cards: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Train with a method, once; returns the encoder's file."""
+
+    @cache
+    def train(method: str) -> Path:
+        return run(small(method), cards, tmp_path_factory.mktemp(method))
+
+    return train
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_trains(method: str, cards: Path, tmp_path: Path) -> None:
-    encoder = keras.saving.load_model(run(small(method), cards, tmp_path), compile=False)
-    report = json.loads((tmp_path / "report.json").read_text())
+def test_every_method_trains(method: str, trained: Callable[[str], Path]) -> None:
+    file = trained(method)
+    encoder = keras.saving.load_model(file, compile=False)
+    report = json.loads((file.parent / "report.json").read_text())
     assert [set(epoch) for epoch in report["history"]] == [
         {"epoch", "loss", "cpu_seconds", "spread", "theme_consistency", "style_consistency"}
     ] * 2
@@ -89,17 +103,20 @@ def test_run_starts_from_weights_of_imagenet(cards: Path, tmp_path: Path, monkey
         run(small("moco"), cards, tmp_path / "other", tmp_path / "mobilenet.npz")
 
 
-def test_repeated_command_changes_nothing_and_another_config_is_rejected(cards: Path, tmp_path: Path) -> None:
-    first = run(small("moco"), cards, tmp_path).stat().st_mtime_ns
-    assert run(small("moco"), cards, tmp_path).stat().st_mtime_ns == first
+def test_repeated_command_changes_nothing_and_another_config_is_rejected(
+    trained: Callable[[str], Path], cards: Path
+) -> None:
+    file = trained("moco")
+    first = file.stat().st_mtime_ns
+    assert run(small("moco"), cards, file.parent).stat().st_mtime_ns == first
     with pytest.raises(ConfigError, match=r"config\.seed was 1, is now 2"):
-        run(small("moco", seed=2), cards, tmp_path)
+        run(small("moco", seed=2), cards, file.parent)
 
 
 def test_interrupted_run_continues_to_the_same_encoder(
-    cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Callable[[str], Path], cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = keras.saving.load_model(run(small("moco"), cards, tmp_path / "whole"), compile=False)
+    whole = keras.saving.load_model(trained("moco"), compile=False)
 
     def interrupt(encoder: keras.Model, pictures: Any) -> keras.callbacks.Callback:
         def stop(epoch: int, logs: Any) -> None:
