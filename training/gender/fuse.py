@@ -29,6 +29,7 @@ from scipy.special import expit, logit
 from ..arrays import Arrays, BoolsN2, FloatsN, FloatsN1, FloatsN2, FloatsND
 from ..data.labels import add_label_map
 from ..data.manifest import Manifest, ManifestError
+from ..engine.variables import create_variables
 from ..evaluation.platt import Line, fit_platt
 from ..losses.distillation import GATE
 from .build import Pretrained, digests, initialized
@@ -161,12 +162,13 @@ def _fit(
     losses = {GENDER: keras.losses.BinaryCrossentropy(from_logits=True), GATE: keras.losses.CategoricalCrossentropy()}
     part.compile(keras.optimizers.AdamW(schedule, WEIGHT_DECAY), losses, loss_weights={GENDER: 1.0, GATE: GATE_LOSS})
     known = np.stack([evidence(validation.avatar, 0), evidence(validation.nickname, 1)], axis=1)
-    inputs = (validation.avatar, validation.nickname, validation.present)
+    inputs, expected = (validation.avatar, validation.nickname, validation.present), targets(known, validation.present)
+    create_variables(part, inputs, expected)
     part.fit(
         drawn_users(train, evidence, np.random.default_rng(seed)),
         steps_per_epoch=STEPS // EPOCHS,
         epochs=EPOCHS,
-        validation_data=(inputs, targets(known, validation.present)),
+        validation_data=(inputs, expected),
         verbose=2,
         callbacks=[keras.callbacks.CSVLogger(history)],
     )

@@ -23,6 +23,7 @@ from ..data.manifest import Manifest, ManifestError
 from ..data.stream import BatchStream, sample
 from ..engine.devices import use_all_devices
 from ..engine.resume import Checkpoint, check_finished_run
+from ..engine.variables import create_variables
 from .build import SCRATCH, Pretrained, build, digests
 from .calibrate import calibrate
 from .config import Config, ConfigError, load_config
@@ -85,6 +86,7 @@ def _fit(
     )
     inputs = users.inputs(model.input)
     targets = users.targets(stream.heads, stream.teacher(inputs) if stream.teacher else {})
+    create_variables(model, inputs, *targets)
     callbacks = [checkpoint, *logs, keras.callbacks.TerminateOnNaN(raise_error=True)]
     if config.mask_loss:
         callbacks.append(config.mask_loss.schedule(model.loss[next(iter(stream.heads))], config.epochs))

@@ -24,6 +24,7 @@ from genderprep.tensors import MAX_TOKENS, TOKENS
 from ..arrays import Arrays, FloatsN1
 from ..data.manifest import ManifestError
 from ..data.token_file import Nicknames, batches_by_length, read_token_file
+from ..engine.variables import create_variables
 from ..evaluation.metrics import summary, threshold_for
 from ..evaluation.platt import fit_platt
 from ..report import write_report
@@ -43,6 +44,7 @@ def train_text(config: Config, data: Path, out: Path) -> Path:
     nicknames, held_out = (read_token_file(data, split) for split in ("train", "validation"))
     steps = config.epochs * (len(nicknames) // config.batch)
     model = build_text(config, steps)
+    create_variables(model, {TOKENS: held_out.tokens}, {NICKNAME_ONLY: held_out.p_female})
     history = model.fit(_batches(nicknames, config), steps_per_epoch=steps, shuffle=False, verbose=2).history
     out.mkdir(parents=True, exist_ok=True)
     # Without the optimizer, whose state is twice as large as the model.

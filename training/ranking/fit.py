@@ -24,6 +24,8 @@ def fit(model: keras.Model, config: Config, examples: Examples, known: BoolsN) -
         0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
     )
     model.compile(keras.optimizers.Adam(schedule), loss=masked_cross_entropy, jit_compile=total > _COMPILED_STEPS)
+    # Created in the first step, they would make TensorFlow trace it twice.
+    model.optimizer.build(model.trainable_variables)
     names = list(model.input)
     losses = [
         model.train_on_batch({name: inputs[name] for name in names}, liked)

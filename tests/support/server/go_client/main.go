@@ -1,15 +1,12 @@
 // Calls methods of a gRPC server with empty messages, one after the other, and prints each status: code and message.
 //
 //	go_client ADDRESS METHOD...
-//
-// A method that starts with "!" gets a message of 13 MiB.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -37,9 +34,6 @@ func main() {
 	}
 	for _, method := range os.Args[2:] {
 		var request, response []byte
-		if strings.HasPrefix(method, "!") {
-			method, request = method[1:], make([]byte, 13<<20)
-		}
 		deadline, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		answer, _ := status.FromError(connection.Invoke(deadline, method, &request, &response))
 		fmt.Printf("%s: %s\n", answer.Code(), answer.Message())
