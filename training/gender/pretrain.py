@@ -76,6 +76,8 @@ def pretrain(
     optimizer = keras.optimizers.AdamW(0.0, weight_decay=config.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(optimizer, loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    # Created in the first step, they would make TensorFlow trace it twice.
+    optimizer.build(model.trainable_variables)
     teach = _teacher(teacher, config.image_size) if teacher else None
     batches = draw_batches(train, config.shares, config.batch, config.steps, config.seed, config.augmentation)
     out.mkdir(parents=True, exist_ok=True)
