@@ -157,7 +157,7 @@ def test_killed_supervisor_takes_its_server_along_and_the_next_one_cleans_up(ser
     regions = shared_memory(server)
     server.process.kill()
     server.process.wait()
-    server.wait(lambda: not any(map(is_running, orphans)), "ended", 10)
+    server.wait(lambda: not any(map(is_running, orphans)), "ended", 30)
     server.start()
     server.wait(server.is_ready, "ready again")
     assert regions
