@@ -48,5 +48,7 @@ def shrink(picture: Image.Image) -> Image.Image:
     if full.getcolors(_MAX_PLAIN_COLORS) is not None:
         # One step of k-means makes frequent colors, such as the paper, exact.
         return full.quantize(_COLORS, Image.Quantize.MAXCOVERAGE, kmeans=1)
-    palette = full.quantize(_COLORS, Image.Quantize.MAXCOVERAGE)
+    # The paper, which the corner shows, stays exact.
+    palette = full.quantize(_COLORS - 1, Image.Quantize.MAXCOVERAGE)
+    palette.putpalette([*(palette.getpalette() or ()), *full.crop((0, 0, 1, 1)).tobytes()])
     return full.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
