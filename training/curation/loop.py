@@ -24,6 +24,8 @@ import pandas as pd
 from figures.save import save
 
 from ..arrays import BoolsN, ImagesNSS3, IntsN
+from ..engine.errors import ConfigError
+from ..engine.resume import check_finished_run
 from ..pretrain.pictures import block_means
 from ..report import write_report
 from ..synthetic.defects import PREVALENCE
@@ -31,6 +33,7 @@ from .benchmark import draw_pool
 from .cold_start import MEAN_TEACHER, cold_start, retrieve
 from .comparisons import STRATEGIES, attend, clean, second_networks, select
 from .loop_report import chart, markdown
+from .network import Trunk
 from .results import Judge, Outcome, content
 from .rounds import first_round, next_round
 from .runs import Runs
@@ -107,10 +110,17 @@ def main() -> None:
     parser.add_argument(
         "--strategies", nargs="+", choices=STRATEGIES, default=list(Config().strategies), metavar="NAME"
     )
+    parser.add_argument("--size", type=int, default=32, help="pixels, 64 or 32; default: %(default)s")
+    parser.add_argument("--steps", type=int, default=Config.steps, help="batches of a training; default: %(default)s")
     parser.add_argument("--encoder", type=Path, default=ENCODER, help="ONNX file of picture_encoder")
     parser.add_argument("--results", type=Path, default=ROOT / "results", help="folder for curation.{json,md,png}")
     args = parser.parse_args()
-    sets, config = draw_sets(args.out / "sets"), Config(strategies=tuple(args.strategies))
+    config = Config(Trunk(args.size, 16), Trunk(args.size, 16, blocks=2), args.steps, strategies=tuple(args.strategies))
+    try:
+        claim(args.out, config)
+    except ConfigError as exc:
+        raise SystemExit(f"loop: {exc}") from exc
+    sets = draw_sets(args.out / "sets")
     judge = Judge(sets["validation"].truth, sets["test"].truth, sets["test"].identities, PREVALENCE)
     sizes = {name: {"pictures": len(each.truth), "positives": int(each.truth.sum())} for name, each in sets.items()}
     about = {"config": asdict(config), "sets": sizes, "prevalence": PREVALENCE, "planned_seeds": PLANNED_SEEDS}
@@ -121,6 +131,17 @@ def main() -> None:
             if seed == args.seeds[0] or outcome.attention:
                 write({**about, "seeds": list(outcomes), **content(judge, list(outcomes.values()))}, args.results)
     print(args.results / "curation.md")
+
+
+def claim(folder: Path, config: Config) -> None:
+    """Note the config in a folder, so that the trainings in it are of one config; strategies can be added.
+
+    Raises:
+        ConfigError: The folder holds trainings of another config.
+    """
+    about = {"config": asdict(replace(config, strategies=()))}
+    check_finished_run(folder, about)
+    write_report(folder / "report.json", **about)
 
 
 def write(report: dict[str, Any], results: Path) -> None:

@@ -69,7 +69,7 @@ def _head(report: Mapping[str, Any]) -> list[str]:
     sizes = "; ".join(
         f"{name}: {each['pictures']}, {each['positives']} unsuitable" for name, each in report["sets"].items()
     )
-    missing = report["not_measured"]
+    missing = f"Not measured yet: {', '.join(report['not_measured'])}. " if report["not_measured"] else ""
     return [
         "# Growing and cleaning a training set",
         "",
@@ -77,8 +77,7 @@ def _head(report: Mapping[str, Any]) -> list[str]:
         f"Seeds: {', '.join(map(str, report['seeds']))} of {report['planned_seeds']} planned. All measures are at a "
         f"prevalence of {report['prevalence']:g}, on test pictures whose motif designs no training picture has. "
         f"Random scores have a PR-AUC of {100 * report['prevalence']:.2f}. "
-        f"{f'Not measured yet: {chr(44).join(missing)}. ' if missing else ''}Confident learning (`cleanlab`) is not "
-        "measured.",
+        f"{missing}Confident learning (`cleanlab`) is not measured.",
         "",
         f"Pictures of {trunk['size']} pixels ({sizes}); a residual network of width {trunk['width']} with "
         f"{trunk['blocks']} block per stage; {config['steps']} batches of 64 per training; {config['error_rate']:.0%} "

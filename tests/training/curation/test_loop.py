@@ -12,13 +12,14 @@ import pytest
 from training.arrays import FloatsEN, IntsN
 from training.curation import rounds
 from training.curation.comparisons import ALL, BOTH, O2U, RANDOM
-from training.curation.loop import Drawn, run, study_of
+from training.curation.loop import Drawn, claim, run, study_of
 from training.curation.loop_report import chart, markdown
 from training.curation.network import Trunk
 from training.curation.results import Judge, content
 from training.curation.rounds import PREDICTED, band, choose
 from training.curation.runs import POOL, Runs, Trained
 from training.curation.study import Config, Labels, Study
+from training.engine.errors import ConfigError
 
 CONFIG = Config(trunk=Trunk(8, 8), retrieved=10, first_recall=20, recalled=60, rounds=1, error_rate=0.1)
 
@@ -142,3 +143,10 @@ def test_corrected_labels() -> None:
     labels = Labels(np.array([7, 3]), np.array([1, 0])).plus(np.array([5]), np.array([1]))
     assert labels.corrected(np.array([1, 2]), np.array([1, 0])).given.tolist() == [1, 1, 0]
     assert labels.column.tolist() == [[1], [0], [1]]
+
+
+def test_trainings_of_another_config_are_refused(tmp_path: Path) -> None:
+    claim(tmp_path, CONFIG)
+    claim(tmp_path, replace(CONFIG, strategies=("random",)))
+    with pytest.raises(ConfigError, match=r"config.steps was 400, is now 3000; use another --out"):
+        claim(tmp_path, replace(CONFIG, steps=3000))
