@@ -200,7 +200,7 @@ def _found_and_gained(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
             f"wrong among the {article.CHECKED_SHARE:.0%} checked",
             f"{article.WRONG_OF_CHECKED:.0%}",
             f"{found:.0%} ({report['cleaned']['wrong_share']:.0%} of all labels are wrong)",
-            "same direction" if found > 2 * report["cleaned"]["wrong_share"] else "not reproduced",
+            "same direction" if found > article.WRONG_OF_CHECKED / 2 else "not reproduced",
         ),
         (
             "precision from checking them",
