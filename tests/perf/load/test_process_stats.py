@@ -16,7 +16,7 @@ from tests.support.tritonserver import Server
 
 BUSY = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass\ninput()"
 PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
-MODELS = ("preprocess", "densenet", "mobilenet", "picture_encoder", "gallery", "ranker")
+MODELS = ("preprocess", "densenet", "mobilenet", "picture_encoder", "gallery", "ranker", "screener")
 
 
 def test_cpu_time_includes_children() -> None:

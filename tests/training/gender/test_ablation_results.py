@@ -87,7 +87,8 @@ def test_document_names_rows_with_one_seed_and_leaks() -> None:
 
 def test_chart_shows_every_row_and_ceiling() -> None:
     (axes,) = ablation_report.chart(report(concat=[CONSTANT] * 2, attention=[BEST])).axes
-    assert [text.get_text() for text in axes.texts] == ["50.0%", "70.0%, one seed"]
+    (right,) = axes.child_axes
+    assert [label.get_text() for label in right.get_yticklabels()] == ["50.0%", "70.0%, one seed"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["concat", "attention"]
     (ceiling,) = [line for line in axes.lines if line.get_label() == "ceiling 70.0%"]
     assert np.asarray(ceiling.get_xdata())[0] == 0.7
