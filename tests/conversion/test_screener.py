@@ -34,8 +34,10 @@ from conversion.screening import ATTRIBUTES_KEY, LIMITS_KEY, Screener
 from genderprep import prep_digest
 from genderprep.tensors import IMAGE, PRESENT
 from training.arrays import Arrays
-from training.curation.multitask import build_network
+from training.curation.multitask import build_network, with_heads
 from training.curation.network import Trunk
+from training.curation.pretrained import build_mobilenet
+from training.engine.batch_norm import estimate_batch_norm
 from training.evaluation.gradcam import grad_cam
 
 NAMES = ["blurred", "illustration", "unsuitable"]
@@ -88,6 +90,19 @@ def test_onnx_equals_keras_and_the_networks(
     blocks = rows[IMAGE].reshape(len(rows[IMAGE]), 64, 2, 64, 2, 3).mean(axis=(2, 4), dtype=np.float32)
     for network, name in zip(networks, (FIRST, SECOND), strict=True):
         np.testing.assert_allclose(network.predict(blocks, verbose=0), logits[name], atol=1e-4)
+
+
+def test_mobilenet_is_exported(rows: Arrays) -> None:
+    keras.utils.set_random_seed(6)
+    networks = [with_heads(build_mobilenet(width=0.35), heads) for heads in (len(NAMES), 1)]
+    for network in networks:
+        estimate_batch_norm(network, [rows[IMAGE][:8, ::2, ::2].astype("float32")])
+    fp32, int8, parity = convert(serving_model(*networks), rows[IMAGE][:8])
+    assert parity < 1e-5
+    before, after = (run_onnx(each.SerializeToString(), {IMAGE: rows[IMAGE][:8]}) for each in (fp32, int8))
+    for name in (FIRST, SECOND):
+        assert before[name].std() > 0.01
+        np.testing.assert_allclose(expit(before[name]), expit(after[name]), atol=0.05)
 
 
 def test_int8_decides_nearly_as_fp32(serving: keras.Model, rows: Arrays) -> None:

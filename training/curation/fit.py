@@ -108,6 +108,7 @@ def mine(
     schedule: Schedule,
     column: int = -1,
     count: int = 16,
+    ordinary: int = 0,
 ) -> float:
     """Train the first network on all labeled pictures, and the second on the hardest `count` of each batch.
 
@@ -118,10 +119,11 @@ def mine(
         labels: `[N, T]`; all pictures are labeled for the attribute `column`.
         schedule: The settings.
         column: Position of the second network's attribute.
-        count: Pictures of each batch that reach the second network.
+        count: Pictures of each batch that reach the second network because they are hard.
+        ordinary: Those that reach it besides, whatever their loss.
     """
     seen, known = _inputs(first)
-    objective = HardExampleMining(first, second, column % labels.shape[1], schedule.batch, count)
+    objective = HardExampleMining(first, second, column % labels.shape[1], schedule.batch, count, ordinary)
     model = keras.Model([seen, known], objective([_view(seen, known, schedule.seed), known]))
     return _fit(model, _batches(pictures, labels, schedule), schedule)
 

@@ -22,7 +22,11 @@ def build_network(trunk: Trunk, heads: int) -> keras.Model:
 
     Each head is linear on the mean of the last feature maps, so its class activation map is exact.
     """
-    body = build_trunk(trunk)
+    return with_heads(build_trunk(trunk), heads)
+
+
+def with_heads(body: keras.Model, heads: int) -> keras.Model:
+    """Add the heads to a network that ends in feature maps."""
     pooled = keras.layers.GlobalAveragePooling2D(name="pooled")(body.output)
     return keras.Model(body.input, keras.layers.Dense(heads, name="logits")(pooled), name="network")
 

@@ -72,11 +72,12 @@ def test_fixmatch(network: keras.Model) -> None:
     assert accuracy(network) > 0.8
 
 
-def test_mining_trains_both_networks(network: keras.Model) -> None:
+@pytest.mark.parametrize("ordinary", [0, 8])
+def test_mining_trains_both_networks(network: keras.Model, ordinary: int) -> None:
     second = build_network(Trunk(16, 8, blocks=1, cbam=True), 1)
     both = np.concatenate([np.full_like(LABELS, UNLABELED), LABELS], axis=1)
     first = build_network(TRUNK, 2)
-    mine(first, second, PICTURES, both, SCHEDULE, count=8)
+    mine(first, second, PICTURES, both, SCHEDULE, count=8, ordinary=ordinary)
     assert ((predict(first, UNSEEN)[:, 1:] > 0.5) == TRUTH).mean() > 0.9
     assert accuracy(second) > 0.7
 
