@@ -63,7 +63,7 @@ def new_repository(parent: Path, patch: pytest.MonkeyPatch) -> Path:
         patch.setattr(screener_gate, name, 0.2)
     folder = parent / "model_repository"
     for model in ("preprocess", "screener", "screen"):
-        ignored = shutil.ignore_patterns("model.onnx", "__pycache__")
+        ignored = shutil.ignore_patterns("__pycache__", *(["[0-9]*"] if model == "screener" else []))
         shutil.copytree(ROOT / "model_repository" / model, folder / model, ignore=ignored)
     record_all(folder)
     return folder

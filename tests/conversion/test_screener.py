@@ -181,7 +181,7 @@ def test_limits_find_most_at_the_precision() -> None:
     labels = np.zeros((1000, 3), np.int8)
     labels[:200, [0, 2]] = 1
     labels[990:, 0] = -1
-    first, second = rng.uniform(0, 0.5, (1000, 3)), rng.uniform(0, 0.5, (1000, 1))
+    first, second = (rng.uniform(0, 0.5, (1000, columns)).astype(np.float32) for columns in (3, 1))
     first[:150, [0, 2]] += 0.5
     second[:200] += 0.5
     first[990:, 0] = 1.0  # nobody knows whether these are blurred
