@@ -95,13 +95,16 @@ class Picture:
         return Random(f"defects/{self.split}/{self.seed}/{purpose}")
 
 
-def compose(seed: int, split: str = "train", p_unsuitable: float = PREVALENCE) -> Picture:
+def compose(
+    seed: int, split: str = "train", p_unsuitable: float = PREVALENCE, p_harmless: float = P_HARMLESS
+) -> Picture:
     """Choose a picture.
 
     Args:
         seed: Any number.
         split: `train`, `validation` or `test`.
-        p_unsuitable: The probability of a motif of `UNSUITABLE`; for a motif of `HARMLESS`, it is `P_HARMLESS`.
+        p_unsuitable: The probability of a motif of `UNSUITABLE`.
+        p_harmless: That of a motif of `HARMLESS`.
     """
     rng = Random(f"defects/{split}/{seed}")
     layout, base = _weighted(_LAYOUTS, rng), _weighted(_BASES, rng)
@@ -111,7 +114,7 @@ def compose(seed: int, split: str = "train", p_unsuitable: float = PREVALENCE) -
     text, chance = rng.random() < 0.1, rng.random()
     if layout in PAGES:
         return Picture(seed, split, base, layout, "", False, "", 0)
-    families = UNSUITABLE if chance < p_unsuitable else HARMLESS if chance > 1 - P_HARMLESS else {}
+    families = UNSUITABLE if chance < p_unsuitable else HARMLESS if chance > 1 - p_harmless else {}
     if not families:
         return Picture(seed, split, base, layout, quality, text, "", 0)
     # Nothing blurs a motif: what cannot be seen has no true label.

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from .cards import font
 from .defect_drawing import draw, encode
 from .defect_motifs import MOTIFS
-from .defects import ATTRIBUTES, Picture, compose, row_of
+from .defects import ATTRIBUTES, P_HARMLESS, Picture, compose, row_of
 
 
 def write_pictures(pictures: Sequence[Picture], out: Path) -> Path:
@@ -51,12 +51,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for defects.csv and pictures/")
     parser.add_argument("--count", type=int, default=2000, help="number of pictures of each split")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first one")
     parser.add_argument("--splits", nargs="+", default=["train", "validation", "test"], help="the splits to draw")
     parser.add_argument("--unsuitable", type=float, default=0.05, help="share of unsuitable pictures")
+    parser.add_argument("--harmless", type=float, default=P_HARMLESS, help="share with a harmless motif like those")
     parser.add_argument("--sheet", type=Path, help="also draw a contact sheet, PNG")
     args = parser.parse_args()
-    seeds = range(args.count)
-    print(write_pictures([compose(seed, split, args.unsuitable) for split in args.splits for seed in seeds], args.out))
+    seeds = range(args.first, args.first + args.count)
+    pictures = [compose(seed, split, args.unsuitable, args.harmless) for split in args.splits for seed in seeds]
+    print(write_pictures(pictures, args.out))
     if args.sheet:
         args.sheet.parent.mkdir(parents=True, exist_ok=True)
         contact_sheet().save(args.sheet)

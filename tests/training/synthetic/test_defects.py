@@ -52,6 +52,12 @@ def test_all_attributes_and_motifs_occur_at_their_rates() -> None:
     assert {each for each in ATTRIBUTES if (labels[each] == 0).any()} == {*ATTRIBUTES}
 
 
+def test_harmless_motifs_occur_at_their_rate() -> None:
+    composed = [compose(seed, p_unsuitable=0.4, p_harmless=0.5) for seed in range(1000)]
+    assert np.mean([each.motif in HARMLESS for each in composed]) == pytest.approx(0.5 * 0.92, abs=0.05)
+    assert np.mean([each.motif in UNSUITABLE for each in composed]) == pytest.approx(0.4 * 0.92, abs=0.05)
+
+
 def test_a_stream_has_one_unsuitable_picture_in_a_thousand() -> None:
     found = sum(compose(seed).labels["unsuitable"] for seed in range(20_000))
     assert 8 <= found <= 32
