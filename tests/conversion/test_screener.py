@@ -184,7 +184,7 @@ def test_limits_find_most_at_the_precision() -> None:
     first, second = (rng.uniform(0, 0.5, (1000, columns)).astype(np.float32) for columns in (3, 1))
     first[:150, [0, 2]] += 0.5
     second[:200] += 0.5
-    first[990:, 0] = 1.0  # nobody knows whether these are blurred
+    first[990:, 0] = 1.0  # not labeled
     limits = tune_limits(NAMES, first, second, labels, ["blurred", "unsuitable"], precision=0.95, prevalence=0.01)
     refused = limits.refused(NAMES, first, second)[:990]
     assert refused[:150, 0].all()
