@@ -6,6 +6,7 @@ from tests.support.inference import Refused, calling, users
 from tests.support.scrape import total, total_once
 from tests.support.tritonserver import Server
 
+COUNT = "nv_inference_count"
 SUCCESS = "nv_inference_request_success"
 FAILURE = "nv_inference_request_failure"
 STEPS = ("preprocess", "mobilenet", "densenet")
@@ -20,3 +21,12 @@ def test_rejected_input_counts_twice_at_the_ensemble_and_never_at_a_step(triton:
     assert total_once(triton, ensemble + 2, FAILURE, model="gender_mobilenet") == ensemble + 2
     assert total_once(triton, preprocessed + 1, SUCCESS, model="preprocess") == preprocessed + 1
     assert sum(total(triton, FAILURE, model=step) for step in STEPS) == failed
+
+
+def test_ensemble_counts_only_users_with_a_prediction(triton: Server) -> None:
+    counted = total(triton, COUNT, model="gender_mobilenet")
+    with calling(triton, "grpc") as caller:
+        with pytest.raises(Refused, match="not an image"):
+            caller.infer("gender_mobilenet", users((b"hello", b"")))
+        caller.infer("gender_mobilenet", users((b"", b"a"), (b"", b"b")))
+    assert total_once(triton, counted + 2, COUNT, model="gender_mobilenet") == counted + 2

@@ -24,6 +24,7 @@ RULES: Final[list[dict[str, Any]]] = [
 QUERIES: Final[list[str]] = re.findall(r"```promql\n(.+?)\n```", (DOCKER / "RUNBOOK.md").read_text(), re.DOTALL)
 # Metrics of the SDK, of the supervisor, of the reverse proxy and of Prometheus itself.
 NOT_FROM_TRITON: Final = SDK_METRICS | {
+    "genderclient_results_total",
     "gender_canary_ok",
     "gender_canary_seconds",
     "gender_server_restarts_total",

@@ -48,14 +48,14 @@ MOBILENET = {"model": "mobilenet", "instance": "a"}
 ENSEMBLE = {"model": "gender_mobilenet"}
 
 
-def triton(requests: str, failures: str = "0x99", rejections: str = "0x99") -> Series:
+def triton(requests: str, failures: str = "0x99", rejections: str = "0x99", ensemble: str = "gender_mobilenet") -> Series:
     """Requests of `preprocess`, failures of a step, and rejected inputs, which only the ensemble counts as failures."""
     failed = "nv_inference_request_failure"
     return {
         'nv_inference_request_success{instance="a",model="preprocess"}': requests,
         f'{failed}{{instance="a",model="preprocess",reason="BACKEND"}}': "0x99",
         f'{failed}{{instance="a",model="mobilenet",reason="BACKEND"}}': failures,
-        f'{failed}{{instance="a",model="gender_mobilenet",reason="OTHER"}}': rejections,
+        f'{failed}{{instance="a",model="{ensemble}",reason="OTHER"}}': rejections,
     }
 
 
@@ -88,12 +88,16 @@ def memory(used: str) -> Series:
     return {'nv_cpu_memory_used_bytes{instance="a"}': used, 'nv_cpu_memory_total_bytes{instance="a"}': "100x200"}
 
 
-def errors(kind: str, values: str) -> Series:
-    return {f'genderclient_errors_total{{model="gender_mobilenet",error_type="{kind}"}}': values}
+def errors(kind: str, values: str, model: str = "gender_mobilenet") -> Series:
+    return {f'genderclient_errors_total{{model="{model}",error_type="{kind}"}}': values}
 
 
 def predictions(gender: str, values: str) -> Series:
     return {f'genderclient_predictions_total{{model="gender_mobilenet",gender="{gender}"}}': values}
+
+
+def results(model: str, values: str) -> Series:
+    return {f'genderclient_results_total{{question="of {model}",model="{model}"}}': values}
 
 
 def probabilities(low: str, total: str) -> Series:
@@ -102,11 +106,13 @@ def probabilities(low: str, total: str) -> Series:
     return {**buckets, name.format("count", ""): total, **predictions("male", total)}
 
 
-def missing(users: str, avatars: str, refused: str = "0x2100") -> Series:
+def missing(users: str, avatars: str, pictures: str = "0x2100") -> Series:
+    """Users of two ensembles, those of them without an avatar, and pictures, which are no users."""
+    count = 'nv_inference_count{{model="{}"}}'
     return {
-        'nv_inference_count{model="preprocess"}': users,
+        **dict.fromkeys(map(count.format, ("gender_mobilenet", "rank_densenet")), users),
+        **dict.fromkeys(map(count.format, ("embed", "preprocess", "rank_embedding")), pictures),
         'gender_missing_inputs_total{tensor="AVATAR",reason="absent"}': avatars,
-        **rejected(refused),
     }
 
 
@@ -170,7 +176,10 @@ QUICK: Final = [
     ),
     Case("ServerErrors", triton("0+300x20", "0+6x20", "0+12x20"), A, "a fails 2% of its requests"),
     Case("ServerErrors", triton("0+300x20", "0+1x20", "0+2x20")),
-    Case("ServerErrors", triton("0+300x20", rejections="0+200x20")),
+    *(
+        Case("ServerErrors", triton("0+300x20", rejections="0+200x20", ensemble=ensemble))
+        for ensemble in ("gender_mobilenet", "rank_mobilenet", "rank_embedding_canary", "embed", "similar_canary", "screen")
+    ),
     Case("QueueGrowing", {PENDING: "0+2x20"}, MOBILENET, "40 requests wait for mobilenet on a"),
     Case("QueueGrowing", {PENDING: "0x15 40x2 0 40x3"}),
     Case("LongWait", queue("0+60000000x20", "0+300x20"), MOBILENET, "Requests wait 200ms for mobilenet on a"),
@@ -206,6 +215,13 @@ QUICK: Final = [
     ),
     Case("ClientErrors", errors("Unavailable", "0+6x20"), ENSEMBLE, "100% of the calls to gender_mobilenet fail"),
     Case("ClientErrors", errors("InvalidAvatar", "0+60x20") | predictions("male", "0+94x20")),
+    Case("ClientErrors", errors("Unavailable", "0+1x20", "rank_mobilenet") | results("rank_mobilenet", "0+199x20")),
+    Case(
+        "ClientErrors",
+        errors("Unavailable", "0+6x20", "embed") | results("embed", "0+94x20"),
+        {"model": "embed"},
+        "6% of the calls to embed fail",
+    ),
     Case(
         "SlowAnswers",
         durations(quarter="0+90x60", half="0+96x60", one="0+100x60", rest="0+100x60"),
@@ -227,13 +243,13 @@ QUICK: Final = [
 WEEKLY: Final = [
     drift(
         "MissingInputsDrift",
-        missing("0+500x2100", "0+50x2016 101000+200x80"),
+        missing("0+250x2100", "0+50x2016 101000+200x80"),
         {"tensor": "AVATAR"},
         "The share of users without AVATAR differs by 30% from last week's",
     ),
-    drift("MissingInputsDrift", missing("0+500x2100", "0+50x2016 100870+70x80")),
-    drift("MissingInputsDrift", missing("0+50x2100", "0+5x2016 10100+20x80")),
-    drift("MissingInputsDrift", missing("0+500x2016 1012500+4500x80", "0+200x2100", "0x2016 4000+4000x80")),
+    drift("MissingInputsDrift", missing("0+250x2100", "0+50x2016 100870+70x80")),
+    drift("MissingInputsDrift", missing("0+25x2100", "0+5x2016 10100+20x80")),
+    drift("MissingInputsDrift", missing("0+250x2100", "0+200x2100", "0x2016 4000+4000x80")),
     drift(
         "UnknownShareDrift",
         predictions("male", "0+450x2100") | predictions("unknown", "0x2016 150+150x80"),
