@@ -27,10 +27,12 @@ def test_written_gallery_is_read_back_mapped(gallery: Gallery, tmp_path: Path) -
         ({"ids": np.ones(300, np.int64)}, r"ids.npy of int64 \[N\], positive and distinct"),
         ({"ids": np.arange(300)}, r"ids.npy of int64 \[N\], positive and distinct"),
         ({"priors": np.zeros((300, 1), np.float32)}, r"priors.npy of float32 \[300, 2\]"),
+        ({"priors": np.tile(np.float32([2, 1]), (300, 1))}, r"priors.npy .* likes from 0 to shows"),
+        ({"priors": np.tile(np.float32([0, np.nan]), (300, 1))}, r"priors.npy .* likes from 0 to shows"),
         ({"titles": ["one"]}, "titles.json with 300 titles"),
         ({"about": {}}, "encoder_digest in gallery.json"),
     ],
-    ids=["dtype", "rows", "repeated", "zero", "priors", "titles", "digest"],
+    ids=["dtype", "rows", "repeated", "zero", "priors", "likes", "nan", "titles", "digest"],
 )
 def test_files_that_disagree_are_refused(
     gallery: Gallery, tmp_path: Path, change: dict[str, Any], expected: str
@@ -43,6 +45,14 @@ def test_missing_file_is_named(gallery: Gallery, tmp_path: Path) -> None:
     write_gallery(gallery, tmp_path)
     (tmp_path / "ids.npy").unlink()
     with pytest.raises(GalleryError, match=r"is no gallery: .*ids\.npy"):
+        read_gallery(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ids.npy", "titles.json"])
+def test_empty_file_is_no_gallery(gallery: Gallery, tmp_path: Path, name: str) -> None:
+    write_gallery(gallery, tmp_path)
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(GalleryError, match="is no gallery"):
         read_gallery(tmp_path)
 
 

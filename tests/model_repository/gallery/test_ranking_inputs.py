@@ -202,7 +202,8 @@ def test_without_weights_popular_pictures_like_the_liked_ones_are_kept(tmp_path:
     assert default.prior > 0
 
 
-def test_unreadable_weights_are_named(tmp_path: Path) -> None:
-    (tmp_path / "prerank.npz").write_bytes(b"half a file")
+@pytest.mark.parametrize("content", [b"half a file", b"", b"PK\x03\x04 and half a file"])
+def test_unreadable_weights_are_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "prerank.npz").write_bytes(content)
     with pytest.raises(GalleryError, match=r"prerank\.npz cannot be read"):
         PreRank.load(tmp_path / "prerank.npz", SIZE)

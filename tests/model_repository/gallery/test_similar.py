@@ -45,6 +45,18 @@ def test_small_gallery_is_padded(gallery: Gallery) -> None:
     assert (ask(small, [MISSING], PICTURE_ID=[1001], K=[5])["PICTURES"] == -1).sum() == 3
 
 
+def test_only_picture_has_no_neighbor(gallery: Gallery) -> None:
+    only = Gallery(gallery.vectors[:1], gallery.ids[:1], gallery.titles[:1], gallery.priors[:1], gallery.about)
+    answer = ask(only, [MISSING], PICTURE_ID=[1001], K=[2])
+    assert (answer["PICTURES"].tolist(), answer["SCORES"].tolist()) == [[[-1, -1]], [[-1, -1]]]
+
+
+def test_request_without_a_vector_is_refused(gallery: Gallery) -> None:
+    similar = SimilarPictures(gallery, ExactSearch(gallery.vectors))
+    with pytest.raises(InvalidInput, match="VECTOR: expected one for each picture"):
+        similar.answer({"PICTURE_ID": np.array([[1001]])})
+
+
 @pytest.mark.parametrize(
     ("has_picture", "inputs", "message"),
     [

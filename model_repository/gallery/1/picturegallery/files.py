@@ -57,7 +57,7 @@ def read_gallery(folder: Path) -> Gallery:
     try:
         vectors, ids, priors = (np.load(folder / name, mmap_mode="r") for name in (VECTORS, IDS, PRIORS))
         titles, about = (json.loads((folder / name).read_text(encoding="utf-8")) for name in (TITLES, ABOUT))
-    except (OSError, ValueError) as exc:
+    except (OSError, EOFError, ValueError) as exc:
         raise GalleryError(f"{folder} is no gallery: {exc}; publish it with conversion.publish_gallery") from exc
     gallery = Gallery(vectors, ids, titles, priors, about)
     _check(gallery, folder)
@@ -86,7 +86,9 @@ def _check(gallery: Gallery, folder: Path) -> None:
         and ids.ndim == 1
         and len(np.unique(ids)) == count
         and bool((ids > 0).all()),
-        f"{PRIORS} of float32 [{count}, 2]": priors.dtype == np.float32 and priors.shape == (count, 2),
+        f"{PRIORS} of float32 [{count}, 2], likes from 0 to shows": priors.dtype == np.float32
+        and priors.shape == (count, 2)
+        and bool(((priors[:, 0] >= 0) & (priors[:, 0] <= priors[:, 1]) & np.isfinite(priors[:, 1])).all()),
         f"{TITLES} with {count} titles": len(gallery.titles) == count,
         f"{ENCODER_DIGEST} in {ABOUT}": bool(gallery.about.get(ENCODER_DIGEST)),
     }

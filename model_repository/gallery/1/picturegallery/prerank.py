@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class PreRank:
         try:
             with np.load(file) as weights:
                 arrays = {name: weights[name].astype(np.float32) for name in shapes}
-        except (OSError, ValueError, KeyError) as exc:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as exc:
             raise GalleryError(f"{file} cannot be read: {exc}; train the pre-rank again") from exc
         for name, shape in shapes.items():
             if arrays[name].shape != shape:

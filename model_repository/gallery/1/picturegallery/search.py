@@ -40,7 +40,9 @@ class ExactSearch:
         scores: Scores = query @ self._vectors
         if excluded is not None:
             scores[excluded] = -np.inf
-        rows = largest(scores, min(k, len(scores) - (excluded is not None)))
+        rows = largest(scores, k)
+        # The excluded row is among them if there are fewer than k others.
+        rows = rows[scores[rows] > -np.inf]
         return rows, scores[rows]
 
 

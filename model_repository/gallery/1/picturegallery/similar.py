@@ -39,9 +39,11 @@ class SimilarPictures:
             `PICTURES` and `SCORES`, `[B, the largest K of the rows]`.
 
         Raises:
-            InvalidInput: A row has neither a picture nor an id, or both, an unknown id, or K out of range.
+            InvalidInput: A row has neither a picture nor an id, or both, an unknown id, or K out of range; or there are
+                no vectors.
         """
-        vectors = inputs[VECTOR]
+        if (vectors := inputs.get(VECTOR)) is None:
+            raise InvalidInput(VECTOR, Fault.MISSING, "expected one for each picture; call the ensemble similar")
         absent = np.full((len(vectors), 1), NO_ID)
         ids, ks = inputs.get(PICTURE_ID, absent)[:, 0], inputs.get(K, np.full_like(absent, DEFAULT_K))[:, 0]
         if not ((ks >= 1) & (ks <= MAX_K)).all():
