@@ -2,6 +2,7 @@
 
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -97,9 +98,13 @@ def classify(error: GenderClientError) -> tuple[Verdict, str | None]:
     return (Verdict.SILENT if isinstance(error, DeadlineExceeded | Unavailable) else Verdict.BROKEN), None
 
 
-@cache
 def _picture() -> bytes:
-    """A JPEG of no person, which has to be decoded all the same."""
+    """A JPEG of no person, which has to be decoded all the same; new each time, so that no response cache has it."""
+    return _jpeg() + uuid.uuid4().bytes
+
+
+@cache
+def _jpeg() -> bytes:
     file = BytesIO()
     Image.radial_gradient("L").resize((132, 132)).save(file, "JPEG")
     return file.getvalue()
