@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from genderclient import (
@@ -26,6 +27,7 @@ from genderclient import (
     Tls,
     Unavailable,
 )
+from genderclient._transports import http_aio
 from genderclient._transports.connection import Connection, Deadline
 from tests.support.client.socket_server import (
     Talk,
@@ -167,6 +169,66 @@ def test_connection_closed_by_server_is_not_reused(missing: tuple[str, ...], mon
             with pytest.raises(ServerError, match="stub died"):
                 client.predict(nickname="小美")
             time.sleep(0.05)
+
+
+def test_async_connection_is_probed_after_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    probed: list[tuple[int, float]] = []
+    probe = http_aio.enable_keepalive
+
+    def record(plain: socket.socket, idle_s: float) -> None:
+        probe(plain, idle_s)
+        probed.append((plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), idle_s))
+
+    async def run(port: int, keepalive_s: float | None) -> None:
+        options = ConnectionOptions(keepalive_s=keepalive_s)
+        async with AsyncClient(f"http://127.0.0.1:{port}", options=options) as client:
+            with pytest.raises(ServerError):
+                await client.predict(nickname="小美")
+
+    monkeypatch.setattr(http_aio, "enable_keepalive", record)
+    with socket_server(replies(http_reply(500, b'{"error":"stub died"}'))) as port:
+        asyncio.run(run(port, None))
+        asyncio.run(run(port, 7))
+    assert probed == [(1, 7)]
+
+
+def test_async_timeout_may_exceed_that_of_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
+    def respond_late(connection: socket.socket) -> None:
+        time.sleep(0.2)
+        replies(http_reply(500, b'{"error":"stub died"}'))(connection)
+
+    monkeypatch.setattr(aiohttp.client, "DEFAULT_TIMEOUT", aiohttp.ClientTimeout(total=0.1))
+    with socket_server(respond_late) as port, pytest.raises(ServerError, match="stub died"):
+        predict_async(port, timeout_s=10)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_cookies_are_not_sent_back(kind: type[Client] | type[AsyncClient]) -> None:
+    """A balancer's cookie would bind all requests to one server."""
+    received: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        received.append(connection.recv(2**16))
+        connection.sendall(http_reply(500, b'{"error":"stub died"}', b"Set-Cookie: server=1\r\n"))
+
+    async def run_async(client: AsyncClient) -> None:
+        async with client:
+            for _ in range(2):
+                with pytest.raises(ServerError):
+                    await client.predict(nickname="小美")
+
+    # aiohttp's jar keeps no cookies of addresses.
+    with socket_server(talk) as port:
+        client = kind(f"http://localhost:{port}")
+        if isinstance(client, AsyncClient):
+            asyncio.run(run_async(client))
+        else:
+            with client:
+                for _ in range(2):
+                    with pytest.raises(ServerError):
+                        client.predict(nickname="小美")
+    assert len(received) == 2
+    assert not any(b"cookie:" in request.lower() for request in received)
 
 
 @pytest.mark.parametrize("send", [predict, predict_async])

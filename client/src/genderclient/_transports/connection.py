@@ -99,7 +99,7 @@ class Connection(http.client.HTTPConnection):
             plain = _connect(self._address, self.port, deadline)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._keepalive_s:
-                _enable_keepalive(plain, self._keepalive_s)
+                enable_keepalive(plain, self._keepalive_s)
             self.sock = self._encrypt(plain, deadline) if self._context else plain
         return self.sock
 
@@ -153,7 +153,8 @@ def _connect(host: str, port: int, deadline: Deadline) -> _DeadlineSocket:
     raise failure
 
 
-def _enable_keepalive(plain: socket.socket, idle_s: float) -> None:
+def enable_keepalive(plain: socket.socket, idle_s: float) -> None:
+    """Makes the system probe the connection after `idle_s` seconds of silence."""
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     # macOS names the option TCP_KEEPALIVE. Without either name, the system's own idle time applies.
     option = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from concurrent.futures import Future
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -10,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from genderclient._compat import timeout
 from genderclient._config.connection_options import ConnectionOptions
 from genderclient._transports.base import InferenceRequest, InferenceResponse
-from genderclient._transports.connection import HttpResponse, ResponseTooLarge
+from genderclient._transports.connection import HttpResponse, ResponseTooLarge, enable_keepalive
 from genderclient._transports.credentials import Credentials
 from genderclient._transports.http_messages import decode_response, encode_request, translated_errors
 from genderclient._transports.lookup import Addresses, look_up
@@ -31,8 +32,17 @@ class AsyncHttpTransport:
         self._options = options
         self._session = aiohttp.ClientSession(
             str(url),
-            connector=aiohttp.TCPConnector(limit=0, ssl=credentials.ssl_context(url) or True, resolver=_Resolver()),
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                ssl=credentials.ssl_context(url) or True,
+                resolver=_Resolver(),
+                socket_factory=self._open_socket,
+            ),
             headers=credentials.headers,
+            # aiohttp's own limits would end requests with a longer timeout.
+            timeout=aiohttp.ClientTimeout(),
+            # Requests are independent, as in the sync transport.
+            cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=["Accept-Encoding"],
         )
@@ -57,6 +67,15 @@ class AsyncHttpTransport:
             if len(body) > self._options.max_message_bytes:
                 raise ResponseTooLarge(self._options.max_message_bytes)
         return bytes(body)
+
+
+    def _open_socket(self, address: tuple[Any, ...]) -> socket.socket:
+        """Opens the socket for an address of `getaddrinfo`."""
+        family, kind, protocol, *_ = address
+        plain = socket.socket(family, kind, protocol)
+        if self._options.keepalive_s:
+            enable_keepalive(plain, self._options.keepalive_s)
+        return plain
 
 
 class _Resolver(AbstractResolver):

@@ -25,7 +25,12 @@ def look_up(host: str, port: int) -> Future[Addresses]:
     lookup = Future[Addresses]()
     if (shared := _IN_PROGRESS.setdefault(key, lookup)) is lookup:
         # A daemon does not delay the end of the process, as a thread of an executor would.
-        threading.Thread(target=_run, args=(key, lookup), name="genderclient-lookup", daemon=True).start()
+        thread = threading.Thread(target=_run, args=(key, lookup), name="genderclient-lookup", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as exc:  # too many threads
+            del _IN_PROGRESS[key]
+            lookup.set_exception(OSError(str(exc)))
     return shared
 
 
