@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import pickle
+import resource
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -95,6 +97,22 @@ def test_threads_and_processes_share_a_file(tmp_path: Path) -> None:
         process.join()
     users = [line["user"] for line in lines(tmp_path)]
     assert len(users) == len(set(users)) == 3 * 200
+
+
+def test_line_that_is_not_written_whole_is_an_error(tmp_path: Path) -> None:
+    """As on a full disk: the kernel writes what fits, and reports no error."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            ImpressionLog(tmp_path)(impression("1"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_log_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    pickle.loads(pickle.dumps(ImpressionLog(tmp_path)))(impression("1"))
+    assert [line["user"] for line in lines(tmp_path)] == ["1"]
 
 
 def test_training_reads_what_was_written(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """What was shown to whom: the record that an off-policy estimate and the next training read."""
 
+import errno
 import json
 import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -68,17 +68,16 @@ class ImpressionLog:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(folder)
-        self._lock = threading.Lock()
 
     def __call__(self, impression: Impression) -> None:
         """Writes one line. Raises OSError if that fails."""
         day = datetime.fromtimestamp(impression.time, timezone.utc).date()
-        line = json.dumps(asdict(impression), ensure_ascii=False) + "\n"
-        with self._lock:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            # One write to a file in append mode does not mix with those of other processes.
-            with (self._folder / f"{day}.jsonl").open("ab", buffering=0) as file:
-                file.write(line.encode(errors="surrogatepass"))
+        line = f"{json.dumps(asdict(impression), ensure_ascii=False)}\n".encode(errors="surrogatepass")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # One write to a file in append mode does not mix with those of other threads and processes.
+        with (self._folder / f"{day}.jsonl").open("ab", buffering=0) as file:
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @dataclass(frozen=True, slots=True)
