@@ -68,6 +68,15 @@ def test_caller_does_not_wait_and_excess_is_dropped() -> None:
     assert all(isinstance(shadow.error, ServerError) and shadow.other is None for shadow in shadows)
 
 
+def test_request_in_flight_while_the_client_is_closed_keeps_its_result() -> None:
+    def respond(request: InferenceRequest) -> InferenceResponse:
+        client.close()  # as another thread could
+        return respond_male(request)
+
+    client = Client(transport=FakeTransport(respond), experiment=experiment(lambda shadow: None))
+    assert client.predict(user_id="u").model == "a"
+
+
 def test_holdout_and_named_model_have_no_shadow() -> None:
     recorder = Recorder()
     split = experiment(lambda shadow: None, holdout=0.999)

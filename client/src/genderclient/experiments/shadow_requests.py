@@ -43,7 +43,12 @@ class ShadowRequests:
 
     def start_thread(self, run: Callable[[Flow[None]], None], flow: Flow[None]) -> None:
         if self._take_slot():
-            self._threads.submit(run, flow).add_done_callback(self._finish)
+            try:
+                future = self._threads.submit(run, flow)
+            except RuntimeError:  # another thread closed the client, or Python exits
+                self._slots.release()
+            else:
+                future.add_done_callback(self._finish)
 
     def start_task(self, run: Callable[[Flow[None]], Coroutine[Any, Any, None]], flow: Flow[None]) -> None:
         if self._take_slot():
