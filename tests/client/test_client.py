@@ -26,6 +26,7 @@ from genderclient import (
     TransportError,
     Unavailable,
 )
+from genderclient import _client
 from tests.support.client.fakes import Recorder, failing, respond_male
 
 
@@ -116,6 +117,21 @@ def test_wait_until_ready_outlasts_loading() -> None:
 
     make_client(FakeTransport(respond)).wait_until_ready(timeout_s=5)
     assert not failures
+
+
+def test_wait_until_ready_costs_no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [TransportError(Status.UNAVAILABLE, "refused")] * 20
+
+    def respond(request: InferenceRequest) -> InferenceResponse:
+        if failures:
+            raise failures.pop()
+        return respond_male(request)
+
+    monkeypatch.setattr(_client, "POLL_S", 0.001)
+    client = make_client(FakeTransport(respond))
+    client.wait_until_ready()
+    failures.append(TransportError(Status.UNAVAILABLE, "lost"))
+    assert client.predict().attempts == 2
 
 
 def test_wait_until_ready_raises_last_error() -> None:

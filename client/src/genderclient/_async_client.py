@@ -30,7 +30,7 @@ from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Scre
 from genderclient._questions.gender import predict_question
 from genderclient._questions.pictures import embed_question, similar_question
 from genderclient._questions.question import R
-from genderclient._questions.ranking import rank_question, seed_of_user
+from genderclient._questions.ranking import RANK, rank_question, seed_of_user
 from genderclient._questions.screening import screen_question
 from genderclient._transports import open_async_transport
 from genderclient._transports.base import AsyncTransport, InferenceRequest, Status, TransportError
@@ -225,7 +225,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
                 seed=None if seed is None else seed_of_user(seed, user.id or index),
                 personalize=personalize,
                 model=model,
-                user_id=user.id,
+                user_id=self._used_id(RANK, user.id),
                 timeout_s=timeout_s,
                 embedding=embedding,
             )
@@ -248,7 +248,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         while models:
             left_s = max(deadline_s - time.monotonic(), POLL_S)
             try:
-                await self._run(self._probe(models[0], min(left_s, self._request_options.timeout_s)))
+                await self._run(self._poll(models[0], left_s))
                 models.popleft()
                 continue
             except (Unavailable, ModelNotFound, DeadlineExceeded):

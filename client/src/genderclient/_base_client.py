@@ -132,6 +132,7 @@ class BaseClient(ABC, Generic[T]):
         model: str | None = None,
         user_id: str | None = None,
         timeout_s: float | None = None,
+        retries: bool = True,
     ) -> Flow[R]:
         """The steps of one call, from the question to the result."""
         if user_id is not None:
@@ -147,6 +148,7 @@ class BaseClient(ABC, Generic[T]):
             user_id=user_id,
             timeout_s=options.timeout_s if timeout_s is None else checked_timeout(timeout_s),
             headers=options.headers,
+            retries=retries,
         )
         handle: Callable[[Call[R]], Flow[R]] = self._infer
         fallback = [_FALLBACK] if options.ignore_invalid_avatar else []
@@ -188,9 +190,18 @@ class BaseClient(ABC, Generic[T]):
         own = self._request_options.model if self._experiment.question == PREDICT else RANK_MODEL
         return [*self._experiment.arms, *([own] if self._experiment.holdout > 0 else [])]
 
-    def _probe(self, model: str, timeout_s: float | None = None) -> Flow[Any]:
+    def _probe(self, model: str) -> Flow[Any]:
         """An inference of one model, to see whether it is ready."""
-        return self._flow(probe(model, self._request_options), model=model, timeout_s=timeout_s)
+        return self._flow(probe(model, self._request_options), model=model)
+
+    def _poll(self, model: str, left_s: float) -> Flow[Any]:
+        """One of many probes until `model` is ready. Its failures are expected, so they cost no retries."""
+        timeout_s = min(left_s, self._request_options.timeout_s)
+        return self._flow(probe(model, self._request_options), model=model, timeout_s=timeout_s, retries=False)
+
+    def _used_id(self, question: str, user_id: str | None) -> str | None:
+        """The id of one of many users, if this client has a use for it besides the seed."""
+        return user_id if self._uses_ids(question) else None
 
     def _uses_ids(self, question: str) -> bool:
         splits = self._experiment is not None and self._experiment.question == question

@@ -28,7 +28,7 @@ class UserFeatures:
     def __post_init__(self) -> None:
         check_type("probabilities", self.probabilities, Probabilities, "Probabilities")
         pair = _checked_numbers("probabilities", (self.probabilities.male, self.probabilities.female), 2)
-        if min(pair) < 0 or not math.isclose(sum(pair), 1, abs_tol=1e-3):
+        if not 0 <= min(pair) <= max(pair) <= 1 or not math.isclose(sum(pair), 1, abs_tol=1e-3):
             raise ValueError("probabilities: expected two numbers from 0 to 1 whose sum is 1")
         object.__setattr__(self, "embedding", _checked_numbers("embedding", self.embedding, EMBEDDING_SIZE))
 

@@ -147,6 +147,7 @@ def test_invalid_argument_is_named(
         ("secret", (0.5, 0.5), TypeError, "^embedding: expected 256 numbers"),
         ([0.5] * 256, (0.5, 0.6), ValueError, "^probabilities: expected two numbers"),
         ([0.5] * 256, (-0.5, 1.5), ValueError, "^probabilities: expected two numbers"),
+        ([0.5] * 256, (1.0005, 0.0), ValueError, "^probabilities: expected two numbers"),
     ],
 )
 def test_invalid_features_are_named(embedding: Any, probabilities: Any, error: type[Exception], message: str) -> None:
@@ -240,10 +241,9 @@ def test_many_users_are_ranked_and_bad_ones_fail_alone(client: Client, recorder:
 
 
 def test_each_of_many_users_explores_with_an_own_permanent_seed(client: Client, recorder: Recorder) -> None:
-    experiment = Experiment("x", {"a": 1.0}, question="rank")
-    with Client(transport=FakeTransport(recorder), experiment=experiment) as client:
-        for users in ("uv", "vu"):
-            list(client.rank_many([User(id=user) for user in users], seed=7, concurrency=1))
+    for users in ("uv", "vu"):
+        ranked = list(client.rank_many([User(id=user) for user in users], seed=7, concurrency=1))
+        assert all(each.ranking for each in ranked)
     u, v, v_again, u_again = (inputs(request)["SEED"] for request in recorder.requests)
     assert (u, v) == (u_again, v_again)
     assert u != v
@@ -253,7 +253,8 @@ def test_each_of_many_users_explores_with_an_own_permanent_seed(client: Client, 
 def test_tasks_rank() -> None:
     async def ask() -> tuple[Any, ...]:
         async with AsyncClient(transport=AsyncFakeTransport(respond_list_async)) as client:
-            many = [each.ranking is not None async for each in client.rank_many([User(), User(liked=[-1])])]
+            users = [User(id="u"), User(liked=[-1])]
+            many = [each.ranking is not None async for each in client.rank_many(users, seed=7)]
             return (
                 (await client.rank(nickname="小美", k=2)).pictures,
                 many,
