@@ -61,7 +61,8 @@ def serve_text(respond: Respond, address: str, port: int, flag: str) -> Iterator
     """Answer GET by what `respond` returns; yields the port, which Linux chooses if `port` is 0.
 
     Raises:
-        LaunchError: Another process listens there; the message names `flag`, which changes the port.
+        LaunchError: Another process listens there, or there is no such port; the message names `flag`, which changes
+            the port.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -81,8 +82,8 @@ def serve_text(respond: Respond, address: str, port: int, flag: str) -> Iterator
 
     try:
         server = _Server((address, port), Handler)
-    except OSError as exc:
-        reason = exc.strerror or str(exc)
+    except (OSError, OverflowError) as exc:
+        reason = getattr(exc, "strerror", None) or str(exc).rstrip(".")
         raise LaunchError(f"status port {port} on {address}: {reason}; pass {flag}=<free port>") from exc
     thread = threading.Thread(target=server.serve_forever, name="status", daemon=True)
     thread.start()

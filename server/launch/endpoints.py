@@ -31,7 +31,7 @@ class Endpoint:
         """Reject a port in use. Triton would notice it only after loading all models.
 
         Raises:
-            LaunchError: Another process listens there.
+            LaunchError: Another process listens there, or there is no such port.
         """
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -45,6 +45,8 @@ class Endpoint:
                         f"{self.service} port {self.port} on {self.address} is in use; "
                         f"stop the process that listens there or pass {self.flag}=<free port>"
                     ) from None
+            except OverflowError:
+                raise LaunchError(f"{self.flag}: expected a port up to 65535, got {self.port}") from None
 
 
 def triton_endpoints(arguments: Iterable[str]) -> list[Endpoint]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
@@ -147,6 +148,8 @@ class Supervisor:
         silent = dict.fromkeys(self._canary_ensembles(), CanaryResult(Verdict.SILENT, 0.0))
         self._status.canaries = {**silent, **snapshot.canaries}
         self._status.set_aside = self._policy.set_aside
+        # A counter that starts at 1 hides its first increase from Prometheus.
+        self._status.reloads.update(dict.fromkeys(chain(*snapshot.steps.values()), 0))
         self._status.ready = self._policy.relevant(snapshot, time.monotonic()).is_ready
         if self._status.ready and not self._was_ready:
             self._was_ready = True

@@ -118,6 +118,11 @@ def test_only_configurations_with_checksums_count_as_complete(repository: Path) 
     assert launcher.complete_flags(Flags([])) == []
 
 
+def test_port_that_does_not_exist_is_named(repository: Path) -> None:
+    error = launch_error(f"--model-repository={repository}", "--grpc-port=65536")
+    assert error == "tritonserver: --grpc-port: expected a port up to 65535, got 65536"
+
+
 @pytest.mark.parametrize(
     ("service", "flag"), [("HTTP", "--http-port"), ("gRPC", "--grpc-port"), ("metrics", "--metrics-port")]
 )

@@ -148,6 +148,14 @@ def test_busy_status_port_exits_with_one_line() -> None:
     )
 
 
+def test_status_port_that_does_not_exist_exits_with_one_line() -> None:
+    process = supervise("--status-port=65536")
+    assert process.returncode == INVALID_FLAGS
+    assert process.stderr == (
+        "supervisor: status port 65536 on 127.0.0.1: bind(): port must be 0-65535; pass --status-port=<free port>\n"
+    )
+
+
 def test_server_that_cannot_start_is_not_restarted() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -77,7 +77,9 @@ def test_ensemble_of_another_role_is_watched_by_readiness_and_stubs(server: Repl
             server.control.load(model)
         time.sleep(DEFAULTS.broken_s + 2 * INTERVAL_S)  # longer than a broken canary is tolerated
         assert server.is_ready()
-        assert "rank_test" not in server.status("/metrics")[1]
+        metrics = server.status("/metrics")[1]
+        assert "rank_test" not in metrics
+        assert 'gender_model_revivals_total{model="preprocess"} ' in metrics  # from the start, so that increases show
 
         server.control.unload("rank_test")
         server.wait(lambda: not server.is_ready(), "unready")
