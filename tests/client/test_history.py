@@ -110,6 +110,7 @@ def test_unreachable_redis_is_named_without_its_password() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        ({"url": "redis://planted:65536/0"}, ValueError, "^url: expected redis://host:port/database$"),
         ({"url": "http://planted"}, ValueError, "^url: expected redis://"),
         ({"url": None}, TypeError, "^url: got NoneType"),
         ({"ttl_s": 0}, ValueError, "^ttl_s: got 0, expected 1 second or more"),

@@ -135,7 +135,8 @@ class Neighbors(ModelResult):
 class Screening(ModelResult):
     """What a picture has, and whether it may be shown to users.
 
-    Two networks look at the picture; an attribute counts only if both find it.
+    Two networks look at the picture, and it is `unsuitable` only if both find so. The first one alone finds all other
+    attributes.
 
     Attributes:
         suitable: Whether the picture may be shown: there is one, and nothing was found that refuses it.

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cache
 from typing import Any, Final, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from genderclient._config.checks import check_number, check_type, checked_timeout
 from genderclient._exceptions import HistoryUnavailable
@@ -59,7 +60,7 @@ class RedisHistory:
             if not 1 <= self.ttl_s < math.inf:
                 raise ValueError(f"ttl_s: got {self.ttl_s}, expected 1 second or more, or None")
         check_type("url", self.url, str, "redis://host:port/database")
-        if not self.url.startswith(("redis://", "rediss://", "unix://")):
+        if not _is_redis(self.url):
             # The URL may hold a password.
             raise ValueError("url: expected redis://host:port/database")
 
@@ -118,6 +119,14 @@ def _connections(url: str, timeout_s: float) -> Any:
     from redis import Redis
 
     return Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
+
+
+def _is_redis(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("redis", "rediss", "unix") and parts.port != 0
+    except ValueError:  # the port is none
+        return False
 
 
 def _parse(pictures: list[bytes]) -> tuple[int, ...]:

@@ -114,13 +114,16 @@ class TableJob:
             **self._task.describe(),
         }
         description = self._chunk_folder / "job.json"
-        if description.is_file() and json.loads(description.read_text(encoding="utf-8")) != job:
+        if not description.is_file():
+            self._chunk_folder.mkdir(exist_ok=True)
+            draft = description.with_suffix(".draft")
+            draft.write_text(json.dumps(job), encoding="utf-8")
+            draft.replace(description)
+        elif json.loads(description.read_text(encoding="utf-8")) != job:
             raise TableError(
                 f"{self._chunk_folder} belongs to a job with another input, model or choice of columns; "
                 "finish that job, or remove the folder"
             )
-        self._chunk_folder.mkdir(exist_ok=True)
-        description.write_text(json.dumps(job), encoding="utf-8")
 
     def _score(self, scorer: chunks.ChunkScorer, bar: "tqdm[Any]") -> None:
         """Write the chunks that are not finished, and advance `bar`."""
