@@ -142,15 +142,15 @@ def front(**rates: str) -> Series:
 
 
 QUICK: Final = [
-    Case("FrontDown", {'gender_edge_up{instance="a"}': "1x3 0x20"}, A, "The reverse proxy of a does not listen"),
-    Case("FrontDown", {'gender_edge_up{instance="a"}': "1x18 0 1x5"}),
+    Case("ReverseProxyDown", {'gender_edge_up{instance="a"}': "1x3 0x20"}, A, "The reverse proxy of a does not listen"),
+    Case("ReverseProxyDown", {'gender_edge_up{instance="a"}': "1x18 0 1x5"}),
     Case(
-        "FrontErrors",
+        "ReverseProxyErrors",
         front(shop_200="0+97x20", shop_502="0+3x20"),
         A,
         "The reverse proxy of a fails 3% of the requests",
     ),
-    Case("FrontErrors", front(shop_200="0+97x20", shop_429="0+30x20", _401="0+500x20")),
+    Case("ReverseProxyErrors", front(shop_200="0+97x20", shop_429="0+30x20", _401="0+500x20")),
     Case("CertificateExpires", {EXPIRY: "605400x20"}, A, "The certificate of a expires in 7d 0h 0m 0s"),
     Case("CertificateExpires", {EXPIRY: "1300000x20"}),
     Case("UnknownTokens", front(_401="0+60x60"), A, "a refuses 2 requests per second for their token", at="25m"),
