@@ -52,7 +52,7 @@ class Policy:
             for name, canary in snapshot.canaries.items()
             if canary.verdict is Verdict.ANSWERED
         ]
-        for model in self.set_aside & set().union(*self._survivors):
+        for model in self.set_aside & self._healthy(snapshot):
             del self._retry_at_s[model]
             del self._retry_pause_s[model]
             del self._reloads[model]
@@ -67,6 +67,13 @@ class Policy:
         if snapshot.is_ready:
             self._note_ready(now_s)
         return None
+
+    def _healthy(self, snapshot: Snapshot) -> set[str]:
+        """The models of ensembles that answered; of those that get no canary, the ones that are loaded."""
+        self._tested |= snapshot.canaries.keys()
+        tested = set().union(*(models for name, models in snapshot.steps.items() if name in self._tested))
+        loaded = set().union(*(models for name, models in snapshot.steps.items() if name not in snapshot.unready))
+        return set().union(*self._survivors) | (loaded - tested - snapshot.dead)
 
     def reload_failed(self, models: Iterable[str], now_s: float) -> Restart | SetAside | GiveUp | None:
         """What to do after models were unloaded and could not be loaded again."""
@@ -100,6 +107,7 @@ class Policy:
         self._retry_at_s: dict[str, float] = {}
         self._retry_pause_s: dict[str, float] = {}
         self._unready_at_s, self._survivors = {}, []
+        self._tested: set[str] = set()  # the ensembles that got a canary
 
     def _handle_silence(self, now_s: float) -> Action | None:
         limit_s = self._limits.hang_s if self._loaded else self._limits.start_s

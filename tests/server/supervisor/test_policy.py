@@ -129,6 +129,21 @@ def test_model_whose_reload_does_not_help_is_set_aside(clock: Clock) -> None:
     assert all(isinstance(action, Reload) for action in reloads)
 
 
+def test_model_without_a_canary_is_no_longer_set_aside_once_it_is_loaded(clock: Clock) -> None:
+    steps = {**STEPS, "explain": ("prepare", "heat")}
+    ready = replace(READY, steps=steps)
+    lost = replace(ready, dead=frozenset({"heat"}), unready=frozenset({"explain"}))
+    assert [clock.next(lost) for _ in range(3)][-1] == SetAside(("heat",))
+    assert clock.actions(2, lost) == [Reload(("heat",), unload=True)]
+    assert clock.actions(200, ready) == [], "it would be unloaded every minute"
+
+
+def test_loaded_ensemble_without_a_canary_does_not_prove_a_tested_model(clock: Clock) -> None:
+    broken = replace(with_canaries(both=BROKEN), steps={**STEPS, "explain": ("network", "heat")})
+    assert clock.actions(10, broken)[-1] == SetAside(("network",))
+    assert clock.actions(20, broken) == [Reload(("network",), unload=True)] * 3
+
+
 def test_pauses_before_a_model_that_was_set_aside_is_loaded_again_double_up_to_a_limit(clock: Clock) -> None:
     broken = with_canaries(both=BROKEN)
     for _ in range(2):
