@@ -79,6 +79,7 @@ def test_installed_packages_are_pinned_by_hash(name: str, value: str) -> None:
     ("path", "sent"),
     [
         ("model_repository/preprocess/1/model.py", True),
+        ("client/LICENSE", True),  # pyproject.toml names it
         ("model_repository/preprocess/1/__pycache__/model.cpython-311.pyc", False),
         (".git/config", False),
         ("docker/secrets/tls.key", False),
