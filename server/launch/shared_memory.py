@@ -20,10 +20,12 @@ class SharedMemory:
     def __init__(self) -> None:
         free_orphans()
         self.prefix = f"triton_{os.getpid()}_{os.urandom(4).hex()}_"
-        file = FOLDER / f"{self.prefix}{OWNER}"
-        file.touch(mode=0o600)
-        self._lock = file.open("w")
+        draft = FOLDER / f"{self.prefix}draft"
+        draft.touch(mode=0o600)
+        self._lock = draft.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # Only now: another process that starts removes an owner without a lock.
+        draft.rename(FOLDER / f"{self.prefix}{OWNER}")
 
     @property
     def flag(self) -> str:

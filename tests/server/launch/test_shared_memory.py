@@ -1,6 +1,8 @@
 """Shared memory of servers is removed: with its server, or at the next start if the server's parent was killed."""
 
+import fcntl
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -32,6 +34,21 @@ def test_shared_memory_of_a_dead_parent_is_freed_at_the_next_start(folder: Path)
         f"{used.prefix}region",
         "triton_python_backend_shm_region",  # not ours
     }
+
+
+def test_start_beside_another_one_keeps_its_owner(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = fcntl.flock
+
+    def lock_after_another_start(file: TextIO, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        shared_memory.free_orphans()
+        lock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_after_another_start)
+    memory = SharedMemory()
+    assert [file.name for file in folder.iterdir()] == [f"{memory.prefix}owner"]
+    shared_memory.free_orphans()
+    assert [file.name for file in folder.iterdir()] == [f"{memory.prefix}owner"]
 
 
 def test_server_leaves_no_region(tmp_path: Path) -> None:
