@@ -85,6 +85,13 @@ def test_picture_is_complete(https: tuple[str, AvatarFetcher]) -> None:
     assert fetch(f"{origin}/头像.png?名=1&size=2") == PICTURE + b"/%E5%A4%B4%E5%83%8F.png?%E5%90%8D=1&size=2"
 
 
+def test_authorities_are_read_once(https: tuple[str, AvatarFetcher], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, fetch = https
+    assert fetch(f"{url}/a") == PICTURE + b"/a"
+    monkeypatch.delattr(Tls, "context")
+    assert fetch(f"{url}/a") == PICTURE + b"/a"
+
+
 def test_redirect_to_an_invalid_url_is_rejected(https: tuple[str, AvatarFetcher]) -> None:
     url, fetch = https
     with pytest.raises(InvalidAvatar, match=r"redirects to an invalid URL|not a URL"):

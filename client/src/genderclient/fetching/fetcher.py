@@ -4,6 +4,8 @@ import http.client
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from ssl import SSLContext
 from typing import Final
 from urllib.parse import SplitResult, urljoin
 
@@ -76,7 +78,7 @@ class AvatarFetcher:
         host, port = target.hostname or "", target.port or 443
         try:
             address = resolve(host, port, self.networks, deadline)
-            connection = Connection(host, port, self.tls.context(), max_bytes=self.max_bytes, address=address)
+            connection = Connection(host, port, _context(self.tls), max_bytes=self.max_bytes, address=address)
             try:
                 return connection.exchange("GET", request_path(target), deadline, headers={"Accept": "image/*"})
             finally:
@@ -87,3 +89,9 @@ class AvatarFetcher:
             raise InvalidAvatar(f"avatar: {host} sends over the limit of {self.max_bytes} bytes") from exc
         except (OSError, http.client.HTTPException) as exc:
             raise Unavailable(f"avatar: {host} cannot be reached: {type(exc).__name__}; check the URL") from exc
+
+
+@cache
+def _context(tls: Tls) -> SSLContext:
+    """Reads the authorities once: that takes as long as a fetch."""
+    return tls.context()
