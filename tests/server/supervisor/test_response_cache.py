@@ -31,7 +31,7 @@ def test_canaries_reach_the_models(caching: Server) -> None:
 
 def test_probes_reach_the_models(caching: Server) -> None:
     with Client(f"grpc://{caching.grpc_url}") as client:
-        assert client.is_ready() and client.is_ready()
+        assert [client.is_ready(), client.is_ready()] == [True, True]
         assert total(caching, HITS) == 0
         for _ in range(2):
             client.predict(nickname="a")
