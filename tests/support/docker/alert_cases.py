@@ -48,7 +48,9 @@ MOBILENET = {"model": "mobilenet", "instance": "a"}
 ENSEMBLE = {"model": "gender_mobilenet"}
 
 
-def triton(requests: str, failures: str = "0x99", rejections: str = "0x99", ensemble: str = "gender_mobilenet") -> Series:
+def triton(
+    requests: str, failures: str = "0x99", rejections: str = "0x99", ensemble: str = "gender_mobilenet"
+) -> Series:
     """Requests of `preprocess`, failures of a step, and rejected inputs, which only the ensemble counts as failures."""
     failed = "nv_inference_request_failure"
     return {
@@ -178,7 +180,14 @@ QUICK: Final = [
     Case("ServerErrors", triton("0+300x20", "0+1x20", "0+2x20")),
     *(
         Case("ServerErrors", triton("0+300x20", rejections="0+200x20", ensemble=ensemble))
-        for ensemble in ("gender_mobilenet", "rank_mobilenet", "rank_embedding_canary", "embed", "similar_canary", "screen")
+        for ensemble in (
+            "gender_mobilenet",
+            "rank_mobilenet",
+            "rank_embedding_canary",
+            "embed",
+            "similar_canary",
+            "screen",
+        )
     ),
     Case("QueueGrowing", {PENDING: "0+2x20"}, MOBILENET, "40 requests wait for mobilenet on a"),
     Case("QueueGrowing", {PENDING: "0x15 40x2 0 40x3"}),

@@ -68,7 +68,6 @@ class AsyncHttpTransport:
                 raise ResponseTooLarge(self._options.max_message_bytes)
         return bytes(body)
 
-
     def _open_socket(self, address: tuple[Any, ...]) -> socket.socket:
         """Opens the socket for an address of `getaddrinfo`."""
         family, kind, protocol, *_ = address
