@@ -26,7 +26,6 @@ from genderclient import (
     TransportError,
     Unavailable,
 )
-from genderclient import _client
 from tests.support.client.fakes import Recorder, failing, respond_male
 
 
@@ -127,7 +126,7 @@ def test_wait_until_ready_costs_no_retries(monkeypatch: pytest.MonkeyPatch) -> N
             raise failures.pop()
         return respond_male(request)
 
-    monkeypatch.setattr(_client, "POLL_S", 0.001)
+    monkeypatch.setattr("genderclient._client.POLL_S", 0.001)
     client = make_client(FakeTransport(respond))
     client.wait_until_ready()
     failures.append(TransportError(Status.UNAVAILABLE, "lost"))
