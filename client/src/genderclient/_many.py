@@ -117,13 +117,19 @@ def ask_in_threads(
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="genderclient")
     try:
         for index, item in enumerate(items):
-            if len(in_flight) >= concurrency:
-                yield _take_result(in_flight, ordered)
             in_flight.append(pool.submit(attempt, index, item))
+            # Before the next item is read, which may take long.
+            if len(in_flight) >= concurrency or _has_result(in_flight, ordered):
+                yield _take_result(in_flight, ordered)
         while in_flight:
             yield _take_result(in_flight, ordered)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _has_result(in_flight: "deque[Future[S]] | deque[asyncio.Task[S]]", ordered: bool) -> bool:
+    """Whether the first result is there, or any."""
+    return in_flight[0].done() if ordered else any(each.done() for each in in_flight)
 
 
 def _take_result(in_flight: "deque[Future[S]]", ordered: bool) -> S:
@@ -155,10 +161,10 @@ async def ask_in_tasks(
     index = 0
     try:
         async for item in _as_async(items):
-            if len(in_flight) >= concurrency:
-                yield await _take_task_result(in_flight, ordered)
             in_flight.append(asyncio.create_task(attempt(index, item)))
             index += 1
+            if len(in_flight) >= concurrency or _has_result(in_flight, ordered):
+                yield await _take_task_result(in_flight, ordered)
         while in_flight:
             yield await _take_task_result(in_flight, ordered)
     finally:
