@@ -48,7 +48,7 @@ def test_small_gallery_is_padded(gallery: Gallery) -> None:
 def test_only_picture_has_no_neighbor(gallery: Gallery) -> None:
     only = Gallery(gallery.vectors[:1], gallery.ids[:1], gallery.titles[:1], gallery.priors[:1], gallery.about)
     answer = ask(only, [MISSING], PICTURE_ID=[1001], K=[2])
-    assert (answer["PICTURES"].tolist(), answer["SCORES"].tolist()) == [[[-1, -1]], [[-1, -1]]]
+    assert answer["PICTURES"].tolist() == answer["SCORES"].tolist() == [[-1, -1]]
 
 
 def test_request_without_a_vector_is_refused(gallery: Gallery) -> None:
