@@ -28,7 +28,7 @@ from genderclient import (
     Unavailable,
 )
 from genderclient._transports import http_aio
-from genderclient._transports.connection import Connection, Deadline
+from genderclient._transports.connection import Connection, Deadline, enable_keepalive
 from tests.support.client.socket_server import (
     Talk,
     drip_body,
@@ -173,10 +173,9 @@ def test_connection_closed_by_server_is_not_reused(missing: tuple[str, ...], mon
 
 def test_async_connection_is_probed_after_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     probed: list[tuple[int, float]] = []
-    probe = http_aio.enable_keepalive
 
     def record(plain: socket.socket, idle_s: float) -> None:
-        probe(plain, idle_s)
+        enable_keepalive(plain, idle_s)
         probed.append((plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), idle_s))
 
     async def run(port: int, keepalive_s: float | None) -> None:
