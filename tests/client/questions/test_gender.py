@@ -73,12 +73,12 @@ def test_repr_of_request_omits_values() -> None:
 
 def test_lone_surrogate_is_rejected() -> None:
     with pytest.raises(InvalidNickname, match="lone surrogate at index 2"):
-        gender.encode_nickname("ab\ud83d")
+        gender.encode(avatar=b"", nickname="ab\ud83d")
 
 
 def test_nickname_of_wrong_type_is_rejected() -> None:
     with pytest.raises(TypeError, match="nickname: got bytes, expected str or None"):
-        gender.encode_nickname(b"ab")  # type: ignore[arg-type]
+        gender.encode(avatar=b"", nickname=b"ab")  # type: ignore[arg-type]
 
 
 def test_decode() -> None:

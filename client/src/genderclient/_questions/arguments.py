@@ -1,10 +1,12 @@
-"""Checks of ids, counts and seeds. No error repeats an argument."""
+"""Checks of texts, ids, counts and seeds. No error repeats an argument."""
 
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Final
 
 from genderclient._config.checks import check_integer
+from genderclient._exceptions import InvalidInput
+from genderclient._missing import is_missing
 from genderclient._transports.tensors import Tensor
 
 MAX_INTEGER: Final = 2**63 - 1
@@ -15,6 +17,20 @@ def checked_ids(name: str, pictures: Iterable[int], first: int | None = None) ->
     if isinstance(pictures, str | bytes) or not isinstance(pictures, Iterable):
         raise TypeError(f"{name}: got {type(pictures).__name__}, expected the ids of pictures")
     return tuple(_checked_id(f"{name}, position {index}", each) for index, each in enumerate(islice(pictures, first)))
+
+
+def encode_text(name: str, text: Any, invalid: type[InvalidInput] = InvalidInput) -> bytes:
+    """Returns text in UTF-8, empty if it is missing. Raises TypeError, or `invalid` for what UTF-8 cannot encode."""
+    if is_missing(text):
+        return b""
+    if not isinstance(text, str):
+        raise TypeError(f"{name}: got {type(text).__name__}, expected str or None")
+    try:
+        return text.encode()
+    except UnicodeEncodeError as exc:
+        message = f"{name}: lone surrogate at index {exc.start}; decode the text as UTF-8 or UTF-16 at its source"
+        # The original error holds the text.
+        raise invalid(message) from None
 
 
 def checked_integer(name: str, value: Any, least: int, most: int) -> int:

@@ -14,6 +14,7 @@ from genderclient._exceptions import InvalidNickname, ProtocolError
 from genderclient._features import EMBEDDING_SIZE
 from genderclient._missing import is_missing
 from genderclient._models import Metadata, Prediction, Probabilities, Weights
+from genderclient._questions.arguments import encode_text
 from genderclient._questions.outputs import numbers
 from genderclient._questions.question import Question
 from genderclient._transports.base import InferenceResponse
@@ -56,26 +57,12 @@ def encode(*, avatar: bytes, nickname: str | None) -> tuple[Tensor, ...]:
     Requests always ask for all outputs: Triton's response cache returns the outputs of the first request to later
     ones.
     """
-    return BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_nickname(nickname))
+    return BytesTensor(AVATAR, avatar), BytesTensor(NICKNAME, encode_text("nickname", nickname, InvalidNickname))
 
 
 def picture_bytes(avatar: "Avatar | None", options: RequestOptions) -> bytes:
     """Returns the encoded avatar, empty if it is missing."""
     return b"" if is_missing(avatar) else encode_avatar(avatar, allow_paths=options.allow_paths)
-
-
-def encode_nickname(nickname: str | None) -> bytes:
-    """Returns the nickname in UTF-8, empty for None."""
-    if nickname is None:
-        return b""
-    if not isinstance(nickname, str):
-        raise TypeError(f"nickname: got {type(nickname).__name__}, expected str or None")
-    try:
-        return nickname.encode()
-    except UnicodeEncodeError as exc:
-        message = f"nickname: lone surrogate at index {exc.start}; decode the text as UTF-8 or UTF-16 at its source"
-        # The original error holds the nickname.
-        raise InvalidNickname(message) from None
 
 
 def decode(

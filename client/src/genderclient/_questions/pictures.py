@@ -6,10 +6,9 @@ from typing import Final
 
 from genderclient._avatar import Avatar, encode_picture
 from genderclient._config.request_options import RequestOptions
-from genderclient._exceptions import InvalidInput
 from genderclient._missing import is_missing
 from genderclient._models import Embedding, Metadata, Neighbors
-from genderclient._questions.arguments import MAX_INTEGER, checked_integer, integer_tensor
+from genderclient._questions.arguments import MAX_INTEGER, checked_integer, encode_text, integer_tensor
 from genderclient._questions.outputs import integers, numbers
 from genderclient._questions.question import Question
 from genderclient._transports.base import InferenceResponse
@@ -32,7 +31,7 @@ def embed_question(picture: "Avatar | None", title: str | None, options: Request
         model=EMBED,
         encode=lambda: (
             BytesTensor("PICTURE", _picture_bytes(picture, options)),
-            BytesTensor("TITLE", _title_bytes(title)),
+            BytesTensor("TITLE", encode_text("title", title)),
         ),
         decode=partial(_decode_embedding, has_picture=has_picture, has_title=has_title),
     )
@@ -60,18 +59,6 @@ def _encode_query(picture: "Avatar | None", picture_id: int, k: int, options: Re
 
 def _picture_bytes(picture: "Avatar | None", options: RequestOptions) -> bytes:
     return b"" if is_missing(picture) else encode_picture(picture, allow_paths=options.allow_paths)
-
-
-def _title_bytes(title: str | None) -> bytes:
-    if is_missing(title):
-        return b""
-    if not isinstance(title, str):
-        raise TypeError(f"title: got {type(title).__name__}, expected str")
-    try:
-        return title.encode()
-    except UnicodeEncodeError as exc:
-        # The original error holds the title.
-        raise InvalidInput(f"title: lone surrogate at index {exc.start}; decode the text at its source") from None
 
 
 def _decode_embedding(
