@@ -23,13 +23,13 @@ from picturegallery.ranking_inputs import (
 
 from .errors import ConversionError
 from .graph import Graph, Tensor
-from .ranker_layers import attentive_pooling, compressor, linear, prelu
+from .ranker_layers import attentive_pooling, compressor, linear, log_odds, prelu, taste_mixture
 from .ranking_head import LIST_SIZE, PICTURES, PROPENSITIES, SCORES, TEMPERATURE, ranking_head
 from .writers import values
 
 LOGITS: Final = "LOGITS"
 # As in training.ranking.model.
-_ODDS: Final = 0.0025
+_LEAST: Final = 0.0025
 
 
 def ranker_to_onnx(model: keras.Model, temperature: float = TEMPERATURE, logits: bool = False) -> onnx.ModelProto:
@@ -71,7 +71,15 @@ def ranker_to_onnx(model: keras.Model, temperature: float = TEMPERATURE, logits:
 
 
 def _layers(model: keras.Model) -> dict[str, Any]:
-    names = ("vector_scale", "compressor", "history_pooling", "embedding_projection", "embedding_activation", "logit")
+    names = (
+        "vector_scale",
+        "compressor",
+        "history_pooling",
+        "embedding_projection",
+        "embedding_activation",
+        "taste_mixture",
+        "logit",
+    )
     layers = {layer.name: layer for layer in model.layers}
     if missing := [name for name in names if name not in layers]:
         raise ConversionError(f"expected a ranker with the layers {', '.join(names)}, got none named {missing[0]}")
@@ -96,7 +104,8 @@ def _write_logits(graph: Graph, layers: dict[str, Any]) -> None:
     query = graph.add("Unsqueeze", user, np.array([1]), name="user/query")
     pooled = attentive_pooling(graph, by_candidate, "pool_by_candidate", [candidates, liked, mask])
     for_user = attentive_pooling(graph, by_user, "pool_by_user", [query, liked, mask])
-    prior = graph.add("Unsqueeze", _log_odds(graph, CANDIDATE_PRIORS, "prior"), np.array([2]), name="prior/column")
+    odds = log_odds(graph, CANDIDATE_PRIORS, _LEAST, "prior")
+    prior = graph.add("Unsqueeze", odds, np.array([2]), name="prior/column")
     products = (graph.add("Mul", candidates, each, name=f"{each}/product") for each in (pooled, for_user))
     of_candidate = graph.add("Concat", candidates, pooled, *products, prior, name="of_candidate", axis=2)
     of_user = graph.add("Concat", for_user, query, name="of_user", axis=2)
@@ -105,7 +114,8 @@ def _write_logits(graph: Graph, layers: dict[str, Any]) -> None:
     for name in dense[1:]:
         x = linear(graph, name, x, values(layers[name].kernel), values(layers[name].bias))
         x = _activated(graph, layers, name, x)
-    last = layers["logit"]
+    mixed = taste_mixture(graph, layers["taste_mixture"], "tastes", [user, liked, mask, candidates])
+    last, x = layers["logit"], graph.add("Concat", x, mixed, name="of_logit", axis=2)
     column = linear(graph, "logit", x, values(last.kernel), values(last.bias))
     graph.add("Squeeze", column, np.array([2]), name=LOGITS)
 
@@ -142,13 +152,7 @@ def _user(graph: Graph, layers: dict[str, Any]) -> Tensor:
     project = layers["embedding_projection"]
     projected = linear(graph, "user/projected", unit, values(project.kernel), values(project.bias))
     projected = prelu(graph, "user/embedding", projected, values(layers["embedding_activation"].slopes))
-    return graph.add("Concat", known, _log_odds(graph, p_female, "gender"), projected, name="user", axis=1)
-
-
-def _log_odds(graph: Graph, p: Tensor, name: str) -> Tensor:
-    clipped = graph.add("Clip", p, np.array(_ODDS, np.float32), np.array(1 - _ODDS, np.float32), name=f"{name}/clipped")
-    complement = graph.add("Sub", np.array(1, np.float32), clipped, name=f"{name}/complement")
-    return graph.add("Log", graph.add("Div", clipped, complement, name=f"{name}/odds"), name=f"{name}/log_odds")
+    return graph.add("Concat", known, log_odds(graph, p_female, _LEAST, "gender"), projected, name="user", axis=1)
 
 
 def _cut_history(graph: Graph) -> tuple[Tensor, Tensor]:

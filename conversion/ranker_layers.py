@@ -5,7 +5,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.layers import AttentivePooling, ChannelPReLU, Compressor
+from training.layers import AttentivePooling, ChannelPReLU, Compressor, TasteMixture
+from training.layers.taste_mixture import LEAST
 
 from .graph import Graph, Tensor
 from .writers import values, writes
@@ -25,6 +26,13 @@ def prelu(graph: Graph, name: str, x: Tensor, slopes: NDArray[np.float32]) -> Te
     """Write a · x + (1 − a) · relu(x) with slopes a: ONNX Runtime computes it several times faster than its PRelu."""
     positive = graph.add("Mul", graph.add("Relu", x, name=f"{name}/relu"), 1 - slopes, name=f"{name}/positive")
     return graph.add("Add", graph.add("Mul", x, slopes, name=f"{name}/linear"), positive, name=name)
+
+
+def log_odds(graph: Graph, p: Tensor, least: float, name: str) -> Tensor:
+    """Write the log odds of a probability that is clipped to `least` and 1 minus that."""
+    clipped = graph.add("Clip", p, np.array(least, np.float32), np.array(1 - least, np.float32), name=f"{name}/clipped")
+    complement = graph.add("Sub", np.array(1, np.float32), clipped, name=f"{name}/complement")
+    return graph.add("Log", graph.add("Div", clipped, complement, name=f"{name}/odds"), name=f"{name}/log_odds")
 
 
 @writes(ChannelPReLU)
@@ -77,3 +85,25 @@ def attentive_pooling(graph: Graph, layer: Any, name: str, inputs: list[Tensor])
         name=f"{name}/empty",
     )
     return graph.add("Where", empty, values(layer.null), pooled, name=name)
+
+
+@writes(TasteMixture)
+def taste_mixture(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> Tensor:
+    """Write the layer; the log odds are `[B, K, 1]`."""
+    user, items, mask, candidates = inputs
+    prior, evidence, appeal = (
+        linear(graph, f"{name}/{label}", x, values(dense.kernel), values(dense.bias))
+        for label, x, dense in (
+            ("prior", user, layer.prior),
+            ("evidence", items, layer.evidence),
+            ("appeal", candidates, layer.appeal),
+        )
+    )
+    is_item = graph.add("Unsqueeze", graph.as_float(mask, f"{name}/mask"), np.array([2]), name=f"{name}/is_item")
+    known = graph.add("Mul", evidence, is_item, name=f"{name}/known")
+    total = graph.add("ReduceSum", known, np.array([1]), name=f"{name}/total", keepdims=0)
+    shares = graph.add("Softmax", graph.add("Add", prior, total, name=f"{name}/sum"), name=f"{name}/shares", axis=-1)
+    likes = graph.add("Sigmoid", appeal, name=f"{name}/likes")
+    column = graph.add("Unsqueeze", shares, np.array([2]), name=f"{name}/column")
+    p_like = graph.add("MatMul", likes, column, name=f"{name}/p_like")
+    return log_odds(graph, p_like, LEAST, name)

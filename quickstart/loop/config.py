@@ -4,4 +4,4 @@ from training.ranking.config import Config
 
 
 def get_config() -> Config:
-    return Config(epochs=8, batch=64)
+    return Config(tastes=24, epochs=8, batch=64)

@@ -36,7 +36,7 @@ def served() -> keras.Model:
     """A ranker with random weights; also its slopes, biases and null vectors, which start as constants."""
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(1)
-    model = Ranker(Config(compressor=(16, 12), hidden=(16, 8)), 32).served_model()
+    model = Ranker(Config(tastes=6, compressor=(16, 12), hidden=(16, 8)), 32).served_model()
     model.set_weights([rng.normal(0, 0.3, weight.shape) for weight in model.get_weights()])
     return model
 
@@ -99,7 +99,7 @@ def test_oldest_runtime_answers_alike(served: keras.Model, rows: Arrays, tmp_pat
 
 
 def test_ranker_with_another_pooling_is_rejected() -> None:
-    model = Ranker(Config(compressor=(8, 4), hidden=(8,), pooling="attentive"), 32).served_model()
+    model = Ranker(Config(tastes=6, compressor=(8, 4), hidden=(8,), pooling="attentive"), 32).served_model()
     with pytest.raises(ConversionError, match="expected a ranker with multi-query pooling"):
         ranker_to_onnx(model)
 
@@ -140,7 +140,12 @@ def test_command_fails_with_one_line(run: Path, repository: Path, monkeypatch: p
         command.main()
 
 
-SMALL = Config(compressor=(8, 4), hidden=(8,))
+SMALL = Config(tastes=6, compressor=(8, 4), hidden=(8,))
+
+
+def test_ranker_without_tastes_is_rejected() -> None:
+    with pytest.raises(ConversionError, match="none named taste_mixture"):
+        ranker_to_onnx(Ranker(replace(SMALL, tastes=0), 32).served_model())
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from .ngrams import HashedNgrams as HashedNgrams
 from .pooling import ConcatPooling as ConcatPooling
 from .pooling import MaxPooling as MaxPooling
 from .pooling import SumPooling as SumPooling
+from .taste_mixture import TasteMixture as TasteMixture
 from .transformer import MaskedMean as MaskedMean
 from .transformer import PositionEmbedding as PositionEmbedding
 from .transformer import TransformerEncoderLayer as TransformerEncoderLayer

@@ -1,9 +1,10 @@
 """The rows of the ablation, in the order of Ge et al., 2017, and the comparisons that answer its questions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from .config import Config
+from .configs.served import get_config
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Row:
 
 _IDS: Final = Config(ids=True, candidate_picture=False, history_pictures=False)
 _BOTH: Final = Config(ids=True)
+# As it is served, but trained as long as all other rows.
+_SERVED: Final = replace(get_config(), epochs=Config().epochs)
 
 ROWS: Final = (
-    Row("served: no ids"),
+    Row("served: no ids", config=_SERVED),
     Row("ids", ".6205", _IDS, knowledge="ids and predicted gender"),
     Row("ids, + candidate picture", ".6235", Config(ids=True, history_pictures=False)),
     Row(
@@ -55,11 +58,12 @@ ROWS: Final = (
     Row("pre-rank: ids", ".6165", None, ids=True, pictures=False, knowledge="ids and predicted gender"),
     Row("pre-rank: ids and pictures", ".6225", None, ids=True),
     Row("pre-rank: served", config=None),
-    Row("served, without gender", config=Config(gender=False), knowledge="history as pictures"),
-    Row("served, without products", config=Config(products=False)),
-    Row("served, vectors of ImageNet", vectors="imagenet"),
-    Row("served, exact vectors", vectors="exact"),
-    Row("served, exact vectors, 8 epochs", config=Config(epochs=8), vectors="exact"),
+    Row("served, without gender", config=replace(_SERVED, gender=False), knowledge="history as pictures"),
+    Row("served, without products", config=replace(_SERVED, products=False)),
+    Row("served, without tastes", config=replace(_SERVED, tastes=0)),
+    Row("served, vectors of ImageNet", config=_SERVED, vectors="imagenet"),
+    Row("served, exact vectors", config=_SERVED, vectors="exact"),
+    Row("served, 6 epochs", config=get_config()),
 )
 # Each first row against the second: the article's question, or ours.
 PAIRS: Final = (
@@ -76,7 +80,8 @@ PAIRS: Final = (
     ("served: no ids", "ids, + both"),
     ("served: no ids", "served, without gender"),
     ("served: no ids", "served, without products"),
+    ("served: no ids", "served, without tastes"),
     ("served: no ids", "served, vectors of ImageNet"),
     ("served, exact vectors", "served: no ids"),
-    ("served, exact vectors, 8 epochs", "served, exact vectors"),
+    ("served, 6 epochs", "served: no ids"),
 )

@@ -22,6 +22,7 @@ class Config:
         gender: Whether PROBABILITIES and EMBEDDING are inputs.
         priors: Whether the share of likes among the earlier shows of a candidate is an input.
         products: Whether the MLP also gets the products of candidates and pooled histories, not in the article.
+        tastes: Latent tastes of a `TasteMixture`, not in the article; 0 for none.
         pooling: How vectors of liked pictures are pooled, one of `POOLINGS`.
         compressor: Units of the `Compressor`.
         hidden: Units of the MLP.
@@ -40,6 +41,7 @@ class Config:
     gender: bool = True
     priors: bool = True
     products: bool = True
+    tastes: int = 0
     pooling: str = "multi_query"
     compressor: tuple[int, ...] = (256, 64, 12)
     hidden: tuple[int, ...] = (64, 32)
@@ -55,6 +57,8 @@ class Config:
             raise ConfigError(f"expected a pooling of {', '.join(POOLINGS)}, got {self.pooling!r}")
         if not (self.ids or self.candidate_picture):
             raise ConfigError("expected ids or candidate_picture: without both, all candidates have the same score")
+        if self.tastes and not (self.candidate_picture and self.history_pictures):
+            raise ConfigError("expected candidate_picture and history_pictures: tastes are read from both")
 
 
 def config_from(values: dict[str, Any]) -> Config:

@@ -18,6 +18,7 @@ from ..layers import (
     MaxPooling,
     MultiQueryAttentivePooling,
     SumPooling,
+    TasteMixture,
 )
 from .config import MAX_HISTORY, Config
 
@@ -77,6 +78,7 @@ class Ranker:
             kind = AttentivePooling
         self.pool = kind(name="history_pooling")
         self.pool_ids = AttentivePooling(name="history_id_pooling")
+        self.taste_mixture = TasteMixture(config.tastes, name="taste_mixture") if config.tastes else None
         self.dense = [keras.layers.Dense(units, name=f"dense_{units}") for units in config.hidden]
         self.activations = [ChannelPReLU(name=f"prelu_{units}") for units in config.hidden]
         self.output = keras.layers.Dense(1, name="logit")
@@ -158,6 +160,8 @@ class Ranker:
         x = ops.concatenate([first, *(_spread(part, first) for part in (*parts[1:], user[:, None]))], axis=-1)
         for dense, activation in zip(self.dense, self.activations, strict=True):
             x = activation(dense(x))
+        if self.taste_mixture is not None:
+            x = ops.concatenate([x, self.taste_mixture([user, history, mask, candidates])[..., None]], axis=-1)
         return self.output(x)[..., 0]
 
     def _user(self, inputs: dict[str, Any], mask: TensorBT) -> TensorBD:

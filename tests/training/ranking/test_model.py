@@ -51,7 +51,7 @@ def small(**options: Any) -> Config:
 @pytest.fixture
 def ranker() -> tuple[Ranker, keras.Model]:
     keras.utils.set_random_seed(1)
-    ranker = Ranker(small(), 6)
+    ranker = Ranker(small(tastes=5), 6)
     return ranker, ranker.training_model(TABLE)
 
 
@@ -171,8 +171,12 @@ def test_config_is_restored_from_json() -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"pooling": "mean"}, "expected a pooling"), ({"candidate_picture": False}, "same score")],
-    ids=["pooling", "nothing about the candidate"],
+    [
+        ({"pooling": "mean"}, "expected a pooling"),
+        ({"candidate_picture": False}, "same score"),
+        ({"tastes": 5, "history_pictures": False}, "tastes are read from both"),
+    ],
+    ids=["pooling", "nothing about the candidate", "tastes without a history"],
 )
 def test_invalid_configs_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):

@@ -10,4 +10,4 @@ from training.ranking.config import Config
 
 
 def get_config() -> Config:
-    return Config(epochs=6)
+    return Config(tastes=24, epochs=6, learning_rate=8e-3)
