@@ -29,8 +29,8 @@ class MaxPooling(keras.layers.Layer):
 
     def call(self, inputs: list[Any]) -> TensorBD:
         items, mask = inputs
-        lowest = ops.max(ops.where(mask[..., None], items, ops.full_like(items, -1e9)), axis=1)
-        return ops.where(ops.any(mask, axis=1)[:, None], lowest, ops.zeros_like(lowest))
+        largest = ops.max(ops.where(mask[..., None], items, ops.full_like(items, -1e9)), axis=1)
+        return ops.where(ops.any(mask, axis=1)[:, None], largest, ops.zeros_like(largest))
 
     def compute_output_shape(self, input_shape: list[Shape]) -> Shape:
         return (input_shape[0][0], input_shape[0][-1])
