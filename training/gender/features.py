@@ -1,8 +1,6 @@
 """The features of both towers, which the fusion is trained on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -59,11 +57,3 @@ def features_of(
     if not parts:
         raise ManifestError(f"{manifest.file}: no rows in the split {split!r}")
     return Features.join(parts)
-
-
-def kept(file: Path, compute: Callable[[], Features]) -> Features:
-    """Return the features that `file` holds, or compute and write them."""
-    if not file.is_file():
-        np.savez_compressed(file, **vars(compute()))
-    with np.load(file) as arrays:
-        return Features(**arrays)

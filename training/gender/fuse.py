@@ -3,8 +3,8 @@ r"""Fuse a trained image tower and a trained text tower.
     python -m training.gender.fuse --config training/gender/configs/mobilenet.py --data runs/open.parquet \
         --avatar runs/mobilenet_avatar/model.keras --text runs/nickname/model.keras --out runs/mobilenet
 
-The towers stay as they are; the fusion and the layers behind it are trained on their features. Those are computed once
-and kept in `features_*.npz`, so a repeated command takes a minute.
+The towers stay as they are; the fusion and the layers behind it are trained on their features. Those are kept in
+`features_*.npz` for the same towers, rows, augmentation and preprocessing, so a repeated command takes a minute.
 
 The evidence of a tower is its logit after Platt scaling on validation users. Given the gender, avatar and nickname are
 independent, so the fused logit learns the sum of the evidence (Bayes' rule), and the fusion weights learn its shares.
@@ -14,8 +14,10 @@ Writes a run like `training.gender.train`: `model.keras`, `history.csv` and `rep
 """
 
 import argparse
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,16 +28,21 @@ import numpy as np
 from numpy.random import Generator
 from scipy.special import expit, logit
 
+from genderprep import prep_digest
+
 from ..arrays import Arrays, BoolsN2, FloatsN, FloatsN1, FloatsN2, FloatsND
+from ..data.arrow import shards_of
+from ..data.augmentation import Augmentation
 from ..data.labels import add_label_map
 from ..data.manifest import Manifest, ManifestError
+from ..engine.kept import kept
 from ..engine.variables import create_variables
 from ..evaluation.platt import Line, fit_platt
 from ..losses.distillation import GATE
 from .build import Pretrained, digests, initialized
 from .calibrate import write_calibrated
 from .config import Config, ConfigError, load_config
-from .features import Features, features_of, kept
+from .features import Features, features_of
 from .model import AVATAR_ONLY, GENDER, NICKNAME_ONLY
 
 BATCH: Final = 1024
@@ -138,13 +145,9 @@ def fuse(config: Config, data: Path, towers: Pretrained, out: Path) -> Path:
     keras.utils.set_random_seed(config.seed)
     model, _ = initialized(config, towers)
     out.mkdir(parents=True, exist_ok=True)
-    seen = [
-        kept(out / "features_train.npz", lambda: features_of(model, manifest, "train")),
-        kept(out / "features_augmented.npz", lambda: features_of(model, manifest, "train", config.augmentation)),
-    ]
-    validation = kept(out / "features_validation.npz", lambda: features_of(model, manifest, "validation"))
+    seen, validation = _features(out, model, config, manifest, digests(towers))
     part = fused_part(model)
-    _fit(part, Features.join(seen), validation, Evidence(model, validation), config.seed, out / "history.csv")
+    _fit(part, seen, validation, Evidence(model, validation), config.seed, out / "history.csv")
     for layer in part.layers:
         if layer.weights:
             model.get_layer(layer.name).set_weights(layer.get_weights())
@@ -152,6 +155,27 @@ def fuse(config: Config, data: Path, towers: Pretrained, out: Path) -> Path:
     logits = part.predict((validation.avatar, validation.nickname, validation.present), batch_size=BATCH, verbose=0)
     write_calibrated(out, config, manifest, digests(towers), validation, logits[GENDER])
     return out / "model.keras"
+
+
+def _features(
+    out: Path, model: keras.Model, config: Config, manifest: Manifest, towers: dict[str, str]
+) -> tuple[Features, Features]:
+    """Return the features of the train users, with clean and with augmented avatars, and of the validation users."""
+    files = [each.stat() for each in (shards_of(manifest.file) if manifest.file.is_dir() else [manifest.file])]
+    rows = [manifest.file.name, [(each.st_size, each.st_mtime_ns) for each in files], config.label_map]
+
+    def features(name: str, split: str, augmentation: Augmentation | None = None) -> Features:
+        changes = asdict(augmentation) if augmentation else None
+        return Features(
+            **kept(
+                out / f"features_{name}.npz",
+                json.dumps([towers, rows, config.image_size, changes, prep_digest()]),
+                lambda: vars(features_of(model, manifest, split, augmentation)),
+            )
+        )
+
+    seen = [features("train", "train"), features("augmented", "train", config.augmentation)]
+    return Features.join(seen), features("validation", "validation")
 
 
 def _fit(

@@ -80,6 +80,16 @@ def test_repeated_command_keeps_the_features(manifest: Path, towers: Pretrained,
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
 
 
+def test_features_of_another_tower_are_computed_again(manifest: Path, towers: Pretrained, tmp_path: Path) -> None:
+    other = tmp_path / "other.keras"
+    with small_towers():
+        fuse(CONFIG, manifest, towers, tmp_path / "run")
+        before = np.load(tmp_path / "run" / "features_train.npz")["nickname"]
+        build_nickname_model().save(other)
+        fuse(CONFIG, manifest, Pretrained(avatar=towers.avatar, text=other), tmp_path / "run")
+    assert (np.load(tmp_path / "run" / "features_train.npz")["nickname"] != before).any()
+
+
 def test_features_are_those_of_the_towers(manifest: Path, towers: Pretrained) -> None:
     with small_towers():
         model = build_fused_model("mobilenetv2")
