@@ -131,7 +131,8 @@ def _read(file: Path) -> pd.DataFrame:
 def _liked(shown: pd.DataFrame, likes: pd.DataFrame, within: pd.Timedelta) -> tuple[list[Any], int]:
     """Return for each list which of its pictures were liked, and the number of likes without a list."""
     places = shown[["request_id", "user", "time", "pictures"]].explode("pictures")
-    places = places.rename(columns={"pictures": "picture"}).astype({"picture": "int64"})
+    # A list without pictures has no place.
+    places = places.dropna(subset="pictures").rename(columns={"pictures": "picture"}).astype({"picture": "int64"})
     places["row"] = places.index
     places["place"] = places.groupby("row").cumcount()
     clicks = likes.assign(request_id=likes.get("request_id")).astype({"picture": "int64"})

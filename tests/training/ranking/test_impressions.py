@@ -93,6 +93,17 @@ def test_repeated_lists_are_dropped(tmp_path: Path) -> None:
     assert (len(result.impressions), result.repeated) == (3, 1)
 
 
+def test_list_without_pictures_has_no_likes(tmp_path: Path) -> None:
+    empty = exposure("d", "7", 11 * HOUR, [])
+    impressions = join(
+        log(tmp_path, "exposures", [*EXPOSED, empty], EXPOSURES),
+        log(tmp_path, "likes", LIKED, LIKES),
+        log(tmp_path, "users", STORED, USERS),
+    ).impressions.set_index("request_id")
+    assert impressions["liked"]["d"].tolist() == []
+    assert impressions["liked"]["b"].tolist() == [True, False]
+
+
 def test_logs_of_several_days_are_one(tmp_path: Path) -> None:
     folder = tmp_path / "exposures"
     folder.mkdir()
