@@ -46,7 +46,8 @@ def listed_pictures(manifest: Path) -> Iterator[Picture]:
         ManifestError: The file cannot be read, lacks the column `picture`, or a number is none.
     """
     try:
-        rows = list(csv.DictReader(manifest.read_text(encoding="utf-8-sig").splitlines()))
+        with manifest.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as exc:
         raise ManifestError(f"{manifest} cannot be read: {exc}") from exc
     if not rows or "picture" not in rows[0]:
@@ -58,8 +59,8 @@ def listed_pictures(manifest: Path) -> Iterator[Picture]:
             likes, shows = (float(row.get(name) or 0) for name in ("likes", "shows"))
         except ValueError:
             raise ManifestError(f"{manifest}: row {number}: expected numbers in id, likes and shows") from None
-        encoded = _read(manifest.parent / row["picture"])
-        yield Picture(encoded, row.get("title") or "", own, likes, shows, row["picture"])
+        name = row["picture"] or ""
+        yield Picture(_read(manifest.parent / name), row.get("title") or "", own, likes, shows, name)
 
 
 def _read(file: Path) -> bytes:

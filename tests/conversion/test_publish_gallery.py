@@ -98,6 +98,15 @@ def test_manifest_is_read(tmp_path: Path) -> None:
     assert list(listed_pictures(manifest)) == [Picture(PICTURES[0], "早安", 7, 3.0), Picture(b"")]
 
 
+def test_manifest_may_have_long_titles_and_short_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(PICTURES[0])
+    manifest = tmp_path / "pictures.csv"
+    manifest.write_text('title,picture\n"two\nlines",a.png\nsep\u2028arated,a.png\nalone\n', encoding="utf-8")
+    pictures = list(listed_pictures(manifest))
+    assert [each.title for each in pictures] == ["two\nlines", "sep\u2028arated", "alone"]
+    assert [bool(each.encoded) for each in pictures] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
