@@ -5,7 +5,7 @@ r"""Measure served versions beside each other on the same held-out users.
 
 Each repository prepares the users with its own preprocessing, so versions of different preprocessings can be compared.
 A set is a table with the column `gender`, and `avatar`, `nickname` or both; with a column `split`, the test rows count.
-An empty gender means that the row shows none. Intervals take rows of the same `identity` as dependent. Writes
+An empty or null gender means that the row shows none. Intervals take rows of the same `identity` as dependent. Writes
 `results/versions.json`.
 """
 
@@ -57,8 +57,10 @@ def held_out(file: Path) -> pd.DataFrame:
     if "split" in table:
         table = table[table["split"] == "test"]
     table = table.reset_index(drop=True)
-    table["avatar"] = table.get("avatar", pd.Series(b"", table.index))
+    avatars = table.get("avatar", pd.Series(b"", table.index))
+    table["avatar"] = avatars.where(avatars.notna(), b"")
     table["nickname"] = table.get("nickname", pd.Series("", table.index)).fillna("")
+    table["gender"] = table["gender"].fillna("")
     has = [(table[column].map(len) > 0).to_numpy() for column in ("avatar", "nickname")]
     table["pattern"] = np.array(["nothing", "nickname only", "avatar only", "both"])[2 * has[0] + has[1]]
     return table

@@ -43,6 +43,9 @@ def users() -> pd.DataFrame:
         ("Tom", b"", "male"),
     ]
     table = pd.DataFrame(rows * 60, columns=["nickname", "avatar", "gender"])
+    # Null is empty.
+    table.loc[6, ["nickname", "gender"]] = None
+    table.loc[7, "avatar"] = None
     return table.assign(split=["test"] * 200 + ["train"] * 40, origin="here", identity="")
 
 
