@@ -27,10 +27,11 @@ from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT
 from server.catalog import CONFIG, Catalog, CatalogError
 from server.checksums import record
 from training.gender.model import AVATAR_ONLY, load_model
+from training.report import read_run
 
 from .configs import filled
 from .errors import ConversionError
-from .export import stamp
+from .export import read_metadata, stamp
 from .graph import Graph, Tensor
 from .quantize import TOWER
 
@@ -107,15 +108,18 @@ def publish(run: Path, model: str, repository: Path, target: Path) -> Path:
 
     Raises:
         CatalogError: The repository serves no such model.
-        ConversionError: The model cannot be explained.
-        FileNotFoundError: The run has no model.
+        ConversionError: The model cannot be explained, or was published from another run.
+        FileNotFoundError: The run does not exist, or has no model.
     """
     catalog = Catalog(repository)
     source, version = catalog.served_onnx(model), catalog.served_version(model)
+    metadata, date = read_metadata(source), read_run(run)["date"]
+    if metadata["trained"] != date:
+        raise ConversionError(
+            f"expected the run that {model} {version} was published from, of {metadata['trained']}, got one of {date}"
+        )
     kernel, bias = load_model(run / "model.keras").get_layer(AVATAR_ONLY).get_weights()
-    backbone = onnx.load(source)
-    explained = gradcam_model(backbone, (kernel, bias))
-    metadata = {entry.key: entry.value for entry in backbone.metadata_props}
+    explained = gradcam_model(onnx.load(source), (kernel, bias))
     stamp(explained, {**metadata, EXPLAINS: sha256(source.read_bytes()).hexdigest()})
     height, width = (dim.dim_value for dim in explained.graph.output[0].type.tensor_type.shape.dim[1:])
     texts = render(model, version, (height, width), catalog.ensemble(model).steps["preprocess"])

@@ -1,6 +1,8 @@
 """Grad-CAM in the graph equals the gradients of Keras, and the shipped files explain the served models."""
 
+import json
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,8 +12,9 @@ import onnxruntime
 import pytest
 from keras import ops
 
+from conversion.errors import ConversionError
 from conversion.export import read_metadata
-from conversion.gradcam import EXPLAINS, HEAT, LOGIT, Head, gradcam_model, render
+from conversion.gradcam import EXPLAINS, HEAT, LOGIT, Head, gradcam_model, publish, render
 from genderprep.tensors import EMBEDDING, EMBEDDING_SIZE, IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from server.catalog import Catalog
 from tests.support.tritonserver import ROOT
@@ -82,6 +85,13 @@ def test_shipped_model_explains_the_served_one(backbone: str) -> None:
     assert ensemble.steps["preprocess"] == SERVED.ensemble(backbone).steps["preprocess"]
     file = EXPLAIN / f"gradcam_{backbone}" / str(SERVED.served_version(backbone)) / "model.onnx"
     assert read_metadata(file)[EXPLAINS] == sha256(SERVED.served_onnx(backbone).read_bytes()).hexdigest()
+
+
+def test_run_of_another_version_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"date": "2020-01-01T00:00:00+00:00"}))
+    with pytest.raises(ConversionError, match=r"was published from, of 20\d\d-.*, got one of 2020-01-01T"):
+        publish(tmp_path, "mobilenet", ROOT / "model_repository", tmp_path / "explain")
+    assert not (tmp_path / "explain").exists()
 
 
 @pytest.mark.parametrize("backbone", SERVED.backbones())
