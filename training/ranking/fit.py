@@ -11,7 +11,7 @@ from .examples import Examples, batches
 from .model import Ranker
 
 _WARM_UP = 0.1
-# XLA takes some seconds to compile, and then half of the time of a step.
+# On TensorFlow, XLA takes some seconds to compile, and then half of the time of a step.
 _COMPILED_STEPS = 300
 
 
@@ -23,7 +23,9 @@ def fit(model: keras.Model, config: Config, examples: Examples, known: BoolsN) -
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
     )
-    model.compile(keras.optimizers.Adam(schedule), loss=masked_cross_entropy, jit_compile=total > _COMPILED_STEPS)
+    # Other backends compile as they do by default: JAX always, PyTorch never.
+    jit_compile = total > _COMPILED_STEPS if keras.backend.backend() == "tensorflow" else "auto"
+    model.compile(keras.optimizers.Adam(schedule), loss=masked_cross_entropy, jit_compile=jit_compile)
     # Created in the first step, they would make TensorFlow trace it twice.
     model.optimizer.build(model.trainable_variables)
     names = list(model.input)
