@@ -7,10 +7,9 @@ from typing import Final
 
 # 三.1: the quarter with the largest predicted loss, and the band of confidence: the labels, of all recalled pictures.
 LABELED_SHARE: Final = 0.30
-# 三.2: the share of the labels that were checked; of them, the share that was wrong; accuracy and precision gained.
+# 三.2: the share of the labels that were checked; of them, the share that was wrong; precision gained.
 CHECKED_SHARE: Final = 0.05
 WRONG_OF_CHECKED: Final = 0.71
-CLEANING_ACCURACY_GAIN: Final = 0.0074
 CLEANING_PRECISION_GAIN: Final = 0.08
 # 三.3: the cascade against its first network.
 CASCADE_PRECISION_GAIN: Final = 0.21
