@@ -88,13 +88,3 @@ def quality(vectors: FloatsND, table: pd.DataFrame) -> dict[str, float]:
     if cards is not None and len(set(cards)) < len(cards):
         values["recall@1"] = recall_at(vectors, cards, [1])[1].value
     return {name: round(value, 4) for name, value in values.items()}
-
-
-def check_comparison(comparison: dict[str, Any]) -> None:
-    """Raise ConversionError if the new version is worse than the served one."""
-    if comparison["regressions"]:
-        raise ConversionError(
-            f"expected an encoder no worse than the served version {comparison['version']} on the same "
-            f"{comparison['pictures']} pictures, got {'; '.join(comparison['regressions'])}; improve the encoder, or "
-            "pass --force"
-        )

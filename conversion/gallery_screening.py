@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -49,14 +48,12 @@ def served_screener(catalog: Catalog) -> Screener | None:
     """Return the screener that the ensemble screen serves; None if the repository has no such ensemble.
 
     Raises:
+        CatalogError: It serves the latest version, and none is on disk.
         FileNotFoundError: Its version is not on disk.
         PrepMismatch: It was trained with another preprocessing.
     """
-    for ensemble in catalog.ensembles(SCREEN):
-        if not ensemble.is_canary:
-            folder: Path = catalog.model(SCREENER).folder / str(ensemble.steps[SCREENER])
-            return Screener(folder / "model.onnx")
-    return None
+    served = SCREENER in catalog.backbones(SCREEN)
+    return Screener(catalog.served_onnx(SCREENER, SCREEN)) if served else None
 
 
 class UnsuitablePictures(GalleryError):

@@ -20,10 +20,10 @@ from typing import Any, Final
 import onnx
 import pandas as pd
 
-from genderprep import PrepMismatch, check_probes, prep_digest
+from genderprep import PrepMismatch, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE_SIZE
-from server.catalog import FORCED, GATE, Catalog, CatalogError
+from server.catalog import GATE, Catalog, CatalogError
 from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, Manifest, ManifestError
 from training.gender.model import load_model
@@ -35,6 +35,8 @@ from .export import stamp
 from .foreign_preprocessing import prepare, preprocessing_of
 from .install import installing, new_version
 from .parity import ConversionError
+from .trained_with import check_preprocessing
+from .verdict import served_file, verdict
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -75,16 +77,16 @@ def publish(
     # Training chose its epoch and its calibration on validation, so only test is fair to the served version.
     table, held_out = sample_users(users, "test" if users.stats.rows["test"] else "validation", HELD_OUT_USERS)
     comparison = _comparison(Catalog(release) if release else catalog, model, converted.int8, table, held_out)
-    verdict = _verdict(comparison, force)
+    gate = verdict(comparison, force, f"{len(held_out)} users")
     measured = {"comparison": comparison, **measure(converted, table, held_out)}
     metadata = {METADATA_KEY: prep_digest(), "backbone": config["backbone"], "trained": report["date"]}
-    stamp(converted.int8, {**metadata, GATE: verdict})
+    stamp(converted.int8, {**metadata, GATE: gate})
     with installing(folder) as staging:
         onnx.save(converted.int8, staging / "model.onnx")
     write_report(
         repository.parent / "results" / f"publish_{model}.json",
         version=int(folder.name),
-        gate=verdict,
+        gate=gate,
         training=report,
         **measured,
     )
@@ -108,16 +110,11 @@ def main() -> None:
 
 
 def _check_preprocessing(report: dict[str, Any], catalog: Catalog) -> None:
-    check_probes()
-    expected = prep_digest()
     size = report["config"].get("image_size", IMAGE_SIZE)
     if size != IMAGE_SIZE:
         raise PrepMismatch(f"expected a model for {IMAGE_SIZE} pixels, got one trained at {size}; retrain it")
-    if report[METADATA_KEY] != expected:
-        raise PrepMismatch(
-            f"expected a model trained with preprocessing {expected[:12]}, got {report[METADATA_KEY][:12]}; retrain it"
-        )
-    preprocess = catalog.model("preprocess")
+    check_preprocessing(report)
+    expected, preprocess = prep_digest(), catalog.model("preprocess")
     if expected not in {preprocess.parameter(key) for key in preprocess.config.parameters}:
         raise PrepMismatch(
             f'{preprocess.folder}/config.pbtxt lacks this preprocessing; set a {METADATA_KEY}_<version> to "{expected}"'
@@ -128,26 +125,12 @@ def _comparison(
     catalog: Catalog, model: str, int8: onnx.ModelProto, table: pd.DataFrame, users: Users
 ) -> dict[str, Any] | None:
     """Compare with the version that the model's ensemble serves; None before the first version."""
-    is_served = model in catalog.backbones() and (
-        catalog.ensemble(model).steps[model] > 0 or catalog.model(model).versions
-    )
-    if not is_served:
+    file = served_file(catalog, model)
+    if file is None:
         return None
-    file = catalog.served_onnx(model)
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is served but not on disk; restore it, or roll back to a version on disk")
     old = served.Prepared(str(file), prepare(table, preprocessing_of(catalog, model)))
     new = served.Prepared(int8.SerializeToString(), users.inputs(old.inputs))
     return {"version": int(file.parent.name), **served.compare(old, new, users.female[:, 0])}
-
-
-def _verdict(comparison: dict[str, Any] | None, force: bool) -> str:
-    if comparison is None:
-        return "first version"
-    if force and comparison["regressions"]:
-        return FORCED
-    served.check(comparison)
-    return "passed"
 
 
 if __name__ == "__main__":

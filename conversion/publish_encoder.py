@@ -22,25 +22,27 @@ import keras
 import numpy as np
 import onnx
 
-from genderprep import PrepMismatch, check_probes, prep_digest
+from genderprep import PrepMismatch, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, TOKENS
 from picturegallery.files import ENCODER_DIGEST
 from picturegallery.tensors import VECTOR
-from server.catalog import EMBED, FORCED, GATE, Catalog, CatalogError
+from server.catalog import EMBED, GATE, Catalog, CatalogError
 from training.arrays import Arrays
 from training.data.bad_rows import ManifestError
 from training.pretrain.pictures import Pictures, read_pictures
 from training.pretrain.whitening import Whitening
 from training.report import read_run, write_report
 
-from .encoder_gate import check_comparison, check_int8, check_vectors, compare_with_served
+from .encoder_gate import check_int8, check_vectors, compare_with_served
 from .encoder_model import serving_model
 from .export import stamp, to_onnx
 from .install import installing, new_version
 from .parity import ConversionError, run_onnx
 from .publish_gallery import ENCODER
 from .quantize import to_int8
+from .trained_with import check_preprocessing
+from .verdict import served_file, verdict
 
 ROOT: Final = Path(__file__).parent.parent
 # Train pictures that show the ranges of activations, and test pictures of the gate.
@@ -72,15 +74,15 @@ def publish_encoder(
         whiten: Whether the vectors are whitened. Those of an encoder that spreads its pictures evenly need not be.
 
     Raises:
-        PrepMismatch: This machine decodes pictures differently.
+        PrepMismatch: The encoder was trained with another preprocessing, or this machine decodes pictures differently.
         ConversionError: ONNX deviates from Keras, or int8 from fp32, or it is worse than the served version.
         CatalogError: The repository has no picture encoder.
         ManifestError: The manifest cannot be used.
         FileNotFoundError: The run does not exist.
         FileExistsError: The version exists.
     """
-    check_probes()
     report, catalog = read_run(run), Catalog(repository)
+    check_preprocessing(report)
     folder = new_version(catalog.model(ENCODER), version)
     pictures = read_pictures(manifest, IMAGE_SIZE)
     trained = keras.saving.load_model(run / "model.keras", compile=False)
@@ -88,16 +90,16 @@ def publish_encoder(
     int8, measured = convert_encoder(serving_model(trained, whitening), pictures)
     compared = read_pictures(held_out, IMAGE_SIZE) if held_out else pictures.split("test")
     comparison = _comparison(Catalog(release) if release else catalog, int8, compared)
-    verdict = _verdict(comparison, force)
+    gate = verdict(comparison, force, f"{len(compared)} pictures")
     digest = hashlib.sha256(int8.SerializeToString(deterministic=True)).hexdigest()
-    stamp(int8, {METADATA_KEY: prep_digest(), ENCODER_DIGEST: digest, "trained": report["date"], GATE: verdict})
+    stamp(int8, {METADATA_KEY: prep_digest(), ENCODER_DIGEST: digest, "trained": report["date"], GATE: gate})
     with installing(folder) as staging:
         onnx.save(int8, staging / "model.onnx")
     write_report(
         repository.parent / "results" / f"publish_{ENCODER}.json",
         version=int(folder.name),
         encoder_digest=digest,
-        gate=verdict,
+        gate=gate,
         whitened=whiten,
         comparison=comparison,
         training=report,
@@ -175,26 +177,12 @@ def main() -> None:
 
 def _comparison(catalog: Catalog, int8: onnx.ModelProto, pictures: Pictures) -> dict[str, Any] | None:
     """Compare with the version that the ensemble embed serves; None before the first version."""
-    model = catalog.model(ENCODER)
-    served = catalog.ensemble(ENCODER, EMBED).steps[ENCODER]
-    if served < 0 and not model.versions:
+    file = served_file(catalog, ENCODER, EMBED)
+    if file is None:
         return None
-    version = served if served > 0 else model.versions[-1]
-    file = model.folder / str(version) / "model.onnx"
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is served but not on disk; restore it, or roll back to a version on disk")
     inputs = encoder_inputs(pictures)
     before, after = (run_onnx(each, inputs)[VECTOR] for each in (str(file), int8.SerializeToString()))
-    return {"version": version, **compare_with_served(before, after, pictures.table)}
-
-
-def _verdict(comparison: dict[str, Any] | None, force: bool) -> str:
-    if comparison is None:
-        return "first version"
-    if force and comparison["regressions"]:
-        return FORCED
-    check_comparison(comparison)
-    return "passed"
+    return {"version": int(file.parent.name), **compare_with_served(before, after, pictures.table)}
 
 
 def _first(pictures: Pictures, count: int) -> Pictures:

@@ -82,7 +82,7 @@ def publish_gallery(
     catalog = Catalog(repository)
     model = catalog.model(GALLERY)
     folder = new_version(model, version)
-    served = catalog.ensemble(ENCODER, EMBED).steps[ENCODER] if encoder_version is None else encoder_version
+    served = catalog.served_version(ENCODER, EMBED) if encoder_version is None else encoder_version
     encoder = Encoder(catalog.model(ENCODER).folder / str(served) / "model.onnx")
     before = None if extended is None else _extended(model.folder / str(extended), encoder)
     refused: dict[int, str] = {}

@@ -26,10 +26,10 @@ import onnx
 import pandas as pd
 from scipy.special import expit
 
-from genderprep import PrepMismatch, check_probes, prep_digest
+from genderprep import PrepMismatch, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE
-from server.catalog import FORCED, GATE, SCREEN, Catalog, CatalogError
+from server.catalog import GATE, SCREEN, Catalog, CatalogError
 from training.arrays import Arrays, FloatsND, ImagesNSS3
 from training.curation.pictures import UNKNOWN, LabeledPictures, read_labeled_pictures
 from training.data.bad_rows import ManifestError
@@ -45,6 +45,8 @@ from .screener_gate import check_int8, check_parity, measure, regressions
 from .screener_limits import PRECISION, PREVALENCE, REFUSING, tune_limits
 from .screener_model import FIRST, SECOND, serving_model, with_verdict
 from .screening import ATTRIBUTES_KEY, LIMITS_KEY, SCREENER, Screener
+from .trained_with import check_preprocessing
+from .verdict import served_file, verdict
 
 ROOT: Final = Path(__file__).parent.parent
 # Train pictures that show the ranges of activations.
@@ -80,15 +82,16 @@ def publish_screener(
         force: Publish a version that is worse than the served one.
 
     Raises:
-        PrepMismatch: This machine decodes pictures differently.
+        PrepMismatch: The networks were trained with another preprocessing, or this machine decodes pictures
+            differently.
         ConversionError: ONNX deviates from Keras, or int8 from fp32, or it is worse than the served version.
         CatalogError: The repository has no screener.
         ManifestError: The manifest cannot be used.
         FileNotFoundError: The run does not exist.
         FileExistsError: The version exists.
     """
-    check_probes()
     report, catalog = read_run(run), Catalog(repository)
+    check_preprocessing(report)
     attributes: list[str] = report["attributes"]
     folder = new_version(catalog.model(SCREENER), version)
     pictures = read_labeled_pictures(manifest, IMAGE_SIZE)
@@ -105,16 +108,16 @@ def publish_screener(
     closeness = check_int8(attributes, limits, exact, served, test.labels)
     measured = measure(attributes, limits, *served, test.labels, prevalence)
     comparison = _comparison(catalog, test, prevalence, measured)
-    verdict = _verdict(comparison, force)
+    gate = verdict(comparison, force, f"{len(test)} pictures")
     model = with_verdict(int8, attributes, limits)
-    stated = {ATTRIBUTES_KEY: json.dumps(attributes), LIMITS_KEY: json.dumps(asdict(limits)), GATE: verdict}
+    stated = {ATTRIBUTES_KEY: json.dumps(attributes), LIMITS_KEY: json.dumps(asdict(limits)), GATE: gate}
     stamp(model, {METADATA_KEY: prep_digest(), "trained": report["date"], **stated})
     with installing(folder) as staging:
         onnx.save(model, staging / "model.onnx")
     write_report(
         repository.parent / "results" / f"publish_{SCREENER}.json",
         version=int(folder.name),
-        gate=verdict,
+        gate=gate,
         training=report,
         limits=limits,
         tuned_for={"precision": precision, "prevalence": prevalence, "pictures": len(validation)},
@@ -172,27 +175,14 @@ def _comparison(
     catalog: Catalog, test: LabeledPictures, prevalence: float, measured: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Compare with the version that the ensemble serves; None before the first version."""
-    file = catalog.model(SCREENER).folder / str(catalog.ensemble(SCREENER, SCREEN).steps[SCREENER]) / "model.onnx"
-    if not file.is_file():
+    file = served_file(catalog, SCREENER, SCREEN)
+    if file is None:
         return None
     old = Screener(file)
     if old.attributes != list(test.attributes):
         return {"version": int(file.parent.name), "regressions": ["other attributes"]}
     before = measure(old.attributes, old.limits, *old.probabilities(test.pixels), test.labels, prevalence)
     return {"version": int(file.parent.name), "served": before, "regressions": regressions(before, measured)}
-
-
-def _verdict(comparison: dict[str, Any] | None, force: bool) -> str:
-    if comparison is None:
-        return "first version"
-    if not comparison["regressions"]:
-        return "passed"
-    if force:
-        return FORCED
-    raise ConversionError(
-        f"expected a screener no worse than the served version {comparison['version']} on the same pictures, got "
-        f"{'; '.join(comparison['regressions'])}; improve the networks, or pass --force"
-    )
 
 
 def main() -> None:

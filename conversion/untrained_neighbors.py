@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="seed of the weights (default: %(default)s)")
     args = parser.parse_args()
     repository = ROOT / "model_repository"
-    version = Catalog(repository).ensemble("gallery", SIMILAR).steps["gallery"]
+    version = Catalog(repository).served_version("gallery", SIMILAR)
     gallery = read_gallery(repository / "gallery" / str(version))
     rows, _ = ExactSearch(untrained_vectors(gallery.about["first_seed"], len(gallery), args.seed)).nearest(
         untrained_vectors(args.query_seed, 1, args.seed)[0], NEIGHBORS

@@ -124,13 +124,14 @@ class Catalog:
         known = ", ".join(self.backbones(role)) or "none"
         raise CatalogError(f"expected a backbone with an ensemble of role {role!r} ({known}), got {backbone!r}")
 
-    def served_version(self, backbone: str) -> int:
-        """The version of a backbone's weights that its stable gender ensemble serves.
+    def served_version(self, backbone: str, role: str = GENDER) -> int:
+        """The version of a backbone's weights that its stable ensemble serves.
 
         Raises:
-            CatalogError: No gender ensemble has that backbone, or it serves the latest version and none is on disk.
+            CatalogError: No ensemble of this role has that backbone, or it serves the latest version and none is on
+                disk.
         """
-        ensemble = self.ensemble(backbone)
+        ensemble = self.ensemble(backbone, role)
         if (version := ensemble.steps[backbone]) > 0:
             return version
         if not (versions := self.model(backbone).versions):
@@ -139,9 +140,9 @@ class Catalog:
             )
         return versions[-1]
 
-    def served_onnx(self, backbone: str) -> Path:
-        """The ONNX file of the version that a backbone's stable gender ensemble serves."""
-        return self.model(backbone).folder / str(self.served_version(backbone)) / "model.onnx"
+    def served_onnx(self, backbone: str, role: str = GENDER) -> Path:
+        """The ONNX file of the version that a backbone's stable ensemble serves."""
+        return self.model(backbone).folder / str(self.served_version(backbone, role)) / "model.onnx"
 
 
 def parse_config(text: str, source: object) -> Any:

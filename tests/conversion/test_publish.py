@@ -195,6 +195,14 @@ def test_version_worse_than_the_served_one_is_rejected(
     assert read_metadata(served_repository / "mobilenet" / "2" / "model.onnx")["publish_gate"] == "forced"
 
 
+def test_first_version_of_an_added_backbone_is_published(run: Path, manifest: Path, served_repository: Path) -> None:
+    """`conversion.configs --add` wires version 1 before there is one."""
+    config = served_repository / "gender_mobilenet" / "config.pbtxt"
+    config.write_text(config.read_text().replace("model_version: -1", "model_version: 1"))
+    assert publish(run, manifest, "mobilenet", served_repository).name == "1"
+    assert published_report(served_repository)["gate"] == "first version"
+
+
 def test_version_as_good_as_the_served_one_passes(
     run: Path, manifest: Path, served_repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

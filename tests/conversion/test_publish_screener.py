@@ -14,7 +14,7 @@ from conversion.export import read_metadata
 from conversion.publish_screener import publish_screener
 from conversion.screener_limits import REFUSING
 from conversion.screening import Screener
-from genderprep import prep_digest
+from genderprep import PrepMismatch, prep_digest
 from server.checksums import check_files, record_all
 from server.rollout.repository import Repository
 from tests.support.tritonserver import ROOT
@@ -125,6 +125,12 @@ def test_worse_version_is_rejected_unless_forced(
 def test_run_of_other_attributes_is_rejected(run: Path, manifest: Path, repository: Path, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"attributes": ["blurred"], "date": ""}))
     with pytest.raises(ConversionError, match=r"expected networks for blurred, .*, got blurred$"):
+        publish_screener(tmp_path, manifest, repository)
+
+
+def test_run_of_another_preprocessing_is_rejected(run: Path, manifest: Path, repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"attributes": ATTRIBUTES, "date": "", "prep_digest": "0" * 64}))
+    with pytest.raises(PrepMismatch, match=r"trained with preprocessing \w{12}, got 000000000000; retrain it"):
         publish_screener(tmp_path, manifest, repository)
 
 

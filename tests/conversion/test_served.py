@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conversion.parity import ConversionError
-from conversion.served import Prepared, check, compare, regressions
+from conversion.served import Prepared, compare, regressions
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.server.gender_models import publish
 from training.data.batches import Users
@@ -44,23 +43,13 @@ def test_each_metric_has_a_tolerance(metric: str, tolerated: float, rejected: fl
     assert fault.split(" (tolerance")[0].startswith(metric.split("_p50")[0])
 
 
-def test_better_version_passes() -> None:
+def test_better_version_has_no_regressions() -> None:
     better = {"accuracy": 0.99, "auc": 0.99, "recall_male": 0.99, "recall_female": 0.99, "ece": 0, "latency_p50_ms": 1}
-    check({"version": 2, "new": SERVED, "regressions": regressions(SERVED, {**SERVED, **better})})
+    assert regressions(SERVED, {**SERVED, **better}) == []
 
 
 def test_metric_without_value_is_a_regression() -> None:
     assert regressions({**SERVED, "auc": None}, SERVED) == ["no auc, because the held-out users lack a gender"]
-
-
-def test_rejection_gives_all_figures_in_one_line() -> None:
-    faults = regressions(SERVED, {**SERVED, "accuracy": 0.57, "recall_female": 0.0})
-    message = (
-        r"^expected a version no worse than the served version 2 on the same 900 users, got accuracy 0\.570 against "
-        r"0\.820 \(tolerance 0\.01\); recall_female 0\.000 against 0\.840 \(tolerance 0\.03\); improve .* --force$"
-    )
-    with pytest.raises(ConversionError, match=message):
-        check({"version": 2, "new": SERVED, "regressions": faults})
 
 
 def test_comparison_runs_both_models_on_the_same_users(tmp_path: Path, users: Users) -> None:

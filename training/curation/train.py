@@ -22,6 +22,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+from genderprep import prep_digest
+
 from ..data.bad_rows import ManifestError
 from ..engine.errors import ConfigError
 from ..report import write_report
@@ -78,6 +80,7 @@ def run(manifests: Sequence[Path], out: Path, schedule: Schedule, start: Start, 
     for name, network in zip(("first", "second"), networks, strict=True):
         network.save(out / f"{name}.keras")
     report = {
+        "prep_digest": prep_digest(),
         "attributes": list(pictures.attributes),
         "pictures": len(pictures),
         "positives": int((pictures.of(CASCADED) == 1).sum()),

@@ -22,6 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
+from genderprep import prep_digest
+
 from ..data.bad_rows import BadRows, ManifestError
 from ..engine.errors import ConfigError
 from ..engine.resume import Checkpoint, check_finished_run
@@ -98,7 +100,13 @@ def run(config: Config, manifest: Path, out: Path, weights: Path | None = None) 
     checkpoint = Checkpoint(out, about, None, BadRows(manifest, len(pictures), 0, str), method.kept)
     checkpoint.restore(method.model)
     _fit(method, config, train, watched.rows(np.arange(min(len(watched), _WATCHED))), steps, checkpoint)
-    write_report(out / "report.json", **about, history=checkpoint.history, chance_loss=method.chance_loss)
+    write_report(
+        out / "report.json",
+        **about,
+        prep_digest=prep_digest(),
+        history=checkpoint.history,
+        chance_loss=method.chance_loss,
+    )
     checkpoint.finish()
     return out / "model.keras"
 

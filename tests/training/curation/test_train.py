@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 
+from genderprep import prep_digest
 from training.curation import train as module
 from training.curation.fit import Schedule
 from training.curation.network import Trunk, build_trunk
@@ -25,6 +26,7 @@ def test_run_has_both_networks_and_a_report(manifest: Path, tmp_path: Path) -> N
     run([manifest, manifest], tmp_path, Schedule(2, batch=8), (Trunk(width=4), Trunk(width=8)), hard=4)
     report = json.loads((tmp_path / "report.json").read_text())
     assert (report["attributes"], report["pictures"], report["schedule"]["steps"]) == (list(ATTRIBUTES), 48, 2)
+    assert report["prep_digest"] == prep_digest()
     pixels = read_labeled_pictures(manifest).pixels
     for name, heads in (("first", len(ATTRIBUTES)), ("second", 1)):
         logits = keras.saving.load_model(tmp_path / f"{name}.keras").predict(pixels, verbose=0)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from genderprep import prep_digest
 from tests.support.pictures import encode
 from training.data.bad_rows import ManifestError
 from training.engine.errors import ConfigError
@@ -70,6 +71,7 @@ def test_every_method_trains(method: str, trained: Callable[[str], Path]) -> Non
         {"epoch", "loss", "cpu_seconds", "spread", "theme_consistency", "style_consistency"}
     ] * 2
     assert np.isfinite([epoch["loss"] for epoch in report["history"]]).all()
+    assert report["prep_digest"] == prep_digest()
     embeddings = embed(encoder, RNG.integers(0, 255, (5, 16, 16, 3), np.uint8))
     assert embeddings.shape == (5, 32 if method == "dual_encoder" else 8)
 
