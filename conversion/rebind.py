@@ -2,13 +2,15 @@
 
     python -m conversion.rebind
 
-Use it only where pixels and tokens are the same as those that the weights were trained with. The digest in each served
-ONNX file, in `preprocess/config.pbtxt` and the checksums are rewritten; `make test` then compares the answers of the
-served models with stored ones.
+Use it only where pixels and tokens are the same as those that the weights were trained with. The digest is rewritten in
+what stable ensembles serve (ONNX files, galleries, `preprocess/config.pbtxt`), in the Grad-CAM of served models and in
+the checksums; `make test` then compares the answers of the served models with stored ones.
 """
 
 import argparse
 import re
+from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -16,42 +18,76 @@ import onnx
 
 from genderprep import check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
-from server.catalog import Catalog
+from picturegallery.files import ABOUT
+from server.catalog import CONFIG, Catalog
 from server.checksums import record
 
-from .export import stamp
+from .export import read_metadata, stamp
+from .gradcam import EXPLAINS
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+PREPROCESS: Final = "preprocess"
 
 
-def rebind(repository: Path) -> None:
-    """Write the digest of this checkout's preprocessing into every ensemble's weights and its preprocessing's config.
+def rebind(repository: Path, explanations: Path | None = None) -> None:
+    """Write the digest of this checkout's preprocessing into everything that a stable ensemble serves.
 
     Args:
-        repository: A model repository; each backbone's stable ensemble is rebound.
+        repository: A model repository.
+        explanations: A repository of `conversion.gradcam`, whose models name the files that they explain.
 
     Raises:
         PrepMismatch: The probe pictures come out otherwise than stored.
     """
     check_probes()
-    catalog, digest = Catalog(repository), prep_digest()
-    for backbone in catalog.backbones():
-        file = catalog.served_onnx(backbone)
-        model = onnx.load(file)
-        stamp(model, {METADATA_KEY: digest})
-        onnx.save(model, file)
-        record(file, file, repository)
-        version = catalog.ensemble(backbone).steps["preprocess"]
-        config = repository / "preprocess" / "config.pbtxt"
-        declared = re.compile(rf'(key: "{METADATA_KEY}_{version}"\s+value {{ string_value: ")[0-9a-f]{{64}}')
-        config.write_text(declared.sub(rf"\g<1>{digest}", config.read_text(encoding="utf-8")), encoding="utf-8")
-        record(config, config, repository)
+    explained: dict[str, str] = {}
+    for folder in _served_folders(Catalog(repository)):
+        if folder.parent.name == PREPROCESS:
+            _declare(repository, folder.name)
+        elif (file := folder / "model.onnx").is_file():
+            before = sha256(file.read_bytes()).hexdigest()
+            _stamp(file, repository)
+            explained[before] = sha256(file.read_bytes()).hexdigest()
+        elif (file := folder / ABOUT).is_file():
+            _replace(file, rf'("{METADATA_KEY}": ")[0-9a-f]{{64}}', repository)
+    for file in sorted(explanations.glob("*/*/model.onnx")) if explanations else ():
+        if (source := read_metadata(file).get(EXPLAINS)) in explained:
+            _stamp(file, explanations, **{EXPLAINS: explained[source]})
+
+
+def _served_folders(catalog: Catalog) -> Iterator[Path]:
+    """Yield the folder of each version that a stable ensemble serves."""
+    steps = {step for ensemble in catalog.ensembles() if not ensemble.is_canary for step in ensemble.steps.items()}
+    for name, version in sorted(steps):
+        model = catalog.model(name)
+        yield model.folder / str(version if version > 0 else max(model.versions))
+
+
+def _stamp(file: Path, repository: Path, **metadata: str) -> None:
+    model = onnx.load(file)
+    stamp(model, {METADATA_KEY: prep_digest(), **metadata})
+    onnx.save(model, file)
+    record(file, file, repository)
+
+
+def _declare(repository: Path, version: str) -> None:
+    config = repository / PREPROCESS / CONFIG
+    _replace(config, rf'(key: "{METADATA_KEY}_{version}"\s+value {{ string_value: ")[0-9a-f]{{64}}', repository)
+
+
+def _replace(file: Path, digest: str, repository: Path) -> None:
+    """Write the digest of this checkout in place of what a pattern, behind its first group, matches."""
+    text = re.sub(digest, rf"\g<1>{prep_digest()}", file.read_text(encoding="utf-8"))
+    file.write_text(text, encoding="utf-8")
+    record(file, file, repository)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
-    rebind(parser.parse_args().repository)
+    parser.add_argument("--explanations", type=Path, default=ROOT / "explain_repository")
+    args = parser.parse_args()
+    rebind(args.repository, args.explanations)
 
 
 if __name__ == "__main__":
