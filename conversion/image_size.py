@@ -85,9 +85,9 @@ def markdown(sizes: dict[str, dict[str, Any]]) -> str:
 
 Written by `python -m conversion.image_size`. `image_size.json` has the machine, the date and the config.
 
-The same config is trained at each size of S×S pixels. Accuracy is on the test split, with its 95% interval. Latency is
-that of the fp32 ONNX model for one user on one thread, with its quartiles. The ratio is to the served size,
-{IMAGE_SIZE}.
+The same config is trained once at each size of S×S pixels. Accuracy is on the test split, with its 95% interval for
+other users; another seed changes it, too, so a difference within the intervals says nothing. Latency is that of the
+fp32 ONNX model for one user on one thread, with its quartiles. The ratio is to the served size, {IMAGE_SIZE}.
 
 {markdown_table(rows, ("S", "accuracy", "AUC", "ms", "ratio"))}
 """

@@ -101,6 +101,7 @@ def card(
         decided=decided(reports),
         versions=version_tables.comparison(sets),
         fairness=version_tables.fairness(sets["pictures"]),
+        gaps=version_tables.recall_gaps(sets["pictures"]),
         ablation=ablation_report.table(ablation),
         pictures=pictures(encoder),
         screening=screening(screener),
@@ -186,7 +187,10 @@ def _ceiling(metrics: Mapping[str, Any]) -> str:
 def _accuracy(metrics: Mapping[str, Any] | None) -> str:
     if metrics is None:
         return "no such users"
-    return "{accuracy:.1%} ({accuracy_low:.1%} to {accuracy_high:.1%}, {users} users)".format(**metrics)
+    # Resamples of a few identities may all be alike, which is no narrow interval.
+    is_narrow = metrics["accuracy_low"] == metrics["accuracy_high"]
+    interval = "no interval" if is_narrow else "{accuracy_low:.1%} to {accuracy_high:.1%}".format(**metrics)
+    return f"{metrics['accuracy']:.1%} ({interval}, {metrics['users']} users)"
 
 
 if __name__ == "__main__":

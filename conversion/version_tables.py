@@ -44,11 +44,28 @@ def fairness(groups: Set) -> str:
     labels = newest(groups["all"])
     rows = [
         (group, _users(measures), measure, *(_cell(measures[label], key) for label in labels))
-        for group, measures in groups.items()
-        if group.split(" ")[0] in ("origin", "age") and "auc" in measures[labels[0]]
+        for group, measures in _people(groups).items()
         for measure, key in _FAIRNESS.items()
     ]
     return markdown_table(rows, ("", "pictures", "", *labels))
+
+
+def recall_gaps(groups: Set) -> str:
+    """Return a Markdown list: where the newest version of each backbone recognizes one gender less often.
+
+    Groups count by origin and age, if the interval of the gap does not contain 0.
+    """
+    lines = []
+    for label in newest(groups["all"]):
+        people = {group: measures[label] for group, measures in _people(groups).items()}
+        women, men = (
+            ", ".join(group for group, each in people.items() if is_behind(each)) or "no group"
+            for is_behind in (lambda each: each["recall_gap_high"] < 0, lambda each: each["recall_gap_low"] > 0)
+        )
+        lines.append(
+            f"- `{label}` recognizes women less often than men in: {women}; men less often than women in: {men}."
+        )
+    return "\n".join(lines)
 
 
 def newest(group: Group) -> list[str]:
@@ -57,6 +74,15 @@ def newest(group: Group) -> list[str]:
     for label in sorted(group, key=lambda label: int(label.split()[1])):
         latest[label.split()[0]] = label
     return [latest[backbone] for backbone in sorted(latest)]
+
+
+def _people(groups: Set) -> Set:
+    """Return the groups by origin and age that have both genders."""
+    return {
+        group: measures
+        for group, measures in groups.items()
+        if group.split(" ")[0] in ("origin", "age") and all("auc" in each for each in measures.values())
+    }
 
 
 def _users(measures: Group) -> str:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from conversion.model_card import card, table
-from conversion.version_tables import comparison, fairness
+from conversion.version_tables import comparison, fairness, recall_gaps
 from tests.support.markdown import cells
 
 
@@ -58,6 +58,28 @@ def test_fairness_shows_the_newest_version_of_each_backbone() -> None:
     assert rows[0] == ["", "pictures", "", "one 3", "other 1"]
     assert ["origin Black", "90 (70 identities)", "accuracy", *["91.0% (91.0% to 91.0%)"] * 2] in rows
     assert {row[0] for row in rows[2:]} == {"origin Black"}
+
+
+def test_gaps_are_the_groups_whose_interval_excludes_zero() -> None:
+    def group(low: float, high: float) -> dict[str, dict[str, Any]]:
+        return {"one 1": {**trusted(0.9), "recall_gap_low": low, "recall_gap_high": high}}
+
+    groups = {
+        "all": group(-1, 1),
+        "source x": group(-1, -0.5),
+        "age 20": group(0.1, 0.2),
+        "age 40-49": group(-1, 0.1),
+    }
+    behind = groups | {"origin A": group(-0.3, -0.1), "origin B": group(-0.2, -0.1)}
+    assert recall_gaps(behind) == (
+        "- `one 1` recognizes women less often than men in: origin A, origin B; men less often than women in: age 20."
+    )
+    assert "women less often than men in: no group;" in recall_gaps(groups)
+
+
+def test_equal_resamples_are_no_interval() -> None:
+    one = report(1, all=metrics(0.9), few=metrics(1.0, accuracy_low=1.0, accuracy_high=1.0))
+    assert ["accuracy, few", "", "100.0% (no interval, 40 users)"] in cells(table({"one": one}))
 
 
 def test_table_includes_slices_that_one_model_lacks() -> None:

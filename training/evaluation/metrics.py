@@ -120,11 +120,7 @@ def summary(labels: FloatsN, p_female: FloatsN, identities: IntsN | None = None)
     A metric that needs an absent class is None.
     """
     correct = _correct(labels, p_female)
-    low, high = (
-        wilson_interval(int(correct.sum()), len(labels))
-        if identities is None
-        else estimate(lambda rows: correct[rows].mean(), identities)[1:]
-    )
+    low, high = _accuracy_interval(correct, np.arange(len(correct)) if identities is None else identities)
     area, predicted = auc(labels, p_female), p_female >= 0.5
     recalls = recall_score(labels, predicted, labels=(0, 1), average=None, zero_division=np.nan)
     clipped = np.clip(p_female.astype(np.float64), 1e-7, 1 - 1e-7)
@@ -138,6 +134,20 @@ def summary(labels: FloatsN, p_female: FloatsN, identities: IntsN | None = None)
         "ece": round(expected_calibration_error(labels, p_female), 4),
         "log_loss": round(float(log_loss(labels, clipped, labels=(0, 1))), 4),
     }
+
+
+def _accuracy_interval(correct: BoolsN, identities: IntsN) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy: by resampling identities, or Wilson's if each is one user.
+
+    If all identities are equally accurate, resampling gives an interval of length 0. Then it is Wilson's of one user
+    for each identity.
+    """
+    count = len(np.unique(identities))
+    if count < len(correct):
+        _, low, high = estimate(lambda rows: correct[rows].mean(), identities)
+        if low < high:
+            return low, high
+    return wilson_interval(round(correct.mean() * count), count)
 
 
 def _rounded(value: float) -> float | None:

@@ -136,6 +136,14 @@ def test_summary() -> None:
     }
 
 
+def test_interval_of_equal_identities_is_that_of_one_user_each() -> None:
+    labels, p_female = np.ones(6), np.full(6, 0.9)
+    metrics = summary(labels, p_female, np.array([0, 0, 0, 1, 1, 1]))
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == pytest.approx(wilson_interval(2, 2), abs=1e-4)
+    one = summary(labels, np.where(np.arange(6) < 3, 0.9, 0.1), np.zeros(6, int))
+    assert one["accuracy_high"] - one["accuracy_low"] > 0.5
+
+
 def test_summary_of_one_class() -> None:
     metrics = summary(np.ones(2), np.array([0.9, 0.0]))
     assert (metrics["recall_female"], metrics["recall_male"], metrics["auc"]) == (0.5, None, None)
