@@ -1,8 +1,9 @@
 """The article's groups of users, by which of avatar and nickname reveal the gender.
 
 Of 300 people, 220 could be recognized by avatar, nickname or both. The other 80 could not, which limits every model
-to (220 + 80 / 2) / 300 = 86.7 %. Here some avatars and nicknames also contradict each other, and some cues are weak,
-so the exact ceiling is the mean of max(p, 1 − p) over the users' posteriors.
+to (220 + 80 / 2) / 300 = 86.7 %; 300 people leave an interval of 84.2 to 89.2 %. Here some avatars and nicknames also
+contradict each other, and some cues are weak, so the exact ceiling is the mean of max(p, 1 − p) over the users'
+posteriors.
 """
 
 from dataclasses import dataclass
