@@ -1,7 +1,7 @@
 r"""Measure served versions beside each other on the same held-out users.
 
     python -m conversion.versions --repository ../release/model_repository --repository model_repository \
-        --set pictures=runs/pictures.parquet --set nicknames=runs/nicknames.parquet --set users=runs/open.parquet
+        --set pictures=runs/pictures.parquet --set nicknames=runs/nickname_sets.parquet --set users=runs/open.parquet
 
 Each repository prepares the users with its own preprocessing, so versions of different preprocessings can be compared.
 A set is a table with the column `gender`, and `avatar`, `nickname` or both; with a column `split`, the test rows count.

@@ -1,6 +1,6 @@
 r"""Tokenize the nicknames of a manifest once, for training on millions of them.
 
-    python -m training.data.token_file --data runs/open.parquet --out runs/open.npz
+    python -m training.data.token_file --data runs/nicknames.parquet --out runs/nicknames.npz
 
 The file holds the token ids and labels by split, and the digest of the preprocessing that they belong to. Nicknames
 that count as missing are left out.

@@ -1,6 +1,7 @@
 r"""Compare the text tower with a logistic regression over character n-grams, on unseen names and words.
 
-    python -m training.gender.evaluate_text --run runs/nickname --data runs/open.parquet --out results/nicknames.json
+    python -m training.gender.evaluate_text --run runs/nickname --data runs/nicknames.parquet \
+        --out results/nicknames.json
 
 The sets are those of `training.synthetic.nickname_sets`. The regression (scikit-learn) learns the names of the train
 split, which is what a simple model makes of the same lists. Both are calibrated on the validation split.

@@ -1,6 +1,6 @@
 r"""Train the text tower alone on a token file, in batches of similar length.
 
-    python -m training.gender.train_text --data runs/open.npz --out runs/nickname
+    python -m training.gender.train_text --data runs/nicknames.npz --out runs/nickname
 
 It is several times faster than `training.gender.train`, because the nicknames are tokenized
 (`training.data.token_file`) and each batch is only as wide as its longest nickname. Nothing is augmented. Writes

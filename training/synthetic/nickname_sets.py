@@ -1,6 +1,6 @@
 r"""Write the nicknames on which text towers are compared; no train row of the open world has their names and words.
 
-    python -m training.synthetic.nickname_sets --data runs/open.parquet --out runs/nickname_sets.parquet
+    python -m training.synthetic.nickname_sets --data runs/nicknames.parquet --out runs/nickname_sets.parquet
 
 The columns are `nickname`, `gender`, `p_female` and `set`: `open mix` is the test split of an open-world manifest, and
 `names` are its names. `random words` are phrases of jieba's dictionary, which mean nothing. `census` holds the 100

@@ -1,6 +1,6 @@
 r"""Write nicknames of an open world, with soft labels.
 
-    python -m training.synthetic.open_nicknames --names FOLDER --count 900000 --out runs/open.parquet
+    python -m training.synthetic.open_nicknames --names FOLDER --count 900000 --out runs/nicknames.parquet
 
 A third are neutral: random words, handles, digits and emoji, with P(female) = 1/2. The others hold a name or a gendered
 word, and two fifths of them a neutral part besides. `p_female` is the exact posterior, `gender` is drawn from it.
