@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ..arrays import BoolsN, FloatsND, ImagesNSS3, IntsN
+from ..arrays import FloatsND, ImagesNSS3, IntsN
 from ..engine.batch_norm import lower_batch_norm_momentum
 
 _MAX_ITERATIONS: Final = 100
@@ -76,8 +76,3 @@ def few_labels(labels: Labels, per_class: int, seed: int = 0) -> IntsN:
         rank[rows] = np.arange(len(rows))
     chosen: IntsN = np.flatnonzero(rank < per_class)
     return chosen
-
-
-def correct(predicted: Labels, labels: Labels) -> BoolsN:
-    """Return which predictions are right, `[M]`."""
-    return np.asarray(predicted == labels, bool)

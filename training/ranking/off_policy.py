@@ -21,10 +21,6 @@ class PolicyValue(NamedTuple):
     standard_error: float
     effective_lists: float
 
-    def is_near(self, value: float, errors: float = 2) -> bool:
-        """Return whether a value is within some standard errors."""
-        return abs(self.value - value) <= errors * self.standard_error
-
 
 def plackett_luce(scores: FloatsNK, places: IntsNK) -> FloatsNK:
     """Return the propensity of each place if lists are drawn by softmax over the pictures that are left.
