@@ -1,6 +1,6 @@
 """Write `MODEL_CARD.md`, and the documents and plots of `results/` that training and conversion measure, from its JSON
-files, without measuring again: `ablation.{md,png}`, `ranking.{md,png}`, `pictures.{md,png}`, `pictures_map.png` and
-`image_size.md`.
+files, without measuring again: `ablation.{md,png}`, `ranking.{md,png}`, `pictures.{md,png}`, `pictures_map.png`,
+`ams.md` and `image_size.md`.
 
 python -m conversion.model_card
 """
@@ -18,6 +18,7 @@ from figures.save import save
 from training.gender import ablation_report
 from training.pretrain import tables_figure, tables_markdown
 from training.ranking import ablation_report as ranking_report
+from training.ranking.ams import report as ams_report
 from training.report import markdown_table
 
 from . import image_size, version_tables
@@ -54,6 +55,7 @@ def documents() -> dict[Path, str]:
             reports, ablation, _result("versions")["sets"], published["picture_encoder"], published["screener"]
         ),
         RESULTS / "ablation.md": ablation_report.markdown(ablation),
+        RESULTS / "ams.md": ams_report.document(_result("ams")),
         RESULTS / "ranking.md": ranking_report.markdown(_result("ranking")),
         RESULTS / "pictures.md": tables_markdown.describe(_result("pictures")),
         RESULTS / "image_size.md": image_size.markdown(_result("image_size")["sizes"]),

@@ -15,10 +15,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from ...report import markdown_table, write_report
-from . import cost
+from ...report import write_report
 from .arms import HISTORY, PICTURES, STEPS
 from .network import Host, NetworkUnavailable, two_hosts
+from .report import document
 
 RESULTS: Final = Path(__file__).resolve().parents[3] / "results"
 OBJECT_STORE_BYTES: Final = 2**30
@@ -96,60 +96,6 @@ def start_node(host: Host, index: int, options: tuple[str, ...], environment: di
         host.command(ray, "start", *options, *settings),
         env=environment, stdout=subprocess.DEVNULL, timeout=_START_S, check=True,
     )  # fmt: skip
-
-
-def document(report: dict[str, Any]) -> str:
-    """Return the results as Markdown."""
-    rows = report["rows"]
-    worst = max(abs(row["crossing_cable"] / row["crossing_formula"] - 1) for row in rows)
-    cells = [
-        (
-            row["arm"],
-            "yes" if row["once"] else "no",
-            f"{row['pictures']:,.0f}",
-            *(megabytes(row[name]) for name in ("formula", "meter", "crossing_formula", "crossing_cable")),
-            f"{row['crossing_cable'] / row['crossing_formula'] - 1:+.1%}",
-            megabytes(row["stored_by_workers"]),
-            megabytes(row["stored_by_servers"]),
-            f"{row['seconds']:.2f}",
-        )
-        for row in rows
-    ]
-    columns = (
-        *("vectors", "each picture once", "pictures", "formula, MB", "meter, MB", "formula, crossing", "cable"),
-        *("cable against formula", "samples, MB", "servers, MB", "s a step"),
-    )
-    return f"""# Advanced Model Server
-
-Written by `python -m training.ranking.ams.measure` on {report["date"]}, {report["machine"]}, seed {report["seed"]}.
-
-Bytes of one training step on two Ray nodes, each a network namespace with one server and one worker. The formula and
-the meter count all calls. *Crossing* are those between the nodes; the virtual cable counts them with all headers. The
-largest difference between cable and formula is {worst:.1%}.
-
-{markdown_table(cells, columns)}
-
-The article's mini-batch (20 nodes, 320,000 distinct pictures, 1.4 million ids), by the same formulas:
-
-{markdown_table(article(), ("vectors", "traffic, MB", "of it pictures"))}
-"""
-
-
-def article() -> list[tuple[str, str, str]]:
-    """Return the table of the article."""
-    ids = cost.id_embeddings(1_400_000)
-    pictures = {
-        "raw vectors in the samples": 0,
-        "raw vectors sent": cost.raw_vectors(320_000, 4096),
-        "AMS": cost.compressed_vectors(320_000),
-        "128-d fp16 vectors sent": cost.raw_vectors(320_000, 128, 2),
-    }
-    return [(name, megabytes(ids + count), megabytes(count)) for name, count in pictures.items()]
-
-
-def megabytes(count: float) -> str:
-    """Format a number of bytes."""
-    return f"{count / 1e6:,.2f}"
 
 
 if __name__ == "__main__":
