@@ -50,7 +50,9 @@ def rebind(repository: Path, explanations: Path | None = None) -> None:
             explained[before] = sha256(file.read_bytes()).hexdigest()
         elif (file := folder / ABOUT).is_file():
             _replace(file, rf'("{METADATA_KEY}": ")[0-9a-f]{{64}}', repository)
-    for file in sorted(explanations.glob("*/*/model.onnx")) if explanations else ():
+    if explanations is None:
+        return
+    for file in sorted(explanations.glob("*/*/model.onnx")):
         if (source := read_metadata(file).get(EXPLAINS)) in explained:
             _stamp(file, explanations, **{EXPLAINS: explained[source]})
 

@@ -58,10 +58,8 @@ def recall_gaps(groups: Set) -> str:
     lines = []
     for label in newest(groups["all"]):
         people = {group: measures[label] for group, measures in _people(groups).items()}
-        women, men = (
-            ", ".join(group for group, each in people.items() if is_behind(each)) or "no group"
-            for is_behind in (lambda each: each["recall_gap_high"] < 0, lambda each: each["recall_gap_low"] > 0)
-        )
+        women = ", ".join(group for group, each in people.items() if each["recall_gap_high"] < 0) or "no group"
+        men = ", ".join(group for group, each in people.items() if each["recall_gap_low"] > 0) or "no group"
         lines.append(
             f"- `{label}` recognizes women less often than men in: {women}; men less often than women in: {men}."
         )
