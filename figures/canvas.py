@@ -1,6 +1,6 @@
 """A figure without axes, drawn pixel by pixel."""
 
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +10,6 @@ from PIL import Image
 from .style import DPI, theme
 
 TEXT, SMALL, TITLE = 10, 9, 13
-_POINTS_PER_INCH: Final = 72
 
 
 class Canvas:

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.inference import Caller, calling
 from tests.support.otlp import Receiver, receiving
 from tests.support.tritonserver import ROOT, Server, running_triton
 
@@ -40,6 +41,13 @@ def triton() -> Iterator[Server]:
     """A Triton with the project's model repository, started once per session."""
     with running_triton(ROOT / "model_repository") as server:
         yield server
+
+
+@pytest.fixture(params=["grpc", "http"])
+def caller(request: pytest.FixtureRequest, triton: Server) -> Iterator[Caller]:
+    """Calls `triton` without the SDK, by each protocol."""
+    with calling(triton, request.param) as caller:
+        yield caller
 
 
 @pytest.fixture(scope="session")

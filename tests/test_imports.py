@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Container, Iterable, Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -110,8 +111,13 @@ def module_of(file: Path) -> str:
     return ".".join([name, *parts]).removesuffix(".__init__")
 
 
-def imports(file: Path) -> Iterator[str]:
+@cache
+def imports(file: Path) -> frozenset[str]:
     """The full names of everything that a file imports, at any depth; `from a import b` gives `a.b`."""
+    return frozenset(_imports(file))
+
+
+def _imports(file: Path) -> Iterator[str]:
     package = module_of(file).split(".")
     if file.name != "__init__.py":
         package.pop()
@@ -201,6 +207,6 @@ def test_only_engines_and_what_we_are_compared_with_know_ray() -> None:
 
 
 def test_imports_are_seen_wherever_they_stand() -> None:
-    assert "genderprep.image.prepare_image" in set(imports(ROOT / GENDERPREP / "digest.py"))
-    assert "genderprep.tensors.IMAGE" in set(imports(ROOT / ROOMS["preprocess"]))
+    assert "genderprep.image.prepare_image" in imports(ROOT / GENDERPREP / "digest.py")
+    assert "genderprep.tensors.IMAGE" in imports(ROOT / ROOMS["preprocess"])
     assert module_of(ROOT / "training/layers/__init__.py") == "training.layers"

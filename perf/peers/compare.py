@@ -108,7 +108,7 @@ def measure_peer(
     requests = [peer.request(model, user) for user in users]
     rows: list[Row] = []
     with running(peer, ports, model, file, users[0]) as server:
-        _check(peer, model, server.url, file, users[:CHECKED])
+        check_answers(peer, model, server.url, file, users[:CHECKED])
         for count in clients:
             closed_loop(server.url, requests, count, seconds / 4)
             cpu = cpu_seconds(server.pid)
@@ -119,8 +119,12 @@ def measure_peer(
     return [{**row, "memory_mb": memory_mb} for row in rows]
 
 
-def _check(peer: Peer, model: str, url: str, file: Path, users: Sequence[SyntheticUser]) -> None:
-    """Compare answers with those of the network; a peer that answers differently does different work."""
+def check_answers(peer: Peer, model: str, url: str, file: Path, users: Sequence[SyntheticUser]) -> None:
+    """Compare a peer's answers with those of the network in this process.
+
+    Raises:
+        PeerError: They differ, so the peer does different work.
+    """
     predictor = Predictor(str(file))
     for index, user in enumerate(users):
         expected = [*predictor.predict(user.avatar, user.nickname).values()]

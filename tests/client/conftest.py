@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from genderclient import Client
 from tests.support.tritonserver import Server
 
 
@@ -23,6 +24,12 @@ def address(scheme: str, triton: Server) -> str:
 @pytest.fixture
 def url(scheme: str, address: str) -> str:
     return f"{scheme}://{address}"
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Client]:
+    with Client(url) as client:
+        yield client
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -12,12 +11,6 @@ from tests.support.pictures import encode, noise
 
 CARD = encode(noise(), "PNG")
 PLAIN = encode(Image.new("RGB", (32, 32), "white"), "PNG")
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Client]:
-    with Client(url) as client:
-        yield client
 
 
 def test_neighbors_of_an_id_are_others_most_similar_first(client: Client) -> None:

@@ -1,7 +1,6 @@
 """`rank` on the project's Triton, over both protocols."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,6 @@ from tests.support.tritonserver import Server
 
 AVATAR = encode(noise(), "JPEG")
 GALLERY = range(1, 401)
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Client]:
-    with Client(url) as client:
-        yield client
 
 
 def same_list(one: Ranking, other: Ranking) -> bool:

@@ -1,7 +1,6 @@
 """`screen` on the project's Triton, over both protocols."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from PIL import Image
@@ -14,12 +13,6 @@ from training.synthetic.cards import compose_card, draw_card
 PLAIN = encode(Image.new("RGB", (32, 32), "white"), "PNG")
 # Cards of the shipped gallery.
 CARDS = [encode(draw_card(compose_card(seed)), "PNG") for seed in (20001, 20002, 20003)]
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[Client]:
-    with Client(url) as client:
-        yield client
 
 
 def test_cards_of_the_gallery_are_suitable(client: Client) -> None:

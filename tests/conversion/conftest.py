@@ -1,4 +1,6 @@
-"""A small two-tower model, converted once per session."""
+"""A small two-tower model, converted once per session; Keras runs eagerly."""
+
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -8,10 +10,17 @@ import pytest
 from conversion.export import to_onnx
 from conversion.quantize import to_int8
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
+from tests.support.training.eager import eagerly
 from tests.support.training.stand_in import small_towers
 from training.arrays import Arrays
 from training.evaluation.platt import PlattScaling
 from training.gender.model import build_fused_model, serving_model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def eager() -> Iterator[None]:
+    with eagerly():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,7 @@ def trunk(*layers: keras.layers.Layer) -> keras.Model:
         x = layer(x)
     rng = np.random.default_rng(1)
     for layer in layers:
-        layer.set_weights(
-            [rng.uniform(0.2, 1, w.shape) * rng.choice([-1, 1], w.shape) ** w.ndim for w in layer.weights]
-        )
+        layer.set_weights([_weights(rng, w.shape) for w in layer.weights])
     return keras.Model({"IMAGE": pixels}, {"OUT": keras.layers.GlobalAveragePooling2D(name="mean")(x)})
 
 

@@ -17,10 +17,6 @@ from training.synthetic.users import write_users
 SLICES = {"all": {"accuracy": 0.9, "accuracy_low": 0.88, "accuracy_high": 0.92, "auc": 0.95}}
 
 
-def trained_in(folder: Path) -> list[Path]:
-    return sorted(folder.glob("runs/*/model.keras"))
-
-
 def test_latencies_are_compared_within_rounds() -> None:
     latencies = {128: np.array([10.0, 20.0, 40.0]), 224: np.array([30.0, 60.0, 120.0])}
     rows = summarize(latencies, dict.fromkeys(latencies, SLICES))
@@ -31,14 +27,18 @@ def test_latencies_are_compared_within_rounds() -> None:
 
 def test_each_size_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_size, "ROUNDS", 3)
+    monkeypatch.setattr("training.gender.evaluate.draw", lambda *_: {})
+    monkeypatch.setattr("training.gender.evaluate.draw_fusion", lambda *_: {})
     manifest = write_users(60, AvatarPool(), builtin_names(), tmp_path, seed=3)
     config = Config(backbone="mobilenetv2", epochs=1, batch=16)
     with small_towers():
         report(config, (32, 128), manifest, tmp_path / "runs", Pretrained(), tmp_path)
-        before = [file.stat().st_mtime_ns for file in trained_in(tmp_path)]
-        report(config, (32, 128), manifest, tmp_path / "runs", Pretrained(), tmp_path)
-    assert [file.stat().st_mtime_ns for file in trained_in(tmp_path)] == before
-    assert len(before) == 2
     sizes = json.loads((tmp_path / "image_size.json").read_text())["sizes"]
     assert {size: row["ratio"]["median"] == 1 for size, row in sizes.items()} == {"32": False, "128": True}
     assert (tmp_path / "image_size.md").read_text() == markdown(sizes)
+
+    monkeypatch.setattr(image_size, "train", None)
+    monkeypatch.setattr(image_size, "evaluate", lambda *_: SLICES)
+    monkeypatch.setattr(image_size, "latencies_ms", lambda runs: dict.fromkeys(runs, np.ones(3)))
+    report(config, (32, 128), manifest, tmp_path / "runs", Pretrained(), tmp_path)
+    assert "90.0%" in (tmp_path / "image_size.md").read_text()

@@ -1,7 +1,6 @@
 """The probes of `genderprep`, prepared here and by the live model `preprocess`: equal to the bit, and as expected."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ from genderprep import prepare_image, prepare_text
 from genderprep.digest import PROBES
 from genderprep.tensors import MAX_TOKENS
 from genderprep.vocabulary import vocabulary
-from tests.support.inference import Arrays, Caller, calling, users
-from tests.support.tritonserver import Server
+from tests.support.inference import Arrays, Caller, users
 
 PICTURES = sorted(file for file in PROBES.iterdir() if file.suffix != ".json" and ".expected" not in file.name)
 LOSSLESS = (".png", ".gif")
@@ -44,12 +42,6 @@ def expected_pixels(picture: Path) -> NDArray[Any]:
 def expected_tokens(words: list[str]) -> list[int]:
     ids = [vocabulary()[word] for word in words]
     return ids + [0] * (MAX_TOKENS - len(ids))
-
-
-@pytest.fixture(params=["grpc", "http"])
-def caller(request: pytest.FixtureRequest, triton: Server) -> Iterator[Caller]:
-    with calling(triton, request.param) as caller:
-        yield caller
 
 
 def test_expectations_cover_probes() -> None:

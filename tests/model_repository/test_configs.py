@@ -11,7 +11,6 @@ from tritonclient.grpc import model_config_pb2
 
 from conversion import screener_model as screener
 from conversion.export import read_metadata
-from genderclient._questions import gender as codec
 from genderclient._questions import screening
 from genderprep import prep_digest
 from genderprep import tensors as names
@@ -271,17 +270,3 @@ def test_onnx_digest_matches_preprocessing(model: str) -> None:
 @pytest.mark.parametrize("model", ONNX_MODELS)
 def test_onnx_files_stay_small(model: str) -> None:
     assert all(file.stat().st_size < 16 * 10**6 for file in onnx_files(model))
-
-
-def test_client_codec_matches_genderprep() -> None:
-    constants = (
-        "AVATAR",
-        "NICKNAME",
-        "PROBABILITIES",
-        "WEIGHTS",
-        "EMBEDDING",
-        "LABELS",
-        "MODALITIES",
-        "EMBEDDING_SIZE",
-    )
-    assert {name: getattr(codec, name) for name in constants} == {name: getattr(names, name) for name in constants}

@@ -3,7 +3,6 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,12 +58,6 @@ BAD_TENSORS: dict[str, tuple[Arrays, str]] = {
     "unknown input": ({"AVATAR": BYTES, "NICKNAME": BYTES, "AGE": BYTES}, "expected 2 inputs but got 3"),
     "batch over the limit": (users(*[(b"", b"")] * 33), "batch-size must be <= 32"),
 }
-
-
-@pytest.fixture(params=["grpc", "http"])
-def caller(request: pytest.FixtureRequest, triton: Server) -> Iterator[Caller]:
-    with calling(triton, request.param) as caller:
-        yield caller
 
 
 def prepared(**changed: NDArray[Any]) -> Arrays:

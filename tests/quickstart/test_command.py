@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 
 from genderclient import Client
-from tests.support.tritonserver import ROOT, free_ports
+from quickstart import __main__ as quickstart
+from quickstart.samples import read_samples
+from tests.support.tritonserver import ROOT, Server, free_ports
 from training.synthetic.sample_users import sample_users
 
 COMMAND = (sys.executable, "-m", "quickstart")
@@ -49,13 +51,16 @@ def test_run_prints_table_and_writes_picture(tmp_path: Path) -> None:
             assert len(image.convert("RGB").getcolors(maxcolors=256) or ()) > 100
 
 
-def test_broken_image_is_one_rejected_row(tmp_path: Path) -> None:
+def test_broken_image_is_one_rejected_row(
+    triton: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "nicknames.csv").write_text("file,nickname\nbroken.jpg,小美\n,Kevin\n", encoding="utf-8")
     (tmp_path / "broken.jpg").write_bytes(b"not a picture")
-    done = run("--samples", str(tmp_path), "--picture", str(tmp_path / "samples.png"))
-    assert done.returncode == 0, done.stderr
-    assert "AVATAR:" in done.stdout
-    assert "Kevin" in done.stdout
+    monkeypatch.setattr(quickstart, "running_triton", lambda _: nullcontext(triton))
+    quickstart.run(read_samples(tmp_path), tmp_path / "samples.png")
+    printed = capsys.readouterr().out
+    assert "AVATAR:" in printed
+    assert "Kevin" in printed
     assert (tmp_path / "samples.png").stat().st_size > 1000
 
 
@@ -97,18 +102,22 @@ def test_make_serve_passes_ports() -> None:
 
 
 @pytest.mark.parametrize("ports", [("--http-port=0",), ("--grpc-port=x",), ("--http-port=9001", "--grpc-port=9001")])
-def test_impossible_ports_are_refused(ports: tuple[str, ...]) -> None:
-    done = run("--serve", *ports)
-    assert done.returncode == 2
-    assert "expected" in done.stderr
+def test_impossible_ports_are_refused(
+    ports: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["quickstart", "--serve", *ports])
+    with pytest.raises(SystemExit, match="2"):
+        quickstart.main()
+    assert "expected" in capsys.readouterr().err
 
 
 def test_quickstart_needs_serving_packages_only() -> None:
     subprocess.run([sys.executable, "-c", WITHOUT_TRAINING], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.1, 1.0])
+@pytest.mark.parametrize(
+    ("number", "after_s"), [(signal.SIGTERM, 0.0), (signal.SIGINT, 0.01), (signal.SIGTERM, 0.1), (signal.SIGINT, 1.0)]
+)
 def test_signal_while_starting_leaves_no_process(number: signal.Signals, after_s: float) -> None:
     variable = {"QUICKSTART_TEST": uuid4().hex}
     with subprocess.Popen(

@@ -73,7 +73,7 @@ def request_inputs(protocol: str, inputs: Mapping[str, NDArray[Any]]) -> list[An
 def users(*rows: tuple[bytes, bytes]) -> Arrays:
     """The ensembles' inputs for users of encoded avatar and UTF-8 nickname."""
     avatars, nicknames = zip(*rows, strict=True)
-    return {"AVATAR": _column(avatars), "NICKNAME": _column(nicknames)}
+    return {"AVATAR": bytes_column(*avatars), "NICKNAME": bytes_column(*nicknames)}
 
 
 def post(server: Server, model: str, body: bytes, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -117,7 +117,8 @@ def _names(response: Any) -> list[str]:
     return [output.name for output in response.outputs]
 
 
-def _column(values: Sequence[bytes]) -> NDArray[Any]:
+def bytes_column(*values: bytes) -> NDArray[Any]:
+    """Return a column of BYTES, [B, 1]."""
     # dtype S would drop trailing zeros, which image files have.
     column = np.empty((len(values), 1), np.object_)
     column[:, 0] = values

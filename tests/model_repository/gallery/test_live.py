@@ -1,16 +1,14 @@
 """The ensembles embed and similar in a real Triton, asked with plain tritonclient and with JSON."""
 
 import json
-from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from picturegallery.files import Gallery, read_gallery
-from tests.support.inference import BAD_REQUEST, Arrays, Caller, Refused, calling, json_input, post
+from tests.support.inference import BAD_REQUEST, Arrays, Caller, Refused, bytes_column, json_input, post
 from tests.support.tritonserver import ROOT, Server
 from training.synthetic.cards import compose_card, draw_card
 
@@ -26,21 +24,9 @@ def png_of(seed: int) -> bytes:
 CARD = png_of(7)
 
 
-def bytes_column(*values: bytes) -> NDArray[np.object_]:
-    column = np.empty((len(values), 1), np.object_)
-    column[:, 0] = values
-    return column
-
-
 def of_id(*ids: int, **inputs: int) -> Arrays:
     column = {name: np.full((len(ids), 1), value) for name, value in inputs.items()}
     return {"PICTURE": bytes_column(*[b""] * len(ids)), "PICTURE_ID": np.array(ids)[:, None], **column}
-
-
-@pytest.fixture(params=["grpc", "http"])
-def caller(request: pytest.FixtureRequest, triton: Server) -> Iterator[Caller]:
-    with calling(triton, request.param) as caller:
-        yield caller
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """The ensembles of the role rank in a real Triton, asked with plain tritonclient."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +7,7 @@ from scipy.special import logit
 
 from conversion.export import read_metadata
 from server.catalog import RANK, Catalog
-from tests.support.inference import BAD_REQUEST, Arrays, Caller, Refused, calling, users
+from tests.support.inference import BAD_REQUEST, Arrays, Caller, Refused, users
 from tests.support.pictures import encode, noise
 from tests.support.scrape import total, total_once
 from tests.support.tritonserver import ROOT, Server
@@ -22,12 +20,6 @@ STORED: Arrays = {
     "EMBEDDING": np.random.default_rng(0).normal(size=(1, 256)).astype(np.float32),
     "PROBABILITIES": np.array([[0.3, 0.7]], np.float32),
 }
-
-
-@pytest.fixture(params=["grpc", "http"])
-def caller(request: pytest.FixtureRequest, triton: Server) -> Iterator[Caller]:
-    with calling(triton, request.param) as caller:
-        yield caller
 
 
 def ids(*numbers: int) -> NDArray[np.int64]:

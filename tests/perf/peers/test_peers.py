@@ -1,6 +1,7 @@
 """Triton and a real FastAPI under the same load, and the requests to the other peers."""
 
 import json
+import sys
 from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
@@ -24,14 +25,14 @@ from perf.peers.catalogue import (
     of_tensor,
     protocol_request,
 )
-from perf.peers.compare import Peers, measure_peer
+from perf.peers.compare import Peers, check_answers
 from perf.peers.serving import PeerError, running
 from perf.report.experiment import Measurement
 from server.catalog import Catalog
 from server.launch.process import free_ports
 from tests.support.perf.arguments import short
 from tests.support.perf.tables import cells
-from tests.support.tritonserver import ROOT
+from tests.support.tritonserver import ROOT, Server
 
 USER = SyntheticUser(b"\xff\xd8picture", "小美 & co")
 MODEL = Catalog(ROOT / "model_repository").served_onnx("mobilenet")
@@ -71,10 +72,12 @@ def test_triton_and_fastapi_are_measured(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (rows["p50_ms"] <= rows["p99_ms"]).all()
 
 
-def test_peer_with_different_answers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_peer_with_different_answers_is_an_error(triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = next(peer for peer in PEERS if peer.name == TRITON)
+    check_answers(peer, "mobilenet", triton.http_url, MODEL, synthetic_users(4, seed=1))
     monkeypatch.setattr(Predictor, "predict", lambda *_: {"male": 1.0, "female": 0.0})
-    with pytest.raises(PeerError, match=r"FastAPI, user 0: expected the network's answer \[1.0, 0.0\], got \["):
-        measure_peer(FASTAPI_PEER, "mobilenet", synthetic_users(4, seed=1), [1], seconds=0.2)
+    with pytest.raises(PeerError, match=r"Triton, user 0: expected the network's answer \[1.0, 0.0\], got \["):
+        check_answers(peer, "mobilenet", triton.http_url, MODEL, synthetic_users(4, seed=1))
 
 
 def test_missing_peer_error_says_how_to_install_it(tmp_path: Path) -> None:
@@ -86,11 +89,17 @@ def test_missing_peer_error_says_how_to_install_it(tmp_path: Path) -> None:
         pass
 
 
-def test_error_of_a_peer_that_does_not_start_has_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "READY_S", 12.0)  # uvicorn restarts its workers forever
+@pytest.mark.parametrize(
+    ("end", "message"), [("exit 3", "exited with 3"), ("exec sleep 60", "does not answer after 1 s")]
+)
+def test_error_of_a_peer_that_does_not_start_has_its_log(
+    end: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "READY_S", 1.0)
+    peer = replace(FASTAPI_PEER, environment=Path(sys.prefix), command=["sh", "-c", f"echo no model; {end}"])
     with (
-        pytest.raises(PeerError, match=r"(?s)FastAPI .*no-such\.onnx"),
-        running(FASTAPI_PEER, free_ports(3), "mobilenet", tmp_path / "no-such.onnx", USER),
+        pytest.raises(PeerError, match=rf"(?s)FastAPI {message}: .*no model"),
+        running(peer, free_ports(3), "mobilenet", MODEL, USER),
     ):
         pass
 

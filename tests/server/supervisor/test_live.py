@@ -61,10 +61,14 @@ def replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
 @pytest.fixture
 def server(replica: Replica) -> Replica:
     """The replica, ready."""
-    if replica.process is None or replica.process.poll() is not None:
+    if not runs(replica):
         replica.start()
     replica.wait(replica.is_ready, "ready")
     return replica
+
+
+def runs(replica: Replica) -> bool:
+    return replica.process is not None and replica.process.poll() is None
 
 
 def test_ensemble_of_another_role_is_watched_by_readiness_and_stubs(server: Replica) -> None:
@@ -176,34 +180,35 @@ def test_shutdown_answers_requests_in_flight(server: Replica) -> None:
     assert shared_memory(server) == set()
 
 
-def test_dead_stub_is_reloaded_and_hung_server_is_replaced(server: Replica) -> None:
-    server.stop()
-    before = len(server.actions())
-    server.start("--restart-limit=1", LOCKED)
-    server.wait(server.is_ready, "ready")
-    with same_process(server):
-        server.kill_stub("mobilenet")
-        server.wait(lambda: reloads(server, "mobilenet") == 1 and server.is_ready(), "reloaded")
-    assert len(server.stubs("mobilenet")) == 2
-    assert_all_answer(server)
+def test_dead_stub_is_reloaded_and_hung_server_is_replaced(replica: Replica) -> None:
+    if runs(replica):
+        replica.stop()
+    before = len(replica.actions())
+    replica.start("--restart-limit=1", LOCKED)
+    replica.wait(replica.is_ready, "ready")
+    with same_process(replica):
+        replica.kill_stub("mobilenet")
+        replica.wait(lambda: reloads(replica, "mobilenet") == 1 and replica.is_ready(), "reloaded")
+    assert len(replica.stubs("mobilenet")) == 2
+    assert_all_answer(replica)
 
-    hung = server.server_pid()
+    hung = replica.server_pid()
     os.kill(hung, signal.SIGSTOP)
-    server.wait(lambda: server.status("/ready")[0] == 503, "not ready")
-    assert 'gender_canary_ok{model="gender_mobilenet"} 0' in server.status("/metrics")[1]
-    server.wait(server.is_ready, "replaced")
-    assert server.server_pid() != hung
-    assert_all_answer(server)
+    replica.wait(lambda: replica.status("/ready")[0] == 503, "not ready")
+    assert 'gender_canary_ok{model="gender_mobilenet"} 0' in replica.status("/metrics")[1]
+    replica.wait(replica.is_ready, "replaced")
+    assert replica.server_pid() != hung
+    assert_all_answer(replica)
 
-    os.kill(server.server_pid(), signal.SIGKILL)
-    assert server.process
-    assert server.process.wait(30) == GAVE_UP
-    ready, reloaded, replaced, gave_up = server.actions()[before:]
-    assert ready == f"every ensemble answers; http://127.0.0.1:{server.ports[3]}/ready says so"
+    os.kill(replica.server_pid(), signal.SIGKILL)
+    assert replica.process
+    assert replica.process.wait(30) == GAVE_UP
+    ready, reloaded, replaced, gave_up = replica.actions()[before:]
+    assert ready == f"every ensemble answers; http://127.0.0.1:{replica.ports[3]}/ready says so"
     assert reloaded == "mobilenet: cannot answer; reloading"
     assert re.fullmatch(r"tritonserver does not answer after \d+\.\d s; starting another one", replaced)
     assert gave_up == "giving up: tritonserver exited with code -9; --restart-limit=1 is reached"
-    assert shared_memory(server) == set()
+    assert shared_memory(replica) == set()
 
 
 def test_stop_signals_during_the_shutdown_leave_nothing(server: Replica) -> None:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.training.eager import eagerly
 from tests.support.training.stand_in import small_towers
 from training.engine.resume import Checkpoint
 from training.gender.config import Config
@@ -18,7 +19,7 @@ CONFIG = Config(backbone="", epochs=3, batch=8, steps_per_epoch=5, max_bad_rows=
 
 def run(manifest: Path, out: Path) -> None:
     """Train a small model."""
-    with small_towers():
+    with small_towers(), eagerly():
         train(CONFIG, manifest, out)
 
 

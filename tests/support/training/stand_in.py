@@ -1,4 +1,4 @@
-"""Towers small enough for tests in place of the real ones."""
+"""Networks small enough for tests in place of the real ones."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +22,14 @@ def small_towers() -> Iterator[None]:
             patch.setitem(BACKBONES, name, replace(BACKBONES[name], build=build))
         patch.setattr(model, "build_text_tower", text_tower)
         yield
+
+
+def build_small_encoder(width: float = 1.0, size: int | None = None) -> keras.Model:
+    """In place of `training.pretrain.encoder.build_encoder`; `width` changes nothing."""
+    pictures = keras.Input((size, size, 3), name="pictures")
+    x = keras.layers.Rescaling(1 / 127.5, -1)(pictures)
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, strides=2)(x))
+    return keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x)), name="encoder")
 
 
 def _small_network(*, include_top: bool, weights: None, pooling: str, input_shape: tuple[int, ...]) -> Any:

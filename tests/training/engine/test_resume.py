@@ -19,6 +19,8 @@ from training.gender.config import Config
 from training.gender.model import load_model
 from training.gender.train import train
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:

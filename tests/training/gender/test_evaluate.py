@@ -18,6 +18,8 @@ from training.gender import evaluate as command
 from training.gender.evaluate import draw, draw_fusion, evaluate, explained, with_weights
 from training.gender.model import build_fused_model, build_nickname_model, load_model
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 ALWAYS = {"learning_curves", "confusion", "reliability", "coverage"}
 FUSED_ONLY = {"avatar_weights", "gradcam"}
 # Source, nickname, has an avatar, split.
@@ -89,9 +91,11 @@ def test_evaluate_writes_metrics_and_figures(run: Path, manifest: Path) -> None:
     assert figures_in(run / "evaluation_test") == ALWAYS | FUSED_ONLY
 
 
-def test_evaluate_writes_to_out(run: Path, manifest: Path, tmp_path: Path) -> None:
+def test_evaluate_writes_to_out(run: Path, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("draw", "draw_fusion"):
+        monkeypatch.setattr(command, name, lambda *_: {})
     evaluate(run, manifest, "test", tmp_path / "elsewhere")
-    assert figures_in(tmp_path / "elsewhere") == ALWAYS | FUSED_ONLY
+    assert (tmp_path / "elsewhere" / "evaluation.json").is_file()
     assert not (run / "evaluation_test").exists()
 
 
@@ -139,15 +143,15 @@ def test_text_tower_has_no_avatar_figures(manifest: Path, tmp_path: Path) -> Non
 
 def test_stale_figures_are_deleted(run: Path, manifest: Path) -> None:
     evaluate(run, manifest, "test")
-    (run / "history.csv").unlink()
-    table = pd.read_csv(manifest, keep_default_na=False).assign(avatar="")
-    table.to_csv(manifest, index=False)
-    evaluate(run, manifest, "test")
-    assert figures_in(run / "evaluation_test") == {"confusion", "reliability", "coverage", "avatar_weights"}
-    table.assign(nickname="").to_csv(manifest, index=False)
-    (run / "history.csv").touch()
+    (run / "history.csv").write_text("")
+    pd.read_csv(manifest).assign(avatar="", nickname="").to_csv(manifest, index=False)
     evaluate(run, manifest, "test")
     assert figures_in(run / "evaluation_test") == {"confusion", "reliability", "avatar_weights"}
+
+
+def test_run_without_history_has_no_learning_curves(run: Path, manifest: Path) -> None:
+    (run / "history.csv").unlink()
+    assert drawn(run, manifest).keys() == (ALWAYS | FUSED_ONLY) - {"learning_curves"}
 
 
 def test_evaluate_accepts_single_user(run: Path, manifest: Path) -> None:

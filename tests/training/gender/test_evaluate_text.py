@@ -11,6 +11,8 @@ from tests.support.training.stand_in import small_towers
 from training.gender.evaluate_text import evaluate_text
 from training.gender.model import build_nickname_model
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 SYLLABLES = {"female": ("mi", "lia", "nna"), "male": ("rok", "tan", "bur")}
 
 

@@ -11,6 +11,8 @@ from tests.support.training.users import random_users
 from training.gender.explain import explain
 from training.gender.model import GENDER, build_fused_model, predict_logits
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 USERS = replace(random_users(4), present=np.array([[True, True], [True, False], [False, True], [False, False]]))
 
 

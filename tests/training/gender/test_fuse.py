@@ -31,6 +31,8 @@ from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 CONFIG = Config(backbone="mobilenetv2", epochs=1)
 
 

@@ -21,6 +21,8 @@ from training.gender.pretrain import pretrain
 from training.gender.pretraining import Pretraining
 from training.report import read_run
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 CONFIG = Pretraining(pictures=96, batch=16, image_size=32)
 KINDS = ("photo", "photo", "cartoon", "neutral")
 

@@ -14,6 +14,7 @@ import pytest
 from conversion.export import to_onnx
 from conversion.parity import check_parity, run_onnx
 from genderprep.tensors import EMBEDDING, EMBEDDING_SIZE, IMAGE, MAX_TOKENS, TOKENS, WEIGHTS
+from tests.support.training.eager import eagerly
 from tests.support.training.stand_in import small_towers
 from training.data.batches import Users, prepare_users
 from training.data.manifest import read_manifest, write_manifest
@@ -144,7 +145,8 @@ def test_padding_of_a_whole_batch_may_be_cut() -> None:
 
 @pytest.mark.parametrize(("ngrams", "multipliers"), [(True, {1.0, 20.0}), (False, {1.0})])
 def test_ngrams_learn_faster(ngrams: bool, multipliers: set[float], manifest: Path, tmp_path: Path) -> None:
-    file = train(config_with({"backbone": "", "ngrams": ngrams}), manifest, tmp_path)
+    with eagerly():
+        file = train(config_with({"backbone": "", "ngrams": ngrams}), manifest, tmp_path)
     trained = keras.saving.load_model(file)
     assert set(trained.optimizer.lr_multipliers) == multipliers
     tower = trained.get_layer("text_tower")
@@ -167,7 +169,8 @@ def test_image_tower_alone_has_no_nickname_input(trained: Callable[[str], Path])
 def test_mask_covers_last_epochs_and_reports_coverage(manifest: Path, tmp_path: Path) -> None:
     # The band covers every probability, so without the guard the masked epoch has no loss. Validation still has one.
     mask = LateMask(low=0.0, high=1.0, min_coverage=0.0, share=0.5)
-    train(config_with({"mask_loss": mask, "epochs": 2, "auxiliary_loss": 0.0}), manifest, tmp_path)
+    with eagerly():
+        train(config_with({"mask_loss": mask, "epochs": 2, "auxiliary_loss": 0.0}), manifest, tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["gender_loss"][0] > 0.1
     assert history["gender_loss"][1] == 0
@@ -196,7 +199,8 @@ def test_new_modules_of_pretrained_trunk_keep_full_learning_rate(manifest: Path,
     config = config_with(
         {"backbone": "densenet121", "cbam": True, "learning_rate": 0.01, "pretrained_lr_multiplier": 0.0}
     )
-    model = load_model(train(config, manifest, tmp_path, Pretrained(imagenet=tmp_path / "weights.npz")))
+    with eagerly():
+        model = load_model(train(config, manifest, tmp_path, Pretrained(imagenet=tmp_path / "weights.npz")))
     trained = model.get_layer("image_tower").get_layer("trunk").layers[-1]
     before, after = (each.get_layer("conv1_conv").kernel for each in (network, trained))
     np.testing.assert_allclose(after, before, atol=1e-5)  # weight decay keeps its rate

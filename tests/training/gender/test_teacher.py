@@ -13,6 +13,8 @@ from training.gender.model import GENDER, build_fused_model
 from training.gender.teacher import Teacher, student
 from training.losses.distillation import DISTILLED, GATE
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_targets_are_the_outputs_of_an_equal_student(tmp_path: Path) -> None:
     keras.utils.set_random_seed(3)

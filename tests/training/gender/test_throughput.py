@@ -10,6 +10,8 @@ from training.gender import throughput
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_nicknames
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 CONFIG = "from training.gender.config import Config\ndef get_config(): return Config(backbone='', epochs=1, batch=8)\n"
 
 

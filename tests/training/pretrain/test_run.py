@@ -14,6 +14,8 @@ from PIL import Image
 
 from genderprep import prep_digest
 from tests.support.pictures import encode
+from tests.support.training.eager import eagerly
+from tests.support.training.stand_in import build_small_encoder
 from training.data.bad_rows import ManifestError
 from training.engine.errors import ConfigError
 from training.pretrain import methods
@@ -38,13 +40,7 @@ def cards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(width: float = 1.0, size: int | None = None) -> keras.Model:
-        pictures = keras.Input((size, size, 3), name="pictures")
-        x = keras.layers.Rescaling(1 / 127.5, -1)(pictures)
-        x = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, strides=2)(x))
-        return keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x)), name="encoder")
-
-    monkeypatch.setattr(methods, "build_encoder", build)
+    monkeypatch.setattr(methods, "build_encoder", build_small_encoder)
 
 
 def small(method: str, **options: Any) -> Config:
@@ -77,7 +73,8 @@ def test_every_method_trains(method: str, trained: Callable[[str], Path]) -> Non
 
 
 def test_dual_encoder_with_two_views_trains(cards: Path, tmp_path: Path) -> None:
-    run(small("dual_encoder", instance_weight=0.5), cards, tmp_path)
+    with eagerly():
+        run(small("dual_encoder", instance_weight=0.5), cards, tmp_path)
     report = json.loads((tmp_path / "report.json").read_text())
     assert np.isfinite([epoch["loss"] for epoch in report["history"]]).all()
 
@@ -86,20 +83,19 @@ def test_run_starts_from_weights_of_imagenet(cards: Path, tmp_path: Path, monkey
     started = []
 
     def imagenet(weights: Path, size: int | None) -> keras.Model:
-        started.append(vars(methods)["build_encoder"](1.0, size))
+        started.append(build_small_encoder(1.0, size))
         return started[-1]
 
     monkeypatch.setattr(methods, "imagenet_encoder", imagenet)
     config = small("dual_encoder", width=1.0, pretrained_lr_multiplier=0.0, weight_decay=0.0)
-    file = run(config, cards, tmp_path, tmp_path / "mobilenet.npz")
+    with eagerly():
+        file = run(config, cards, tmp_path, tmp_path / "mobilenet.npz")
     assert json.loads((tmp_path / "report.json").read_text())["weights"] == "mobilenet.npz"
     # The rate of its layers is 0, so they keep their weights.
     trained = keras.saving.load_model(file, compile=False).get_layer("picture_tower")
     kernel = next(layer for layer in trained.layers if isinstance(layer, keras.layers.Conv2D)).kernel
     keras.utils.set_random_seed(config.seed)
-    first = next(
-        layer for layer in vars(methods)["build_encoder"](1.0, 16).layers if isinstance(layer, keras.layers.Conv2D)
-    )
+    first = next(layer for layer in build_small_encoder(1.0, 16).layers if isinstance(layer, keras.layers.Conv2D))
     np.testing.assert_array_equal(kernel, first.kernel)
     with pytest.raises(ConfigError, match=r"expected width 1, which ImageNet weights have, got 0\.5"):
         run(small("moco"), cards, tmp_path / "other", tmp_path / "mobilenet.npz")
@@ -137,7 +133,7 @@ def test_interrupted_run_continues_to_the_same_encoder(
 
 def test_collapse_ends_the_run(cards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.pretrain.collapse._MIN_SPREAD", 10.0)
-    with pytest.raises(CollapseError, match=r"collapsed after 3 epochs: loss .* lower the learning rate"):
+    with eagerly(), pytest.raises(CollapseError, match=r"collapsed after 3 epochs: loss .* lower the learning rate"):
         run(Config("swav", size=16, epochs=4, batch=8), cards, tmp_path)
 
 

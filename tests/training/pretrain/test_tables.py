@@ -4,15 +4,17 @@ import json
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.support.training.stand_in import build_small_encoder
 from training.pretrain import methods, rows, tables
 from training.pretrain.article import DUAL, TITLED, UNTRAINED, whitened
 from training.pretrain.measures import Embeddings, chances, measure
 from training.synthetic.cards import write_cards
+
+pytestmark = pytest.mark.usefixtures("eager")
 
 RNG = np.random.default_rng(0)
 TEST = pd.DataFrame(
@@ -52,14 +54,8 @@ def test_chance_levels() -> None:
 
 @pytest.fixture
 def small_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(width: float = 1.0, size: int | None = None) -> keras.Model:
-        pictures = keras.Input((size, size, 3), name="pictures")
-        x = keras.layers.Rescaling(1 / 127.5, -1)(pictures)
-        x = keras.layers.BatchNormalization()(keras.layers.Conv2D(8, 3, strides=2)(x))
-        return keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x)), name="encoder")
-
-    monkeypatch.setattr(methods, "build_encoder", build)
-    monkeypatch.setattr(rows, "build_encoder", build)
+    monkeypatch.setattr(methods, "build_encoder", build_small_encoder)
+    monkeypatch.setattr(rows, "build_encoder", build_small_encoder)
 
 
 def test_report(small_encoder: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,4 +89,5 @@ def test_report(small_encoder: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "Not measured: ImageNet; MoCo v2; SwAV; dual encoder, served." in (tmp_path / "results/pictures.md").read_text()
     )
     monkeypatch.setattr(tables, "measure", None)
+    monkeypatch.setattr(tables, "save", lambda *_: None)
     tables.main()

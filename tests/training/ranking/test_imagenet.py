@@ -14,6 +14,8 @@ from training.arrays import FloatsND
 from training.ranking import imagenet
 from training.ranking.world import chosen_cards
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 SIZE, DIMS = 64, 32
 CELLS = 4
 SPLITS = {"train": 12, "test": 6, "validation": 1}

@@ -17,6 +17,8 @@ from training.ranking.model import MASKED_LOGIT, MAX_CANDIDATES, Ranker
 from training.ranking.prerank import two_tower_model
 from training.ranking.warm_start import set_weights, weights_of
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 RNG = np.random.default_rng(0)
 SMALL = (8, 4)
 PICTURES = 30
