@@ -53,7 +53,7 @@ def regressions(served: Summary, new: Summary) -> list[str]:
         if before is None or after is None:
             faults.append(f"no {name}, because the held-out users lack a gender")
         # Metrics have four decimals.
-        elif round(worse * (after - before), 4) > tolerance:
+        elif not round(worse * (after - before), 4) <= tolerance:  # NaN is worse, too
             faults.append(f"{name} {after:.3f} against {before:.3f} (tolerance {tolerance})")
     before, after = served["latency_p50_ms"], new["latency_p50_ms"]
     if after > MAX_LATENCY_RATIO * before:

@@ -9,8 +9,8 @@ Level = Literal["info", "warning", "error"]
 
 
 def log_event(source: str, event: str, message: str, level: Level = "info", **fields: object) -> None:
-    """Print one line; a full disk is no reason to stop."""
+    """Print one line of ASCII, which no locale and no name of a file can fail; a full disk is no reason to stop."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = {"time": time, "level": level, "source": source, "event": event, "message": message, **fields}
     with suppress(OSError):
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        print(json.dumps(line), flush=True)

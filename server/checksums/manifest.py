@@ -117,11 +117,18 @@ def _digests(repository: Path, manifest: dict[str, str]) -> dict[str, str]:
 
 
 def _files(repository: Path, model: str) -> Iterator[str]:
-    """Yield the paths of a model's files, except drafts and compiled Python, which are never served."""
+    """Yield the paths of a model's files, except drafts and compiled Python, which are never served.
+
+    Raises:
+        LaunchError: A name cannot be written as a line of UTF-8.
+    """
     for folder, folders, files in os.walk(repository / model):
         folders[:] = sorted(each for each in folders if not _is_ignored(each))
         for file in sorted(each for each in files if not _is_ignored(each)):
-            yield str((Path(folder) / file).relative_to(repository))
+            path = Path(folder) / file
+            if not (name := str(path.relative_to(repository))).isprintable():
+                raise LaunchError(f"{str(path)!r} has characters that are not printable in its path; remove it")
+            yield name
 
 
 def _is_ignored(name: str) -> bool:

@@ -59,21 +59,30 @@ def refresh_snapshots(repository: Path) -> list[LaunchError]:
 
 
 def _copy(repository: Path, models: Path) -> list[LaunchError]:
-    """Copy the models whose files all match the manifest, and remove those that the repository lacks."""
-    manifest, errors = read_manifest(repository), []
-    names = models_in(repository, manifest)
-    _set_modes(models, WRITABLE)
-    for name in names:
-        try:
-            files = {models / file: content for file, content in verified_files(repository, name, manifest)}
-        except LaunchError as exc:
-            errors.append(exc)
-        else:
-            _mirror(models / name, files)
-    for folder in models.iterdir():
-        if folder.name not in names:
-            shutil.rmtree(folder)
-    _set_modes(models, READ_ONLY)
+    """Copy the models whose files all match the manifest, and remove those that the repository lacks.
+
+    Raises:
+        LaunchError: The repository disappeared, or the disk of the copy is full.
+    """
+    errors = []
+    try:
+        manifest = read_manifest(repository)
+        names = models_in(repository, manifest)
+        _set_modes(models, WRITABLE)
+        for name in names:
+            try:
+                files = {models / file: content for file, content in verified_files(repository, name, manifest)}
+            except LaunchError as exc:
+                errors.append(exc)
+            else:
+                _mirror(models / name, files)
+        for folder in models.iterdir():
+            if folder.name not in names:
+                shutil.rmtree(folder)
+    except OSError as exc:
+        raise LaunchError(f"{repository} cannot be copied to {models}: {exc.strerror}; free space, and retry") from exc
+    finally:
+        _set_modes(models, READ_ONLY)
     return errors
 
 

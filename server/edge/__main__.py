@@ -33,17 +33,21 @@ def main() -> None:
     args = _parser().parse_args()
     # The default actions of these signals would leave nginx running.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    signal.signal(signal.SIGHUP, lambda number, _: None)
+    # A reload inside the handler would be interrupted by the next signal.
+    reloads: list[int] = []
+    signal.signal(signal.SIGHUP, lambda number, _: reloads.append(number))
     options = ("in_flight", "bulk", "rate", "clients", "certificate", "key")
     try:
         policy = AccessPolicy(**{name: getattr(args, name) for name in options})
         tritons, listen = _tritons(args), (args.listen_http, args.listen_grpc)
         with running_reverse_proxy(*_upstreams(tritons), policy, listen, metrics_port=args.metrics_port) as proxy:
-            signal.signal(signal.SIGHUP, lambda number, _: _reload(proxy))
             log_event("edge", "ready", f"HTTP on {proxy.http_url}, gRPC on {proxy.grpc_url}; Ctrl-C to stop")
             used: Sequence[Triton] = tritons
             while proxy.process.poll() is None:
                 _forward_log(proxy)
+                if reloads:
+                    reloads.clear()
+                    _reload(proxy)
                 used = _forward_to_ready(proxy, tritons, used)
             _forward_log(proxy)
             raise LaunchError(f"nginx ended with exit code {proxy.process.returncode}")
@@ -57,7 +61,9 @@ def _forward_log(proxy: ReverseProxy) -> None:
     """Write nginx's log of the next moment to stderr, which the service manager rotates."""
     with suppress(subprocess.TimeoutExpired):
         proxy.process.wait(LOOK_S)
-    print(proxy.take_log(), end="", file=sys.stderr, flush=True)
+    # The disk is full, or the log was deleted from the temporary folder; clients get answers all the same.
+    with suppress(OSError):
+        print(proxy.take_log(), end="", file=sys.stderr, flush=True)
 
 
 def _tritons(args: argparse.Namespace) -> list[Triton]:

@@ -49,9 +49,10 @@ class EdgeMetrics:
     def note(self, datagram: bytes, now_s: float) -> str | None:
         """Count a request; returns the line to log, if any. Ignores what nginx did not send."""
         try:
-            request = json.loads(datagram[datagram.index(b"{") :])
+            # nginx copies the bytes of a path, which need not be UTF-8.
+            request = json.loads(datagram[datagram.index(b"{") :].decode(errors="replace"))
             client, status, grpc_status, upstream = (str(request[name]) for name in FIELDS)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
         self.requests[client, status, grpc_status, "triton" if upstream else "front"] += 1
         failed = status >= "400" or grpc_status not in ("", "0")
@@ -82,7 +83,7 @@ class EdgeMetrics:
             self.unlogged += 1
             return None
         level = "error" if request["status"] >= "500" else "warning"
-        return json.dumps({"level": level, "source": "edge", "event": "request_failed", **request}, ensure_ascii=False)
+        return json.dumps({"level": level, "source": "edge", "event": "request_failed", **request})
 
 
 def certificate_expiry_s(host: str, port: int) -> float | None:
@@ -141,7 +142,12 @@ def _receive(receiver: socket.socket, metrics: EdgeMetrics) -> None:
     with suppress(OSError):  # closed
         while True:
             if line := metrics.note(receiver.recv(DATAGRAM_BYTES), time.time()):
-                print(line, flush=True)
+                _log(line)
+
+
+def _log(line: str) -> None:
+    with suppress(OSError):  # a full disk
+        print(line, flush=True)
 
 
 def _respond(metrics: EdgeMetrics, front: tuple[str, int], path: str) -> tuple[int, str]:

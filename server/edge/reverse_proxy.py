@@ -64,7 +64,8 @@ class ReverseProxy:
         Raises:
             LaunchError: nginx rejects them, and keeps the previous ones.
         """
-        _write_config(self.log_file.parent, self.template, {**self.variables, "HTTP": http_urls, "GRPC": grpc_urls})
+        with _writing(self.log_file.parent) as folder:
+            _write_config(folder, self.template, {**self.variables, "HTTP": http_urls, "GRPC": grpc_urls})
         self.reload()
 
     def reload(self) -> None:
@@ -73,8 +74,8 @@ class ReverseProxy:
         Raises:
             LaunchError: A file is missing or malformed, and nginx keeps the previous ones.
         """
-        folder = self.log_file.parent
-        _copy_tokens(self.policy, folder)
+        with _writing(self.log_file.parent) as folder:
+            _copy_tokens(self.policy, folder)
         command = _command(folder / "nginx.conf", "-t", "-q")
         test = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if test.returncode:
@@ -138,6 +139,15 @@ def find_nginx() -> str | None:
     # Debian installs it into /usr/sbin, which is not on every user's PATH.
     folders = (os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin")
     return shutil.which("nginx", path=os.pathsep.join(folders)) if NJS.exists() else None
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[Path]:
+    """Raise LaunchError if the disk is full, or if the folder was deleted."""
+    try:
+        yield folder
+    except OSError as exc:
+        raise LaunchError(f"cannot write to {folder} ({exc.strerror}); restart the reverse proxy") from exc
 
 
 def _write_config(folder: Path, template: str, variables: Mapping[str, str]) -> Path:

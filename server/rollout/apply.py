@@ -7,6 +7,7 @@ are unloaded meanwhile.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +53,8 @@ def apply(changes: FileChanges, repository: Path, servers: Sequence[TritonContro
     except (ControlError, LaunchError, KeyboardInterrupt) as exc:
         with signals_blocked():
             write_changes(undo)
-            refresh_snapshots(repository)
+            with suppress(LaunchError):  # then a server cannot follow
+                refresh_snapshots(repository)
             raise RolloutError(f"{str(exc) or 'interrupted'}; {_restore(undo, followed)}") from exc
 
 

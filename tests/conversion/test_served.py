@@ -34,6 +34,7 @@ def users() -> Users:
         ("recall_male", 0.77, 0.769),
         ("recall_female", 0.81, 0.0),
         ("ece", 0.05, 0.051),
+        ("auc", 0.89, float("nan")),
         ("latency_p50_ms", 5.0, 5.1),
     ],
 )

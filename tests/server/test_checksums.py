@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import shutil
 import stat
 import subprocess
@@ -185,6 +186,32 @@ def test_refresh_never_lets_a_changed_file_in(repository: Path) -> None:
     changed(repository)
     assert "has changed" in str(refresh_snapshots(repository)[0])
     assert tree(copy) == before
+
+
+def test_full_disk_is_reported_and_the_copy_stays_private(repository: Path) -> None:
+    copy = snapshot(repository)
+    publish(repository, 2, bytes(10**6))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10**5, hard))
+    try:
+        with pytest.raises(LaunchError, match=rf"^{repository} cannot be copied to {copy}: File too large; free space"):
+            refresh_snapshots(repository)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o500
+    assert refresh_snapshots(repository) == []
+    assert (copy / "net" / "2" / "model.onnx").stat().st_size == 10**6
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"two\nlines"])
+def test_file_whose_name_is_no_line_of_text_is_rejected(repository: Path, name: bytes) -> None:
+    (repository / "code" / "1" / os.fsdecode(name)).write_bytes(EVIL)
+    for check in (check_files, record_all):
+        with pytest.raises(LaunchError, match="has characters that are not printable in its path; remove it") as caught:
+            check(repository)
+        assert str(caught.value).isprintable()
+    _, (error,) = take_snapshot(repository)
+    assert "not printable" in str(error)
 
 
 def test_snapshot_of_an_ended_server_is_removed_by_the_next_start(repository: Path, cache: Path) -> None:

@@ -1,6 +1,9 @@
 """The JSON lines of the supervisor and of the models: one format, request ids, no inputs."""
 
+import io
 import json
+import os
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -76,6 +79,15 @@ def test_line_of_the_supervisor_is_one_json_object(capsys: pytest.CaptureFixture
         "message": "net: two\nlines",
         "models": ["net"],
     }
+
+
+def test_any_file_name_can_be_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of an added file need not be UTF-8; the terminal may have another encoding."""
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="latin-1"))
+    message = os.fsdecode(b"net/1/\xff") + "小美"
+    log_event("supervisor", "file_rejected", message)
+    assert json.loads(out.getvalue())["message"] == message
 
 
 def test_both_request_logs_have_the_same_code() -> None:

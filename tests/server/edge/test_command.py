@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
@@ -138,6 +139,25 @@ def test_sighup_without_tokens_keeps_nginx_and_a_new_command_can_start(triton: S
         socket.create_connection(("127.0.0.1", int(http_url.split(":")[1])), timeout=5).close()
     with running_command(triton):
         pass
+
+
+@pytest.mark.usefixtures("nginx")
+def test_storm_of_sighups_and_a_deleted_temporary_folder_leave_it_running(triton: Server, files: EdgeFiles) -> None:
+    with running_command(triton, "--clients", files.clients) as (process, http_url):
+        (nginx,) = psutil.Process(process.pid).children()
+        for _ in range(200):
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.005)
+        assert event(process)["event"] == "reloaded"
+        (config,) = (Path(part) for part in nginx.cmdline() if part.endswith("nginx.conf"))
+        shutil.rmtree(config.parent)
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        assert f"not reloaded: cannot write to {config.parent} (No such file" in process.stderr.readline()
+        with closing(http.client.HTTPConnection(http_url, timeout=20)) as connection:
+            connection.request("GET", "/v2/health/ready")
+            assert connection.getresponse().status == 200
+        assert process.poll() is None
 
 
 @pytest.mark.usefixtures("nginx")

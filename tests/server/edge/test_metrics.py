@@ -3,16 +3,19 @@
 import json
 import socket
 import ssl
+import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tritonclient.grpc import service_pb2 as pb
 
-from server.edge.metrics import LINES_PER_S, EdgeMetrics, certificate_expiry_s
+from server.edge.metrics import LINES_PER_S, EdgeMetrics, certificate_expiry_s, running_metrics
 from server.edge.reverse_proxy import running_reverse_proxy
 from server.launch.process import Server, free_ports
-from tests.support.server.edge import JOB, MODEL, SHOP, Edge, EdgeFiles, bearer
+from tests.support.server.edge import INFER, JOB, MODEL, SHOP, Edge, EdgeFiles, bearer
 from tests.support.waiting import wait_until
 
 PREFIX = b"<190>Nov 26 12:00:00 nginx: "
@@ -39,11 +42,32 @@ def test_failed_requests_of_known_clients_are_logged(sent: bytes, is_logged: boo
     assert line is None or json.loads(line)["request"] == "0123"
 
 
-@pytest.mark.parametrize("sent", [b"", b"{", PREFIX + b"[1]", PREFIX + b'{"client": "shop"}', b"\xff{}"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"{", PREFIX + b"[1]", PREFIX + b'{"client": "shop"}', b"\xff{}", b'{"a":' * 10_000]
+)
 def test_other_datagrams_are_ignored(sent: bytes) -> None:
     metrics = EdgeMetrics()
     assert metrics.note(sent, 0) is None
     assert not metrics.requests
+
+
+def test_path_that_is_not_utf8_is_counted_and_logged() -> None:
+    metrics = EdgeMetrics()
+    line = metrics.note(datagram().replace(b"0123", b"\xff"), 0)
+    assert line
+    assert json.loads(line)["request"] == "\N{REPLACEMENT CHARACTER}"
+    assert metrics.requests.total() == 1
+
+
+def test_full_disk_does_not_end_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/full").open("w", buffering=1) as full, suppress(OSError):  # closing it fails, too
+        monkeypatch.setattr(sys, "stdout", full)
+        port = free_ports(1)[0]
+        with running_metrics(("127.0.0.1", 0), "127.0.0.1", port, ("127.0.0.1", 1)) as log_port:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nginx:
+                for _ in range(2):
+                    nginx.sendto(datagram(), ("127.0.0.1", log_port))
+            wait_until(lambda: 'status="400",grpc_status="",answered_by="front"} 2\n' in metrics_of(port))
 
 
 def test_log_is_limited_but_everything_is_counted() -> None:
@@ -88,6 +112,21 @@ def test_requests_of_both_protocols_are_counted_by_client(observed: tuple[Edge, 
     sample = 'gender_edge_requests_total{{client="{}",status="{}",grpc_status="{}",answered_by="{}"}} 1'
     lines = {sample.format(*labels) for labels in expected}
     wait_until(lambda: lines <= set(metrics_of(port).splitlines()))
+
+
+def test_client_cannot_hide_a_request_by_its_path(
+    observed: tuple[Edge, int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """nginx normalizes a path that begins with a folder which is not UTF-8, and forwards the request."""
+    edge, port = observed
+    host, number = edge.proxy.http_url.split(":")
+    sample = 'gender_edge_requests_total{client="bulk-scoring",status="400",grpc_status="",answered_by="front"} 1'
+    head = f"Host: {host}\r\nAuthorization: Bearer {JOB}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+    with socket.create_connection((host, int(number))) as raw, edge.tls().wrap_socket(raw, server_hostname=host) as tls:
+        tls.sendall(b"POST /\xff/.." + INFER.path.encode() + b" HTTP/1.1\r\n" + head.encode())
+        assert tls.recv(1000).startswith(b"HTTP/1.1 400 ")
+    wait_until(lambda: sample in metrics_of(port).splitlines())
+    assert json.loads(capfd.readouterr().out)["path"] == f"/\N{REPLACEMENT CHARACTER}/..{INFER.path}"
 
 
 def test_failed_request_is_logged_by_its_id_without_query_or_token(
