@@ -53,7 +53,9 @@ def main() -> None:
             print(line)
     except (RolloutError, ControlError, CatalogError, LaunchError) as exc:
         raise SystemExit(f"rollout: {exc}") from exc
-    except KeyboardInterrupt:  # before or after the changes
+    except KeyboardInterrupt as exc:  # before or after the changes, or a second time while they were undone
+        if isinstance(exc.__context__, RolloutError):
+            raise SystemExit(f"rollout: {exc.__context__}") from exc
         raise SystemExit(128 + signal.SIGINT) from None
 
 

@@ -25,7 +25,7 @@ from tests.support.server.gender_models import (
 )
 
 CANARY = ("canary", "mobilenet", "3")
-# The command with a server that takes long to follow, and follows its restored files at once.
+# The command with a server that takes long to follow, and a second to follow its restored files.
 SLOW_SERVER = """
 import runpy, time
 from server.rollout import apply
@@ -37,6 +37,8 @@ def follow(*_):
     if len(calls) == 1:
         print("following", flush=True)
         time.sleep(60)
+    print("restoring", flush=True)
+    time.sleep(1)
 
 apply._follow, apply._check_controllable = follow, lambda _: None
 runpy.run_module("server.rollout", run_name="__main__")
@@ -253,6 +255,8 @@ def test_stopped_command_leaves_no_files_ahead_of_the_server(repository: Path, n
     with command:
         assert command.stdout.readline() == b"following\n"
         assert tree(repository) != before
+        command.send_signal(number)
+        assert command.stdout.readline() == b"restoring\n"
         command.send_signal(number)
         assert command.wait(30) == 1
         assert command.stderr.read() == b"rollout: interrupted; everything is served as before\n"
