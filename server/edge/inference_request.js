@@ -63,10 +63,26 @@ function parsed(text) {
     }
 }
 
-/* A JSON parser keeps one of several members with the same key, but all of them have a colon. */
+/* A JSON parser keeps one of several members with the same key, but all of them have a colon.
+ *
+ * In linear time: njs takes seconds to replace the escapes of a long string by a regular expression.
+ */
 function colonsOutsideStrings(text) {
-    const parts = text.replace(/\\./g, '').split('"');
-    return parts.reduce((count, part, i) => i % 2 ? count : count + part.split(':').length - 1, 0);
+    let count = 0, inString = false;
+    text.split('"').forEach(part => {
+        count += inString ? 0 : part.split(':').length - 1;
+        // An escaped quote does not end the string.
+        inString = !inString || backslashesAtEnd(part) % 2 === 1;
+    });
+    return count;
+}
+
+function backslashesAtEnd(text) {
+    let end = text.length;
+    while (end > 0 && text[end - 1] === '\\') {
+        end--;
+    }
+    return text.length - end;
 }
 
 /* Return an object that has no other keys than these. */

@@ -1,6 +1,7 @@
 """Which HTTP inferences the reverse proxy forwards: those whose JSON is shallow and whose shapes match their data."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -70,6 +71,22 @@ REJECTED = {
 def test_valid_json_is_forwarded(edge: Edge, body: str) -> None:
     response = post(edge, body.encode())
     assert response.status == 200, response.text
+
+
+def test_backslash_before_a_quote_ends_the_string_if_it_is_escaped_itself(edge: Edge) -> None:
+    hidden = BOTH.replace('"shape": [1, 1]', f'"shape": [{HUGE}], "shape": [1, 1]', 1)
+    for id_, status in (("\\\\", 200), ('\\\\\\"', 200), ('\\"', 200), ("\\", 400)):
+        assert post(edge, BOTH.replace("{", f'{{"id": "{id_}", ', 1).encode()).status == status, id_
+        assert post(edge, hidden.replace("{", f'{{"id": "{id_}", ', 1).encode()).status == 400, id_
+
+
+def test_long_json_does_not_occupy_the_proxy(edge: Edge) -> None:
+    """njs took seconds for each of these, and nginx answers no other request meanwhile."""
+    started_s = time.monotonic()
+    for part in ('\\"', "\\\\", "\\u0061"):
+        data = part * (98_000 // len(part))
+        post(edge, BOTH.replace('""', f'"{data}"', 1).encode())
+    assert time.monotonic() - started_s < 10
 
 
 @pytest.mark.parametrize("body", REJECTED.values(), ids=REJECTED)
