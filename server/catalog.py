@@ -163,6 +163,8 @@ def read_config(file: Path) -> str:
     Raises:
         CatalogError: The file cannot be read.
     """
+    if not file.is_file():  # reading a pipe or a device may take forever
+        raise CatalogError(f"{file} is not a regular file; replace it")
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:

@@ -1,5 +1,6 @@
 """Serves the supervisor's status over HTTP: `/ready` for load balancers, `/live`, and `/metrics` for Prometheus."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,17 +13,28 @@ from server.status_server import family, serve_text
 from .snapshot import CanaryResult, Verdict
 
 STATUS_PORT: Final = 8003
+# Loading several models again takes minutes at most.
+STUCK_S: Final = 300.0
 
 
 @dataclass
 class SupervisorStatus:
-    """The latest state; the supervisor writes it, HTTP handlers read it."""
+    """The latest state; the supervisor writes it, HTTP handlers read it. `looked_s` is when, on the monotonic clock."""
 
     ready: bool = False
+    looked_s: float = field(default_factory=time.monotonic)
     canaries: Mapping[str, CanaryResult] = field(default_factory=dict)
     set_aside: frozenset[str] = frozenset()
     restarts: int = 0
     reloads: Counter[str] = field(default_factory=Counter)
+
+    def is_ready(self) -> bool:
+        """Whether load balancers should send requests here."""
+        return self.ready and not self.is_stuck()
+
+    def is_stuck(self) -> bool:
+        """Whether the supervisor hangs, on a network disk for example, so that the rest is out of date."""
+        return time.monotonic() - self.looked_s > STUCK_S
 
     def metrics(self) -> str:
         """The status in Prometheus' text format."""
@@ -31,7 +43,7 @@ class SupervisorStatus:
         set_aside = dict.fromkeys(sorted(self.set_aside), 1)
         reloads = dict(sorted(self.reloads.copy().items()))
         families: list[tuple[str, str, str, Mapping[str, float]]] = [
-            ("ready", "gauge", "1 if every ensemble answers and no model lacks a stub.", {"": self.ready}),
+            ("ready", "gauge", "1 if every ensemble answers and no model lacks a stub.", {"": self.is_ready()}),
             ("canary_ok", "gauge", "1 if the ensemble answered its last canary.", _by_model(answered)),
             ("canary_seconds", "gauge", "Duration of the ensemble's last canary.", _by_model(seconds)),
             ("model_set_aside", "gauge", "1 if the model is broken and others answer.", _by_model(set_aside)),
@@ -59,9 +71,9 @@ def serve_status(status: SupervisorStatus, address: str, port: int) -> Iterator[
 def _respond(status: SupervisorStatus, path: str) -> tuple[int, str]:
     match path:
         case "/ready":
-            return (200, "ready\n") if status.ready else (503, "not ready\n")
+            return (200, "ready\n") if status.is_ready() else (503, "not ready\n")
         case "/live":
-            return 200, "live\n"
+            return (503, "stuck\n") if status.is_stuck() else (200, "live\n")
         case "/metrics":
             return 200, status.metrics()
         case _:

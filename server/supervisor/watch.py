@@ -145,6 +145,7 @@ class Supervisor:
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._log_changes(snapshot.canaries)
+        self._status.looked_s = time.monotonic()
         silent = dict.fromkeys(self._canary_ensembles(), CanaryResult(Verdict.SILENT, 0.0))
         self._status.canaries = {**silent, **snapshot.canaries}
         self._status.set_aside = self._policy.set_aside

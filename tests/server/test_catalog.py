@@ -1,5 +1,6 @@
 """What the catalog reads from small repositories that each test writes."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,4 +146,12 @@ def test_errors_of_an_empty_repository(tmp_path: Path) -> None:
 def test_invalid_configuration_is_an_error(write: Write, tmp_path: Path, content: bytes, message: str) -> None:
     (write("net") / "config.pbtxt").write_bytes(content)
     with pytest.raises(CatalogError, match=rf"net/config\.pbtxt {message}"):
+        Catalog(tmp_path)
+
+
+def test_configuration_that_is_a_pipe_is_not_waited_for(write: Write, tmp_path: Path) -> None:
+    file = write("net") / "config.pbtxt"
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(CatalogError, match=r"net/config\.pbtxt is not a regular file; replace it"):
         Catalog(tmp_path)

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -20,7 +21,7 @@ from server.launch.process import ROOT, free_ports
 from server.supervisor.__main__ import GAVE_UP, INVALID_FLAGS
 from server.supervisor.child import Command
 from server.supervisor.snapshot import DEFAULTS, CanaryResult, Verdict
-from server.supervisor.status import SupervisorStatus, serve_status
+from server.supervisor.status import STUCK_S, SupervisorStatus, serve_status
 from server.supervisor.watch import GaveUp, Supervisor, log_action, read_ensembles
 
 REPOSITORY = ROOT / "model_repository"
@@ -106,6 +107,14 @@ def test_status_endpoints() -> None:
         'gender_model_revivals_total{model="net"} 3',
     ]
     assert "# TYPE gender_server_restarts_total counter" in text
+
+
+def test_status_of_a_supervisor_that_hangs_is_not_trusted() -> None:
+    status = SupervisorStatus(ready=True, looked_s=time.monotonic() - STUCK_S - 1)
+    with serve_status(status, "127.0.0.1", 0) as port:
+        assert get(port, "/ready") == (503, "not ready\n")
+        assert get(port, "/live") == (503, "stuck\n")
+        assert "gender_ready 0\n" in get(port, "/metrics")[1]
 
 
 def test_idle_connections_do_not_lock_out_a_probe() -> None:
