@@ -60,14 +60,16 @@ def test_path_that_is_not_utf8_is_counted_and_logged() -> None:
 
 
 def test_full_disk_does_not_end_counting(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Path("/dev/full").open("w", buffering=1) as full, suppress(OSError):  # closing it fails, too
-        monkeypatch.setattr(sys, "stdout", full)
-        port = free_ports(1)[0]
-        with running_metrics(("127.0.0.1", 0), "127.0.0.1", port, ("127.0.0.1", 1)) as log_port:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nginx:
-                for _ in range(2):
-                    nginx.sendto(datagram(), ("127.0.0.1", log_port))
-            wait_until(lambda: 'status="400",grpc_status="",answered_by="front"} 2\n' in metrics_of(port))
+    full = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115 - closing it fails too
+    monkeypatch.setattr(sys, "stdout", full)
+    port = free_ports(1)[0]
+    with running_metrics(("127.0.0.1", 0), "127.0.0.1", port, ("127.0.0.1", 1)) as log_port:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nginx:
+            for _ in range(2):
+                nginx.sendto(datagram(), ("127.0.0.1", log_port))
+        wait_until(lambda: 'status="400",grpc_status="",answered_by="front"} 2\n' in metrics_of(port))
+    with suppress(OSError):
+        full.close()
 
 
 def test_log_is_limited_but_everything_is_counted() -> None:
