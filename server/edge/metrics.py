@@ -32,6 +32,8 @@ LINES_PER_S: Final = 10
 CONNECT_S: Final = 2.0
 DATAGRAM_BYTES: Final = 65_536
 FIELDS: Final = ("client", "status", "grpc_status", "upstream")
+# UNKNOWN, INTERNAL, UNAVAILABLE and DATA_LOSS, which gRPC sends with the HTTP status 200.
+GRPC_FAULTS: Final = ("2", "13", "14", "15")
 # The validity of a certificate in DER: two times, the second one after the first.
 TIME: Final = rb"(?:\x17\x0d(\d{12}Z)|\x18\x0f(\d{14}Z))"
 VALIDITY: Final = re.compile(rb"\x30[\x1e\x20\x22]" + TIME + TIME)
@@ -82,7 +84,7 @@ class EdgeMetrics:
         if self._lines > LINES_PER_S:
             self.unlogged += 1
             return None
-        level = "error" if request["status"] >= "500" else "warning"
+        level = "error" if request["status"] >= "500" or request["grpc_status"] in GRPC_FAULTS else "warning"
         return json.dumps({"level": level, "source": "edge", "event": "request_failed", **request})
 
 

@@ -66,7 +66,8 @@ class ReverseProxy:
         """
         with _writing(self.log_file.parent) as folder:
             _write_config(folder, self.template, {**self.variables, "HTTP": http_urls, "GRPC": grpc_urls})
-        self.reload()
+        # With the tokens of the last reload: a malformed token file must not keep requests at a Triton that is down.
+        self._apply()
 
     def reload(self) -> None:
         """Apply the present token file, certificate and key. Requests in flight finish.
@@ -76,7 +77,11 @@ class ReverseProxy:
         """
         with _writing(self.log_file.parent) as folder:
             _copy_tokens(self.policy, folder)
-        command = _command(folder / "nginx.conf", "-t", "-q")
+        self._apply()
+
+    def _apply(self) -> None:
+        """Make nginx read its configuration again, unless it rejects it."""
+        command = _command(self.log_file.parent / "nginx.conf", "-t", "-q")
         test = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if test.returncode:
             raise LaunchError(f"nginx rejects the new files: {_last_line(test.stderr)}")

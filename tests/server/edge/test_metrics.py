@@ -72,6 +72,22 @@ def test_full_disk_does_not_end_counting(monkeypatch: pytest.MonkeyPatch) -> Non
         full.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "grpc_status", "level"),
+    [
+        ("400", "", "warning"),
+        ("503", "", "error"),
+        ("200", "3", "warning"),
+        ("200", "13", "error"),
+        ("200", "14", "error"),
+    ],
+)
+def test_fault_of_the_server_is_an_error_in_both_protocols(status: str, grpc_status: str, level: str) -> None:
+    line = EdgeMetrics().note(datagram(status=status, grpc_status=grpc_status), 0)
+    assert line
+    assert json.loads(line)["level"] == level
+
+
 def test_log_is_limited_but_everything_is_counted() -> None:
     metrics = EdgeMetrics()
     lines = [metrics.note(datagram(), 5.5) for _ in range(10_000)]

@@ -1,10 +1,12 @@
 """nginx in front of Triton: concurrency limit, start and stop."""
 
 import re
+import shutil
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.error import HTTPError
 
@@ -18,7 +20,9 @@ from server.edge.access_policy import AccessPolicy
 from server.edge.reverse_proxy import TEMPLATE, ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
 from server.launch.process import free_ports
+from tests.support.server.edge import SHOP, Edge, EdgeFiles
 from tests.support.tritonserver import Server
+from tests.support.waiting import wait_until
 
 IN_FLIGHT = 2
 
@@ -59,6 +63,22 @@ def test_rejections_are_faster_than_answers(narrow: ReverseProxy) -> None:
     assert figures["refused_per_s"] > figures["per_s"] > 0
     assert figures["given_up_per_s"] == 0
     assert figures["refused_p99_ms"] < figures["p99_ms"]
+
+
+@pytest.mark.usefixtures("nginx")
+def test_malformed_token_file_does_not_hold_requests_at_a_dead_triton(
+    triton: Server, files: EdgeFiles, tmp_path: Path
+) -> None:
+    clients = tmp_path / "clients"
+    shutil.copyfile(files.clients, clients)
+    (dead,) = free_ports(1)
+    policy = replace(files, clients=clients).policy()
+    with running_reverse_proxy(f"127.0.0.1:{dead}", f"127.0.0.1:{dead}", policy) as proxy:
+        clients.write_text("half a line")
+        with pytest.raises(LaunchError, match="line 1: expected"):
+            proxy.reload()
+        proxy.forward_to(triton.http_url, triton.grpc_url)
+        wait_until(lambda: Edge(proxy, files).infer(SHOP).status == 200)
 
 
 def test_busy_port_is_named(proxy: ReverseProxy, triton: Server) -> None:
