@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -14,6 +16,8 @@ from .style import DARK, LIGHT, Theme, style
 _COLORS: Final = 256
 # Lines and text have some thousand colors along their smooth edges.
 _MAX_PLAIN_COLORS: Final = 10_000
+# The most frequent colors, such as those of bars, are not dithered.
+_EXACT_COLORS: Final = 32
 
 
 def save(draw: Callable[[], Figure], file: Path) -> None:
@@ -43,12 +47,20 @@ def dark(file: Path) -> Path:
 
 
 def shrink(picture: Image.Image) -> Image.Image:
-    """Reduce a picture to a palette of its own; drawings and photos are dithered."""
+    """Reduce a picture to a palette of its own; drawings and photos are dithered, except for their flat areas."""
     full = picture.convert("RGB")
     if full.getcolors(_MAX_PLAIN_COLORS) is not None:
         # One step of k-means makes frequent colors, such as the paper, exact.
         return full.quantize(_COLORS, Image.Quantize.MAXCOVERAGE, kmeans=1)
-    # The paper, which the corner shows, stays exact.
-    palette = full.quantize(_COLORS - 1, Image.Quantize.MAXCOVERAGE)
-    palette.putpalette([*(palette.getpalette() or ()), *full.crop((0, 0, 1, 1)).tobytes()])
-    return full.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    counts = sorted(full.getcolors(full.width * full.height) or (), reverse=True)
+    exact = [color for _, color in counts[:_EXACT_COLORS]]
+    others = full.quantize(_COLORS - len(exact), Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*others, *chain.from_iterable(exact)])
+    indices = np.array(full.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG))
+    pixels = np.asarray(full)
+    for index, color in enumerate(exact, start=len(others) // 3):
+        indices[(pixels == color).all(axis=-1)] = index
+    reduced = Image.fromarray(indices)
+    reduced.putpalette(palette.getpalette() or [])
+    return reduced
