@@ -1,6 +1,6 @@
 """Write `MODEL_CARD.md`, and the documents and plots of `results/` that training and conversion measure, from its JSON
 files, without measuring again: `ablation.{md,png}`, `ranking.{md,png}`, `pictures.{md,png}`, `pictures_map.png`,
-`ams.md` and `image_size.md`.
+`ams.md`, `curation.{md,png}` and `image_size.md`.
 
 python -m conversion.model_card
 """
@@ -15,6 +15,7 @@ from typing import Any, Final
 from matplotlib.figure import Figure
 
 from figures.save import save
+from training.curation import loop_report
 from training.gender import ablation_report
 from training.pretrain import tables_figure, tables_markdown
 from training.ranking import ablation_report as ranking_report
@@ -58,6 +59,7 @@ def documents() -> dict[Path, str]:
         RESULTS / "ams.md": ams_report.document(_result("ams")),
         RESULTS / "ranking.md": ranking_report.markdown(_result("ranking")),
         RESULTS / "pictures.md": tables_markdown.describe(_result("pictures")),
+        RESULTS / "curation.md": loop_report.markdown(_result("curation")),
         RESULTS / "image_size.md": image_size.markdown(_result("image_size")["sizes"]),
     }
 
@@ -69,6 +71,7 @@ def plots() -> dict[Path, Callable[[], Figure]]:
         "ablation": partial(ablation_report.chart, _result("ablation")),
         "ranking": partial(ranking_report.chart, _result("ranking")),
         "pictures": partial(tables_figure.chart, pictures),
+        "curation": partial(loop_report.chart, _result("curation")),
     }
     if "map" in pictures:
         drawn["pictures_map"] = partial(tables_figure.card_map, pictures)

@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
+from figures.axes import legend_above
 from figures.colors import BLUE, colors_of
-from figures.style import WIDTH
+from figures.markdown import picture
+from figures.style import WIDTH, theme
 
 from ..report import markdown_table
 from . import article
@@ -41,13 +44,17 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 def chart(report: Mapping[str, Any]) -> Figure:
     """Draw what labels bring, by round, and the other networks."""
-    figure = Figure(figsize=(WIDTH, 5.2))
+    figure = Figure(figsize=(WIDTH, 4))
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.3))
     rounds = report.get("rounds", [])
     values, errors = _bars(rounds)
-    left.errorbar([each["labels"] for each in rounds], values, errors, fmt="o-", color=BLUE, capsize=3)
-    left.set(xlabel="labels", ylabel=f"PR-AUC at a prevalence of {report['prevalence']:g}", title="Rounds")
+    labels = [each["labels"] for each in rounds]
+    left.errorbar(labels, values, errors, fmt="o-", color=BLUE, capsize=3, label="after each round")
+    left.set(xlabel="labels", ylabel=f"PR-AUC at a prevalence of {report['prevalence']:g}")
     left.set_ylim(bottom=0)
+    left.axhline(report["prevalence"], color=theme().muted, linestyle=":", label="random scores")
+    legend_above(left)
+    left.yaxis.set_major_formatter(PercentFormatter(1))
     rows = {
         **{f"start: {name}": each for name, each in report["cold"].items()},
         **{f"labels: {name}": each for name, each in report.get("cleaned", {"networks": {}})["networks"].items()},
@@ -60,7 +67,9 @@ def chart(report: Mapping[str, Any]) -> Figure:
     for place, (kind, value, low, high) in enumerate(zip(kinds, values, *errors, strict=True)):
         right.errorbar(value, place, xerr=[[low], [high]], fmt="o", color=colors[kind], capsize=3)
     right.set_yticks(range(len(rows)), list(rows))
-    right.set(ylim=(len(rows) - 0.5, -0.5), xlabel="PR-AUC", title="Start, labels, choice, attention")
+    right.axvline(report["prevalence"], color=theme().muted, linestyle=":")
+    right.set(ylim=(len(rows) - 0.5, -0.5), xlabel="PR-AUC, 95% interval")
+    right.xaxis.set_major_formatter(PercentFormatter(1))
     return figure
 
 
@@ -73,7 +82,7 @@ def _head(report: Mapping[str, Any]) -> list[str]:
     return [
         "# Growing and cleaning a training set",
         "",
-        "Written by `python -m training.curation.loop`. Percent, with 95 % intervals over motif designs and seeds. "
+        "Written by `python -m training.curation.loop`. Percent, with 95% intervals over motif designs and seeds. "
         f"Seeds: {', '.join(map(str, report['seeds']))} of {report['planned_seeds']} planned. All measures are at a "
         f"prevalence of {report['prevalence']:g}, on test pictures whose motif designs no training picture has. "
         f"Random scores have a PR-AUC of {100 * report['prevalence']:.2f}. "
@@ -87,6 +96,8 @@ def _head(report: Mapping[str, Any]) -> list[str]:
         "## The article's figures",
         "",
         markdown_table(_article(report), ["", "article", "ours", ""]),
+        "",
+        picture("PR-AUC after each round, and of the other networks", "curation.png"),
     ]
 
 
