@@ -112,7 +112,7 @@ load: .venv/dev.stamp
 docs: .venv/dev.stamp
 	@$(IN_VENV)/python docs/collect.py out/docs_source
 	@NO_MKDOCS_2_WARNING=1 $(IN_VENV)/mkdocs build --quiet
-	@echo "Open out/docs/index.html"
+	@echo "Open out/docs/index.html; for the search, serve it: python3 -m http.server --bind 127.0.0.1 --directory out/docs"
 
 docker-check: .venv/dev.stamp
 	@$(IN_VENV)/python -m tests.docker.check

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _PAGES: Final = ("*.md", "*.ipynb", "*.png", "docs/badges/*.svg", ":!.github", ":!conversion/MODEL_CARD.template.md")
+_PICTURES: Final = (".png", ".svg")
 # What `figures.markdown.picture` writes.
 _PICTURE: Final = re.compile(
     r'<picture>\s*<source [^>]*srcset="([^"]+)">\s*<img alt="([^"]*)" src="([^"]+)">\s*</picture>'
@@ -32,7 +33,7 @@ def collect(target: Path) -> list[Path]:
     files = [Path(name) for name in listed.splitlines()]
     for file in files:
         (target / file).parent.mkdir(parents=True, exist_ok=True)
-        if file.suffix == ".png":
+        if file.suffix in _PICTURES:
             shutil.copy(ROOT / file, target / file)
         else:
             (target / file.with_suffix(".md")).write_text(_page(file), encoding="utf-8")
@@ -56,7 +57,7 @@ def _link(folder: Path, link: re.Match[str]) -> str:
     file = ROOT / folder / path
     if file.is_dir():
         path, file = f"{path.rstrip('/')}/README.md", file / "README.md"
-    is_page = file.is_file() and file.suffix in (".md", ".ipynb", ".png")
+    is_page = file.is_file() and file.suffix in (".md", ".ipynb", *_PICTURES)
     path = re.sub(r"\.ipynb$", ".md", path)
     return f"[{text}]({path}{anchor})" if is_page else text
 
