@@ -97,7 +97,7 @@ def run(users: list[SampleUser], picture: Path) -> None:
     print(f"The same as a picture: {picture}")
     cards = picture.with_name(f"{picture.stem}_cards{picture.suffix}")
     save_cards(ranked, gallery, cards)
-    print(f"Cards for the first users, without and with a history: {cards}")
+    print(f"Cards for the first users, before and after three likes: {cards}")
     neighbors = picture.with_name(f"{picture.stem}_similar{picture.suffix}")
     save_similar_cards(similar, gallery, neighbors)
     print(f"A card and its neighbors, before and after training: {neighbors}")

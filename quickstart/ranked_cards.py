@@ -1,4 +1,4 @@
-"""Greeting cards for three users, without and with a history, as a picture."""
+"""Greeting cards for three users, before and after they liked three, as a picture."""
 
 import json
 from collections.abc import Sequence
@@ -106,15 +106,15 @@ def save_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery, file: Path)
 def draw_ranked_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery) -> Figure:
     """Draw two rows for each user: the first cards, and those liked with the next cards."""
     canvas = Canvas(WIDTH, HEADER + ROW * 2 * len(ranked))
-    canvas.text(MARGIN, 22, "Cards without and with a history  没有和有点赞记录时的图片", TITLE)
+    canvas.text(MARGIN, 22, "Cards before and after three likes  点赞前后挑选的图片", TITLE)
     for index, of_user in enumerate(ranked):
         y = HEADER + ROW * 2 * index
         canvas.text(MARGIN, y, readable(of_user.user.nickname or ""))
         if of_user.user.avatar:
             canvas.image(MARGIN, y + CAPTION, CARD, Image.open(BytesIO(of_user.user.avatar)))
-        _draw_row(canvas, CHOSEN_X, y, "chosen 挑选", of_user.without_history, gallery)
-        _draw_row(canvas, MARGIN, y + ROW, "liked 赞过", of_user.liked, gallery)
-        _draw_row(canvas, CHOSEN_X, y + ROW, "chosen then 之后挑选", of_user.with_history, gallery)
+        _draw_row(canvas, CHOSEN_X, y, "chosen first 点赞前", of_user.without_history, gallery)
+        _draw_row(canvas, MARGIN, y + ROW, "then liked 点赞", of_user.liked, gallery)
+        _draw_row(canvas, CHOSEN_X, y + ROW, "chosen next 点赞后", of_user.with_history, gallery)
     return canvas.figure
 
 

@@ -110,7 +110,7 @@ export const TEXTS = {
     shoot: "拍摄",
     cancel: "取消",
     remove: "移除图片",
-    picture: "您的图片",
+    picture: "你的图片",
     nickname: "昵称",
     userId: "用户 ID",
     arm: "A/B 分组",
@@ -175,7 +175,7 @@ export const TEXTS = {
     page: "演示页面",
     ready: "正常",
     down: "无响应",
-    privacy: "页面运行在您的机器上：不保存任何内容，不记录图片和昵称，也不从别处加载任何资源。",
+    privacy: "页面运行在你的机器上：不保存任何内容，不记录图片和昵称，也不从别处加载任何资源。",
     errors: {
       avatar: "无法使用这张图片。{limits}",
       nickname: "无法使用这个昵称。{limits}",

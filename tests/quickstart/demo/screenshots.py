@@ -19,7 +19,7 @@ COLORS: Final = 256
 
 def main() -> None:
     with running_demo() as url, running_chromium() as browser:
-        _shoot(browser, url, RESULTS / "demo.png", "en-US", "light", (1000, 700))
+        _shoot(browser, url, RESULTS / "demo.png", "en-US", "light", (900, 700))
         _shoot(browser, url, RESULTS / "demo_zh.png", "zh-CN", "dark", (420, 800))
 
 
