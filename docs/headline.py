@@ -25,27 +25,27 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "faces": "AUC, photos of unseen faces (FairFace)",
         "nicknames": "AUC, unseen real names alone",
         "both": "AUC, unseen users with avatar and nickname",
-        "surely_wrong": "wrong with more than 90%, all unseen users",
-        "p50": "milliseconds of an answer, one client (median)",
+        "surely_wrong": "wrong although more than 90% sure, all unseen users",
+        "p50": "milliseconds per prediction, one client (median)",
         "users": "million users a day on one core",
-        "ranking": "The best of 200 pictures for a user with a stored embedding: {p50} ms. The ranker reaches {share} "
-        "of what is possible in a [world of known tastes](results/ranking.md).",
+        "ranking": "Choosing the best of 200 pictures for a user with a stored embedding takes {p50} ms. In a "
+        "[simulated world whose tastes are known](results/ranking.md), the ranker reaches {share} of what is possible.",
         "source": "From [versions](MODEL_CARD.md#this-version-beside-the-one-before), [latency]"
         "(results/PERFORMANCE.md#latency-and-throughput) and [ranking](results/PERFORMANCE.md#ranking), on {machine}, "
         "by `python -m docs.headline`.",
     },
     "README.zh.md": {
         "faces": "AUC，未见过的人脸照片（FairFace）",
-        "nicknames": "AUC，只有未见过的真实姓名",
-        "both": "AUC，未见过的用户，头像和昵称俱全",
-        "surely_wrong": "以 90% 以上的概率答错，全部未见过的用户",
-        "p50": "单客户端一次回答的毫秒数（中位数）",
+        "nicknames": "AUC，仅凭未见过的真实姓名",
+        "both": "AUC，未见过的用户（头像和昵称都有）",
+        "surely_wrong": "把握超过 90% 却答错，全部未见过的用户",
+        "p50": "单客户端每次预测的毫秒数（中位数）",
         "users": "单核每天可服务的用户（百万）",
-        "ranking": "为一位已存有嵌入向量的用户从 200 张图片中选出最好的：{p50} 毫秒。"
-        "在[口味已知的模拟世界](results/ranking.md)中，排序模型达到理论上限的 {share}。",
+        "ranking": "如果用户的嵌入向量已经存好，从 200 张图片中选出最合适的只需 {p50} 毫秒。"
+        "在[偏好已知的模拟世界](results/ranking.md)中，排序模型达到理论上限的 {share}。",
         "source": "数据来自[各版本对比](MODEL_CARD.md#this-version-beside-the-one-before)、[延迟]"
         "(results/PERFORMANCE.md#latency-and-throughput)和[排序](results/PERFORMANCE.md#ranking)，"
-        "测试机器为 {machine}，由 `python -m docs.headline` 写入。",
+        "测试机器：{machine}；由 `python -m docs.headline` 写入。",
     },
 }
 

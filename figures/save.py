@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -53,10 +52,10 @@ def shrink(picture: Image.Image) -> Image.Image:
         # One step of k-means makes frequent colors, such as the paper, exact.
         return full.quantize(_COLORS, Image.Quantize.MAXCOVERAGE, kmeans=1)
     counts = sorted(full.getcolors(full.width * full.height) or (), reverse=True)
-    exact = [color for _, color in counts[:_EXACT_COLORS]]
+    exact = np.array([color for _, color in counts[:_EXACT_COLORS]], np.uint8)
     others = full.quantize(_COLORS - len(exact), Image.Quantize.MAXCOVERAGE).getpalette() or []
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*others, *chain.from_iterable(exact)])
+    palette.putpalette([*others, *exact.ravel().tolist()])
     indices = np.array(full.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG))
     pixels = np.asarray(full)
     for index, color in enumerate(exact, start=len(others) // 3):

@@ -1,17 +1,21 @@
-"""The documentation site builds without warnings, and the tutorials run from their first to their last snippet."""
+"""The documentation site builds without warnings, and the snippets of the tutorials and main READMEs run."""
 
+import ast
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from typer.testing import CliRunner
 
 from docs.collect import collect
 from genderclient._cli.app import app
+from tests.support.pictures import encode, noise
 from tests.support.tritonserver import ROOT, Server
 
 # jieba, which the search index uses if it is installed, announces its dictionary.
@@ -45,6 +49,19 @@ def test_links_to_folders_lead_to_their_readme(site: Path) -> None:
     assert re.search(r'<a href="conversion/(?:index.html)?">', home)
 
 
+def test_links_resolve(site: Path) -> None:
+    pages = {page: page.read_text(encoding="utf-8") for page in site.rglob("*.html") if page.name != "404.html"}
+    anchors = {page: {*re.findall(r'\bid="?([^"\s>]+)', text)} for page, text in pages.items()}
+    broken = set()
+    for page, text in pages.items():
+        for link in re.findall(r'\b(?:href|src)="(?![a-z]+:)([^"]*)"', text):
+            path, _, anchor = unquote(link).partition("#")
+            target = (page.parent / path).resolve() if path else page
+            if not target.exists() or (anchor and anchor not in anchors.get(target, {anchor})):
+                broken.add(f"{page.relative_to(site)}: {link}")
+    assert broken == set()
+
+
 def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
     home = (site / "index.html").read_text(encoding="utf-8")
     assert re.findall(r'<(?:script|link rel="stylesheet"|img)[^>]*(?:src|href)="(https?:[^"]+)"', home) == []
@@ -66,6 +83,24 @@ def test_tutorial_runs(
     assert "male 0." in printed
     assert re.search(r"^decided (?:1\.0|0\.\d+)$", printed, re.MULTILINE)
     assert re.search(r"^right (?:1\.0|0\.\d+)$", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
+def test_snippets_of_readme_run(
+    page: str, tmp_path: Path, triton: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GENDERCLIENT_URL", f"grpc://{triton.grpc_url}")
+    Path("me.jpg").write_bytes(encode(noise(), "JPEG"))
+    ((_, text),) = snippets(page)
+    exec(text, {"__name__": "docs"})
+    prediction, pictures = capsys.readouterr().out.splitlines()
+    assert prediction.startswith("Prediction(male 0.")
+    assert len(ast.literal_eval(pictures)) == 10
+    (curl,) = re.findall(r"```\n(curl .*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    command = curl.replace("127.0.0.1:8000", triton.http_url)
+    answer = json.loads(subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout)
+    assert {output["name"] for output in answer["outputs"]} == {"PROBABILITIES", "WEIGHTS", "EMBEDDING"}
 
 
 def snippets(page: str) -> Iterator[tuple[str, str]]:
