@@ -114,10 +114,10 @@ def _write_logits(graph: Graph, layers: dict[str, Any]) -> None:
     for name in dense[1:]:
         x = linear(graph, name, x, values(layers[name].kernel), values(layers[name].bias))
         x = _activated(graph, layers, name, x)
-    mixed = taste_mixture(graph, layers["taste_mixture"], "tastes", [user, liked, mask, candidates])
-    last, x = layers["logit"], graph.add("Concat", x, mixed, name="of_logit", axis=2)
+    last = layers["logit"]
     column = linear(graph, "logit", x, values(last.kernel), values(last.bias))
-    graph.add("Squeeze", column, np.array([2]), name=LOGITS)
+    mixed = taste_mixture(graph, layers["taste_mixture"], "tastes", [user, liked, mask, candidates])
+    graph.add("Squeeze", graph.add("Add", column, mixed, name="logit/sum"), np.array([2]), name=LOGITS)
 
 
 def _first_dense(graph: Graph, layers: dict[str, Any], of_candidate: Tensor, of_user: Tensor) -> Tensor:

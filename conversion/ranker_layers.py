@@ -89,7 +89,7 @@ def attentive_pooling(graph: Graph, layer: Any, name: str, inputs: list[Tensor])
 
 @writes(TasteMixture)
 def taste_mixture(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> Tensor:
-    """Write the layer; the log odds are `[B, K, 1]`."""
+    """Write the layer; its result is `[B, K, 1]`."""
     user, items, mask, candidates = inputs
     prior, evidence, appeal = (
         linear(graph, f"{name}/{label}", x, values(dense.kernel), values(dense.bias))
@@ -106,4 +106,4 @@ def taste_mixture(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> 
     likes = graph.add("Sigmoid", appeal, name=f"{name}/likes")
     column = graph.add("Unsqueeze", shares, np.array([2]), name=f"{name}/column")
     p_like = graph.add("MatMul", likes, column, name=f"{name}/p_like")
-    return log_odds(graph, p_like, LEAST, name)
+    return graph.add("Mul", log_odds(graph, p_like, LEAST, name), values(layer.scale), name=f"{name}/scaled")

@@ -15,7 +15,8 @@ LEAST: Final = 1e-4
 
 @keras.saving.register_keras_serializable("gender")
 class TasteMixture(keras.layers.Layer):
-    """Returns the log odds of P(like | user, candidate) = Σₖ P(k | user) P(like | k, candidate) over latent tastes k.
+    """Returns the log odds of P(like | user, candidate) = Σₖ P(k | user) P(like | k, candidate) over latent tastes k,
+    times a learned scale, at first 1.
 
     log P(k | user) is what the user's features say, plus the evidence of each liked picture. Evidence is added, as in
     Bayes's rule: ten liked pictures of a kind are surer than one, which an average of pictures cannot express.
@@ -39,12 +40,13 @@ class TasteMixture(keras.layers.Layer):
         self.prior.build((None, user[-1]))
         self.evidence.build((None, items[-1]))
         self.appeal.build((None, candidates[-1]))
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
 
     def call(self, inputs: list[Any]) -> TensorBK:
         user, items, mask, candidates = inputs
         p_like = ops.matmul(self.appeal(candidates), self.shares(user, items, mask)[..., None])[..., 0]
         p_like = ops.clip(p_like, LEAST, 1 - LEAST)
-        return ops.log(p_like / (1 - p_like))
+        return self.scale * ops.log(p_like / (1 - p_like))
 
     def shares(self, user: Any, items: Any, mask: TensorBT) -> Any:
         """Return P(taste | user), `[B, tastes]`."""

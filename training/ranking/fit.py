@@ -48,13 +48,12 @@ def predict_logits(model: keras.Model, examples: Examples, known: BoolsN, batch:
 
 
 def calibrate(ranker: Ranker | None, logits: FloatsNK, examples: Examples) -> tuple[float, float]:
-    """Fit Platt scaling on held-out sessions, and return its slope and offset; fold it into a ranker's last layer."""
+    """Fit Platt scaling on held-out sessions, and return its slope and offset; fold it into a ranker's weights."""
     shown = examples.liked != PADDING
     fitted = LogisticRegression(C=np.inf).fit(logits[shown][:, None], examples.liked[shown])
     slope, offset = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if ranker is not None:
-        kernel, bias = ranker.output.get_weights()
-        ranker.output.set_weights([slope * kernel, slope * bias + offset])
+        ranker.rescale(slope, offset)
     return slope, offset
 
 

@@ -160,9 +160,17 @@ class Ranker:
         x = ops.concatenate([first, *(_spread(part, first) for part in (*parts[1:], user[:, None]))], axis=-1)
         for dense, activation in zip(self.dense, self.activations, strict=True):
             x = activation(dense(x))
+        logits = self.output(x)[..., 0]
         if self.taste_mixture is not None:
-            x = ops.concatenate([x, self.taste_mixture([user, history, mask, candidates])[..., None]], axis=-1)
-        return self.output(x)[..., 0]
+            logits = logits + self.taste_mixture([user, history, mask, candidates])
+        return logits
+
+    def rescale(self, slope: float, offset: float) -> None:
+        """Replace all logits by slope · logit + offset, in the weights."""
+        kernel, bias = self.output.get_weights()
+        self.output.set_weights([slope * kernel, slope * bias + offset])
+        if self.taste_mixture is not None:
+            self.taste_mixture.scale.assign(slope * self.taste_mixture.scale)
 
     def _user(self, inputs: dict[str, Any], mask: TensorBT) -> TensorBD:
         """Return the user's features: how many likes are known, and what the gender model says."""

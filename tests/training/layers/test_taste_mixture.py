@@ -24,6 +24,7 @@ def layer() -> TasteMixture:
     layer([USER, ITEMS, MASK, CANDIDATES])
     for dense in (layer.prior, layer.evidence, layer.appeal):
         dense.bias.assign(RNG.normal(size=6))
+    layer.scale.assign(0.5)
     return layer
 
 
@@ -38,7 +39,7 @@ def test_log_odds_are_those_of_the_mixture(layer: TasteMixture) -> None:
         for item in items[mask]:
             log_shares[user] += applied(layer.evidence, item)
     shares, likes = softmax(log_shares, axis=1), expit(applied(layer.appeal, CANDIDATES))
-    expected = [[logit(sum(share * like)) for like in each] for share, each in zip(shares, likes, strict=True)]
+    expected = [[0.5 * logit(sum(share * like)) for like in each] for share, each in zip(shares, likes, strict=True)]
     found = keras.ops.convert_to_numpy(layer([USER, ITEMS, MASK, CANDIDATES]))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
