@@ -95,7 +95,7 @@ def _ranking_p50() -> str:
 
 
 def _share_of_ceiling() -> str:
-    return f"{_result('ranking')['rows']['served: no ids']['all']['share']:.0%}"
+    return f"{_result('ranking')['rows']['served, 6 epochs']['all']['share']:.0%}"
 
 
 def _median(rows: list[dict[str, str]], clients: int, column: str) -> float:
