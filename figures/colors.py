@@ -34,6 +34,7 @@ COLORS: Final = {
     "ray serve": BLUE,
     "nginx": PURPLE,
     "generator": GRAY,
+    "others": SKY,
     "preprocess": SKY,
     "sdk": PURPLE,
     "shared memory": GRAY,

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from perf.load.http_client_load import ANSWERED, REFUSED, Request, closed_loop, triton_request
 from perf.load.open_loop import LOST, RateStep, RequestResult, open_loop
@@ -23,8 +24,15 @@ CLIENTS: Final = (16, 32)
 # The server has recovered when the p99 of a second is below this multiple of the p99 before the flood.
 RECOVERED: Final = 1.5
 RECOVERY_STEP_S: Final = 0.1
-PROCESSES: Final = ("triton", "nginx", "generator")
+PROCESSES: Final = ("triton", "nginx", "generator", "others")
 RATES: Final = {"answered_per_s": ANSWERED, "refused_per_s": REFUSED, "lost_per_s": LOST}
+
+
+class Best(NamedTuple):
+    """How many requests a second Triton answered without the proxy, and how many cores the other processes left it."""
+
+    per_s: float
+    cores: float
 
 
 class Flood(NamedTuple):
@@ -32,7 +40,7 @@ class Flood(NamedTuple):
 
     Attributes:
         model: The backbone.
-        best_per_s: The most requests that Triton answered without the proxy.
+        best: The number of clients with which Triton answered most, on average before and after the flood.
         before_s: Seconds until the flood began.
         flood_s: Seconds that it lasted.
         requests: One row per request, with the fields of `RequestResult`.
@@ -40,7 +48,7 @@ class Flood(NamedTuple):
     """
 
     model: str
-    best_per_s: float
+    best: Best
     before_s: float
     flood_s: float
     requests: pd.DataFrame
@@ -82,28 +90,51 @@ def _flood(
     flood_s: float,
     around_s: float,
 ) -> Flood:
-    best_per_s = _best_per_s(server, requests, around_s)
+    before = _closed_loops(server, requests, around_s)
+    best_per_s = max(each.per_s for each in before)
     idle, flood = RateStep(IDLE_LOAD * best_per_s, around_s), RateStep(OVERLOAD * best_per_s, flood_s)
     pids, start = {"triton": server.process.pid, "nginx": proxy.process.pid}, time.perf_counter()
     with sampled(lambda: _cpu(pids, start), every_s=1.0) as cpu:
         results = open_loop(proxy.http_url, requests, (idle, flood, idle), seed)
-    # Measured again, since the machine may have been slower before.
-    best_per_s = max(best_per_s, _best_per_s(server, requests, around_s))
+    # Measured again, because the speed of the machine drifts.
+    after = _closed_loops(server, requests, around_s)
+    best = max(Best(*np.mean(pair, axis=0)) for pair in zip(before, after, strict=True))
     table = pd.DataFrame(results, columns=list(RequestResult._fields))
-    return Flood(model, best_per_s, around_s, flood_s, table, pd.DataFrame(cpu))
+    return Flood(model, best, around_s, flood_s, table, pd.DataFrame(cpu))
 
 
-def _best_per_s(server: Server, requests: Sequence[Request], seconds: float) -> float:
-    return max(closed_loop(server.http_url, requests, clients, seconds / 2)["per_s"] for clients in CLIENTS)
+def _closed_loops(server: Server, requests: Sequence[Request], seconds: float) -> list[Best]:
+    """Measure Triton for each number of `CLIENTS`."""
+    return [_closed_loop(server, requests, clients, seconds / len(CLIENTS)) for clients in CLIENTS]
+
+
+def _closed_loop(server: Server, requests: Sequence[Request], clients: int, seconds: float) -> Best:
+    pids, start = {"triton": server.process.pid}, time.perf_counter()
+    begin = _cpu(pids, start)
+    per_s = closed_loop(server.http_url, requests, clients, seconds)["per_s"]
+    end = _cpu(pids, start)
+    spent = {name: end[name] - begin[name] for name in begin}
+    return Best(per_s, cores() - (spent["generator_s"] + spent["others_s"]) / spent["seconds"])
+
+
+def cores() -> int:
+    """Return the cores of this machine."""
+    return psutil.cpu_count() or 1
 
 
 def _cpu(pids: Mapping[str, int], start: float) -> dict[str, float]:
-    cpu_s = {f"{name}_s": cpu_seconds(pid) for name, pid in pids.items()}
-    return {"seconds": time.perf_counter() - start, **cpu_s, "generator_s": time.process_time()}
+    """Return the CPU time so far of these processes, of this one, and of all others on the machine and its host."""
+    times = psutil.cpu_times()
+    busy_s = {f"{name}_s": cpu_seconds(pid) for name, pid in pids.items()} | {"generator_s": time.process_time()}
+    others_s = sum(times) - times.idle - times.iowait - sum(busy_s.values())
+    return {"seconds": time.perf_counter() - start, **busy_s, "others_s": others_s}
 
 
 def summarize(flood: Flood, cores: int) -> dict[str, Any]:
-    """Return the figures of one model during the flood: rates per second, latencies in ms, busy cores."""
+    """Return the figures of one model during the flood: rates per second, latencies in ms, busy cores.
+
+    `left` is the share of the machine that the other processes left to Triton, `best_left` that at its best.
+    """
     due, end = flood.requests["due_s"], flood.before_s + flood.flood_s
     during = flood.requests[(due >= flood.before_s) & (due < end)]
     idle_p99_ms = _took_ms(flood.requests[due < flood.before_s], ANSWERED).quantile(0.99)
@@ -111,15 +142,16 @@ def summarize(flood: Flood, cores: int) -> dict[str, Any]:
     busy = _busy_cores(flood.cpu, flood.before_s, end)
     return {
         "model": flood.model,
-        "best_per_s": flood.best_per_s,
+        "best_per_s": flood.best.per_s,
         "idle_p99_ms": idle_p99_ms,
         "sent_per_s": len(during) / flood.flood_s,
         **rates,
-        "times": len(during) / flood.flood_s / flood.best_per_s,
-        "kept": rates["answered_per_s"] / flood.best_per_s,
+        "times": len(during) / flood.flood_s / flood.best.per_s,
+        "kept": rates["answered_per_s"] / flood.best.per_s,
         **_latencies(during),
         **busy,
-        "left": 1 - (busy["nginx_cores"] + busy["generator_cores"]) / cores,
+        "left": 1 - (sum(busy.values()) - busy["triton_cores"]) / cores,
+        "best_left": flood.best.cores / cores,
         "back_s": recovery_s(flood.requests, end, RECOVERED * float(idle_p99_ms)),
     }
 

@@ -9,7 +9,7 @@ import pytest
 from perf.load.workload import synthetic_users
 from perf.report.experiment import Measurement
 from reliability.overload.experiment import Overload
-from reliability.overload.flood import Flood, by_second, flood_all, recovery_s, summarize
+from reliability.overload.flood import Best, Flood, by_second, flood_all, recovery_s, summarize
 from server.edge.reverse_proxy import find_nginx
 from tests.support.tritonserver import Server
 
@@ -19,10 +19,11 @@ def requests(took_ms: float, status: int, begin: float, end: float, per_s: int) 
     return pd.DataFrame({"due_s": due, "late_ms": 0.5, "status": status, "took_ms": took_ms})
 
 
-# At most 100 a second. 10 a second for 4 s, 1,000 for 10 s, then 10 for 10 s, of which the first 2 s are slow.
+# At most 100 a second, while others take 0.1 of 2 cores. 10 a second for 4 s, 1,000 for 10 s, then 10 for 10 s,
+# of which the first 2 s are slow.
 FLOOD = Flood(
     "mobilenet",
-    best_per_s=100,
+    best=Best(per_s=100, cores=1.9),
     before_s=4,
     flood_s=10,
     requests=pd.concat(
@@ -36,7 +37,13 @@ FLOOD = Flood(
         ignore_index=True,
     ),
     cpu=pd.DataFrame(
-        {"seconds": [0, 4, 14, 24], "triton_s": [0, 1, 18, 19], "nginx_s": [0, 0, 1, 1], "generator_s": [0, 0, 2, 2]}
+        {
+            "seconds": [0, 4, 14, 24],
+            "triton_s": [0, 1, 17, 18],
+            "nginx_s": [0, 0, 1, 1],
+            "generator_s": [0, 0, 2, 2],
+            "others_s": [5, 5, 6, 6],
+        }
     ),
 )
 
@@ -51,8 +58,9 @@ def test_summary() -> None:
     assert (arm["idle_p99_ms"], arm["p99_ms"], arm["refused_p99_ms"]) == pytest.approx((10, 40, 2))
     assert (arm["sent_per_s"], arm["answered_per_s"], arm["refused_per_s"]) == pytest.approx((1000, 95, 905), rel=0.01)
     assert (arm["kept"], arm["times"]) == pytest.approx((0.95, 10), rel=0.01)
-    assert (arm["triton_cores"], arm["nginx_cores"], arm["generator_cores"]) == pytest.approx((1.7, 0.1, 0.2))
-    assert arm["left"] == pytest.approx(0.85)
+    assert (arm["triton_cores"], arm["nginx_cores"]) == pytest.approx((1.6, 0.1))
+    assert (arm["generator_cores"], arm["others_cores"]) == pytest.approx((0.2, 0.1))
+    assert (arm["left"], arm["best_left"]) == pytest.approx((0.8, 0.95))
     assert arm["back_s"] == pytest.approx(2, abs=0.15)
 
 
@@ -64,7 +72,7 @@ def test_summary() -> None:
         ({"refused_p99_ms": 51.0}, 1),
         ({"lost_per_s": 0.1}, 1),
         ({"refused_per_s": 0.0}, 1),
-        ({"kept": 0.89}, 2),
+        ({"kept": 0.79}, 2),  # 0.94 of 0.8 / 0.95
         ({"back_s": 5.1}, 3),
         ({"back_s": None}, 3),
     ],
@@ -78,7 +86,7 @@ def test_rows_by_second() -> None:
     assert list(rows.index) == list(range(-4, 20))
     during = rows.loc[3]
     assert [during[name] for name in ("sent", "answered", "refused", "lost")] == [1000, 95, 905, 0]
-    assert during["triton_cores"] == pytest.approx(1.7)
+    assert during["triton_cores"] == pytest.approx(1.6)
     assert rows.loc[-1]["answered"] == 10
 
 
@@ -100,4 +108,6 @@ def test_real_server_refuses_and_loses_nothing(triton: Server) -> None:
     assert arm["refused_per_s"] > arm["answered_per_s"] > 0
     assert arm["lost_per_s"] == 0
     assert min(arm["triton_cores"], arm["nginx_cores"], arm["generator_cores"]) > 0
+    assert 0 < arm["left"] <= 1
+    assert 0 < arm["best_left"] <= 1
     assert Overload().chart(Measurement(by_second(flood), {})) is not None
