@@ -57,10 +57,9 @@ class Overload(Experiment):
         return f"""\
 For {about["seconds"]} s, {OVERLOAD} times the requests that Triton alone answers at best arrived at the reverse proxy,
 which admits {about["in_flight"]} at once and refuses the others with 503; the SDK then retries later, or raises
-`Overloaded`. Before and after, a tenth of what Triton can answer arrived. The best is that of the better number of
-clients, on average before and after. The server has recovered when all requests of one second are answered with a p99
-of at most {RECOVERED} times that before the flood. The generator measures the latencies; `late` is the p99 of its own
-delay.
+`Overloaded`. Before and after, a tenth of what Triton can answer arrived. The best was measured before and
+after. The server has recovered when all requests of one second are answered with a p99 of at most {RECOVERED} times
+that before the flood. The generator measures the latencies; `late` is the p99 of its own delay.
 
 {table(arms, _RATES)}
 
@@ -124,8 +123,8 @@ def _arms(measurement: Measurement) -> list[dict[str, Any]]:
 
     In older result files, only nginx and the generator are subtracted from the CPU, and nothing from that at best.
     """
-    arms = [{"others_cores": None, "best_left": 1.0, **arm} for arm in measurement.metadata["arms"]]
-    return [{**arm, "efficiency": arm["kept"] / (arm["left"] / arm["best_left"])} for arm in arms]
+    arms = [{"others_cores": None, "best_left": None, **arm} for arm in measurement.metadata["arms"]]
+    return [{**arm, "efficiency": arm["kept"] / arm["left"] * (arm["best_left"] or 1)} for arm in arms]
 
 
 def _goals(arm: dict[str, Any]) -> Iterator[Goal]:
@@ -139,9 +138,10 @@ def _goals(arm: dict[str, Any]) -> Iterator[Goal]:
     met = arm["refused_p99_ms"] <= MAX_REFUSAL_MS and arm["lost_per_s"] == 0 and arm["refused_per_s"] > 0
     yield Goal(text, figure, met)
     text = f"{model}: the throughput per CPU second left to Triton is at least {MIN_EFFICIENCY:.0%} of the best"
+    at_best = f", at best {arm['best_left']:.0%}" if arm["best_left"] else ""
     figure = (
         f"{arm['efficiency']:.0%}: {arm['kept']:.0%} of the answers under {arm['times']:.1f} times the load, "
-        f"{arm['left']:.0%} of the CPU left, at best {arm['best_left']:.0%}"
+        f"{arm['left']:.0%} of the CPU left{at_best}"
     )
     yield Goal(text, figure, arm["efficiency"] >= MIN_EFFICIENCY)
     figure = "not recovered" if arm["back_s"] is None else f"{arm['back_s']:.1f} s"
