@@ -112,7 +112,7 @@ _CORES: Final = {
     "model": "{model}",
     **{name: f"{{{name}_cores:.2f}}" for name in PROCESSES},
     "left": "{left:.0%}",
-    "left at best": "{best_left:.0%}",
+    "left at best": "{left_at_best}",
     "answered": "{kept:.0%}",
     "per CPU second left": "{efficiency:.0%}",
 }
@@ -124,7 +124,10 @@ def _arms(measurement: Measurement) -> list[dict[str, Any]]:
     In older result files, only nginx and the generator are subtracted from the CPU, and nothing from that at best.
     """
     arms = [{"others_cores": None, "best_left": None, **arm} for arm in measurement.metadata["arms"]]
-    return [{**arm, "efficiency": arm["kept"] / arm["left"] * (arm["best_left"] or 1)} for arm in arms]
+    for arm in arms:
+        arm["efficiency"] = arm["kept"] / arm["left"] * (arm["best_left"] or 1)
+        arm["left_at_best"] = f"{arm['best_left']:.0%}" if arm["best_left"] else "not measured"
+    return arms
 
 
 def _goals(arm: dict[str, Any]) -> Iterator[Goal]:
@@ -138,10 +141,9 @@ def _goals(arm: dict[str, Any]) -> Iterator[Goal]:
     met = arm["refused_p99_ms"] <= MAX_REFUSAL_MS and arm["lost_per_s"] == 0 and arm["refused_per_s"] > 0
     yield Goal(text, figure, met)
     text = f"{model}: the throughput per CPU second left to Triton is at least {MIN_EFFICIENCY:.0%} of the best"
-    at_best = f", at best {arm['best_left']:.0%}" if arm["best_left"] else ""
     figure = (
         f"{arm['efficiency']:.0%}: {arm['kept']:.0%} of the answers under {arm['times']:.1f} times the load, "
-        f"{arm['left']:.0%} of the CPU left{at_best}"
+        f"{arm['left']:.0%} of the CPU left, at best {arm['left_at_best']}"
     )
     yield Goal(text, figure, arm["efficiency"] >= MIN_EFFICIENCY)
     figure = "not recovered" if arm["back_s"] is None else f"{arm['back_s']:.1f} s"
