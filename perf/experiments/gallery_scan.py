@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from picturegallery.faiss_search import FaissSearch
-from picturegallery.search import ExactSearch
+from picturegallery.search import MAX_EXACT, ExactSearch
 from picturegallery.vectors import Rows, Scores, Search, Vector
 
 from ..report.experiment import Experiment, Goal, Measurement, records
@@ -61,7 +61,7 @@ class GalleryScan(Experiment):
     title = "Search in the gallery"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--sizes", nargs="+", type=positive, default=[10_000, GOAL_SIZE], help="pictures")
+        parser.add_argument("--sizes", nargs="+", type=positive, default=[10_000, GOAL_SIZE, MAX_EXACT], help="pictures")
         parser.add_argument("--queries", type=positive, default=300, help="measured searches of each arm")
 
     def measure(self, args: Any) -> Measurement:

@@ -17,6 +17,8 @@ IMAGENET, MOCO, SWAV, DUAL = "ImageNet", "MoCo v2", "SwAV", "dual encoder"
 # The dual encoder's vector of the picture plus that of the title, as M6 embeds both.
 TITLED: Final = f"{DUAL}, picture + title"
 UNTRAINED: Final = "untrained"
+# The same network, whose batch normalization has the statistics of the train pictures, as every trained one has.
+NORMALIZED: Final = f"{UNTRAINED}, normalized"
 # The column of fine-tuning on few labels.
 FINE_TUNING: Final = "fine-tuning"
 

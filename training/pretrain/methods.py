@@ -17,6 +17,8 @@ from .swav import SwAV
 
 # Queue of MoCo and prototypes of SwAV for some thousand pictures; the papers train on millions.
 _QUEUE: Final = 16
+# Pictures of which MoCo normalizes keys together, as on each GPU of the paper.
+_SPLIT: Final = 32
 _PROTOTYPES: Final = 100
 # With SwAV's 0.05, codes of such small batches stay uniform.
 _EPSILON: Final = 0.03
@@ -52,7 +54,7 @@ class Config:
     dims: int = 32
     instance_weight: float = 0.0
     learning_rate: float = 1e-3
-    pretrained_lr_multiplier: float = 0.1
+    pretrained_lr_multiplier: float = 0.3
     weight_decay: float = 1e-4
     seed: int = 1
 
@@ -89,8 +91,6 @@ def build(config: Config, steps: int, weights: Path | None = None) -> Pretrainin
     """
     if config.method not in METHODS:
         raise ConfigError(f"expected a method of {', '.join(METHODS)}, got {config.method!r}")
-    if config.batch % 4:
-        raise ConfigError(f"expected a batch divisible by 4, got {config.batch}")
     if weights is not None and config.width != 1:
         raise ConfigError(f"expected width 1, which ImageNet weights have, got {config.width}")
     keras.utils.set_random_seed(config.seed)
@@ -100,8 +100,10 @@ def build(config: Config, steps: int, weights: Path | None = None) -> Pretrainin
 def _moco(config: Config, steps: int, weights: Path | None) -> Pretraining:
     pictures, title = _inputs(config)
     encoder, twin = (_encoder(config, config.size, weights) for _ in range(2))
-    queue = _QUEUE * config.batch
-    objective = MoCo(encoder, twin, hidden=512, queue=queue, momentum=0.99, seed=config.seed)
+    queue, splits = _QUEUE * config.batch, max(2, config.batch // _SPLIT)
+    if config.batch % splits:
+        raise ConfigError(f"expected a batch divisible by {splits}, got {config.batch}")
+    objective = MoCo(encoder, twin, hidden=512, queue=queue, momentum=0.99, splits=splits, seed=config.seed)
     loss = objective(build_views(pictures, [Views(config.size)] * 2, config.seed))
     return Pretraining(keras.Model([pictures, title], loss), encoder, chance_loss(queue), _started(encoder, weights))
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 
 import keras
+import numpy as np
 
 from ..arrays import FloatsND
-from .article import DUAL, IMAGENET, MOCO, SWAV, TITLED, UNTRAINED
+from ..engine.batch_norm import estimate_batch_norm
+from .article import DUAL, IMAGENET, MOCO, NORMALIZED, SWAV, TITLED, UNTRAINED
 from .collapse import embed
 from .dual_encoder import embed_titles, picture_trunk
 from .encoder import build_encoder, imagenet_encoder
@@ -21,6 +23,9 @@ METHODS: Final = {MOCO: "moco", SWAV: "swav", DUAL: "dual_encoder"}
 SERVED: Final = f"{DUAL}, served"
 # ImageNet weights are for width 1 and 224 pixels: at 32 pixels little would be left of them.
 IMAGENET_SIZE: Final = 64
+# Batches from which the statistics of an untrained encoder are estimated, and the pictures in each.
+_BATCHES: Final = 10
+_BATCH: Final = 128
 
 
 @dataclass(frozen=True)
@@ -91,19 +96,26 @@ def rows(
         seeds: One run of each method per seed.
         cards: The manifests.
         out: Folder of the runs, `<method>_<seed>`.
-        imagenet: ImageNet weights of MobileNetV2, an npz; without them, their row is left out.
+        imagenet: ImageNet weights of MobileNetV2, an npz, from which the methods start; without them, their row is left
+            out, and the methods start from random weights.
         served: The run whose encoder is served; without it, its row is left out.
     """
     size = config.size
 
     def pretrained(method: str, seed: int) -> keras.Model:
-        return _load(run(replace(config, method=method, seed=seed), cards.data, out / f"{method}_{seed}"))
+        return _load(run(replace(config, method=method, seed=seed), cards.data, out / f"{method}_{seed}", imagenet))
 
     def untrained(seed: int) -> keras.Model:
         keras.utils.set_random_seed(seed)
         return build_encoder(config.width, size)
 
+    def normalized(seed: int) -> keras.Model:
+        encoder, pixels = untrained(seed), cards.train_at(size).pixels[: _BATCHES * _BATCH].astype(np.float32)
+        estimate_batch_norm(encoder, (pixels[start : start + _BATCH] for start in range(0, len(pixels), _BATCH)))
+        return encoder
+
     yield Row(UNTRAINED, size, tuple(partial(untrained, seed) for seed in seeds))
+    yield Row(NORMALIZED, size, tuple(partial(normalized, seed) for seed in seeds), fine_tuned=False)
     if imagenet is not None:
         yield Row(IMAGENET, IMAGENET_SIZE, (lambda: imagenet_encoder(imagenet, IMAGENET_SIZE),) * len(seeds))
     for name, method in METHODS.items():

@@ -102,16 +102,17 @@ def main() -> None:
     parser.add_argument(
         "--results", type=Path, required=True, help="folder for pictures.{json,md,png} and pictures_map.png"
     )
-    parser.add_argument("--imagenet", type=Path, help="npz of MobileNetV2; without it, its rows are left out")
+    parser.add_argument("--imagenet", type=Path, help="npz of MobileNetV2 that the methods start from; a row")
     parser.add_argument("--served", type=Path, help="run of the served dual encoder: a row, and the map")
     parser.add_argument("--openclipart", type=Path, help="manifest of training.pretrain.openclipart")
-    parser.add_argument("--size", type=int, default=32, help="pixels; default: %(default)s")
+    parser.add_argument("--size", type=int, default=64, help="pixels; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=8, help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=64, help="default: %(default)s")
     parser.add_argument("--methods", nargs="*", choices=METHODS.values(), default=list(METHODS.values()))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="default: 1 2 3")
     args = parser.parse_args()
-    config = Config("", size=args.size, epochs=args.epochs, batch=args.batch)
+    width = 1.0 if args.imagenet else 0.5
+    config = Config("", size=args.size, epochs=args.epochs, batch=args.batch, width=width)
     cards = Cards(args.data, args.test, args.out / "pictures")
     try:
         table = list(rows(config, args.methods, tuple(args.seeds), cards, args.out, args.imagenet, args.served))

@@ -24,13 +24,15 @@ def describe(report: Mapping[str, Any]) -> str:
             "",
             "Written by `python -m training.pretrain.tables`. Percent, with 95 % intervals over cards and seeds "
             f"({seeds}). Each method trained {config['epochs']} epochs of {pictures['train']} drawn cards without "
-            f"labels, at {config['size']} pixels, batch {config['batch']}, width {config['width']} of MobileNetV2: far "
-            "less than the papers, so the rows say how far each method gets in that time. "
+            f"labels, at {config['size']} pixels, batch {config['batch']}, width {config['width']} of MobileNetV2"
+            f"{_start(report, [MOCO, SWAV, DUAL])}: far less than the papers, so the rows say how far each method gets in "
+            "that time. "
             f"The measures are those of {pictures['test']} other pictures: cards drawn twice. “+ w” is whitened with "
             "the statistics of the train pictures. ImageNet is a MobileNetV2 of width 1, trained with labels on a "
             f"million photos; it sees {report['sizes'].get(IMAGENET, '–')} pixels. “Served” is the encoder that the "
-            "repository serves, trained longer and at more pixels than the other rows (see Time)"
-            f"{_start(report)}. {_left_out(report)}",
+            f"repository serves, trained longer than the other rows (see Time){_start(report, [SERVED])}. “Untrained” has "
+            "the batch normalization of a new network, which leaves activations as they are; “normalized” has the "
+            f"statistics of the cards, as every trained network has. {_left_out(report)}",
             "",
             picture("Consistency over the epochs, and neighbors with the same label by row", "pictures.png"),
             "",
@@ -102,10 +104,10 @@ def _left_out(report: Mapping[str, Any]) -> str:
     return f"Not measured: {'; '.join(missing)}." if missing else ""
 
 
-def _start(report: Mapping[str, Any]) -> str:
-    """Say that the served encoder started from ImageNet weights."""
-    served = report["runs"].get(SERVED, [{}])[0]
-    return ", starting from the weights of the row ImageNet" if served.get("weights") else ""
+def _start(report: Mapping[str, Any], rows: Sequence[str]) -> str:
+    """Say that rows started from ImageNet weights."""
+    runs = [run for row in rows for run in report["runs"].get(row, [])]
+    return ", starting from the weights of the row ImageNet" if any(run["weights"] for run in runs) else ""
 
 
 def _table(report: Mapping[str, Any], columns: Sequence[str]) -> str:

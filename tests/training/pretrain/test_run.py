@@ -145,8 +145,8 @@ def test_spread_tells_a_point_from_all_directions() -> None:
 def test_unknown_method_and_batch_are_rejected(cards: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a method of moco, swav, dual_encoder, got 'x'"):
         run(small("x"), cards, tmp_path)
-    with pytest.raises(ConfigError, match="divisible by 4, got 6"):
-        run(Config("moco", size=16, batch=6), cards, tmp_path)
+    with pytest.raises(ConfigError, match="divisible by 2, got 7"):
+        run(Config("moco", size=16, batch=7), cards, tmp_path)
 
 
 def test_too_few_pictures_are_rejected(cards: Path, tmp_path: Path) -> None:

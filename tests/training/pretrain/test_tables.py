@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from tests.support.training.stand_in import build_small_encoder
+from training.engine.batch_norm import batch_norms
 from training.pretrain import methods, rows, tables
-from training.pretrain.article import DUAL, TITLED, UNTRAINED, whitened
+from training.pretrain.article import DUAL, MOCO, NORMALIZED, TITLED, UNTRAINED, whitened
 from training.pretrain.measures import Embeddings, chances, measure
+from training.pretrain.methods import Config
 from training.synthetic.cards import write_cards
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -80,7 +82,7 @@ def test_report(small_encoder: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "argv", ["tables", *(f"--{name}={value}" for name, value in options.items())])
     tables.main()
     report = json.loads((tmp_path / "results/pictures.json").read_text())
-    names = (UNTRAINED, DUAL, TITLED)
+    names = (UNTRAINED, NORMALIZED, DUAL, TITLED)
     assert list(report["rows"]) == [name for row in names for name in (row, whitened(row))]
     assert all(0 <= each["value"] <= 1 for row in report["rows"].values() for each in row.values())
     assert {each["first"] for each in report["comparisons"]} == {whitened(TITLED)}
@@ -91,3 +93,31 @@ def test_report(small_encoder: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tables, "measure", None)
     monkeypatch.setattr(tables, "save", lambda *_: None)
     tables.main()
+
+
+def test_methods_start_from_the_imagenet_weights_of_their_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def run(config: Config, manifest: Path, out: Path, weights: Path | None) -> Path:
+        started.append((config.seed, weights))
+        return out
+
+    monkeypatch.setattr(rows, "run", run)
+    monkeypatch.setattr(rows, "_load", Path)
+    cards = rows.Cards(tmp_path / "data.csv", tmp_path / "test.csv", tmp_path)
+    table = list(rows.rows(Config(""), ["moco"], (1, 2), cards, tmp_path, tmp_path / "mobilenet.npz", None))
+    for encoder in next(row for row in table if row.name == MOCO).encoders:
+        encoder()
+    assert started == [(1, tmp_path / "mobilenet.npz"), (2, tmp_path / "mobilenet.npz")]
+
+
+def test_untrained_row_has_statistics_of_the_pictures_only_if_normalized(small_encoder: None, tmp_path: Path) -> None:
+    manifest = write_cards(range(12), 1, tmp_path)
+    cards = rows.Cards(manifest, manifest, tmp_path)
+    table = {row.name: row for row in rows.rows(Config("", size=16), [], (1,), cards, tmp_path, None, None)}
+    means = {
+        name: np.concatenate([layer.moving_mean for layer in batch_norms(table[name].encoders[0]())])
+        for name in (UNTRAINED, NORMALIZED)
+    }
+    assert not means[UNTRAINED].any()
+    assert means[NORMALIZED].all()

@@ -10,4 +10,4 @@ from training.pretrain.methods import Config
 
 
 def get_config() -> Config:
-    return Config("dual_encoder", epochs=14, batch=64, width=1.0, instance_weight=0.5, pretrained_lr_multiplier=0.3)
+    return Config("dual_encoder", epochs=14, batch=64, width=1.0, instance_weight=0.5)
