@@ -61,7 +61,9 @@ class GalleryScan(Experiment):
     title = "Search in the gallery"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--sizes", nargs="+", type=positive, default=[10_000, GOAL_SIZE, MAX_EXACT], help="pictures")
+        parser.add_argument(
+            "--sizes", nargs="+", type=positive, default=[10_000, GOAL_SIZE, MAX_EXACT], help="pictures"
+        )
         parser.add_argument("--queries", type=positive, default=300, help="measured searches of each arm")
 
     def measure(self, args: Any) -> Measurement:

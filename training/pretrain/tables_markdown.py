@@ -16,23 +16,20 @@ _RECALLS = [f"recall@{n}" for n in NS]
 
 def describe(report: Mapping[str, Any]) -> str:
     """Return the report in words and tables."""
-    config, pictures = report["config"], report["pictures"]
-    seeds = ", ".join(map(str, config["seed"]))
+    pictures = report["pictures"]
+    seeds = ", ".join(map(str, report["config"]["seed"]))
     return "\n".join(
         [
             "# Embeddings of pictures",
             "",
             "Written by `python -m training.pretrain.tables`. Percent, with 95 % intervals over cards and seeds "
-            f"({seeds}). Each method trained {config['epochs']} epochs of {pictures['train']} drawn cards without "
-            f"labels, at {config['size']} pixels, batch {config['batch']}, width {config['width']} of MobileNetV2"
-            f"{_start(report, [MOCO, SWAV, DUAL])}: far less than the papers, so the rows say how far each method gets in "
-            "that time. "
-            f"The measures are those of {pictures['test']} other pictures: cards drawn twice. “+ w” is whitened with "
-            "the statistics of the train pictures. ImageNet is a MobileNetV2 of width 1, trained with labels on a "
-            f"million photos; it sees {report['sizes'].get(IMAGENET, '–')} pixels. “Served” is the encoder that the "
-            f"repository serves, trained longer than the other rows (see Time){_start(report, [SERVED])}. “Untrained” has "
-            "the batch normalization of a new network, which leaves activations as they are; “normalized” has the "
-            f"statistics of the cards, as every trained network has. {_left_out(report)}",
+            f"({seeds}). {_training(report)}The measures are those of {pictures['test']} other pictures: cards drawn "
+            "twice. “+ w” is whitened with the statistics of the train pictures. ImageNet is a MobileNetV2 of width 1, "
+            f"trained with labels on a million photos; it sees {report['sizes'].get(IMAGENET, '–')} pixels. “Served” "
+            f"is the encoder that the repository serves (see Time){_start(report, [SERVED])}. “Untrained” is a MobileNetV2 "
+            f"of width {report['config']['width']:g} with random weights, at {report['config']['size']} pixels. The batch "
+            "normalization of a new network leaves activations as they are; “normalized” has the statistics of the "
+            f"cards, which every training brings. {_left_out(report)}",
             "",
             picture("Consistency over the epochs, and neighbors with the same label by row", "pictures.png"),
             "",
@@ -102,6 +99,19 @@ def _left_out(report: Mapping[str, Any]) -> str:
     """Say which rows were not measured."""
     missing = [row for row in (IMAGENET, MOCO, SWAV, DUAL, TITLED, SERVED) if row not in report["rows"]]
     return f"Not measured: {'; '.join(missing)}." if missing else ""
+
+
+def _training(report: Mapping[str, Any]) -> str:
+    """Say how the methods were trained, if any was."""
+    methods = [row for row in (MOCO, SWAV, DUAL) if row in report["runs"]]
+    if not methods:
+        return ""
+    config = report["config"]
+    return (
+        f"Each method trained {config['epochs']} epochs of {report['pictures']['train']} drawn cards without labels, "
+        f"at {config['size']} pixels, batch {config['batch']}, width {config['width']:g} of MobileNetV2"
+        f"{_start(report, methods)}: far less than the papers, so the rows say how far each method gets in that time. "
+    )
 
 
 def _start(report: Mapping[str, Any], rows: Sequence[str]) -> str:
