@@ -26,10 +26,10 @@ def describe(report: Mapping[str, Any]) -> str:
             f"({seeds}). {_training(report)}The measures are those of {pictures['test']} other pictures: cards drawn "
             "twice. “+ w” is whitened with the statistics of the train pictures. ImageNet is a MobileNetV2 of width 1, "
             f"trained with labels on a million photos; it sees {report['sizes'].get(IMAGENET, '–')} pixels. “Served” "
-            f"is the encoder that the repository serves (see Time){_start(report, [SERVED])}. “Untrained” is a MobileNetV2 "
-            f"of width {report['config']['width']:g} with random weights, at {report['config']['size']} pixels. The batch "
-            "normalization of a new network leaves activations as they are; “normalized” has the statistics of the "
-            f"cards, which every training brings. {_left_out(report)}",
+            f"is the encoder that the repository serves (see Time){_start(report, [SERVED])}. “Untrained” is a "
+            f"MobileNetV2 of width {report['config']['width']:g} with random weights, at {report['config']['size']} "
+            "pixels. The batch normalization of a new network leaves activations as they are; “normalized” has the "
+            f"statistics of the cards, which every training brings. {_left_out(report)}",
             "",
             picture("Consistency over the epochs, and neighbors with the same label by row", "pictures.png"),
             "",
