@@ -29,7 +29,7 @@ def towers() -> Iterator[None]:
 
 
 def test_fusion_beats_single_towers_without_leak(tmp_path: Path) -> None:
-    study = Study(write_users(900, AvatarPool(), builtin_names(), tmp_path, seed=5), tmp_path / "runs", imagenet={})
+    study = Study(write_users(500, AvatarPool(), builtin_names(), tmp_path, seed=5), tmp_path / "runs", imagenet={})
     for row in (TEXT, IMAGE, BOTH):
         study.train(Run(row, 1))
     users = study.users()
