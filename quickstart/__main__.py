@@ -30,6 +30,7 @@ from server.supervisor.watch import GaveUp, Supervisor
 from training.synthetic.sample_users import SampleUser, sample_users
 
 from .inferences import predict_samples
+from .ports import port_number
 from .samples import SamplesError, read_samples
 
 REPOSITORY: Final = ROOT / "model_repository"
@@ -54,7 +55,9 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=PICTURE, help="PNG file to write (default: %(default)s)")
     parser.add_argument("--serve", action="store_true", help="serve on loopback until stopped")
     for name, port in zip(PORT_NAMES, SERVE_PORTS, strict=True):
-        parser.add_argument(f"--{name}-port", type=_port, default=port, metavar="PORT", help="default: %(default)s")
+        parser.add_argument(
+            f"--{name}-port", type=port_number, default=port, metavar="PORT", help="default: %(default)s"
+        )
     args = parser.parse_args()
     ports = [getattr(args, f"{name}_port") for name in PORT_NAMES]
     if len({*ports}) < len(ports):
@@ -65,7 +68,11 @@ def main() -> None:
             serve(ports)
         else:
             run(read_samples(args.samples) if args.samples else sample_users(), args.picture)
-    except (SamplesError, GenderClientError, LaunchError, CatalogError) as exc:
+    except BrokenPipeError:
+        # The reader of the output has ended, as in `make run | head`. Python would report it again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (OSError, SamplesError, GenderClientError, LaunchError, CatalogError) as exc:
         sys.exit(f"quickstart: {exc}")
     except StartError as exc:
         hint = "; to restore the published models, run: git checkout -- model_repository"
@@ -80,6 +87,8 @@ def run(users: list[SampleUser], picture: Path) -> None:
     from .similar_cards import find_similar_cards, save_similar_cards
     from .table import print_table
 
+    # If it cannot be written, fail now.
+    picture.parent.mkdir(parents=True, exist_ok=True)
     ensembles = gender_ensembles()
     print("Starting Triton …", flush=True)
     with running_triton(REPOSITORY) as server, Client(f"grpc://{server.grpc_url}") as client:
@@ -127,12 +136,6 @@ def _usage(ports: Sequence[int]) -> str:
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(PORT_NAMES, ports, strict=True)}
     is_default = addresses["grpc"] == f"127.0.0.1:{SERVE_PORTS[1]}"
     return USAGE.format(**addresses, url="" if is_default else f"GENDERCLIENT_URL=grpc://{addresses['grpc']} ")
-
-
-def _port(text: str) -> int:
-    if text.isdecimal() and 0 < int(text) < 2**16:
-        return int(text)
-    raise argparse.ArgumentTypeError("expected a port from 1 to 65535")
 
 
 def gender_ensembles() -> list[Ensemble]:

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps
+from PIL import Image
 
 from figures.canvas import SMALL, TITLE, Canvas
 from figures.colors import COLORS
 from figures.fonts import readable
 from figures.save import save
 from figures.style import theme
+from genderprep import InvalidAvatar, prepare_image
 
 from .inferences import Inference
 
@@ -24,6 +24,7 @@ WIDTH: Final = 900
 CELL: Final = WIDTH // COLUMNS
 HEADER, ROW, AVATAR, MARGIN, GAP = 76, 124, 64, 8, 8
 BAR: Final = 10
+AVATAR_PIXELS: Final = 2 * AVATAR
 # Points.
 LABEL: Final = 8.5
 LEGEND: Final = {
@@ -73,16 +74,20 @@ def _draw_user(canvas: Canvas, inferences: Sequence[Inference], x: float, y: flo
 
 
 def _draw_avatar(canvas: Canvas, avatar: bytes | None, x: float, y: float) -> None:
-    if avatar is None:
+    if not avatar:
         _draw_note(canvas, ("no avatar", "无头像"), x, y)
-        return
+    elif image := read_avatar(avatar):
+        canvas.image(x, y, AVATAR, image)
+    else:
+        _draw_note(canvas, ("unreadable", "无法读取"), x, y)
+
+
+def read_avatar(avatar: bytes) -> Image.Image | None:
+    """Return an avatar as the models see it, but larger; None if they cannot read it."""
     try:
-        image = ImageOps.exif_transpose(Image.open(BytesIO(avatar))).convert("RGBA")
-    except OSError:
-        _draw_note(canvas, ("not an image", "不是图片"), x, y)
-        return
-    on_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    canvas.image(x, y, AVATAR, ImageOps.fit(on_white, (2 * AVATAR, 2 * AVATAR)))
+        return Image.fromarray(prepare_image(avatar, AVATAR_PIXELS)[0])
+    except InvalidAvatar:
+        return None
 
 
 def _draw_note(canvas: Canvas, lines: tuple[str, str], x: float, y: float) -> None:

@@ -4,12 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 from matplotlib.figure import Figure
-from PIL import Image
 
 from figures import style
 from figures.canvas import SMALL, TITLE, Canvas
@@ -20,7 +18,7 @@ from training.synthetic.card_themes import THEMES
 from training.synthetic.cards import compose_card, draw_card
 from training.synthetic.sample_users import SampleUser
 
-from .picture import MARGIN, WIDTH
+from .picture import MARGIN, WIDTH, read_avatar
 
 RANK_MODEL: Final = "rank_mobilenet"
 USERS: Final = 3
@@ -110,8 +108,8 @@ def draw_ranked_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery) -> F
     for index, of_user in enumerate(ranked):
         y = HEADER + ROW * 2 * index
         canvas.text(MARGIN, y, readable(of_user.user.nickname or ""))
-        if of_user.user.avatar:
-            canvas.image(MARGIN, y + CAPTION, CARD, Image.open(BytesIO(of_user.user.avatar)))
+        if of_user.user.avatar and (avatar := read_avatar(of_user.user.avatar)):
+            canvas.image(MARGIN, y + CAPTION, CARD, avatar)
         _draw_row(canvas, CHOSEN_X, y, "chosen first 点赞前", of_user.without_history, gallery)
         _draw_row(canvas, MARGIN, y + ROW, "then liked 点赞", of_user.liked, gallery)
         _draw_row(canvas, CHOSEN_X, y + ROW, "chosen next 点赞后", of_user.with_history, gallery)

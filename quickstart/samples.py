@@ -1,6 +1,7 @@
 """Your own sample users: a folder of images and `nicknames.csv`."""
 
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 from training.synthetic.sample_users import SampleUser
 
 COLUMNS: Final = {"file", "nickname"}
-IMAGE_SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
+IMAGE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
 
 class SamplesError(ValueError):
@@ -22,15 +23,17 @@ def read_samples(folder: Path) -> list[SampleUser]:
 
     Raises:
         SamplesError: the folder has no users, or a row names an image that does not exist.
+        OSError: a file cannot be read.
     """
     if not folder.is_dir():
         raise SamplesError(f"{folder} is not a folder; expected a folder of images and nicknames.csv (file,nickname)")
     table = folder / "nicknames.csv"
-    samples = (
-        list(_read_table(table)) if table.is_file() else [SampleUser(None, f.read_bytes()) for f in _images(folder)]
-    )
+    try:
+        samples = list(_read_table(table)) if table.is_file() else [_user(None, image) for image in _images(folder)]
+    except UnicodeDecodeError:
+        raise SamplesError(f"{table}: expected UTF-8; save it as CSV UTF-8") from None
     if not samples:
-        raise SamplesError(f"{folder} has neither images nor rows in nicknames.csv")
+        raise SamplesError(f"{folder} has neither images ({', '.join(IMAGE_SUFFIXES)}) nor rows in nicknames.csv")
     return samples
 
 
@@ -43,8 +46,13 @@ def _read_table(table: Path) -> Iterator[SampleUser]:
             image = table.parent / row["file"] if row["file"] else None
             if image and not image.is_file():
                 raise SamplesError(f"{table}, line {number}: no image {row['file']!r} beside the table")
-            yield SampleUser(row["nickname"] or None, image.read_bytes() if image else None)
+            yield _user(row["nickname"] or None, image) if image else SampleUser(row["nickname"] or None, None)
+
+
+def _user(nickname: str | None, image: Path) -> SampleUser:
+    # A name that is not UTF-8 could not be printed.
+    return SampleUser(nickname, image.read_bytes(), os.fsencode(image.name).decode(errors="replace"))
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())

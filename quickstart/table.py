@@ -26,8 +26,9 @@ def print_table(inferences: Sequence[Sequence[Inference]]) -> None:
 
 
 def _inputs(inference: Inference) -> tuple[str, str]:
-    nickname, avatar = inference.user.nickname, inference.user.avatar
-    return escape(nickname) if nickname else "[dim]none[/]", "[dim]none[/]" if avatar is None else f"{len(avatar):,} B"
+    nickname, avatar, file = inference.user.nickname, inference.user.avatar, inference.user.file
+    size = "[dim]none[/]" if avatar is None else f"{len(avatar):,} B"
+    return escape(nickname) if nickname else "[dim]none[/]", f"{escape(file)} {size}".strip()
 
 
 def _outputs(inference: Inference) -> tuple[str, str, str, str]:

@@ -14,6 +14,7 @@ from server.catalog import Catalog, CatalogError
 from server.errors import LaunchError
 from server.launch.process import ROOT, StartError, check_free, exit_on_stop_signals, running_triton
 
+from ..ports import port_number
 from .app import build_app
 
 REPOSITORY: Final = ROOT / "model_repository"
@@ -26,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="quickstart.demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--port", type=int, default=PORT, help="default: %(default)s")
+    parser.add_argument("--port", type=port_number, default=PORT, help="default: %(default)s")
     port = parser.parse_args().port
     exit_on_stop_signals()
     try:

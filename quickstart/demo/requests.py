@@ -55,7 +55,7 @@ async def read_json(request: Request) -> dict[str, Any]:
             raise BadRequest("too_large", f"expected at most {MAX_AVATAR_BYTES} bytes of picture; send a smaller one")
     try:
         fields = json.loads(body)
-    except (UnicodeDecodeError, json.JSONDecodeError):
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise BadRequest("request", "expected a JSON object")
@@ -83,11 +83,15 @@ def rank_question_of(fields: dict[str, Any]) -> RankQuestion:
         BadRequest: A field has another type than expected.
     """
     liked, personalize, seed = fields.get("liked", []), fields.get("personalize", True), fields.get("seed")
-    if not isinstance(liked, list) or not all(type(each) is int for each in liked):
+    if not isinstance(liked, list) or not all(map(_is_natural, liked)):
         raise BadRequest("request", "liked: expected a list of ids")
-    if type(personalize) is not bool or type(seed) not in (int, type(None)):
-        raise BadRequest("request", "expected personalize as true or false, and seed as a number or null")
+    if type(personalize) is not bool or not (seed is None or _is_natural(seed)):
+        raise BadRequest("request", "expected personalize as true or false, and seed as 0 or more, or null")
     return RankQuestion(question_of(fields), liked, personalize, seed)
+
+
+def _is_natural(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -112,6 +112,7 @@ def test_unreachable_redis_is_named_without_its_password() -> None:
     [
         ({"url": "redis://planted:65536/0"}, ValueError, "^url: expected redis://host:port/database$"),
         ({"url": "http://planted"}, ValueError, "^url: expected redis://"),
+        ({"url": "redis://user:plan/ted@host:6379/0"}, ValueError, "^url: expected redis://"),
         ({"url": None}, TypeError, "^url: got NoneType"),
         ({"ttl_s": 0}, ValueError, "^ttl_s: got 0, expected 1 second or more"),
         ({"ttl_s": "1"}, TypeError, "^ttl_s: got str"),
@@ -120,13 +121,17 @@ def test_unreachable_redis_is_named_without_its_password() -> None:
     ],
 )
 def test_invalid_option_is_named(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) as caught:
         RedisHistory(**arguments)
+    assert "plan" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("user", "picture", "message"), [(7, 1, "user_id: got int"), ("u", "x", "picture, position 0: got str")]
-)
+@pytest.mark.parametrize(("user", "picture", "message"), [(7, 1, "user_id: got int"), ("u", "x", "picture: got str")])
 def test_invalid_like_is_named(user: Any, picture: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         RedisHistory().add(user, picture)
+
+
+def test_one_user_is_not_many() -> None:
+    with pytest.raises(TypeError, match="user_ids: got str, expected the ids of users"):
+        RedisHistory().liked_many("u1")

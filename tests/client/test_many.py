@@ -181,6 +181,14 @@ def test_concurrency_must_be_positive(many: tuple[SlowServer, Many]) -> None:
         many[1](named("1"), concurrency=0)
 
 
+@pytest.mark.parametrize("method", ["predict_many", "rank_many", "embed_many", "similar_many", "screen_many"])
+@pytest.mark.parametrize("one", ["card.png", b"\x11", memoryview(b"\x11"), None])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_one_picture_is_not_many(kind: type[Client | AsyncClient], method: str, one: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^(users|pictures): got {type(one).__name__}, expected an iterable of "):
+        getattr(kind(), method)(one)
+
+
 def test_closed_iterator_leaves_no_thread() -> None:
     before = set(threading.enumerate())
     client = Client(transport=FakeTransport(respond_male))

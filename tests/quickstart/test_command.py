@@ -11,12 +11,14 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from genderclient import Client
 from quickstart import __main__ as quickstart
 from quickstart.samples import read_samples
+from tests.support.pictures import encode, noise, png_of_size
 from tests.support.tritonserver import ROOT, Server, free_ports
 from training.synthetic.sample_users import sample_users
 
@@ -54,12 +56,19 @@ def test_run_prints_table_and_writes_picture(tmp_path: Path) -> None:
 def test_broken_image_is_one_rejected_row(
     triton: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "nicknames.csv").write_text("file,nickname\nbroken.jpg,小美\n,Kevin\n", encoding="utf-8")
+    (tmp_path / "nicknames.csv").write_text(
+        "file,nickname\nbroken.jpg,小美\nunended.jpg,a\ndeep.png,b\nempty.png,c\nhuge.png,d\n,Kevin\n", encoding="utf-8"
+    )
     (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    (tmp_path / "unended.jpg").write_bytes(encode(noise(), "JPEG")[:-2])
+    (tmp_path / "empty.png").write_bytes(b"")
+    Image.fromarray(np.arange(64**2, dtype=np.uint16).reshape(64, 64)).save(tmp_path / "deep.png")
+    (tmp_path / "huge.png").write_bytes(png_of_size(20_000, 20_000))
     monkeypatch.setattr(quickstart, "running_triton", lambda _: nullcontext(triton))
     quickstart.run(read_samples(tmp_path), tmp_path / "samples.png")
     printed = capsys.readouterr().out
     assert "AVATAR:" in printed
+    assert "broken.jpg" in printed
     assert "Kevin" in printed
     assert (tmp_path / "samples.png").stat().st_size > 1000
 
@@ -69,6 +78,24 @@ def test_error_is_one_line() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("quickstart: nowhere is not a folder")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_picture_that_cannot_be_written_fails_before_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run("--picture", str(tmp_path / "file" / "samples.png"))
+    assert done.returncode == 1
+    assert re.fullmatch(r"quickstart: .*file.*\n", done.stderr)
+    assert not done.stdout
+
+
+def test_reader_that_ends_early_gets_no_message(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--picture", str(tmp_path / "samples.png")], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_serve_uses_the_given_ports() -> None:
@@ -109,6 +136,12 @@ def test_impossible_ports_are_refused(
     with pytest.raises(SystemExit, match="2"):
         quickstart.main()
     assert "expected" in capsys.readouterr().err
+
+
+def test_impossible_port_of_the_demo_is_refused() -> None:
+    command = (sys.executable, "-m", "quickstart.demo", "--port=70000")
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "expected a port from 1 to 65535" in done.stderr) == (2, True)
 
 
 def test_quickstart_needs_serving_packages_only() -> None:

@@ -1,5 +1,6 @@
 """A folder of your own sample users."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,23 @@ def test_table_names_images_and_nicknames(folder: Path) -> None:
     assert users[2].avatar is None
 
 
+def test_users_have_the_names_of_their_files(folder: Path) -> None:
+    (folder / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    assert [user.file for user in read_samples(folder)] == ["a.png", "b.jpg", "\ufffd.png"]
+
+
+def test_folder_named_like_an_image_is_no_user(folder: Path) -> None:
+    (folder / "album.jpg").mkdir()
+    (folder / "lost.png").symlink_to(folder / "nowhere.png")
+    assert len(read_samples(folder)) == 2
+
+
+def test_table_in_another_encoding_is_named(folder: Path) -> None:
+    (folder / "nicknames.csv").write_text("file,nickname\na.png,小美\n", encoding="gb18030")
+    with pytest.raises(SamplesError, match=r"nicknames.csv: expected UTF-8"):
+        read_samples(folder)
+
+
 def test_table_saved_by_excel_is_read(folder: Path) -> None:
     write_table(folder, "\ufefffile,nickname\r\na.png,小美\r\n")
     assert read_samples(folder)[0].nickname == "小美"
@@ -43,7 +61,7 @@ def test_without_table_each_image_is_a_user(folder: Path) -> None:
         ("name,picture\n", r"expected the columns file,nickname"),
         ("", r"expected the columns file,nickname"),
         ("file,nickname\nlost.png,x\n", r"line 2: no image 'lost.png'"),
-        ("file,nickname\n", r"neither images nor rows"),
+        ("file,nickname\n", r"neither images \(\.jpg, .*\) nor rows"),
     ],
 )
 def test_invalid_table_is_rejected(table: str, message: str, folder: Path) -> None:
@@ -52,7 +70,9 @@ def test_invalid_table_is_rejected(table: str, message: str, folder: Path) -> No
         read_samples(folder)
 
 
-@pytest.mark.parametrize(("name", "message"), [("nowhere", "is not a folder"), (".", "neither images nor rows")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("nowhere", "is not a folder"), (".", r"neither images \(\.jpg, .*\) nor rows")]
+)
 def test_folder_without_users_is_rejected(name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(SamplesError, match=message):
         read_samples(tmp_path / name)

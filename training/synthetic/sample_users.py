@@ -15,10 +15,11 @@ JPEG_QUALITY: Final = 80
 
 @dataclass(frozen=True)
 class SampleUser:
-    """The inputs of one user; None is missing."""
+    """The inputs of one user; None is missing. `file` is the name of the avatar's file, if it has one."""
 
     nickname: str | None = field(repr=False)
     avatar: bytes | None = field(repr=False)
+    file: str = field(default="", repr=False)
 
 
 def sample_users() -> list[SampleUser]:

@@ -5,12 +5,13 @@ import time
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import suppress
+from typing import Final
 
 from genderclient._avatar import Avatar
 from genderclient._base_client import BaseClient
 from genderclient._client import POLL_S
 from genderclient._compat import Self
-from genderclient._config.checks import check_type, checked_timeout
+from genderclient._config.checks import check_iterable, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
 from genderclient._features import UserFeatures
 from genderclient._flow import Flow, Result, TaskRunner
@@ -30,11 +31,13 @@ from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Scre
 from genderclient._questions.gender import predict_question
 from genderclient._questions.pictures import embed_question, similar_question
 from genderclient._questions.question import R
-from genderclient._questions.ranking import RANK, rank_question, seed_of_user
+from genderclient._questions.ranking import RANK, checked_candidates, rank_question, seed_of_user
 from genderclient._questions.screening import screen_question
 from genderclient._transports import open_async_transport
 from genderclient._transports.base import AsyncTransport, InferenceRequest, Status, TransportError
 from genderclient._transports.url import ServerUrl
+
+MANY: Final = (Iterable, AsyncIterable)
 
 
 class AsyncClient(BaseClient[AsyncTransport]):
@@ -72,7 +75,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         embedding: bool = False,
     ) -> AsyncIterator[Scored]:
         """Predicts for any number of users, like `Client.predict_many`."""
-        check_type("users", users, (Iterable, AsyncIterable), "an iterable of User")
+        check_iterable("users", users, "an iterable of User", MANY)
 
         async def ask(_: int, user: User) -> Prediction:
             checked_item(user, User)
@@ -109,7 +112,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         timeout_s: float | None = None,
     ) -> AsyncIterator[Embedded]:
         """Embeds any number of pictures, like `Client.embed_many`."""
-        check_type("pictures", pictures, (Iterable, AsyncIterable), "an iterable of Picture")
+        check_iterable("pictures", pictures, "an iterable of Picture", MANY)
 
         async def ask(_: int, each: Picture) -> Embedding:
             checked_item(each, Picture)
@@ -135,7 +138,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         timeout_s: float | None = None,
     ) -> AsyncIterator[Matched]:
         """Searches for any number of pictures, like `Client.similar_many`."""
-        check_type("pictures", pictures, (Iterable, AsyncIterable), "an iterable of pictures or ids")
+        check_iterable("pictures", pictures, "an iterable of pictures or ids", MANY)
 
         async def ask(_: int, picture: Avatar | int) -> Neighbors:
             return await self.similar(picture, k, model=model, timeout_s=timeout_s)
@@ -157,7 +160,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
         timeout_s: float | None = None,
     ) -> AsyncIterator[Screened]:
         """Screens any number of pictures, like `Client.screen_many`."""
-        check_type("pictures", pictures, (Iterable, AsyncIterable), "an iterable of pictures")
+        check_iterable("pictures", pictures, "an iterable of pictures", MANY)
 
         async def ask(_: int, picture: Avatar) -> Screening:
             return await self.screen(picture, model=model, timeout_s=timeout_s)
@@ -210,8 +213,8 @@ class AsyncClient(BaseClient[AsyncTransport]):
         embedding: bool = False,
     ) -> AsyncIterator[Ranked]:
         """Ranks for any number of users, like `Client.rank_many`."""
-        check_type("users", users, (Iterable, AsyncIterable), "an iterable of User")
-        candidates = among if among is None else tuple(among)
+        check_iterable("users", users, "an iterable of User", MANY)
+        candidates = checked_candidates(among)
 
         async def ask(index: int, user: User) -> Ranking:
             checked_item(user, User)

@@ -138,9 +138,12 @@ class BaseClient(ABC, Generic[T]):
         if user_id is not None:
             check_type("user_id", user_id, str, "str or None")
             if not self._uses_ids(question.name):
-                raise ValueError("user_id: this client has no experiment; give it one, or omit the id")
+                use = "experiment or on_impression" if question.name == RANK else "experiment"
+                raise ValueError(f"user_id: this client has no {use} for {question.name}; give it one, or omit the id")
         if model is not None:
             check_type("model", model, str, "the name of a model, or None")
+            if not model:
+                raise ValueError("model: got an empty name; expected the name of a model, or None")
         options = self._request_options
         call = Call(
             question=question,

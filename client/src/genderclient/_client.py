@@ -8,7 +8,7 @@ from typing import Final
 from genderclient._avatar import Avatar
 from genderclient._base_client import BaseClient
 from genderclient._compat import Self
-from genderclient._config.checks import check_type, checked_timeout
+from genderclient._config.checks import check_iterable, checked_timeout
 from genderclient._exceptions import DeadlineExceeded, GenderClientError, ModelNotFound, Unavailable
 from genderclient._features import UserFeatures
 from genderclient._flow import Flow, Result, ThreadRunner
@@ -28,7 +28,7 @@ from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Scre
 from genderclient._questions.gender import predict_question
 from genderclient._questions.pictures import embed_question, similar_question
 from genderclient._questions.question import R
-from genderclient._questions.ranking import RANK, rank_question, seed_of_user
+from genderclient._questions.ranking import RANK, checked_candidates, rank_question, seed_of_user
 from genderclient._questions.screening import screen_question
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, Transport, TransportError
@@ -114,7 +114,7 @@ class Client(BaseClient[Transport]):
             timeout_s: Overrides the client's timeout, for each user.
             embedding: Whether to return the embeddings.
         """
-        check_type("users", users, Iterable, "an iterable of User")
+        check_iterable("users", users, "an iterable of User")
 
         def ask(_: int, user: User) -> Prediction:
             checked_item(user, User)
@@ -163,7 +163,7 @@ class Client(BaseClient[Transport]):
         timeout_s: float | None = None,
     ) -> Iterator[Embedded]:
         """Embeds any number of pictures, like `predict_many`: a bad picture is the `error` of its own result."""
-        check_type("pictures", pictures, Iterable, "an iterable of Picture")
+        check_iterable("pictures", pictures, "an iterable of Picture")
 
         def ask(_: int, each: Picture) -> Embedding:
             checked_item(each, Picture)
@@ -201,7 +201,7 @@ class Client(BaseClient[Transport]):
         timeout_s: float | None = None,
     ) -> Iterator[Matched]:
         """Searches for any number of pictures, like `predict_many`: a bad one is the `error` of its own result."""
-        check_type("pictures", pictures, Iterable, "an iterable of pictures or ids")
+        check_iterable("pictures", pictures, "an iterable of pictures or ids")
 
         def ask(_: int, picture: Avatar | int) -> Neighbors:
             return self.similar(picture, k, model=model, timeout_s=timeout_s)
@@ -234,7 +234,7 @@ class Client(BaseClient[Transport]):
         timeout_s: float | None = None,
     ) -> Iterator[Screened]:
         """Screens any number of pictures, like `predict_many`: a bad one is the `error` of its own result."""
-        check_type("pictures", pictures, Iterable, "an iterable of pictures")
+        check_iterable("pictures", pictures, "an iterable of pictures")
 
         def ask(_: int, picture: Avatar) -> Screening:
             return self.screen(picture, model=model, timeout_s=timeout_s)
@@ -315,8 +315,8 @@ class Client(BaseClient[Transport]):
         The other arguments are those of `rank`, for all users. Each user explores with a seed of their own, which
         follows from `seed` and the user's id, or the position of a user without one.
         """
-        check_type("users", users, Iterable, "an iterable of User")
-        candidates = among if among is None else tuple(among)
+        check_iterable("users", users, "an iterable of User")
+        candidates = checked_candidates(among)
 
         def ask(index: int, user: User) -> Ranking:
             checked_item(user, User)

@@ -133,7 +133,7 @@ def _describe_rejection(reason: str) -> tuple[type[GenderClientError], str]:
     """Distinguishes a rejected input from a request that does not match the model."""
     if rejection := _REJECTION.search(reason):
         return _REJECTED_INPUTS[rejection[1]], f"rejected by the server: {rejection[0]}"
-    return ProtocolError, f"{reason}; use a client and a model of the same release"
+    return ProtocolError, f"{reason}; use a model for this question, and a client of the same release"
 
 
 def _has_picture(request: InferenceRequest) -> bool:

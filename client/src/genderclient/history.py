@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from genderclient._config.checks import check_number, check_type, checked_timeout
+from genderclient._config.checks import check_iterable, check_number, check_type, checked_timeout
 from genderclient._exceptions import HistoryUnavailable
-from genderclient._questions.arguments import checked_ids
+from genderclient._questions.arguments import checked_id
 from genderclient._questions.ranking import MAX_HISTORY
 
 DAY_S: Final = 86_400
@@ -66,7 +66,7 @@ class RedisHistory:
 
     def add(self, user_id: str, picture: int) -> None:
         """Records that the user liked the picture now. A picture that the user liked before moves to the front."""
-        (picture,) = checked_ids("picture", [picture])
+        picture = checked_id("picture", picture)
         key = self._key(user_id)
         with self._connected() as redis, redis.pipeline(transaction=True) as pipeline:
             pipeline.lrem(key, 0, str(picture))
@@ -82,6 +82,7 @@ class RedisHistory:
 
     def liked_many(self, user_ids: Sequence[str]) -> list[tuple[int, ...]]:
         """Returns `liked` of each user, in one round trip."""
+        check_iterable("user_ids", user_ids, "the ids of users")
         keys = [self._key(user_id) for user_id in user_ids]
         with self._connected() as redis, redis.pipeline(transaction=False) as pipeline:
             for key in keys:

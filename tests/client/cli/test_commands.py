@@ -148,7 +148,7 @@ def test_models_reports_unreachable_server(run: Run, scheme: str) -> None:
 
 def test_experiment_prints_arms_and_counts(run: Run, tmp_path: Path) -> None:
     ids = [f"user-{number}" for number in range(200)]
-    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    (tmp_path / "ids.txt").write_text("\n".join(ids), encoding="utf-8-sig")
     arguments = ("experiment", "x", "--arm", "a=1", "--arm", "b=3", "--salt", "s", "--holdout", "0.1")
     users = ("--users", tmp_path / "ids.txt")
     printed = json.loads(run(*arguments, "--user", "user-7", *users, "--json").output)
@@ -159,6 +159,13 @@ def test_experiment_prints_arms_and_counts(run: Run, tmp_path: Path) -> None:
         "counts": {name: arms.count(name) for name in ("a", "b", "held out")},
     }
     assert "b: " in run(*arguments, *users).output
+
+
+def test_file_of_ids_in_another_encoding_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("小美", encoding="gb18030")
+    result = run("experiment", "x", "--arm", "a=1", "--users", tmp_path / "ids.txt")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("ids.txt: expected one user id per line, in UTF-8\n")
 
 
 def test_help_lists_commands() -> None:

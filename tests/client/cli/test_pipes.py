@@ -84,6 +84,24 @@ def test_avatars_of_stdin_are_relative_to_working_directory(tmp_path: Path, envi
     assert {file.name for file in tmp_path.iterdir()} == {"me.jpg", "out.jsonl", "out.jsonl.failed.csv", "tmp"}
 
 
+def test_reader_that_ends_early_gets_no_message(tmp_path: Path, environment: dict[str, str]) -> None:
+    rows = 4000  # More than the pipe holds.
+    with subprocess.Popen(
+        [*COMMAND, "-", "-o", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdout.close()
+        process.stdin.write(b"nickname\n" + b"a\n" * rows)
+        process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
 def test_ray_needs_files(tmp_path: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(
         [*COMMAND, "-", "-o", "out.csv", "--engine", "ray"], input=b"", capture_output=True, env=environment

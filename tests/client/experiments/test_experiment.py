@@ -99,9 +99,21 @@ def test_invalid_experiment_is_rejected(options: dict[str, Any], message: str) -
         Experiment(**options)
 
 
+@pytest.mark.parametrize("overrides", [{10042: "a"}, {"u": 5}, {"u": ["a"]}])
+def test_override_that_is_not_text_is_rejected(overrides: Any) -> None:
+    with pytest.raises(TypeError, match=r"overrides: got (int|list), expected user ids and models as text"):
+        Experiment("x", {"a": 1.0}, overrides=overrides)
+
+
 def test_empty_id_is_rejected() -> None:
     with pytest.raises(ValueError, match="user_id: got an empty one"):
         EVEN.arm_of("")
+
+
+@pytest.mark.parametrize("user_id", [10042, None, b"u"])
+def test_id_that_is_not_text_is_rejected(user_id: Any) -> None:
+    with pytest.raises(TypeError, match=r"user_id: got (int|NoneType|bytes), expected str"):
+        EVEN.arm_of(user_id)
 
 
 def test_client_uses_arm_and_reports_exposure() -> None:

@@ -54,7 +54,7 @@ def test_missing_picture_or_title_has_no_vector(picture: Any, title: str, presen
     ("arguments", "error", "message"),
     [
         ((None,), ValueError, "^picture: got none, and no title"),
-        ((3.5,), TypeError, "^picture: got float, expected a path"),
+        ((3.5,), TypeError, r"^picture: got float, expected a path, .*\[H,W,4\]$"),
         (("secret.jpg",), InvalidPicture, "^picture: got 10 characters of text"),
         ((b"x", 3), TypeError, "^title: got int, expected str"),
         ((b"x", "a\ud83d"), InvalidInput, "^title: lone surrogate at index 1"),
@@ -113,7 +113,8 @@ def test_padding_is_removed() -> None:
         ((17, 101), ValueError, "^k: got 101"),
         ((17, 2.5), TypeError, "^k: got float"),
         ((True,), TypeError, "^picture: got bool"),
-        ((-1,), ValueError, "^picture: got -1, expected an integer from 0"),
+        ((-1,), ValueError, "^picture: expected the id of a picture, an integer from 0"),
+        ((17.0,), TypeError, "^picture: got float, expected the id of a picture, an integer"),
         ((None,), ValueError, "^picture: got none"),
     ],
 )

@@ -112,6 +112,7 @@ def test_without_personalization_nothing_of_the_user_is_sent(client: Client, rec
         ({"seed": "7"}, TypeError, "^seed: got str"),
         ({"liked": "17"}, TypeError, "^liked: got str, expected the ids of pictures"),
         ({"liked": 17}, TypeError, "^liked: got int, expected the ids of pictures"),
+        ({"liked": bytearray(b"secret")}, TypeError, "^liked: got bytearray, expected the ids of pictures"),
         ({"liked": [4, "secret"]}, TypeError, "^liked, position 1: got str, expected the id of a picture"),
         ({"liked": [4, 1.5]}, TypeError, "^liked, position 1: got float"),
         ({"among": [-1]}, ValueError, "^among, position 0: expected the id of a picture"),
@@ -121,6 +122,7 @@ def test_without_personalization_nothing_of_the_user_is_sent(client: Client, rec
         ({"embedding": "yes"}, TypeError, "^embedding: got str"),
         ({"features": "secret"}, TypeError, "^features: got str, expected a Prediction, UserFeatures or None"),
         ({"features": FEATURES, "nickname": "小美"}, ValueError, "^features: got an avatar or a nickname too"),
+        ({"model": ""}, ValueError, "^model: got an empty name"),
         ({"user_id": "7"}, ValueError, "^user_id: this client has no experiment"),
         ({"avatar": b""}, None, ""),
     ],
@@ -248,6 +250,21 @@ def test_each_of_many_users_explores_with_an_own_permanent_seed(client: Client, 
     assert (u, v) == (u_again, v_again)
     assert u != v
     assert all(0 <= seed < 2**63 for (seed,) in (u, v))
+
+
+@pytest.mark.parametrize(
+    ("among", "error", "message"),
+    [
+        (5, TypeError, "^among: got int, expected the ids of pictures"),
+        ("12", TypeError, "^among: got str"),
+        ([], ValueError, "^among: got none"),
+    ],
+)
+def test_invalid_candidates_of_many_users_fail_at_once(
+    client: Client, among: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        client.rank_many([User()], among=among)
 
 
 def test_tasks_rank() -> None:

@@ -84,6 +84,22 @@ def test_colliding_names_are_refused(score: Score, tmp_path: Path) -> None:
         score(users)
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_columns_of_one_name_are_refused(score: Score, tmp_path: Path, suffix: str) -> None:
+    users = tmp_path / f"users.{suffix}"
+    if suffix == "csv":
+        users.write_text("nickname,city,city\nx,a,b\n")
+    else:
+        pq.write_table(pa.table([["x"], ["a"], ["b"]], ["nickname", "city", "city"]), users)
+    with pytest.raises(TableError, match="same name in the output"):
+        score(users)
+
+
+def test_empty_columns_of_a_spreadsheet_are_accepted(score: Score, tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("nickname,,\nx,,\n")
+    assert score(tmp_path / "users.csv").succeeded == 1
+
+
 def test_columns_of_bytes_are_not_kept(score: Score, tmp_path: Path) -> None:
     image = {"bytes": b"secret", "path": "a"}
     users = write_table(tmp_path / "users.parquet", [{"nickname": "x", "image": image, "raw": b"secret", "city": "y"}])

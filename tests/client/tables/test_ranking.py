@@ -103,7 +103,7 @@ def test_invalid_values_fail_their_own_row(asked: Asked, tmp_path: Path) -> None
 
 def test_options_reach_the_server(asked: Asked, tmp_path: Path) -> None:
     users = write_table(tmp_path / "users.csv", [{"nickname": f"n{n}", "uid": f"u{n}"} for n in range(2)])
-    (tmp_path / "ids.txt").write_text("7\n3\n")
+    (tmp_path / "ids.txt").write_text("7\n3\n", encoding="utf-8-sig")
     options = ("--among", tmp_path / "ids.txt", "--seed", 5, "--model", "rank_densenet", "--popular")
     assert rank(users, "-o", tmp_path / "lists.csv", *options).exit_code == 0
     assert [model for model, _ in asked] == ["rank_densenet"] * 3
@@ -121,6 +121,7 @@ def test_options_reach_the_server(asked: Asked, tmp_path: Path) -> None:
         (["--history", "http://planted"], "url: expected redis://host:port/database"),
         (["--among", "users.csv"], "users.csv: expected one picture id per line"),
         (["--among", "gone.txt"], "gone.txt"),
+        (["--among", "gb18030.txt"], "gb18030.txt: expected one picture id per line"),
     ],
 )
 def test_invalid_option_is_named(
@@ -128,6 +129,7 @@ def test_invalid_option_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_table(Path("users.csv"), [{"nickname": "a", "uid": "1"}])
+    Path("gb18030.txt").write_text("图", encoding="gb18030")
     result = rank("users.csv", "-o", "lists.csv", *options)
     assert (result.exit_code, message in result.stderr, asked) == (2, True, []), result.stderr
     assert "planted" not in result.stderr

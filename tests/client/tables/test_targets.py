@@ -88,3 +88,8 @@ def test_folder_is_no_output(users: Path) -> None:
     (users.parent / "out.csv").mkdir()
     with pytest.raises(TableError, match="is a folder"):
         run(users, users.parent / "out.csv", overwrite=True)
+
+
+def test_missing_folder_of_the_output_is_named(users: Path) -> None:
+    with pytest.raises(TableError, match=r"^nowhere: is no folder; create it"):
+        run(users, Path("nowhere/out.csv"))

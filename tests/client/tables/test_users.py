@@ -71,6 +71,22 @@ def test_nickname_of_any_type(
     assert requests == [(PICTURE, nickname) for nickname in nicknames]
 
 
+@pytest.mark.parametrize(
+    ("column", "ids"),
+    [
+        (pa.array([10042.0, None]), ["10042", None]),
+        (pa.array([10042.0, float("nan")]), ["10042", None]),
+        (pa.array([b"u1", None]), ["u1", None]),
+        (pa.array([2**63 - 1, None]), [str(2**63 - 1), None]),
+    ],
+    ids=["floats", "NaN", "bytes", "large"],
+)
+def test_id_of_any_type(score: Score, tmp_path: Path, column: pa.Array, ids: list[str | None]) -> None:
+    pq.write_table(pa.table({"nickname": ["a", "b"], "uid": column}), tmp_path / "users.parquet")
+    score(tmp_path / "users.parquet", id="uid")
+    assert [row["id"] for row in read_table(tmp_path / "out.jsonl")] == ids
+
+
 @pytest.mark.parametrize("missing", ["NaN", "null", '""'])
 def test_missing_values_of_json(score: Score, requests: Requests, tmp_path: Path, missing: str) -> None:
     (tmp_path / "users.jsonl").write_text(f'{{"nickname": {missing}, "avatar": {missing}}}\n{{"nickname": 7}}\n')

@@ -74,6 +74,7 @@ def test_answers_have_everything_that_the_page_shows(demo: str) -> None:
     [
         ([], 400, "request"),
         (b"{", 400, "request"),
+        (b"[" * 100_000, 400, "request"),
         ({"nickname": 7}, 400, "request"),
         ({"avatar": "?"}, 400, "request"),
         ({"arm": "other"}, 400, "request"),
@@ -81,7 +82,7 @@ def test_answers_have_everything_that_the_page_shows(demo: str) -> None:
         ({"nickname": "a" * 4097}, 422, "nickname"),
         (b" " * (15 * 2**20), 413, "too_large"),
     ],
-    ids=["list", "no JSON", "number", "no base64", "arm", "no picture", "long", "too large"],
+    ids=["list", "no JSON", "deep", "number", "no base64", "arm", "no picture", "long", "too large"],
 )
 def test_bad_requests_are_rejected_with_a_code(demo: str, fields: Any, status: int, code: str) -> None:
     got, error = ask(demo, fields)
@@ -91,8 +92,17 @@ def test_bad_requests_are_rejected_with_a_code(demo: str, fields: Any, status: i
 
 @pytest.mark.parametrize(
     "fields",
-    [{"liked": 7}, {"liked": ["1"]}, {"liked": [True]}, {"personalize": "yes"}, {"seed": 0.5}, {"seed": False}],
-    ids=["number", "text", "true", "yes", "fraction", "false"],
+    [
+        {"liked": 7},
+        {"liked": ["1"]},
+        {"liked": [True]},
+        {"liked": [-1]},
+        {"personalize": "yes"},
+        {"seed": 0.5},
+        {"seed": False},
+        {"seed": 2**63},
+    ],
+    ids=["number", "text", "true", "negative", "yes", "fraction", "false", "large seed"],
 )
 def test_bad_questions_for_cards_are_rejected(fields: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match="expected"):

@@ -15,4 +15,4 @@ def encode_picture(picture: "Avatar | None", *, allow_paths: bool = True) -> byt
 
 
 def _about_picture(error: Exception) -> str:
-    return f"picture{str(error).removeprefix('avatar')}"
+    return f"picture{str(error).removeprefix('avatar').removesuffix(', or None')}"

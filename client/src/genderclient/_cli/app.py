@@ -121,6 +121,10 @@ def _parse_arm(text: str) -> tuple[str, float]:
 
 def _count_arms(split: Experiment, file: Path) -> dict[str, int]:
     counts = Counter(dict.fromkeys([*split.arms, HELD_OUT], 0))
-    with file.open(encoding="utf-8") as lines:
-        counts.update(split.arm_of(user_id) or HELD_OUT for line in lines if (user_id := line.strip()))
+    try:
+        # Windows editors write a byte order mark.
+        with file.open(encoding="utf-8-sig") as lines:
+            counts.update(split.arm_of(user_id) or HELD_OUT for line in lines if (user_id := line.strip()))
+    except UnicodeDecodeError:
+        raise ValueError(f"{file}: expected one user id per line, in UTF-8") from None
     return counts

@@ -38,6 +38,9 @@ def errors_as_exit_codes() -> Iterator[None]:
         yield
     except GenderClientError as exc:
         raise fail(str(exc), 1) from exc
+    except BrokenPipeError:
+        # The reader of the output has ended, as in `genderclient … | head`. Typer then ends the command silently.
+        raise
     except (OSError, TypeError, ValueError) as exc:
         raise fail(str(exc), 2) from exc
 

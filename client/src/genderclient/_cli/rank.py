@@ -115,8 +115,8 @@ def _history(url: str | None) -> HistoryStore | None:
 
 
 def _read_ids(file: Path) -> tuple[int, ...]:
-    lines = file.read_text(encoding="utf-8").split()
     try:
-        return tuple(map(int, lines))
+        # Windows editors write a byte order mark.
+        return tuple(map(int, file.read_text(encoding="utf-8-sig").split()))
     except ValueError:
         raise ValueError(f"{file}: expected one picture id per line") from None

@@ -1,6 +1,7 @@
 """Checks of the types of options. Imported by every module with options, so it imports none of them."""
 
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 
 
@@ -8,6 +9,13 @@ def check_type(name: str, value: object, kind: type | tuple[type, ...], expected
     """Raises TypeError with a sentence if `value` is not a `kind`. The value itself is not shown."""
     if not isinstance(value, kind):
         raise TypeError(f"{name}: got {type(value).__name__}, expected {expected}")
+
+
+def check_iterable(name: str, value: object, expected: str, kinds: type | tuple[type, ...] = Iterable) -> None:
+    """Raises TypeError if `value` is not one of `kinds`. Text and bytes are one value, not many."""
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        raise TypeError(f"{name}: got {type(value).__name__}, expected {expected}")
+    check_type(name, value, kinds, expected)
 
 
 def check_number(name: str, value: object, expected: str) -> None:

@@ -1,10 +1,10 @@
-"""Checks of texts, ids, counts and seeds. No error repeats an argument."""
+"""Checks of texts, ids, counts and seeds. No error repeats a text or an id."""
 
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any, Final
 
-from genderclient._config.checks import check_integer
+from genderclient._config.checks import check_integer, check_iterable
 from genderclient._exceptions import InvalidInput
 from genderclient._missing import is_missing
 from genderclient._transports.tensors import Tensor
@@ -14,9 +14,16 @@ MAX_INTEGER: Final = 2**63 - 1
 
 def checked_ids(name: str, pictures: Iterable[int], first: int | None = None) -> tuple[int, ...]:
     """Returns the ids of pictures, at most the `first` ones. Raises TypeError or ValueError if one is not an id."""
-    if isinstance(pictures, str | bytes) or not isinstance(pictures, Iterable):
-        raise TypeError(f"{name}: got {type(pictures).__name__}, expected the ids of pictures")
-    return tuple(_checked_id(f"{name}, position {index}", each) for index, each in enumerate(islice(pictures, first)))
+    check_iterable(name, pictures, "the ids of pictures")
+    return tuple(checked_id(f"{name}, position {index}", each) for index, each in enumerate(islice(pictures, first)))
+
+
+def checked_id(place: str, value: Any) -> int:
+    """Returns the id of a picture. Raises TypeError or ValueError for any other value."""
+    check_integer(place, value, "the id of a picture, an integer")
+    if not 0 <= value <= MAX_INTEGER:
+        raise ValueError(f"{place}: expected the id of a picture, an integer from 0 to {MAX_INTEGER}")
+    return int(value)
 
 
 def encode_text(name: str, text: Any, invalid: type[InvalidInput] = InvalidInput) -> bytes:
@@ -47,10 +54,3 @@ def integer_tensor(name: str, values: Iterable[int]) -> Tensor:
     import numpy as np
 
     return Tensor(name, np.array([tuple(values)], dtype=np.int64))
-
-
-def _checked_id(place: str, value: Any) -> int:
-    check_integer(place, value, "the id of a picture, an integer")
-    if not 0 <= value <= MAX_INTEGER:
-        raise ValueError(f"{place}: expected the id of a picture, an integer from 0 to {MAX_INTEGER}")
-    return int(value)

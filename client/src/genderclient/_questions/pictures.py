@@ -1,14 +1,14 @@
 """The questions about pictures: `embed` and `similar`."""
 
 from functools import partial
-from numbers import Integral
+from numbers import Real
 from typing import Final
 
 from genderclient._avatar import Avatar, encode_picture
 from genderclient._config.request_options import RequestOptions
 from genderclient._missing import is_missing
 from genderclient._models import Embedding, Metadata, Neighbors
-from genderclient._questions.arguments import MAX_INTEGER, checked_integer, encode_text, integer_tensor
+from genderclient._questions.arguments import checked_id, checked_integer, encode_text, integer_tensor
 from genderclient._questions.outputs import integers, numbers
 from genderclient._questions.question import Question
 from genderclient._transports.base import InferenceResponse
@@ -41,9 +41,8 @@ def similar_question(picture: "Avatar | int", k: int, options: RequestOptions) -
     k = checked_integer("k", k, 1, MAX_NEIGHBORS)
     if is_missing(picture):
         raise ValueError("picture: got none; pass a picture, or the id of one in the gallery")
-    if isinstance(picture, int | Integral):
-        picture_id = checked_integer("picture", picture, 0, MAX_INTEGER)
-        encode = partial(_encode_query, None, picture_id, k, options)
+    if isinstance(picture, int | Real):
+        encode = partial(_encode_query, None, checked_id("picture", picture), k, options)
     else:
         encode = partial(_encode_query, picture, NO_PICTURE, k, options)
     return Question(name=SIMILAR, model=SIMILAR, encode=encode, decode=partial(_decode_neighbors, k=k))

@@ -86,17 +86,22 @@ def _encode_lists(liked: tuple[int, ...], among: Iterable[int] | None, seed: int
     tensors = []
     if liked:
         tensors.append(integer_tensor("HISTORY", liked))
-    if among is not None:
-        candidates = checked_ids("among", among, MAX_CANDIDATES + 1)
-        if not 1 <= len(candidates) <= MAX_CANDIDATES:
-            got = "none" if not candidates else f"over {MAX_CANDIDATES}"
-            raise ValueError(
-                f"among: got {got}, expected 1 to {MAX_CANDIDATES} pictures, or None for the whole gallery"
-            )
+    if (candidates := checked_candidates(among)) is not None:
         tensors.append(integer_tensor("CANDIDATES", candidates))
     if seed is not None:
         tensors.append(integer_tensor("SEED", [checked_integer("seed", seed, 0, MAX_INTEGER)]))
     return tuple(tensors)
+
+
+def checked_candidates(among: Iterable[int] | None) -> tuple[int, ...] | None:
+    """Returns the ids to choose from, None for the whole gallery. Raises TypeError or ValueError for other values."""
+    if among is None:
+        return None
+    candidates = checked_ids("among", among, MAX_CANDIDATES + 1)
+    if not 1 <= len(candidates) <= MAX_CANDIDATES:
+        got = "none" if not candidates else f"over {MAX_CANDIDATES}"
+        raise ValueError(f"among: got {got}, expected 1 to {MAX_CANDIDATES} pictures, or None for the whole gallery")
+    return candidates
 
 
 def seed_of_user(seed: int, user: str | int) -> int:

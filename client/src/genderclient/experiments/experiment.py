@@ -58,6 +58,8 @@ class Experiment:
             raise ValueError("question: expected 'predict' or 'rank'")
         check_type("salt", self.salt, str, "text")
         check_type("overrides", self.overrides, Mapping, "a mapping of user ids to models")
+        for each in (*self.overrides, *self.overrides.values()):
+            check_type("overrides", each, str, "user ids and models as text")
         for name in ("on_exposure", "on_shadow"):
             if (callback := getattr(self, name)) is not None and not callable(callback):
                 raise TypeError(f"{name}: got {type(callback).__name__}, expected a function or None")
@@ -75,6 +77,7 @@ class Experiment:
 
     def arm_of(self, user_id: str) -> str | None:
         """Returns the model for a user, None for a user in the holdout."""
+        check_type("user_id", user_id, str, "str")
         if not user_id:
             raise ValueError("user_id: got an empty one; all users without an id would share an arm")
         if user_id in self.overrides:

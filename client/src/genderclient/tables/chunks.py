@@ -14,7 +14,7 @@ from typing import Final
 from genderclient import Client, DeadlineExceeded, GenderClientError, InvalidInput, Overloaded, Unavailable
 from genderclient.tables.columns import Row
 from genderclient.tables.tasks import Outcome, ScoringTask, Task
-from genderclient.tables.users import LazyAvatar, UserReader
+from genderclient.tables.users import LazyAvatar, UserReader, text_of
 
 CHUNK_ROWS: Final = 512
 # How often a chunk is started, each time after the server is ready again.
@@ -75,7 +75,7 @@ class ChunkScorer:
     def _results(self, client: Client, chunk: list[Row], first_row: int, concurrency: int) -> Iterator[Row]:
         users = [self.reader.user(row) for row in chunk]
         keys = [
-            {"row": row, "id": None if (user_id := each.get("id")) is None else str(user_id)}
+            {"row": row, "id": None if (user_id := text_of(each.get("id"))) is None else str(user_id)}
             for row, each in enumerate(chunk, first_row)
         ]
         outcomes = self.task.ask(client, users, keys, concurrency)

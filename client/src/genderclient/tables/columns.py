@@ -80,9 +80,14 @@ class RankingColumns(Columns):
 
 
 def kept_names(columns: Iterable[str], taken: Collection[str]) -> dict[str, str]:
-    """The name in the output of each further column of the table: `input_gender` if `gender` is taken."""
+    """The name in the output of each further column of the table: `input_gender` if `gender` is taken.
+
+    Raises:
+        TableError: two columns have the same name, there or in the output.
+    """
+    columns = list(columns)
     names = {column: f"input_{column}" if column in taken else column for column in columns}
-    if len({*names.values()}) < len(names):
+    if len({*names.values()}) < len(columns):
         raise TableError("two columns of the table have the same name in the output; rename one, for example input_id")
     return names
 

@@ -50,7 +50,10 @@ class TextTable:
     def of(cls, file: Path, columns: Columns, taken: Collection[str], encoding: str | None) -> "TextTable":
         scan = _FORMATS[suffix_of(file)].scan(file, encoding)
         roles = columns.match(file, scan.columns)
-        kept = kept_names(dict.fromkeys(name for name in scan.columns if name not in roles.values()), taken)
+        others = [name for name in scan.columns if name not in roles.values()]
+        # Spreadsheets write empty columns, all without a name.
+        unnamed = [""] if "" in others else []
+        kept = kept_names([*filter(None, others), *unnamed], taken)
         return cls((file,), encoding, roles, kept, scan.count)
 
     @property

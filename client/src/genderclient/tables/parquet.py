@@ -69,9 +69,8 @@ class ParquetTable:
         """The columns without a role of all rows; None if a file lacks one."""
         missing = dict.fromkeys(self.kept_schema.names)
         for file, roles in zip(self.files, self.columns, strict=True):
-            present = [name for name in open_parquet(file).schema_arrow.names if name not in roles.values()]
-            kept = kept_names(present, self.taken)
-            names = {name: kept[name] for name in present if kept[name] in self.kept_schema.names}
+            fields = _kept_fields(open_parquet(file).schema_arrow, roles)
+            names = kept_names((field.name for field in fields), self.taken)
             for row in read_parquet(file, [*names]):
                 yield missing | {names[name]: row[name] for name in names}
 
@@ -109,7 +108,7 @@ def _kept_schema(
     """The columns without a role, except bytes, which CSV and JSON cannot hold."""
     kept = []
     for schema, roles in zip(schemas, matches, strict=True):
-        fields = [field for field in schema if field.name not in roles.values() and not _has_bytes(field.type)]
+        fields = _kept_fields(schema, roles)
         names = kept_names((field.name for field in fields), taken)
         kept.append(pa.schema([field.with_name(names[field.name]).remove_metadata() for field in fields]))
     try:
@@ -118,6 +117,10 @@ def _kept_schema(
         # Its message names the column.
         message = "the files have columns of one name with different types; give each the same type in all files"
         raise TableError(f"{file.parent}: {message}") from None
+
+
+def _kept_fields(schema: pa.Schema, roles: dict[str, str]) -> list[pa.Field]:
+    return [field for field in schema if field.name not in roles.values() and not _has_bytes(field.type)]
 
 
 def _has_bytes(data_type: pa.DataType) -> bool:

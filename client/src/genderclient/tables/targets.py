@@ -13,6 +13,8 @@ def check_targets(inputs: Iterable[Path], targets: Iterable[Path], chunk_folder:
     """
     inputs = list(inputs)
     for target in targets:
+        if not target.parent.is_dir():
+            raise TableError(f"{target.parent}: is no folder; create it, or write elsewhere")
         if target.is_dir():
             raise TableError(f"{target}: is a folder; expected the name of a file to write")
         if not target.exists():

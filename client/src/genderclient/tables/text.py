@@ -46,8 +46,8 @@ def read_lines(file: Path, encoding: str | None) -> Iterator[str]:
                         "for example gb18030 for Chinese Excel files"
                     )
                 yield line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-    except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
-        raise TableError(f"{file}, line {number + 1}: damaged gzip file: {exc}") from exc
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise _damaged(f"{file}, line {number + 1}") from None
     except UnicodeError as exc:
         raise TableError(f"{file}, line {number + 1}: not {encoding}") from exc
 
@@ -67,5 +67,10 @@ def _detect_encoding(file: Path) -> str:
     try:
         with _open_binary(file) as stream:
             return json.detect_encoding(stream.read(4))
-    except (EOFError, gzip.BadGzipFile, zlib.error) as exc:
-        raise TableError(f"{file}: damaged gzip file: {exc}") from exc
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise _damaged(str(file)) from None
+
+
+def _damaged(place: str) -> TableError:
+    # The original message has the first bytes of a file that is not compressed.
+    return TableError(f"{place}: damaged gzip file; compress it again, or rename it if it is not compressed")

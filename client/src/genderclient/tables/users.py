@@ -60,7 +60,7 @@ class UserReader:
             return User(avatar=LazyAvatar(partial(_fail, InvalidInput(str(exc)))))
         if features:
             return User(features=features, liked=liked)
-        return User(avatar=self._avatar(row.get("avatar")), nickname=_nickname(row.get("nickname")), liked=liked)
+        return User(avatar=self._avatar(row.get("avatar")), nickname=text_of(row.get("nickname")), liked=liked)
 
     def _avatar(self, value: Any) -> Any:
         # The datasets of Hugging Face store an image as a struct.
@@ -113,7 +113,7 @@ def _parse_numbers(name: str, value: Any, kind: Callable[[Any], T]) -> tuple[T, 
         raise InvalidInput(f"{name}: expected numbers, for example [1, 2]") from None
 
 
-def _nickname(value: Any) -> Any:
+def text_of(value: Any) -> Any:
     """Text. Numbers become their digits; pandas stores integers as floats if some are missing.
 
     Hive and Impala write text to Parquet as bytes.
