@@ -197,6 +197,12 @@ def test_only_the_command_needs_more_than_the_sdk(library: str) -> None:
     assert all(file.split("/")[3] in ("_cli", "tables", "ray") for file in found)
 
 
+def test_cleanlab_runs_apart() -> None:
+    """It is under the AGPL."""
+    assert importers("cleanlab") == {"training/curation/confident_learning.py"}
+    assert importers("training.curation.confident_learning") == set()
+
+
 def test_only_engines_and_what_we_are_compared_with_know_ray() -> None:
     assert importers("ray") == {
         "client/src/genderclient/ray/job.py",

@@ -1,7 +1,7 @@
 """Array types, named after their elements and their shape.
 
 N counts users or pictures, B those of a batch, T tokens or taste types, E experts or epochs, A attributes, D features,
-K what is kept of them, C channels or cells, S the pixels of a side, HW the places of a feature map.
+K what is kept of them, C channels or cells, S the pixels of a side, HW the places of a feature map, V views.
 """
 
 from typing import Any
@@ -34,6 +34,7 @@ FloatsN2 = NDArray[np.floating[Any]]
 FloatsNTD = NDArray[np.floating[Any]]
 FloatsNHW = NDArray[np.floating[Any]]
 FloatsNHWC = NDArray[np.floating[Any]]
+FloatsNVHWC = NDArray[np.floating[Any]]
 # A model's inputs or outputs by name.
 Arrays = dict[str, NDArray[Any]]
 

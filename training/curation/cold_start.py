@@ -46,7 +46,7 @@ def cold_start(study: Study, labels: Labels) -> dict[str, Trained]:
     def with_teacher(network: keras.Model) -> dict[str, Any]:
         teacher = mean_teacher(network, *study.of(labels), others, study.schedule())
         network.set_weights(teacher.get_weights())
-        return {POOL: predict(network, study.pictures)[:, 0]}
+        return {POOL: predict(network, study.plain)[:, 0]}
 
     def with_pseudo_labels(network: keras.Model) -> dict[str, Any]:
         fixmatch(network, *study.of(labels), others, study.schedule())

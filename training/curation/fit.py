@@ -9,15 +9,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..arrays import FloatsEN, ImagesNSS3, IntsN, IntsNK, Shape, TensorB
+from ..arrays import FloatsEN, IntsN, IntsNK, Shape, TensorB
 from ..pretrain.moco import mean_loss
-from . import o2u
-from .augmentation import strong_view, weak_view
+from . import o2u, views
 from .fixmatch import FixMatch
 from .learning_loss import LearningLoss
 from .mean_teacher import MeanTeacher
 from .mining import HardExampleMining
 from .multitask import UNLABELED, Supervised, cross_entropies
+from .views import Plain, Views
 
 _WARM_UP: Final = 0.1
 # Learning rates of a training.
@@ -47,38 +47,36 @@ class Schedule:
     seed: int = 0
 
 
-def supervise(network: keras.Model, pictures: ImagesNSS3, labels: IntsNK, schedule: Schedule) -> float:
-    """Train on labeled pictures, uint8 `[N, S, S, 3]` and `[N, T]`."""
-    seen, known = _inputs(network)
-    loss = Supervised(network)([_view(seen, known, schedule.seed), known])
+def supervise(network: keras.Model, pictures: Views, labels: IntsNK, schedule: Schedule) -> float:
+    """Train on labeled pictures, or on maps of their views, with labels `[N, T]`."""
+    seen, known = _inputs(network, pictures)
+    loss = Supervised(network)([views.strong(seen, known, schedule.seed), known])
     return _fit(keras.Model([seen, known], loss), _batches(pictures, labels, schedule), schedule)
 
 
-def supervise_with_losses(
-    network: keras.Model, pictures: ImagesNSS3, labels: IntsNK, schedule: Schedule
-) -> LearningLoss:
+def supervise_with_losses(network: keras.Model, pictures: Views, labels: IntsNK, schedule: Schedule) -> LearningLoss:
     """Train on labeled pictures, and train a module that predicts the losses of others; return it."""
-    seen, known = _inputs(network)
+    seen, known = _inputs(network, pictures)
     objective = LearningLoss(network, round(_DETACH_AFTER * schedule.steps))
-    model = keras.Model([seen, known], objective([_view(seen, known, schedule.seed), known]))
+    model = keras.Model([seen, known], objective([views.strong(seen, known, schedule.seed), known]))
     _fit(model, _batches(pictures, labels, schedule), schedule)
     return objective
 
 
 def mean_teacher(
     student: keras.Model,
-    pictures: ImagesNSS3,
+    pictures: Views,
     labels: IntsNK,
-    unlabeled: ImagesNSS3,
+    unlabeled: Views,
     schedule: Schedule,
     labeled_share: float = 0.25,
 ) -> keras.Model:
     """Train a student on labeled and unlabeled pictures, and return its teacher."""
-    seen, known = _inputs(student)
-    views = [_view(seen, known, schedule.seed + offset) for offset in (0, 10)]
+    seen, known = _inputs(student, pictures)
+    both = [views.strong(seen, known, schedule.seed + offset) for offset in (0, 10)]
     teacher = keras.models.clone_model(student)
     objective = MeanTeacher(student, teacher, ramp=max(1, round(_RAMP * schedule.steps)))
-    model = keras.Model([seen, known], objective([*views, known]))
+    model = keras.Model([seen, known], objective([*both, known]))
     _fit(model, _mixed_batches(pictures, labels, unlabeled, labeled_share, schedule), schedule)
     objective.update_teacher()
     return teacher
@@ -86,16 +84,16 @@ def mean_teacher(
 
 def fixmatch(
     network: keras.Model,
-    pictures: ImagesNSS3,
+    pictures: Views,
     labels: IntsNK,
-    unlabeled: ImagesNSS3,
+    unlabeled: Views,
     schedule: Schedule,
     labeled_share: float = 0.25,
 ) -> float:
     """Train on labeled and unlabeled pictures with pseudo-labels."""
-    seen, known = _inputs(network)
-    weak = weak_view(ops.cast(seen, "float32"), schedule.seed + 10)
-    loss = FixMatch(network)([weak, _view(seen, known, schedule.seed), known])
+    seen, known = _inputs(network, pictures)
+    weak = views.weak(seen, schedule.seed + 10)
+    loss = FixMatch(network)([weak, views.strong(seen, known, schedule.seed), known])
     batches = _mixed_batches(pictures, labels, unlabeled, labeled_share, schedule)
     return _fit(keras.Model([seen, known], loss), batches, schedule)
 
@@ -103,7 +101,7 @@ def fixmatch(
 def mine(
     first: keras.Model,
     second: keras.Model,
-    pictures: ImagesNSS3,
+    pictures: Views,
     labels: IntsNK,
     schedule: Schedule,
     column: int = -1,
@@ -122,20 +120,20 @@ def mine(
         count: Pictures of each batch that reach the second network because they are hard.
         ordinary: Those that reach it besides, whatever their loss.
     """
-    seen, known = _inputs(first)
+    seen, known = _inputs(first, pictures)
     objective = HardExampleMining(first, second, column % labels.shape[1], schedule.batch, count, ordinary)
-    model = keras.Model([seen, known], objective([_view(seen, known, schedule.seed), known]))
+    model = keras.Model([seen, known], objective([views.strong(seen, known, schedule.seed), known]))
     return _fit(model, _batches(pictures, labels, schedule), schedule)
 
 
 def cyclic_losses(
-    network: keras.Model, pictures: ImagesNSS3, labels: IntsNK, epochs: int, batch: int = 16, seed: int = 0
+    network: keras.Model, pictures: Plain, labels: IntsNK, epochs: int, batch: int = 16, seed: int = 0
 ) -> FloatsEN:
     """Train at O2U's cyclic learning rate and return the loss of each picture in each epoch, `[E, N]`.
 
-    The losses are those of the training pass, on pictures without augmentation.
+    The losses are those of the training pass, on pictures, or their maps, without augmentation.
     """
-    pixels, known = _inputs(network)
+    pixels, known = _inputs(network, pictures)
     rows = keras.Input((), dtype="int32", name="rows")
     log = LossLog(network, len(pictures))
     model = keras.Model([pixels, known, rows], log([ops.cast(pixels, "float32"), known, rows]))
@@ -174,23 +172,19 @@ class LossLog(keras.Model):
         return shapes[0][:1]
 
 
-def _inputs(network: keras.Model) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    pictures = keras.Input(network.input_shape[1:], dtype="uint8", name="pictures")
-    return pictures, keras.Input(network.output_shape[1:], dtype="int8", name="labels")
+def _inputs(network: keras.Model, pictures: Views) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    seen = keras.Input(pictures.shape[1:], dtype=str(pictures.dtype), name="pictures")
+    return seen, keras.Input(network.output_shape[1:], dtype="int8", name="labels")
 
 
-def _view(pictures: keras.KerasTensor, labels: keras.KerasTensor, seed: int) -> keras.KerasTensor:
-    return strong_view(ops.cast(pictures, "float32"), labels, seed)
-
-
-def _batches(pictures: ImagesNSS3, labels: IntsNK, schedule: Schedule) -> Iterator[tuple[Any, Any]]:
+def _batches(pictures: Views, labels: IntsNK, schedule: Schedule) -> Iterator[tuple[Any, Any]]:
     """Yield batches of pictures and labels with dummy targets, without end."""
     for part in _endless(len(pictures), schedule.batch, schedule.seed):
         yield (pictures[part], labels[part]), np.zeros(len(part), np.float32)
 
 
 def _mixed_batches(
-    pictures: ImagesNSS3, labels: IntsNK, unlabeled: ImagesNSS3, share: float, schedule: Schedule
+    pictures: Views, labels: IntsNK, unlabeled: Views, share: float, schedule: Schedule
 ) -> Iterator[tuple[Any, Any]]:
     """Yield batches of which a share is labeled, without end."""
     count = round(share * schedule.batch)

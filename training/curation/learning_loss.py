@@ -9,8 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..arrays import FloatsN, ImagesNSS3, Shape, TensorB, TensorBHWC
+from ..arrays import FloatsN, Shape, TensorB, TensorBHWC
 from .multitask import multitask_losses, with_taps
+from .views import Plain
 
 _PREDICTED_AT_ONCE = 256
 
@@ -90,8 +91,8 @@ class LearningLoss(keras.Model):
             self.steps.assign(self.steps + 1)
         return losses + self.weight * pair_ranking_loss(predicted, losses, self.margin)
 
-    def predict_pool(self, pictures: ImagesNSS3) -> tuple[FloatsN, FloatsN]:
-        """Return the probability of the first attribute and the predicted loss of pictures uint8 `[N, S, S, 3]`.
+    def predict_pool(self, pictures: Plain) -> tuple[FloatsN, FloatsN]:
+        """Return the probability of the first attribute and the predicted loss of pictures or their maps.
 
         Only the order of the predicted losses has a meaning.
         """
@@ -99,7 +100,7 @@ class LearningLoss(keras.Model):
         p, losses = zip(*(self._predict(part) for part in np.split(pictures, parts)), strict=True)
         return np.concatenate(p), np.concatenate(losses)
 
-    def _predict(self, pictures: ImagesNSS3) -> tuple[FloatsN, FloatsN]:
+    def _predict(self, pictures: Plain) -> tuple[FloatsN, FloatsN]:
         logits, *taps = self.tapped(ops.cast(pictures, "float32"), training=False)
         return ops.convert_to_numpy(ops.sigmoid(logits[:, 0])), ops.convert_to_numpy(self.module(taps))
 

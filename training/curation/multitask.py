@@ -10,19 +10,24 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..arrays import FloatsNK, ImagesNSS3, Shape, TensorB, TensorBK
+from ..arrays import FloatsNK, Shape, TensorB, TensorBK
+from .frozen import UpperBlocks, build_upper_blocks
 from .network import TAPS, Trunk, build_trunk
+from .views import Plain
+
+# The size of a network.
+Architecture = Trunk | UpperBlocks
 
 UNLABELED: Final = -1
 _PREDICTED_AT_ONCE: Final = 256
 
 
-def build_network(trunk: Trunk, heads: int) -> keras.Model:
-    """Build the network from pictures `[B, S, S, 3]` in 0..255 to a logit of each attribute, `[B, heads]`.
+def build_network(trunk: Architecture, heads: int) -> keras.Model:
+    """Build the network from pictures, or maps of frozen blocks, to a logit of each attribute, `[B, heads]`.
 
     Each head is linear on the mean of the last feature maps, so its class activation map is exact.
     """
-    return with_heads(build_trunk(trunk), heads)
+    return with_heads(build_trunk(trunk) if isinstance(trunk, Trunk) else build_upper_blocks(trunk), heads)
 
 
 def with_heads(body: keras.Model, heads: int) -> keras.Model:
@@ -36,8 +41,8 @@ def with_taps(network: keras.Model) -> keras.Model:
     return keras.Model(network.input, [network.output, *(network.get_layer(name).output for name in TAPS)])
 
 
-def predict(network: keras.Model, pictures: ImagesNSS3) -> FloatsNK:
-    """Return the probability of each attribute, `[N, T]`, of pictures uint8 `[N, S, S, 3]`."""
+def predict(network: keras.Model, pictures: Plain) -> FloatsNK:
+    """Return the probability of each attribute, `[N, T]`, of pictures or their maps."""
     logits = network.predict(pictures, batch_size=_PREDICTED_AT_ONCE, verbose=0)
     probabilities: FloatsNK = ops.convert_to_numpy(ops.sigmoid(logits))
     return probabilities

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..arrays import BoolsN, FloatsN, IntsN
+from ..arrays import BoolsN, FloatsN, IntsN, LabelsNA
 from ..evaluation.intervals import Estimate, estimate
+from ..synthetic.defects import ATTRIBUTES
 from .cascade import Thresholds, fires, tune
-from .comparisons import RIGHT
+from .comparisons import ALONE, RIGHT, SHARED
 from .prevalence import curve, precision_at
 from .runs import Trained
 
@@ -33,23 +34,25 @@ class Outcome:
         few_shot: Precision at each k, and the share of positives in the pool.
         cold: The networks of the cold start by name.
         rounds: After each round: labels, positives among them, and the network.
+        selected: Labels added and the network, by strategy.
         wrong: Which of the labels are wrong, `[N]`.
         suspected: Which positions are suspected, by method.
         cleaned: The networks trained on noisy, cleaned and right labels.
         seconds: The second networks of the cascade by name; the first is that of the last round.
-        selected: Labels added and the network, by strategy.
         attention: The network with attention, trained as that on right labels.
+        tasks: The network for all attributes, and those for one each.
     """
 
     few_shot: Mapping[str, Any]
     cold: Mapping[str, Trained]
     rounds: Sequence[tuple[int, int, Trained]] = ()
+    selected: Mapping[str, tuple[int, Trained]] = field(default_factory=dict)
     wrong: BoolsN | None = None
     suspected: Mapping[str, IntsN] = field(default_factory=dict)
     cleaned: Mapping[str, Trained] = field(default_factory=dict)
     seconds: Mapping[str, Trained] = field(default_factory=dict)
-    selected: Mapping[str, tuple[int, Trained]] = field(default_factory=dict)
     attention: Trained | None = None
+    tasks: Mapping[str, Trained] = field(default_factory=dict)
 
     @property
     def first(self) -> Trained:
@@ -65,12 +68,14 @@ class Judge:
         validation: Whether each validation picture is positive.
         test: Whether each test picture is positive.
         identities: Test pictures of one identity are resampled together.
+        attributes: Labels of test pictures, `[N, A]`.
         prevalence: π.
     """
 
     validation: BoolsN
     test: BoolsN
     identities: IntsN
+    attributes: LabelsNA
     prevalence: float
 
     def row(self, networks: Sequence[Trained]) -> dict[str, float]:
@@ -87,6 +92,32 @@ class Judge:
             return np.array([_of(metric, self.test, a, rows) - _of(metric, self.test, b, rows) for a, b in pairs])
 
         return estimate(statistic, self.identities, _DRAWS).rounded("pr_auc_gain")
+
+    def task(self, attribute: str, alone: Sequence[Trained], shared: Sequence[Trained]) -> dict[str, float]:
+        """Return the PR-AUC of networks for one attribute and of networks for all, at the share of the test set."""
+        column = ATTRIBUTES.index(attribute)
+        known = self.attributes[:, column] >= 0
+        positive = self.attributes[known, column] == 1
+        scores = {
+            "alone": [each.extra["test"][known] for each in alone],
+            "shared": [each.extra["test"][known, column] for each in shared],
+        }
+
+        def pr_auc(name: str, rows: IntsN) -> FloatsN:
+            def of(truth: BoolsN, values: Scores) -> float:
+                return curve(truth, values, float(positive.mean())).average_precision()
+
+            return np.array([_of(of, positive, each, rows) for each in scores[name]])
+
+        statistics: dict[str, Callable[[IntsN], FloatsN]] = {
+            "alone": lambda rows: pr_auc("alone", rows),
+            "shared": lambda rows: pr_auc("shared", rows),
+            "gain": lambda rows: pr_auc("shared", rows) - pr_auc("alone", rows),
+        }
+        values = {"share": round(float(positive.mean()), 4)}
+        for name, statistic in statistics.items():
+            values |= estimate(statistic, self.identities[known], _DRAWS).rounded(name)
+        return values
 
     def cascade(self, first: Sequence[Trained], seconds: Sequence[Trained]) -> dict[str, Any]:
         """Return precision and recall of cascades, and the share of negatives that reach the second network."""
@@ -134,10 +165,11 @@ def content(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "few_shot": lambda: _few_shot(outcomes),
         "cold": lambda: _rows(judge, [each.cold for each in outcomes]),
         "rounds": lambda: [_round(judge, outcomes, number) for number in range(len(outcomes[0].rounds))],
+        "selected": lambda: _selection(judge, outcomes),
         "cleaned": lambda: _cleaning(judge, outcomes),
         "seconds": lambda: _cascades(judge, outcomes),
-        "selected": lambda: _selection(judge, outcomes),
         "attention": lambda: _attention(judge, outcomes),
+        "tasks": lambda: _tasks(judge, outcomes),
     }
     there = {name: part() for name, part in parts.items() if all(getattr(each, name) for each in outcomes)}
     return {**there, "not_measured": [name for name in parts if name not in there], "cpu_s": _seconds(outcomes)}
@@ -178,14 +210,17 @@ def _selection(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _cleaning(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     wrong = [each.wrong for each in outcomes if each.wrong is not None]
+    names = [name for name in outcomes[0].suspected if all(name in each.suspected for each in outcomes)]
     found = {
         name: np.mean([w[each.suspected[name]].mean() for w, each in zip(wrong, outcomes, strict=True)])
-        for name in outcomes[0].suspected
+        for name in names
     }
+    counts = {name: np.mean([len(each.suspected[name]) for each in outcomes]) for name in names}
     return {
         "labels": round(float(np.mean([len(each) for each in wrong]))),
         "wrong_share": round(float(np.mean([each.mean() for each in wrong])), 4),
         "wrong_of_suspected": {name: round(float(each), 4) for name, each in found.items()},
+        "suspected": {name: round(float(each)) for name, each in counts.items()},
         "networks": _rows(judge, [each.cleaned for each in outcomes]),
     }
 
@@ -194,6 +229,11 @@ def _attention(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     attentive = [each.attention for each in outcomes if each.attention]
     plain = [each.cleaned[RIGHT] for each in outcomes]
     return {"with": judge.row(attentive), "without": judge.row(plain), **judge.gain(attentive, plain)}
+
+
+def _tasks(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    shared = [each.tasks[SHARED] for each in outcomes]
+    return {name: judge.task(name, [each.tasks[name] for each in outcomes], shared) for name in ALONE}
 
 
 def _cascades(judge: Judge, outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -217,6 +257,7 @@ def _seconds(outcomes: Sequence[Outcome]) -> list[int]:
                     *each.seconds.values(),
                     *(network for _, network in each.selected.values()),
                     *([each.attention] if each.attention else []),
+                    *each.tasks.values(),
                 )
             )
         )

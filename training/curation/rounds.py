@@ -52,7 +52,9 @@ def band(p: FloatsN) -> IntsN:
 
 def noise_scores(study: Study, labels: Labels, start: Trained) -> dict[str, Any]:
     """Return O2U's score of each label, and for comparison its loss in the last epoch alone."""
-    losses = cyclic_losses(start.network(), *study.of(labels), study.config.epochs, seed=study.seed)
+    losses = cyclic_losses(
+        start.network(), study.plain[labels.rows], labels.column, study.config.epochs, seed=study.seed
+    )
     return {"scores": o2u.noise_scores(losses), "single": losses[-1]}
 
 
@@ -61,7 +63,7 @@ def train_with_losses(study: Study, name: str, labels: Labels, start: Trained) -
 
     def fit(network: keras.Model) -> dict[str, Any]:
         objective = supervise_with_losses(network, *study.of(labels), study.schedule())
-        p, losses = objective.predict_pool(study.pictures)
+        p, losses = objective.predict_pool(study.plain)
         return {POOL: p, PREDICTED: losses}
 
     return study.runs.train(name, fit, study.config.trunk, start)

@@ -5,11 +5,14 @@ from typing import Final
 
 import numpy as np
 
-from ..arrays import BoolsN, FloatsN, FloatsND, ImagesNSS3, IntsN, IntsNK
+from ..arrays import BoolsN, FloatsN, FloatsND, IntsN, IntsNK, LabelsNA
+from . import views
 from .fit import Schedule
+from .multitask import Architecture
 from .network import Trunk
 from .oracle import Oracle
 from .runs import Runs
+from .views import Plain, Views
 
 ATTRIBUTE: Final = "unsuitable"
 
@@ -19,9 +22,10 @@ class Config:
     """Sizes of the loop.
 
     Args:
-        trunk: The network.
+        trunk: The network. With upper blocks, training sees the maps of a few views that are computed once.
         second: The second network of the cascade, of another depth.
         steps: Batches of each training.
+        learning_rate: Its peak.
         retrieved: Pictures that the few first positives retrieve.
         first_recall: Pictures that the first model recalls; all are labeled.
         recalled: Pictures that later models recall, for a part to be labeled.
@@ -31,12 +35,13 @@ class Config:
         epochs: Epochs at O2U's cyclic learning rate.
     """
 
-    trunk: Trunk = field(default_factory=lambda: Trunk(32, 16))
-    second: Trunk = field(default_factory=lambda: Trunk(32, 16, blocks=2))
+    trunk: Architecture = field(default_factory=lambda: Trunk(32, 16))
+    second: Architecture = field(default_factory=lambda: Trunk(32, 16, blocks=2))
     steps: int = 400
+    learning_rate: float = 2e-3
     retrieved: int = 200
-    first_recall: int = 400
-    recalled: int = 1200
+    first_recall: int = 300
+    recalled: int = 1000
     rounds: int = 2
     strategies: tuple[str, ...] = ("all", "band ∪ predicted loss", "entropy", "random")
     error_rate: float = 0.05
@@ -76,8 +81,10 @@ class Study:
     Args:
         config: The sizes.
         seed: Seed of weights, orders, answers and choices.
-        pictures: Those that may be labeled: first the `started` ones, whose labels are known, then the pool.
-        truth: Whether each is unsuitable, `[N]`; only the oracle and the results may look.
+        pictures: Those that may be labeled, or maps of their views: first the `started` ones, whose labels are known,
+            then the pool.
+        attributes: Their true labels, `[N, A]`; only the oracle and the results may look.
+        truth: Whether each is unsuitable, `[N]`, likewise.
         vectors: Their embeddings, `[N, D]`.
         started: How many have labels at the start.
         runs: Trains networks.
@@ -85,11 +92,17 @@ class Study:
 
     config: Config
     seed: int
-    pictures: ImagesNSS3 = field(repr=False)
+    pictures: Views = field(repr=False)
+    attributes: LabelsNA = field(repr=False)
     truth: BoolsN = field(repr=False)
     vectors: FloatsND = field(repr=False)
     started: int
     runs: Runs
+
+    @property
+    def plain(self) -> Plain:
+        """Return the pictures, or their maps, without random views."""
+        return views.plain(self.pictures)
 
     @property
     def start(self) -> Labels:
@@ -119,8 +132,8 @@ class Study:
         return np.random.default_rng((self.seed, purpose))
 
     def schedule(self) -> Schedule:
-        return Schedule(self.config.steps, seed=self.seed)
+        return Schedule(self.config.steps, learning_rate=self.config.learning_rate, seed=self.seed)
 
-    def of(self, labels: Labels) -> tuple[ImagesNSS3, IntsNK]:
+    def of(self, labels: Labels) -> tuple[Views, IntsNK]:
         """Return pictures and labels as the functions of `fit` take them."""
         return self.pictures[labels.rows], labels.column

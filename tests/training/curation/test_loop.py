@@ -10,28 +10,33 @@ import numpy as np
 import pytest
 
 from training.arrays import FloatsEN, IntsN
-from training.curation import rounds
+from training.curation import comparisons, rounds
 from training.curation.comparisons import ALL, BOTH, O2U, RANDOM
-from training.curation.loop import Drawn, claim, run, study_of
+from training.curation.frozen import UpperBlocks
+from training.curation.loop import claim, config_of, run, study_of
 from training.curation.loop_report import chart, markdown
+from training.curation.multitask import Architecture
 from training.curation.network import Trunk
 from training.curation.results import Judge, content
 from training.curation.rounds import PREDICTED, band, choose
 from training.curation.runs import POOL, Runs, Trained
+from training.curation.sets import Drawn, Seen
 from training.curation.study import Config, Labels, Study
 from training.engine.errors import ConfigError
+from training.synthetic.defects import ATTRIBUTES
 
 CONFIG = Config(trunk=Trunk(8, 8), retrieved=10, first_recall=20, recalled=60, rounds=1, error_rate=0.1)
 
 
 def drawn(count: int, seed: int) -> Drawn:
-    truth = np.random.default_rng(seed).random(count) < 0.3
-    return Drawn(np.zeros((count, 8, 8, 3), np.uint8), truth, np.arange(count))
+    labels = (np.random.default_rng(seed).random((count, len(ATTRIBUTES))) < 0.3).astype(np.int8)
+    return Drawn(np.zeros((count, 8, 8, 3), np.uint8), labels, np.arange(count))
 
 
 SETS = {name: drawn(count, seed) for seed, (name, count) in enumerate({"start": 30, "pool": 300}.items())}
 HELD_OUT = {name: drawn(200, seed) for seed, name in enumerate(("validation", "test"), 2)}
-
+TEST = HELD_OUT["test"]
+JUDGE = Judge(HELD_OUT["validation"].truth, TEST.truth, TEST.identities, TEST.labels, 0.01)
 
 ABOUT = {
     "config": {**vars(CONFIG), "trunk": vars(CONFIG.trunk)},
@@ -45,10 +50,12 @@ ABOUT = {
 class DrawnScores(Runs):
     """In place of training: scores that know the truth a little."""
 
-    def train(self, name: str, fit: Any, trunk: Trunk, start: Trained | None = None) -> Trained:
+    def train(self, name: str, fit: Any, trunk: Architecture, start: Trained | None = None, heads: int = 1) -> Trained:
         rng = np.random.default_rng(len(name))
         truth = {**{key: each.truth for key, each in HELD_OUT.items()}, POOL: pool_truth()}
         scores = {key: 1 / (1 + np.exp(-rng.normal(2.0 * each))) for key, each in truth.items()}
+        if heads > 1:
+            scores = {key: np.tile(each[:, None], heads) for key, each in scores.items()}
         extra = {**scores, PREDICTED: rng.random(len(pool_truth())), "cpu_s": np.array(1.0)}
         return Trained(trunk, {}, self.keep(name, lambda: extra))
 
@@ -61,8 +68,10 @@ def pool_truth() -> Any:
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.setattr(rounds, "cyclic_losses", losses)
     monkeypatch.setattr(Trained, "network", lambda _: None)
-    monkeypatch.setattr("training.curation.loop.embed", lambda _, pictures: np.eye(len(pictures), 4))
-    plain = study_of({**SETS, **HELD_OUT}, CONFIG, 1, tmp_path, Path("encoder.onnx"))
+    monkeypatch.setattr(comparisons, "_features", lambda _, pictures: np.eye(len(pictures), 4))
+    pictures, held_out = ([each.pixels for each in sets.values()] for sets in (SETS, HELD_OUT))
+    seen = Seen(np.concatenate(pictures), *held_out, initial={})
+    plain = study_of({**SETS, **HELD_OUT}, seen, np.eye(330, 4), CONFIG, 1, tmp_path)
     return replace(plain, runs=DrawnScores(plain.runs.folder, {}, 1))
 
 
@@ -71,9 +80,8 @@ def losses(network: Any, pictures: Any, labels: Any, epochs: int, seed: int) -> 
 
 
 def test_loop_reports_all_parts(study: Study) -> None:
-    judge = Judge(HELD_OUT["validation"].truth, HELD_OUT["test"].truth, HELD_OUT["test"].identities, 0.01)
     *_, outcome = run(study)
-    results = content(judge, [outcome])
+    results = content(JUDGE, [outcome])
     assert results["not_measured"] == []
     assert [each["labels"] for each in results["rounds"]] == [60, 60 + len(choice(study))]
     strategies = results["selected"]["strategies"]
@@ -83,17 +91,16 @@ def test_loop_reports_all_parts(study: Study) -> None:
     assert results["cleaned"]["wrong_share"] == pytest.approx(0.1, abs=0.1)
     assert 0 <= results["cleaned"]["wrong_of_suspected"][O2U] <= 1
     json.dumps(results, allow_nan=False)
-    assert markdown({**ABOUT, **results}).count("\n## ") == 7
+    assert markdown({**ABOUT, **results}).count("\n## ") == 8
 
 
 def test_parts_that_are_not_there_are_named(study: Study) -> None:
     """The results are written after each part."""
-    judge = Judge(HELD_OUT["validation"].truth, HELD_OUT["test"].truth, HELD_OUT["test"].identities, 0.01)
-    parts = [content(judge, [outcome]) for outcome in run(study)]
-    assert [len(part["not_measured"]) for part in parts] == [5, 4, 3, 2, 1, 0]
-    assert parts[1]["not_measured"] == ["cleaned", "seconds", "selected", "attention"]
+    parts = [content(JUDGE, [outcome]) for outcome in run(study)]
+    assert [len(part["not_measured"]) for part in parts] == [6, 5, 4, 3, 2, 1, 0]
+    assert parts[1]["not_measured"] == ["selected", "cleaned", "seconds", "attention", "tasks"]
     assert markdown({**ABOUT, **parts[0]}).count("\n## ") == 2
-    assert all(len(chart({**ABOUT, **part}).axes) == 2 for part in parts[::5])
+    assert all(len(chart({**ABOUT, **part}).axes) == 2 for part in parts[::6])
 
 
 def choice(study: Study) -> IntsN:
@@ -150,3 +157,9 @@ def test_trainings_of_another_config_are_refused(tmp_path: Path) -> None:
     claim(tmp_path, replace(CONFIG, strategies=("random",)))
     with pytest.raises(ConfigError, match=r"config.steps was 400, is now 3000; use another --out"):
         claim(tmp_path, replace(CONFIG, steps=3000))
+
+
+def test_pretrained_networks_of_the_cascade_differ_in_depth() -> None:
+    config = config_of(64, 400, pretrained=True, strategies=("random",))
+    assert (config.trunk, config.second) == (UpperBlocks(64), UpperBlocks(64, last=11))
+    assert config_of(64, 400, pretrained=False, strategies=()).trunk == Trunk(64)
