@@ -100,7 +100,7 @@ class LearningLoss(keras.Model):
         p, losses = zip(*(self._predict(part) for part in np.split(pictures, parts)), strict=True)
         return np.concatenate(p), np.concatenate(losses)
 
-    def _predict(self, pictures: Plain) -> tuple[FloatsN, FloatsN]:
+    def _predict(self, pictures: TensorBHWC) -> tuple[FloatsN, FloatsN]:
         logits, *taps = self.tapped(ops.cast(pictures, "float32"), training=False)
         return ops.convert_to_numpy(ops.sigmoid(logits[:, 0])), ops.convert_to_numpy(self.module(taps))
 

@@ -104,7 +104,7 @@ class Judge:
         }
 
         def pr_auc(name: str, rows: IntsN) -> FloatsN:
-            def of(truth: BoolsN, values: Scores) -> float:
+            def of(truth: BoolsN, values: FloatsN) -> float:
                 return curve(truth, values, float(positive.mean())).average_precision()
 
             return np.array([_of(of, positive, each, rows) for each in scores[name]])

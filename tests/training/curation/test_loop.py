@@ -69,8 +69,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     monkeypatch.setattr(rounds, "cyclic_losses", losses)
     monkeypatch.setattr(Trained, "network", lambda _: None)
     monkeypatch.setattr(comparisons, "_features", lambda _, pictures: np.eye(len(pictures), 4))
-    pictures, held_out = ([each.pixels for each in sets.values()] for sets in (SETS, HELD_OUT))
-    seen = Seen(np.concatenate(pictures), *held_out, initial={})
+    pictures = np.concatenate([each.pixels for each in SETS.values()])
+    seen = Seen(pictures, HELD_OUT["validation"].pixels, TEST.pixels, initial={})
     plain = study_of({**SETS, **HELD_OUT}, seen, np.eye(330, 4), CONFIG, 1, tmp_path)
     return replace(plain, runs=DrawnScores(plain.runs.folder, {}, 1))
 
