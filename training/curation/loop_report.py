@@ -161,9 +161,11 @@ def _rounds(report: Mapping[str, Any]) -> list[str]:
 
 def _cleaning(report: Mapping[str, Any]) -> list[str]:
     cleaning = report["cleaned"]
-    wrong, counts = cleaning["wrong_of_suspected"], cleaning["suspected"]
+    wrong = cleaning["wrong_of_suspected"]
     found = ", ".join(f"{each:.1%} by {name}" for name, each in wrong.items() if name != CLEANLAB)
-    flagged = f" Of the {counts[CLEANLAB]} that cleanlab flags, {wrong[CLEANLAB]:.1%} are." if CLEANLAB in wrong else ""
+    flagged = ""
+    if CLEANLAB in wrong:
+        flagged = f" Of the {cleaning['suspected'][CLEANLAB]} that cleanlab flags, {wrong[CLEANLAB]:.1%} are."
     return [
         "## Wrong labels",
         "",
