@@ -89,6 +89,7 @@ reliability: .venv/dev.stamp
 	@$(IN_VENV)/python -m reliability faults
 	@$(IN_VENV)/python -m reliability malformed
 	@$(IN_VENV)/python -m reliability attacks
+	@$(IN_VENV)/python -m reliability restarts
 	@$(IN_VENV)/python -m reliability variants
 	@$(IN_VENV)/python -m reliability monitoring
 	@$(IN_VENV)/python -m reliability soak

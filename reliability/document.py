@@ -9,6 +9,7 @@ from .faults.experiment import Faults
 from .malformed.experiment import Malformed
 from .monitoring.experiment import Monitoring
 from .overload.experiment import Overload
+from .restarts.experiment import Restarts
 from .soak.experiment import Soak
 from .variants.experiment import Variants
 
@@ -17,5 +18,5 @@ RELIABILITY: Final = Document(
     title="Reliability",
     file="RELIABILITY.md",
     introduction="What breaks the product. Load generators, proxies and servers share the cores of one machine.",
-    experiments=(Overload(), Soak(), Faults(), Malformed(), Attacks(), Variants(), Monitoring()),
+    experiments=(Overload(), Soak(), Faults(), Malformed(), Attacks(), Restarts(), Variants(), Monitoring()),
 )

@@ -17,6 +17,7 @@ from typing import Any, Final
 from perf.load.served import REPOSITORY
 from perf.report.experiment import MeasurementError
 from server.catalog import GENDER, Catalog
+from server.checksums import record_all
 from server.launch.launcher import COMPLETE_FLAG
 from server.launch.process import ROOT, free_ports, port_flags
 from server.supervisor.stubs import living_stubs
@@ -142,18 +143,26 @@ class Replica:
 
 @contextmanager
 def running_replica(
-    folder: Path, *arguments: str, sandbox: Callable[[Path], Sandbox] = no_sandbox
+    folder: Path, *arguments: str, sandbox: Callable[[Path], Sandbox] = no_sandbox, recorded: bool = False
 ) -> Iterator[Replica]:
-    """Start a replica; it is not ready yet. `arguments` are options of the supervisor or of tritonserver.
+    """Start a replica; it is not ready yet.
+
+    Args:
+        folder: Holds its files.
+        *arguments: Options of the supervisor or of tritonserver.
+        sandbox: How it is started.
+        recorded: Give its repository a `SHA256SUMS`, as in production, so that the server reads a private copy. Without
+            it, the server reads the files themselves, and faults can corrupt them.
 
     Raises:
         SandboxUnavailable: This machine cannot provide the sandbox.
     """
     folder.mkdir(parents=True, exist_ok=True)
     replica = Replica(folder, sandbox(folder))
-    # Without checksums, the server reads these files themselves, so that faults can corrupt them.
     for model in _gender_models():
         shutil.copytree(REPOSITORY / model, replica.repository / model)
+    if recorded:
+        record_all(replica.repository)
     try:
         replica.start(*arguments)
         yield replica

@@ -16,7 +16,7 @@ from server.launch.prctl import adopt_orphans
 from server.launch.process import LAUNCHER, exit_on_stop_signals
 
 from .child import Command
-from .snapshot import DEFAULTS
+from .snapshot import DEFAULTS, Limits
 from .status import STATUS_PORT, SupervisorStatus, serve_status
 from .watch import GaveUp, Supervisor, log_action
 
@@ -24,7 +24,7 @@ INVALID_FLAGS: Final = 2
 GAVE_UP: Final = 3
 
 
-def main(launcher: Sequence[str] = LAUNCHER) -> None:
+def main(launcher: Sequence[str] = LAUNCHER, limits: Limits = DEFAULTS) -> None:
     """Supervise until stopped; `launcher` is the command that becomes tritonserver."""
     parser = argparse.ArgumentParser(
         "python -m server.supervisor",
@@ -46,7 +46,7 @@ def main(launcher: Sequence[str] = LAUNCHER) -> None:
     status = SupervisorStatus()
     try:
         command = Command.parse(arguments, launcher)
-        limits = replace(DEFAULTS, restarts=args.restart_limit)
+        limits = replace(limits, restarts=args.restart_limit)
         with serve_status(status, args.status_address, args.status_port) as port:
             ready = f"every ensemble answers; http://{args.status_address}:{port}/ready says so"
             Supervisor(command, status, lambda: log_action("ready", ready), limits=limits).run()

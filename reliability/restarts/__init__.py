@@ -1,0 +1,1 @@
+"""One hundred crashes in a row under a supervisor."""
