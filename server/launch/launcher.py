@@ -23,7 +23,7 @@ from server.launch.endpoints import triton_endpoints
 from server.launch.flags import Flags, with_defaults, with_values
 from server.launch.private_files import make_files_private
 from server.launch.runtime import Runtime, Wheel, find_wheel, prepare
-from server.launch.stub_paths import check_stub_path
+from server.launch.stub_paths import check_environment_path, check_stub_path
 
 PYTHONS = ((3, 11), (3, 12))
 # Every request allocates and frees buffers of its size. By default glibc returns them to the kernel each time, and the
@@ -62,6 +62,7 @@ def launch(arguments: list[str]) -> NoReturn:
         LaunchError: Triton cannot serve with these arguments on this machine.
     """
     check_platform()
+    check_environment_path(sys.prefix)
     wheel = find_wheel()
     runtime = prepare(wheel)
     arguments = with_defaults(arguments, default_flags(wheel, runtime))

@@ -19,3 +19,16 @@ def check_stub_path(name: str, path: str, remedy: str) -> None:
         raise LaunchError(
             f"the path of {name} '{path}' has a space, a shell character or a character outside ASCII; {remedy}"
         )
+
+
+def check_environment_path(path: str) -> None:
+    """Reject a path of the Python environment that the stubs cannot import from; a space does not disturb them.
+
+    Raises:
+        LaunchError: It has a character outside ASCII.
+    """
+    if not path.isascii():
+        raise LaunchError(
+            f"the path of the Python environment '{path}' has a character outside ASCII; move this folder elsewhere "
+            "and install again"
+        )

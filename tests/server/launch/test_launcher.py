@@ -151,6 +151,14 @@ def test_paths_that_the_stubs_cannot_use_are_named(tmp_path: Path, name: str) ->
     )
 
 
+def test_environment_outside_ascii_is_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", "/home/小美/.venv")
+    with pytest.raises(
+        LaunchError, match="the path of the Python environment '/home/小美/.venv' has a character outside"
+    ):
+        launcher.launch([f"--model-repository={repository}"])
+
+
 @pytest.mark.parametrize("spelling", [["--model-repository=nowhere"], ["--model-store", "nowhere"]])
 def test_missing_repository_is_named(spelling: list[str]) -> None:
     assert launch_error(*spelling) == (
