@@ -24,6 +24,7 @@ from server.edge.readiness import Triton, ready_tritons, upstream
 from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
 from server.errors import LaunchError
 from server.event_log import log_event
+from server.launch.process import exit_on_stop_signals
 
 LOOK_S: Final = 0.5
 
@@ -31,8 +32,7 @@ LOOK_S: Final = 0.5
 def main() -> None:
     """Parse the command line and run the reverse proxy."""
     args = _parser().parse_args()
-    # The default actions of these signals would leave nginx running.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    exit_on_stop_signals()
     # A reload inside the handler would be interrupted by the next signal.
     reloads: list[int] = []
     signal.signal(signal.SIGHUP, lambda number, _: reloads.append(number))
@@ -41,9 +41,15 @@ def main() -> None:
         policy = AccessPolicy(**{name: getattr(args, name) for name in options})
         tritons, listen = _tritons(args), (args.listen_http, args.listen_grpc)
         with running_reverse_proxy(*_upstreams(tritons), policy, listen, metrics_port=args.metrics_port) as proxy:
+            # An exception inside Popen.wait may leave its lock taken, and the cleanup would wait for ever.
+            stops: list[int] = []
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda number, _: stops.append(number))
             log_event("edge", "ready", f"HTTP on {proxy.http_url}, gRPC on {proxy.grpc_url}; Ctrl-C to stop")
             used: Sequence[Triton] = tritons
             while proxy.process.poll() is None:
+                if stops:
+                    sys.exit(128 + stops[0])
                 _forward_log(proxy)
                 if reloads:
                     reloads.clear()
@@ -53,8 +59,6 @@ def main() -> None:
             raise LaunchError(f"nginx ended with exit code {proxy.process.returncode}")
     except LaunchError as error:
         sys.exit(f"reverse proxy: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _forward_log(proxy: ReverseProxy) -> None:
