@@ -67,12 +67,16 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
     assert re.findall(r'<(?:script|link rel="stylesheet"|img)[^>]*(?:src|href)="(https?:[^"]+)"', home) == []
 
 
-@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/zh/tutorial.md"])
-def test_tutorial_runs(
-    page: str, tmp_path: Path, triton: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def reader(tmp_path: Path, triton: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who copies snippets: in an empty folder, with a server."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENDERCLIENT_URL", f"grpc://{triton.grpc_url}")
+
+
+@pytest.mark.parametrize("page", ["docs/tutorial.md", "docs/zh/tutorial.md"])
+@pytest.mark.usefixtures("reader")
+def test_tutorial_runs(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     for language, text in snippets(page):
         if language == "python":
             exec(text, {"__name__": "docs"})
@@ -86,11 +90,8 @@ def test_tutorial_runs(
 
 
 @pytest.mark.parametrize("page", ["README.md", "README.zh.md"])
-def test_snippets_of_readme_run(
-    page: str, tmp_path: Path, triton: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GENDERCLIENT_URL", f"grpc://{triton.grpc_url}")
+@pytest.mark.usefixtures("reader")
+def test_snippets_of_readme_run(page: str, triton: Server, capsys: pytest.CaptureFixture[str]) -> None:
     Path("me.jpg").write_bytes(encode(noise(), "JPEG"))
     ((_, text),) = snippets(page)
     exec(text, {"__name__": "docs"})
