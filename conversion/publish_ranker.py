@@ -6,6 +6,9 @@ Keras → ONNX → parity within 1e-4 → `ranker/<version>/model.onnx`. The met
 and of the encoder whose vectors it was trained on: a gallery of another encoder refuses to load beside it, and
 `server.rollout` wires it to a gallery of the same encoder. The measurements go to `results/publish_ranker.json`.
 
+A ranker that ranks the held-out sessions of its run worse than the served one is rejected. With `--force` it is
+published; report and ONNX metadata record that, and `server.rollout promote` then needs a `--force` of its own.
+
 The ranker stays in fp32. Its scales would be those of a batch if they were computed in each run, so that a user's list
 would depend on who else is in the batch.
 
@@ -38,16 +41,19 @@ from picturegallery.ranking_inputs import (
     HISTORY_VECTORS,
     NOISE,
 )
-from server.catalog import Catalog, CatalogError
+from server.catalog import GATE, RANK, Catalog, CatalogError
 from training.arrays import Arrays, FloatsND
+from training.ranking.held_out import read_held_out
 from training.report import read_run, write_report
 
 from .errors import ConversionError
-from .export import stamp
+from .export import read_metadata, stamp
 from .install import installing, new_version
 from .parity import MAX_DIFFERENCE, run_onnx
+from .ranker_gate import compare_rankers
 from .ranker_graph import LOGITS, ranker_to_onnx
 from .ranking_head import TEMPERATURE
+from .verdict import verdict
 
 ROOT: Final = Path(__file__).parent.parent
 RANKER: Final = "ranker"
@@ -56,7 +62,9 @@ GALLERY: Final = "gallery"
 USERS: Final = 64
 
 
-def publish_ranker(run: Path, repository: Path, version: int | None = None, temperature: float = TEMPERATURE) -> Path:
+def publish_ranker(
+    run: Path, repository: Path, version: int | None = None, temperature: float = TEMPERATURE, force: bool = False
+) -> Path:
     """Publish `run/ranker.keras` and return the version folder.
 
     Args:
@@ -64,13 +72,14 @@ def publish_ranker(run: Path, repository: Path, version: int | None = None, temp
         repository: A model repository with a ranker and a gallery.
         version: The version to publish; by default the next one.
         temperature: Of exploration.
+        force: Publish a ranker that is worse than the served one.
 
     Raises:
         PrepMismatch: The gender model behind its inputs belongs to another preprocessing.
         GalleryError: No version of the gallery has the encoder that it was trained with.
-        ConversionError: ONNX deviates from Keras, or the ranker has no ONNX form.
+        ConversionError: ONNX deviates from Keras, or the ranker has no ONNX form, or it is worse than the served one.
         CatalogError: The repository has no ranker or no gallery.
-        FileNotFoundError: The run does not exist, or has no served model.
+        FileNotFoundError: The run does not exist, or lacks its served model or its held-out sessions.
         FileExistsError: The version exists.
     """
     report, catalog = read_run(run), Catalog(repository)
@@ -79,14 +88,18 @@ def publish_ranker(run: Path, repository: Path, version: int | None = None, temp
     if not (file := run / "ranker.keras").is_file():
         raise FileNotFoundError(f"{file} does not exist: a ranker with id embeddings is not served; train one without")
     model, measured = convert_ranker(keras.saving.load_model(file, compile=False), vectors, temperature)
+    comparison = _comparison(catalog, model, run, report[ENCODER_DIGEST])
+    gate = verdict(comparison, force, "sessions")
     digests = {METADATA_KEY: prep_digest(), ENCODER_DIGEST: report[ENCODER_DIGEST]}
-    stamp(model, {**digests, "temperature": str(temperature), "trained": report["date"]})
+    stamp(model, {**digests, "temperature": str(temperature), "trained": report["date"], GATE: gate})
     with installing(folder) as staging:
         onnx.save(model, staging / "model.onnx")
     write_report(
         repository.parent / "results" / f"publish_{RANKER}.json",
         version=int(folder.name),
         temperature=temperature,
+        gate=gate,
+        comparison=comparison,
         training=report,
         **measured,
     )
@@ -148,11 +161,25 @@ def main() -> None:
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
     parser.add_argument("--version", type=int, help="default: the next free one")
     parser.add_argument("--temperature", type=float, default=TEMPERATURE, help="of exploration; default: %(default)s")
+    parser.add_argument("--force", action="store_true", help="publish a ranker that is worse than the served one")
     args = parser.parse_args()
     try:
-        print(publish_ranker(args.run, args.repository, args.version, args.temperature))
+        print(publish_ranker(args.run, args.repository, args.version, args.temperature, args.force))
     except (PrepMismatch, GalleryError, ConversionError, CatalogError, FileNotFoundError, FileExistsError) as exc:
         raise SystemExit(f"publish_ranker: {exc}") from exc
+
+
+def _comparison(catalog: Catalog, new: onnx.ModelProto, run: Path, encoder: str) -> dict[str, Any] | None:
+    """Compare with the served ranker; None if there is none, or if it ranks the vectors of another encoder."""
+    served = [each.steps[RANKER] for each in catalog.ensembles(RANK) if not each.is_canary]
+    if not served:
+        return None
+    version = max(served) if max(served) > 0 else catalog.model(RANKER).versions[-1]
+    file = catalog.model(RANKER).folder / str(version) / "model.onnx"
+    if read_metadata(file)[ENCODER_DIGEST] != encoder:
+        return None
+    compared = compare_rankers(str(file), new.SerializeToString(), *read_held_out(run))
+    return {"version": version, **compared}
 
 
 def _vectors(report: dict[str, Any], catalog: Catalog) -> FloatsND:

@@ -20,6 +20,7 @@ from picturegallery.ranking_inputs import (
     HISTORY_VECTORS,
     NOISE,
 )
+from training.ranking.model import LEAST
 
 from .errors import ConversionError
 from .graph import Graph, Tensor
@@ -28,8 +29,6 @@ from .ranking_head import LIST_SIZE, PICTURES, PROPENSITIES, SCORES, TEMPERATURE
 from .writers import values
 
 LOGITS: Final = "LOGITS"
-# As in training.ranking.model.
-_LEAST: Final = 0.0025
 
 
 def ranker_to_onnx(model: keras.Model, temperature: float = TEMPERATURE, logits: bool = False) -> onnx.ModelProto:
@@ -104,7 +103,7 @@ def _write_logits(graph: Graph, layers: dict[str, Any]) -> None:
     query = graph.add("Unsqueeze", user, np.array([1]), name="user/query")
     pooled = attentive_pooling(graph, by_candidate, "pool_by_candidate", [candidates, liked, mask])
     for_user = attentive_pooling(graph, by_user, "pool_by_user", [query, liked, mask])
-    odds = log_odds(graph, CANDIDATE_PRIORS, _LEAST, "prior")
+    odds = log_odds(graph, CANDIDATE_PRIORS, LEAST, "prior")
     prior = graph.add("Unsqueeze", odds, np.array([2]), name="prior/column")
     products = (graph.add("Mul", candidates, each, name=f"{each}/product") for each in (pooled, for_user))
     of_candidate = graph.add("Concat", candidates, pooled, *products, prior, name="of_candidate", axis=2)
@@ -152,7 +151,7 @@ def _user(graph: Graph, layers: dict[str, Any]) -> Tensor:
     project = layers["embedding_projection"]
     projected = linear(graph, "user/projected", unit, values(project.kernel), values(project.bias))
     projected = prelu(graph, "user/embedding", projected, values(layers["embedding_activation"].slopes))
-    return graph.add("Concat", known, log_odds(graph, p_female, _LEAST, "gender"), projected, name="user", axis=1)
+    return graph.add("Concat", known, log_odds(graph, p_female, LEAST, "gender"), projected, name="user", axis=1)
 
 
 def _cut_history(graph: Graph) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """A small random ranker, exported and published."""
 
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from conversion.errors import ConversionError
 from conversion.export import read_metadata
 from conversion.parity import run_onnx
 from conversion.publish_ranker import publish_ranker, sample_inputs
+from conversion.ranker_gate import MAX_GAUC_LOSS, compare_rankers
 from conversion.ranker_graph import LOGITS, ranker_to_onnx
 from genderprep import PrepMismatch, prep_digest
 from picturegallery.errors import GalleryError
@@ -24,6 +26,8 @@ from tests.conversion.test_oldest_runtime import PYTHON, run_on_oldest
 from tests.support.tritonserver import ROOT
 from training.arrays import Arrays
 from training.ranking.config import Config
+from training.ranking.examples import Examples
+from training.ranking.held_out import read_held_out, write_held_out
 from training.ranking.model import Ranker
 from training.report import write_report
 
@@ -115,6 +119,58 @@ def test_publish_writes_digests(run: Path, repository: Path) -> None:
     }
     assert "ranker/1/model.onnx" in (repository / "SHA256SUMS").read_text()
     assert (repository.parent / "results" / "publish_ranker.json").is_file()
+
+
+@pytest.fixture
+def serving(repository: Path) -> Path:
+    """The product's gallery and ranker, and an ensemble that serves them."""
+    for name in ("ranker", "rank_embedding"):
+        shutil.copytree(SHIPPED / name, repository / name, dirs_exist_ok=True)
+    return repository
+
+
+def write_sessions(run: Path) -> None:
+    """Write sessions whose users like the pictures that are near those they liked."""
+    rng, sessions = np.random.default_rng(3), 300
+    vectors = read_gallery(SHIPPED / "gallery" / "1").vectors.astype(np.float32)
+    table = np.concatenate([np.zeros((1, vectors.shape[1]), np.float32), vectors])
+    history, candidates = (rng.integers(1, len(table), (sessions, size)).astype(np.int32) for size in (1, 25))
+    near = np.einsum("ntd,nkd->nk", table[history], table[candidates])
+    examples = Examples(
+        days=np.zeros(sessions, np.int64),
+        history=np.pad(history, ((0, 0), (0, 49))),
+        candidates=candidates,
+        liked=(near > np.median(near)).astype(np.float32),
+        priors=np.full(candidates.shape, 0.5, np.float32),
+        probabilities=np.full((sessions, 2), 0.5, np.float32),
+        embeddings=np.zeros((sessions, 256), np.float32),
+    )
+    write_held_out(run, examples, table)
+
+
+def test_ranker_that_is_worse_than_the_served_one_is_rejected(run: Path, serving: Path) -> None:
+    write_sessions(run)
+    with pytest.raises(
+        ConversionError, match=r"no worse than the served version 1 on the same sessions, got gauc .* against .*--force"
+    ):
+        publish_ranker(run, serving)
+    folder = publish_ranker(run, serving, force=True)
+    assert read_metadata(folder / "model.onnx")["publish_gate"] == "forced"
+    report = json.loads((serving.parent / "results" / "publish_ranker.json").read_text())
+    assert report["gate"] == "forced"
+    assert report["comparison"]["served"]["gauc"] > report["comparison"]["new"]["gauc"] + MAX_GAUC_LOSS
+
+
+def test_gate_is_passed_by_the_served_ranker_itself(run: Path) -> None:
+    write_sessions(run)
+    file = SHIPPED / "ranker" / "1" / "model.onnx"
+    compared = compare_rankers(str(file), file.read_bytes(), *read_held_out(run))
+    assert not compared["regressions"]
+
+
+def test_run_without_held_out_sessions_is_rejected(run: Path, serving: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"held_out\.npz does not exist: train the ranker again"):
+        publish_ranker(run, serving)
 
 
 def test_encoder_of_no_gallery_is_rejected(run: Path, repository: Path) -> None:

@@ -5,9 +5,9 @@ r"""Train a ranker on impressions.
     python -m training.ranking.train --config training/ranking/configs/served.py \
         --impressions runs/world/impressions.parquet --gallery runs/world/gallery --out runs/ranker
 
-Writes `ranker.keras` (the served model, if the config has no ids), `weights.npz` (for warm starts), `prerank.npz` and
-`report.json` to `--out`. The sessions of the last day calibrate the scores and measure the model; the earlier ones
-train it.
+Writes `ranker.keras` (the served model, if the config has no ids), `weights.npz` (for warm starts), `prerank.npz`,
+`held_out.npz` (sessions on which the publisher compares it with the served ranker) and `report.json` to `--out`. The
+sessions of the last day calibrate the scores and measure the model; the earlier ones train it.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from ..report import write_report
 from .config import Config
 from .examples import Examples, examples_of
 from .fit import calibrate, fit, picture_table, predict_logits
+from .held_out import write_held_out
 from .model import Ranker
 from .prerank import two_tower_model
 from .warm_start import set_weights, weights_of
@@ -109,6 +110,7 @@ def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path
         ranker.served_model().save(out / "ranker.keras")
     prerank = _prerank(table, past, known, out)
     measured = held_out.rows(odd)
+    write_held_out(out, measured, table)
     write_report(
         out / "report.json",
         config=asdict(config),
