@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from ..arrays import Shape, TensorBK, TensorBT
+from .log_odds import log_odds
 
 # P(like) stays between this and 1 minus this.
 LEAST: Final = 1e-4
@@ -45,8 +46,7 @@ class TasteMixture(keras.layers.Layer):
     def call(self, inputs: list[Any]) -> TensorBK:
         user, items, mask, candidates = inputs
         p_like = ops.matmul(self.appeal(candidates), self.shares(user, items, mask)[..., None])[..., 0]
-        p_like = ops.clip(p_like, LEAST, 1 - LEAST)
-        return self.scale * ops.log(p_like / (1 - p_like))
+        return self.scale * log_odds(p_like, LEAST)
 
     def shares(self, user: Any, items: Any, mask: TensorBT) -> Any:
         """Return P(taste | user), `[B, tastes]`."""

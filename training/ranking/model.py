@@ -20,12 +20,15 @@ from ..layers import (
     SumPooling,
     TasteMixture,
 )
+from ..layers.log_odds import log_odds
 from .config import MAX_HISTORY, Config
 
 MAX_CANDIDATES: Final = 200
 EMBEDDING_SIZE: Final = 256
 # Rows of the id table before those of pictures.
 PADDING_ID, UNKNOWN_ID, FIRST_ID = 0, 1, 2
+# Log odds of priors and of P(female) stay within ±6.
+LEAST: Final = 0.0025
 _ID_SIZE: Final = 12
 _PROJECTED: Final = 8
 # The logit of a place without a candidate.
@@ -155,7 +158,7 @@ class Ranker:
             if self.config.products and self.config.candidate_picture and self.config.pooling != "concat":
                 parts.append(pooled * ops.tile(candidates, (1, 1, pooled.shape[-1] // candidates.shape[-1])))
         if self.config.priors:
-            parts.append(log_odds(priors)[..., None])
+            parts.append(log_odds(priors, LEAST)[..., None])
         first = parts[0]
         x = ops.concatenate([first, *(_spread(part, first) for part in (*parts[1:], user[:, None]))], axis=-1)
         for dense, activation in zip(self.dense, self.activations, strict=True):
@@ -179,7 +182,7 @@ class Ranker:
         if self.config.gender:
             unit = keras.layers.UnitNormalization(name="embedding_unit")(inputs["embedding"])
             p_female = inputs["probabilities"][:, 1:]
-            parts += [log_odds(p_female), self.project_activation(self.project(unit))]
+            parts += [log_odds(p_female, LEAST), self.project_activation(self.project(unit))]
         return ops.concatenate(parts, axis=-1)
 
     def _pooled(self, history: TensorBTD, mask: TensorBT, candidates: TensorBKD, named: TensorBKD) -> TensorBKD:
@@ -197,12 +200,6 @@ def _user_inputs() -> dict[str, Any]:
         "embedding": keras.Input((EMBEDDING_SIZE,), name="embedding"),
         "probabilities": keras.Input((2,), name="probabilities"),
     }
-
-
-def log_odds(p: Any) -> Any:
-    """Return the logit of a probability, within ±6."""
-    p = ops.clip(p, 0.0025, 0.9975)
-    return ops.log(p) - ops.log(1 - p)
 
 
 def _spread(tensor: TensorBKD, like: TensorBKD) -> TensorBKD:

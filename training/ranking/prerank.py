@@ -12,7 +12,8 @@ import numpy as np
 from keras import ops
 
 from ..arrays import FloatsND, TensorBD, TensorBK, TensorBKD, TensorBT, TensorBTD
-from .model import FIRST_ID, log_odds
+from ..layers.log_odds import log_odds
+from .model import FIRST_ID, LEAST
 
 _ID_SIZE: Final = 12
 
@@ -35,7 +36,7 @@ class TwoTowers(keras.layers.Layer):
     def call(self, inputs: list[Any]) -> TensorBK:
         history, mask, probabilities, candidates, priors = inputs
         user = self.user(history, mask, probabilities)
-        return ops.sum(user[:, None] * candidates, axis=-1) + self.prior * log_odds(priors)
+        return ops.sum(user[:, None] * candidates, axis=-1) + self.prior * log_odds(priors, LEAST)
 
     def user(self, history: TensorBTD, mask: TensorBT, probabilities: TensorBD) -> TensorBD:
         """Return the users' vectors `[B, D]`."""
