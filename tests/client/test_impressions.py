@@ -103,11 +103,19 @@ def test_line_that_is_not_written_whole_is_an_error(tmp_path: Path) -> None:
     """As on a full disk: the kernel writes what fits, and reports no error."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    log = ImpressionLog(tmp_path)
     try:
         with pytest.raises(OSError, match="No space left"):
-            ImpressionLog(tmp_path)(impression("1"))
+            log(impression("1"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log(impression("2"))
+    (file,) = tmp_path.iterdir()
+    cut, whole = file.read_text("utf-8").splitlines()
+    assert len(cut) == 100
+    assert json.loads(whole)["user"] == "2"
+    with pytest.raises(impressions.LogError, match=r"2026-09-24\.jsonl, line 1: expected a JSON object; delete"):
+        impressions.read_log(tmp_path, impressions.EXPOSURES)
 
 
 def test_log_can_be_sent_to_another_process(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ one, for the last list that showed the picture to this user, if it is not older 
 """
 
 import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -125,7 +126,19 @@ def _read(file: Path) -> pd.DataFrame:
         # Without dtype, pandas would turn users that are digits into numbers.
         return pd.read_json(file, lines=True, dtype=False, convert_dates=False)
     except ValueError:
-        raise LogError(f"{file}: expected one JSON object in each line") from None
+        raise LogError(f"{file}, line {_first_bad_line(file)}: expected a JSON object; delete a cut line") from None
+
+
+def _first_bad_line(file: Path) -> int:
+    with file.open("rb") as lines:
+        return next((number for number, line in enumerate(lines, 1) if not _is_object(line)), 1)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _liked(shown: pd.DataFrame, likes: pd.DataFrame, within: pd.Timedelta) -> tuple[list[Any], int]:

@@ -68,16 +68,19 @@ class ImpressionLog:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(folder)
+        self._is_cut = False
 
     def __call__(self, impression: Impression) -> None:
-        """Writes one line. Raises OSError if that fails."""
+        """Writes one line. Raises OSError if that fails; what a full disk cut remains as a line of its own."""
         day = datetime.fromtimestamp(impression.time, timezone.utc).date()
-        line = f"{json.dumps(asdict(impression), ensure_ascii=False)}\n".encode(errors="surrogatepass")
+        start = "\n" if self._is_cut else ""
+        line = f"{start}{json.dumps(asdict(impression), ensure_ascii=False)}\n".encode(errors="surrogatepass")
         self._folder.mkdir(parents=True, exist_ok=True)
         # One write to a file in append mode does not mix with those of other threads and processes.
         with (self._folder / f"{day}.jsonl").open("ab", buffering=0) as file:
-            if file.write(line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._is_cut = file.write(line) < len(line)
+        if self._is_cut:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,10 @@ def test_logs_of_several_days_are_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [('{"user": "7"}\n', "request_id, time, pictures, propensities missing"), ("not json\n", "one JSON object")],
+    [
+        ('{"user": "7"}\n', "request_id, time, pictures, propensities missing"),
+        ("not json\n", "line 1: expected a JSON object"),
+    ],
     ids=["column", "json"],
 )
 def test_unusable_logs_are_refused(tmp_path: Path, text: str, message: str) -> None:
