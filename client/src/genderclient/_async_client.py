@@ -76,6 +76,8 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Scored]:
         """Predicts for any number of users, like `Client.predict_many`."""
         check_iterable("users", users, "an iterable of User", MANY)
+        self._check(model, timeout_s)
+        predict_question(None, None, embedding, self._request_options)
 
         async def ask(_: int, user: User) -> Prediction:
             checked_item(user, User)
@@ -113,6 +115,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Embedded]:
         """Embeds any number of pictures, like `Client.embed_many`."""
         check_iterable("pictures", pictures, "an iterable of Picture", MANY)
+        self._check(model, timeout_s)
 
         async def ask(_: int, each: Picture) -> Embedding:
             checked_item(each, Picture)
@@ -139,6 +142,8 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Matched]:
         """Searches for any number of pictures, like `Client.similar_many`."""
         check_iterable("pictures", pictures, "an iterable of pictures or ids", MANY)
+        self._check(model, timeout_s)
+        similar_question(0, k, self._request_options)
 
         async def ask(_: int, picture: Avatar | int) -> Neighbors:
             return await self.similar(picture, k, model=model, timeout_s=timeout_s)
@@ -161,6 +166,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Screened]:
         """Screens any number of pictures, like `Client.screen_many`."""
         check_iterable("pictures", pictures, "an iterable of pictures", MANY)
+        self._check(model, timeout_s)
 
         async def ask(_: int, picture: Avatar) -> Screening:
             return await self.screen(picture, model=model, timeout_s=timeout_s)
@@ -214,7 +220,19 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Ranked]:
         """Ranks for any number of users, like `Client.rank_many`."""
         check_iterable("users", users, "an iterable of User", MANY)
+        self._check(model, timeout_s)
         candidates = checked_candidates(among)
+        rank_question(
+            None,
+            None,
+            None,
+            among=candidates,
+            k=k,
+            seed=seed,
+            personalize=personalize,
+            embedding=embedding,
+            options=self._request_options,
+        )
 
         async def ask(index: int, user: User) -> Ranking:
             checked_item(user, User)

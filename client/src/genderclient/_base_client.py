@@ -140,16 +140,13 @@ class BaseClient(ABC, Generic[T]):
             if not self._uses_ids(question.name):
                 use = "experiment or on_impression" if question.name == RANK else "experiment"
                 raise ValueError(f"user_id: this client has no {use} for {question.name}; give it one, or omit the id")
-        if model is not None:
-            check_type("model", model, str, "the name of a model, or None")
-            if not model:
-                raise ValueError("model: got an empty name; expected the name of a model, or None")
+        self._check(model, timeout_s)
         options = self._request_options
         call = Call(
             question=question,
             model=model,
             user_id=user_id,
-            timeout_s=options.timeout_s if timeout_s is None else checked_timeout(timeout_s),
+            timeout_s=options.timeout_s if timeout_s is None else timeout_s,
             headers=options.headers,
             retries=retries,
         )
@@ -158,6 +155,16 @@ class BaseClient(ABC, Generic[T]):
         for extension in [*fallback, *self._pool.extensions, *_telemetry()]:
             handle = partial(extension.handle, proceed=handle)
         return handle(call)
+
+    @staticmethod
+    def _check(model: str | None, timeout_s: float | None) -> None:
+        """Checks what all calls of `*_many` have in common: a bad value fails at once, and not for each of them."""
+        if model is not None:
+            check_type("model", model, str, "the name of a model, or None")
+            if not model:
+                raise ValueError("model: got an empty name; expected the name of a model, or None")
+        if timeout_s is not None:
+            checked_timeout(timeout_s)
 
     def _infer(self, call: Call[R]) -> Flow[R]:
         """The innermost part of a flow."""

@@ -267,6 +267,26 @@ def test_invalid_candidates_of_many_users_fail_at_once(
         client.rank_many([User()], among=among)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"k": 0}, ValueError, "^k: got 0, expected an integer from 1 to 20"),
+        ({"seed": "7"}, TypeError, "^seed: got str"),
+        ({"personalize": 1}, TypeError, "^personalize: got int"),
+        ({"embedding": None}, TypeError, "^embedding: got None"),
+        ({"model": ""}, ValueError, "^model: got an empty name"),
+        ({"timeout_s": 0}, ValueError, "^timeout_s: got 0"),
+    ],
+)
+def test_invalid_options_of_many_users_fail_at_once(
+    client: Client, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        client.rank_many([User()], **options)
+    with pytest.raises(error, match=message):
+        AsyncClient(transport=AsyncFakeTransport(respond_list_async)).rank_many([User()], **options)
+
+
 def test_tasks_rank() -> None:
     async def ask() -> tuple[Any, ...]:
         async with AsyncClient(transport=AsyncFakeTransport(respond_list_async)) as client:
