@@ -52,10 +52,7 @@ def apply(changes: FileChanges, repository: Path, servers: Sequence[TritonContro
             _follow(server, changes)
     except (ControlError, LaunchError, KeyboardInterrupt) as exc:
         with signals_blocked():
-            write_changes(undo)
-            with suppress(LaunchError):  # then a server cannot follow
-                refresh_snapshots(repository)
-            raise RolloutError(f"{str(exc) or 'interrupted'}; {_restore(undo, followed)}") from exc
+            raise RolloutError(f"{str(exc) or 'interrupted'}; {_restore(undo, repository, followed)}") from exc
 
 
 def served_steps(server: TritonControl, ensemble: str) -> dict[str, int]:
@@ -76,8 +73,16 @@ def _check_controllable(server: TritonControl) -> None:
         ) from exc
 
 
-def _restore(undo: FileChanges, servers: Sequence[TritonControl]) -> str:
-    """Make the servers follow the restored files; returns a summary."""
+def _restore(undo: FileChanges, repository: Path, servers: Sequence[TritonControl]) -> str:
+    """Restore the files and make the servers follow them; returns a summary."""
+    try:
+        write_changes(undo)
+    except RolloutError as exc:
+        return (
+            f"the files still hold the change, because undoing it failed: {exc}; make room and run the opposite command"
+        )
+    with suppress(LaunchError):  # then a server cannot follow
+        refresh_snapshots(repository)
     failed = []
     for server in servers:
         try:

@@ -1,6 +1,5 @@
 """Changes several files together: all of them, or none."""
 
-from contextlib import suppress
 from pathlib import Path
 
 from server.checksums import MANIFEST
@@ -28,32 +27,60 @@ def with_checksums(changes: FileChanges, repository: Path) -> FileChanges:
 def write_changes(changes: FileChanges) -> FileChanges:
     """Change the files in this order, each one atomically; returns the changes that undo it.
 
+    All new texts are written beside the old ones first, so that a full disk changes nothing.
+
     Raises:
-        RolloutError: A file cannot be written. Those before it are restored.
+        RolloutError: A file cannot be changed. The others are restored; the message names those that cannot be.
     """
-    undo: FileChanges = {}
+    # Undone in reverse order.
+    undo = {file: file.read_text(encoding="utf-8") if file.is_file() else None for file in reversed(changes)}
     try:
         for file, text in changes.items():
-            # Undone in reverse order.
-            undo = {file: file.read_text(encoding="utf-8") if file.is_file() else None, **undo}
-            _write(file, text)
+            if text is not None:
+                _write_draft(file, text)
+        for file, text in changes.items():
+            _put(file, text)
     except OSError as exc:
-        for file, text in undo.items():
-            with suppress(OSError):
-                _write(file, text)
-        raise RolloutError(f"{exc}; nothing is changed") from exc
+        left = [str(file) for file, text in undo.items() if not _is_restored(file, text)]
+        result = f"these files could not be restored: {', '.join(left)}" if left else "nothing is changed"
+        raise RolloutError(f"{exc}; {result}") from exc
     return undo
 
 
-def _write(file: Path, text: str | None) -> None:
+def _draft_of(file: Path) -> Path:
+    return file.with_name(f".{file.name}.draft")
+
+
+def _write_draft(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _draft_of(file).write_text(text, encoding="utf-8")
+
+
+def _put(file: Path, text: str | None) -> None:
+    """Put the draft in place, or remove the file."""
     if text is None:
         file.unlink(missing_ok=True)
         _remove_empty(file.parent)
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(file)
+    else:
+        _draft_of(file).replace(file)
+
+
+def _is_restored(file: Path, text: str | None) -> bool:
+    """Remove the draft, and give a file its old text if it has another; returns whether that worked."""
+    if not file.parent.is_dir():
+        return text is None
+    try:
+        _draft_of(file).unlink(missing_ok=True)
+        if text is None:
+            if file.is_file():
+                file.unlink()
+            _remove_empty(file.parent)
+        elif file.read_text(encoding="utf-8") != text:
+            _write_draft(file, text)
+            _put(file, text)
+    except OSError:
+        return False
+    return True
 
 
 def _remove_empty(folder: Path) -> None:

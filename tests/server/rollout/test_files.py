@@ -1,19 +1,23 @@
 """The commands on files alone, without a server."""
 
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from server.checksums import MANIFEST, check_files, record_all
+from server.errors import ControlError, RolloutError
 from server.launch.process import ROOT, free_ports
 from server.rollout import apply
-from server.rollout.files import FileChanges
+from server.rollout.files import FileChanges, write_changes
 from server.rollout.repository import Repository, leading, versions_in
+from server.triton_control import TritonControl
 from tests.server.rollout.conftest import Rollout
 from tests.support.server.gender_models import (
     UNKNOWN_DIGEST,
@@ -182,6 +186,51 @@ def test_rejected_command_changes_nothing(
     with pytest.raises(SystemExit, match=f"^rollout: .*{message}"):
         rollout(*arguments)
     assert tree(repository) == before
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond 100 bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_full_disk_changes_nothing(repository: Path) -> None:
+    before = tree(repository)
+    file = repository / "gender_mobilenet" / "config.pbtxt"
+    changes: FileChanges = {repository / "new" / "short": "x", file: file.read_text() + "# longer"}
+    with full_disk(), pytest.raises(RolloutError, match=r"too large.*; nothing is changed$"):
+        write_changes(changes)
+    assert tree(repository) == before
+
+
+def test_file_that_cannot_be_replaced_restores_the_others(repository: Path) -> None:
+    before = tree(repository)
+    changes: FileChanges = {repository / "mobilenet" / "config.pbtxt": "x", repository / "gender_mobilenet": "x"}
+    with pytest.raises(RolloutError, match=r"nothing is changed$"):
+        write_changes(changes)
+    assert tree(repository) == before
+
+
+def test_change_that_cannot_be_undone_is_said(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = repository / "gender_mobilenet" / "config.pbtxt"
+    with ExitStack() as disk:
+
+        def fill_disk_and_fail(*_: object) -> None:
+            disk.enter_context(full_disk())
+            raise ControlError("no answer")
+
+        monkeypatch.setattr(apply, "_check_controllable", lambda _: None)
+        monkeypatch.setattr(apply, "_follow", fill_disk_and_fail)
+        server = TritonControl("127.0.0.1:1")
+        message = "^no answer; the files still hold the change, because undoing it failed: .*too large"
+        with pytest.raises(RolloutError, match=message):
+            apply.apply({file: file.read_text() + "# longer"}, repository, [server])
+    assert file.read_text().endswith("# longer")
 
 
 def test_promote_rejects_a_canary_that_does_not_fit_its_preprocessing(rollout: Rollout, repository: Path) -> None:
