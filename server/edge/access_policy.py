@@ -1,5 +1,6 @@
 """Which clients the reverse proxy admits, and how many requests each may send."""
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,7 @@ class AccessPolicy:
     """Limits, client tokens and TLS of the reverse proxy.
 
     Raises:
-        LaunchError: A limit is below 1, a file is missing or malformed, or `certificate` or `key` is given alone.
+        LaunchError: A limit is below 1, a file is missing or malformed, or `certificate` and `key` do not fit.
     """
 
     in_flight: int = IN_FLIGHT  # concurrent requests of all clients
@@ -40,8 +41,16 @@ class AccessPolicy:
         for flag, file in (("--certificate", self.certificate), ("--key", self.key)):
             if file is not None and not file.is_file():
                 raise LaunchError(f"{flag}: expected a PEM file, {file} does not exist")
+        if self.certificate is not None and self.key is not None:
+            _check_certificate(self.certificate, self.key)
         if self.clients is not None:
             check_token_file(self.clients)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that are given, by the names of their attributes."""
+        files = {"clients": self.clients, "certificate": self.certificate, "key": self.key}
+        return {name: file for name, file in files.items() if file is not None}
 
     def check(self, endpoint: Endpoint) -> None:
         """Require tokens and TLS if other machines can reach the endpoint.
@@ -65,6 +74,19 @@ class AccessPolicy:
             "CLIENTS": _directive("include", self.clients) or "default anybody;",
             "TLS": _directive("ssl_certificate", self.certificate) + _directive("ssl_certificate_key", self.key),
         }
+
+
+def _check_certificate(certificate: Path, key: Path) -> None:
+    """Raise LaunchError unless these are a certificate and its key, which is not encrypted."""
+    try:
+        # Without a password, OpenSSL would ask for it at the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+    except OSError as exc:
+        reason = getattr(exc, "reason", None) or exc.strerror or type(exc).__name__
+        raise LaunchError(
+            f"--certificate, --key: expected a PEM certificate and its key without a password in {certificate} and "
+            f"{key}, got {reason}"
+        ) from exc
 
 
 def _directive(name: str, file: Path | None) -> str:

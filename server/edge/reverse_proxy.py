@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Final
+from typing import Any, Final
 
 from server.edge.access_policy import AccessPolicy
 from server.edge.metrics import running_metrics
@@ -66,7 +66,7 @@ class ReverseProxy:
         """
         with _writing(self.log_file.parent) as folder:
             _write_config(folder, self.template, {**self.variables, "HTTP": http_urls, "GRPC": grpc_urls})
-        # With the tokens of the last reload: a malformed token file must not keep requests at a Triton that is down.
+        # With the files of the last reload: a malformed one must not keep requests at a Triton that is down.
         self._apply()
 
     def reload(self) -> None:
@@ -76,7 +76,7 @@ class ReverseProxy:
             LaunchError: A file is missing or malformed, and nginx keeps the previous ones.
         """
         with _writing(self.log_file.parent) as folder:
-            _copy_tokens(self.policy, folder)
+            _copy_files(self.policy, folder)
         self._apply()
 
     def _apply(self) -> None:
@@ -120,7 +120,7 @@ def running_reverse_proxy(
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         log = Path(folder) / "log"
         tls = " ssl" if policy.certificate else ""
-        copied = _copy_tokens(policy, Path(folder))
+        copied = _copy_files(policy, Path(folder))
         variables = {"SCRIPTS": str(TEMPLATE.parent), "FOLDER": folder, "HTTP": http_url, "GRPC": grpc_url}
         variables |= {"READ_TIMEOUT": READ_TIMEOUT, **copied.variables()}
         variables["LOG"] = "off"
@@ -177,20 +177,21 @@ def _command(config: Path, *options: str) -> list[str]:
     return [nginx, "-c", str(config), *options]
 
 
-def _copy_tokens(policy: AccessPolicy, folder: Path) -> AccessPolicy:
-    """Copy the token file for nginx, which would quote a malformed line, and thus a token, in its log.
+def _copy_files(policy: AccessPolicy, folder: Path) -> AccessPolicy:
+    """Copy the policy's files for nginx, which reads them again whenever Tritons come and go.
+
+    nginx would also quote a malformed line of the token file, and thus a token, in its log.
 
     Returns:
-        The policy with the checked copy.
+        The policy with the checked copies.
     """
     policy = replace(policy)  # checks the files again
-    if policy.clients is None:
-        return policy
-    draft, copy = folder / "clients.draft", folder / "clients"
-    shutil.copyfile(policy.clients, draft)
-    replace(policy, clients=draft)
-    draft.replace(copy)
-    return replace(policy, clients=copy)
+    drafts: dict[str, Any] = {
+        name: Path(shutil.copyfile(file, folder / f"{name}.draft")) for name, file in policy.files.items()
+    }
+    replace(policy, **drafts)
+    copies = {name: draft.replace(folder / name) for name, draft in drafts.items()}
+    return replace(policy, **copies)
 
 
 def _wait_until_listening(process: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -66,16 +66,23 @@ def test_rejections_are_faster_than_answers(narrow: ReverseProxy) -> None:
 
 
 @pytest.mark.usefixtures("nginx")
-def test_malformed_token_file_does_not_hold_requests_at_a_dead_triton(
-    triton: Server, files: EdgeFiles, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("clients", "line 1: expected"),
+        ("certificate", "expected a PEM certificate and its key without a password"),
+        ("key", "expected a PEM certificate and its key without a password"),
+    ],
+)
+def test_malformed_file_does_not_hold_requests_at_a_dead_triton(
+    triton: Server, files: EdgeFiles, tmp_path: Path, name: str, message: str
 ) -> None:
-    clients = tmp_path / "clients"
-    shutil.copyfile(files.clients, clients)
+    file = Path(shutil.copyfile(getattr(files, name), tmp_path / name))
     (dead,) = free_ports(1)
-    policy = replace(files, clients=clients).policy()
+    policy = replace(files, **{name: file}).policy()
     with running_reverse_proxy(f"127.0.0.1:{dead}", f"127.0.0.1:{dead}", policy) as proxy:
-        clients.write_text("half a line")
-        with pytest.raises(LaunchError, match="line 1: expected"):
+        file.write_text("half a line")
+        with pytest.raises(LaunchError, match=message):
             proxy.reload()
         proxy.forward_to(triton.http_url, triton.grpc_url)
         wait_until(lambda: Edge(proxy, files).infer(SHOP).status == 200)
