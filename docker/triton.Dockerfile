@@ -24,6 +24,7 @@ COPY model_repository /models
 ENV MALLOC_MMAP_THRESHOLD_=8388608 \
     MALLOC_TRIM_THRESHOLD_=16777216 \
     MALLOC_TOP_PAD_=16777216 \
+    OPENBLAS_NUM_THREADS=1 \
     PYTHONDONTWRITEBYTECODE=1
 # The unprivileged user of NVIDIA's image. Kubernetes needs the number to verify that it is not root.
 USER 1000:1000

@@ -31,6 +31,8 @@ PYTHONS = ((3, 11), (3, 12))
 # still return those of the few with many megapixels. `python -m perf server_settings` measures the gain,
 # `reliability.malformed` the memory that stays allocated.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(2**23), "MALLOC_TRIM_THRESHOLD_": str(2**24), "MALLOC_TOP_PAD_": str(2**24)}
+# The gallery's products are too small to share. A second thread would wait for the next one in a loop that takes CPU.
+ALGEBRA = {"OPENBLAS_NUM_THREADS": "1"}
 EXPOSED_WARNING = (
     "warning: tritonserver listens on non-loopback addresses, but Triton 2.51 lacks security fixes: expose it only "
     "through a reverse proxy such as server.edge"
@@ -100,6 +102,7 @@ def environment(wheel: Wheel, runtime: Runtime, inherited: Mapping[str, str]) ->
     """
     return {
         **ALLOCATOR,
+        **ALGEBRA,
         **inherited,
         "PATH": _join_paths(Path(sys.executable).parent, inherited.get("PATH", os.defpath)),
         "LD_LIBRARY_PATH": _join_paths(wheel.libraries, runtime.libraries, inherited.get("LD_LIBRARY_PATH")),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from release.versions import current_version
-from server.launch.launcher import ALLOCATOR
+from server.launch.launcher import ALGEBRA, ALLOCATOR
 from tests.support.docker.context import files_of, is_sent
 from tests.support.docker.dockerfiles import FILES, Stage, copied, image, stages
 from tests.support.tritonserver import ROOT
@@ -92,9 +92,9 @@ def test_build_context(path: str, sent: bool) -> None:
     assert is_sent(path) is sent
 
 
-def test_allocator_settings_are_those_of_the_launcher() -> None:
-    settings = image("triton").environment
-    assert {name: value for name, value in settings.items() if name.startswith("MALLOC_")} == ALLOCATOR
+def test_settings_of_libraries_are_those_of_the_launcher() -> None:
+    expected = ALLOCATOR | ALGEBRA
+    assert {name: value for name, value in image("triton").environment.items() if name in expected} == expected
 
 
 @pytest.mark.parametrize("name", ["triton", "wheel"])

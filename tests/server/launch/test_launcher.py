@@ -95,11 +95,12 @@ def test_models_run_in_this_environment_and_signals_reach_triton(bare: Server) -
     assert bare.process.wait(30) == 0
 
 
-def test_allocator_defaults_can_be_overridden(repository: Path) -> None:
+def test_settings_of_libraries_can_be_overridden(repository: Path) -> None:
     with running_triton(repository, environment={"MALLOC_TOP_PAD_": "4096"}) as server:
         entries = Path(f"/proc/{server.process.pid}/environ").read_text().split("\0")
-    settings = dict(entry.split("=", 1) for entry in entries if entry.startswith("MALLOC_"))
-    assert settings == launcher.ALLOCATOR | {"MALLOC_TOP_PAD_": "4096"}
+    expected = launcher.ALLOCATOR | launcher.ALGEBRA | {"MALLOC_TOP_PAD_": "4096"}
+    settings = dict(entry.split("=", 1) for entry in entries if entry)
+    assert {name: settings.get(name) for name in expected} == expected
 
 
 def test_other_users_cannot_read_files_and_shared_memory_of_triton(repository: Path) -> None:
