@@ -14,9 +14,10 @@ some methods are pretrained; the report says which rows are missing.
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from figures.save import save
 from ..arrays import FloatsN, FloatsND
 from ..data.bad_rows import ManifestError
 from ..engine.errors import ConfigError
+from ..engine.kept import kept
 from ..evaluation.intervals import estimate
 from ..report import read_run, write_report
 from . import tables_figure
@@ -40,7 +42,7 @@ from .collapse import CollapseError, embed
 from .measures import PROBE, PROBED, Embeddings, chances, measure
 from .methods import Config
 from .neighbors import label_consistency
-from .pictures import read_pictures
+from .pictures import Pictures, read_pictures
 from .probe import FineTuning, Labels, few_labels, fine_tune
 from .rows import METHODS, SERVED, Cards, Row, rows, trunk
 from .tables_markdown import describe
@@ -55,18 +57,19 @@ Values = dict[str, FloatsND]
 def measure_row(row: Row, cards: Cards, folder: Path) -> tuple[Values, Values]:
     """Return the values of a row and of its whitened twin: for each column one per seed and test picture, `[S, M]`.
 
-    Fine-tuning is a column of the row only. What each seed gives is kept in `folder`.
+    Fine-tuning is a column of the row only. What each seed gives is kept in `folder` for the same encoder and pictures.
     """
-    seeds = [
-        _kept(folder / f"{row.name}_{number}.npz", partial(_measure_seed, row, number, cards))
-        for number in range(len(row.encoders))
-    ]
+    seeds = []
+    for number, load in enumerate(row.encoders):
+        encoder = load()
+        computed_from = _digest(encoder, cards.train_at(row.size), cards.test_at(row.size))
+        compute = partial(_measure_seed, row, number, encoder, cards)
+        seeds.append(kept(folder / f"{row.name}_{number}.npz", computed_from, compute))
     plain, white = ([_without_prefix(seed, prefix) for seed in seeds] for prefix in ("plain/", "whitened/"))
     return _stack(plain), _stack(white)
 
 
-def _measure_seed(row: Row, number: int, cards: Cards) -> dict[str, FloatsN]:
-    encoder = row.encoders[number]()
+def _measure_seed(row: Row, number: int, encoder: keras.Model, cards: Cards) -> dict[str, FloatsN]:
     train, test = cards.train_at(row.size), cards.test_at(row.size)
     plain = Embeddings(row.embed(encoder, train), row.embed(encoder, test))
     values = {
@@ -183,12 +186,12 @@ def summary_of(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _kept(file: Path, compute: Callable[[], dict[str, FloatsN]]) -> dict[str, FloatsN]:
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(file, **compute())
-    with np.load(file) as arrays:
-        return dict(arrays)
+def _digest(encoder: keras.Model, *pictures: Pictures) -> str:
+    """Return the SHA-256 of an encoder's weights and of pictures."""
+    digest = sha256()
+    for array in [*encoder.get_weights(), *(each.pixels for each in pictures)]:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def _without_prefix(values: dict[str, FloatsN], prefix: str) -> dict[str, FloatsN]:
