@@ -57,7 +57,8 @@ class LiveTarget:
             try:
                 with suppress(ConnectionError):
                     connection.sendall(content)
-                    if half_close:
+                if half_close:
+                    with suppress(OSError):  # not connected: the server has reset the connection
                         connection.shutdown(socket.SHUT_WR)
                 response = http.client.HTTPResponse(connection, method="POST")
                 response.begin()

@@ -1,5 +1,8 @@
 """Malformed input to a live Triton over gRPC and HTTP: named errors, and no side effects on a valid client."""
 
+import socket
+import struct
+import threading
 from contextlib import closing
 
 import pandas as pd
@@ -84,3 +87,21 @@ def test_triton_without_proxy_crashes_on_nested_json() -> None:
     ):
         assert target.http(content).result == "hung up"
         assert server.process.wait(20) != 0
+
+
+def reset_one_connection(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    connection.recv(1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def test_reset_connection_is_hung_up() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        closing(LiveTarget(f"127.0.0.1:{listener.getsockname()[1]}", "127.0.0.1:1")) as target,
+    ):
+        resetting = threading.Thread(target=reset_one_connection, args=(listener,))
+        resetting.start()
+        assert target.http(bytes(100)).result == "hung up"
+        resetting.join()
