@@ -1,4 +1,4 @@
-"""What the new ranker is worth: estimated before it is served, and the truth."""
+"""What rankers are worth: estimated before they are served, and the truth."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ CANARY = "rank_embedding_canary"
 
 @dataclass(frozen=True)
 class Scores:
-    """The new ranker's P(like) of the candidates of N visits [N, CANDIDATES], and the temperature of its lists."""
+    """A ranker's P(like) of the candidates of N visits [N, CANDIDATES], and the temperature of its lists."""
 
     p_like: FloatsNK
     temperature: float
@@ -37,16 +37,11 @@ class Scores:
         return utilities
 
 
-def score(
-    client: Client, town: Town, visits: Sessions, temperature: float, model: str = CANARY, seed: int | None = None
-) -> Scores:
-    """Ask a ranker, by default the canary, for the scores of all candidates of each visit.
-
-    With a seed, it explores as in `exposures.serve`.
-    """
+def score(client: Client, town: Town, visits: Sessions, temperature: float, model: str, seed: int) -> Scores:
+    """Ask a ranker for the scores of all candidates of each visit, when it explores as in `exposures.serve`."""
     p_like = np.empty((len(visits), CANDIDATES))
     for row in range(len(visits)):
-        ranking = ask(client, town, visits, row, k=CANDIDATES, model=model, seed=None if seed is None else seed + row)
+        ranking = ask(client, town, visits, row, k=CANDIDATES, model=model, seed=seed + row)
         places = {picture: place for place, picture in enumerate(ranking.pictures)}
         order = [places[picture] for picture in town.stock.ids[visits.shown[row]].tolist()]
         p_like[row] = np.array(ranking.scores)[order]
@@ -54,7 +49,7 @@ def score(
 
 
 def estimates(shown: Shown, scores: Scores) -> dict[str, PolicyValue]:
-    """Estimate the likes a list of the new ranker from the lists of the old one."""
+    """Estimate the likes a list of a ranker from the lists of another one."""
     target = plackett_luce(scores.utilities, shown.places)
     return {
         "inverse propensity": inverse_propensity(shown.liked, shown.propensities, target),
