@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import onnx
 import pandas as pd
 
-from conversion.export import read_metadata
 from genderclient import Client, Experiment
 from server.catalog import Catalog
 from server.launch.process import ROOT, exit_on_stop_signals, running_triton
@@ -162,8 +162,8 @@ class Loop:
         """
         catalog = Catalog(ROOT / "model_repository")
         version = catalog.model(ENSEMBLE).steps["ranker"]
-        metadata = read_metadata(catalog.model("ranker").folder / str(version) / "model.onnx")
-        temperature = float(metadata["temperature"])
+        published = onnx.load(catalog.model("ranker").folder / str(version) / "model.onnx")
+        (temperature,) = (float(each.value) for each in published.metadata_props if each.key == "temperature")
         # Lists depend on drawn priors too; with a seed, the scores are those of the exploration.
         return {
             "old ranker, more exploration": value.score(client, town, visits, 2 * temperature, ENSEMBLE, self.seed),

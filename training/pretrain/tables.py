@@ -190,7 +190,7 @@ def _digest(encoder: keras.Model, *pictures: Pictures) -> str:
     """Return the SHA-256 of an encoder's weights and of pictures."""
     digest = sha256()
     for array in [*encoder.get_weights(), *(each.pixels for each in pictures)]:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
