@@ -31,7 +31,7 @@ from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Scre
 from genderclient._questions.gender import predict_question
 from genderclient._questions.pictures import embed_question, similar_question
 from genderclient._questions.question import R
-from genderclient._questions.ranking import RANK, checked_candidates, rank_question, seed_of_user
+from genderclient._questions.ranking import RANK, checked_options, rank_question, seed_of_user
 from genderclient._questions.screening import screen_question
 from genderclient._transports import open_async_transport
 from genderclient._transports.base import AsyncTransport, InferenceRequest, Status, TransportError
@@ -76,7 +76,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Scored]:
         """Predicts for any number of users, like `Client.predict_many`."""
         check_iterable("users", users, "an iterable of User", MANY)
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
         predict_question(None, None, embedding, self._request_options)
 
         async def ask(_: int, user: User) -> Prediction:
@@ -115,7 +115,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Embedded]:
         """Embeds any number of pictures, like `Client.embed_many`."""
         check_iterable("pictures", pictures, "an iterable of Picture", MANY)
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
 
         async def ask(_: int, each: Picture) -> Embedding:
             checked_item(each, Picture)
@@ -142,7 +142,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Matched]:
         """Searches for any number of pictures, like `Client.similar_many`."""
         check_iterable("pictures", pictures, "an iterable of pictures or ids", MANY)
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
         similar_question(0, k, self._request_options)
 
         async def ask(_: int, picture: Avatar | int) -> Neighbors:
@@ -166,7 +166,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Screened]:
         """Screens any number of pictures, like `Client.screen_many`."""
         check_iterable("pictures", pictures, "an iterable of pictures", MANY)
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
 
         async def ask(_: int, picture: Avatar) -> Screening:
             return await self.screen(picture, model=model, timeout_s=timeout_s)
@@ -220,19 +220,8 @@ class AsyncClient(BaseClient[AsyncTransport]):
     ) -> AsyncIterator[Ranked]:
         """Ranks for any number of users, like `Client.rank_many`."""
         check_iterable("users", users, "an iterable of User", MANY)
-        self._check(model, timeout_s)
-        candidates = checked_candidates(among)
-        rank_question(
-            None,
-            None,
-            None,
-            among=candidates,
-            k=k,
-            seed=seed,
-            personalize=personalize,
-            embedding=embedding,
-            options=self._request_options,
-        )
+        self._check_options(model, timeout_s)
+        candidates = checked_options(among, k, seed, personalize, embedding, self._request_options)
 
         async def ask(index: int, user: User) -> Ranking:
             checked_item(user, User)

@@ -140,7 +140,7 @@ class BaseClient(ABC, Generic[T]):
             if not self._uses_ids(question.name):
                 use = "experiment or on_impression" if question.name == RANK else "experiment"
                 raise ValueError(f"user_id: this client has no {use} for {question.name}; give it one, or omit the id")
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
         options = self._request_options
         call = Call(
             question=question,
@@ -157,7 +157,7 @@ class BaseClient(ABC, Generic[T]):
         return handle(call)
 
     @staticmethod
-    def _check(model: str | None, timeout_s: float | None) -> None:
+    def _check_options(model: str | None, timeout_s: float | None) -> None:
         """Checks what all calls of `*_many` have in common: a bad value fails at once, and not for each of them."""
         if model is not None:
             check_type("model", model, str, "the name of a model, or None")

@@ -28,7 +28,7 @@ from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Scre
 from genderclient._questions.gender import predict_question
 from genderclient._questions.pictures import embed_question, similar_question
 from genderclient._questions.question import R
-from genderclient._questions.ranking import RANK, checked_candidates, rank_question, seed_of_user
+from genderclient._questions.ranking import RANK, checked_options, rank_question, seed_of_user
 from genderclient._questions.screening import screen_question
 from genderclient._transports import open_transport
 from genderclient._transports.base import InferenceRequest, Transport, TransportError
@@ -115,7 +115,7 @@ class Client(BaseClient[Transport]):
             embedding: Whether to return the embeddings.
         """
         check_iterable("users", users, "an iterable of User")
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
         predict_question(None, None, embedding, self._request_options)
 
         def ask(_: int, user: User) -> Prediction:
@@ -166,7 +166,7 @@ class Client(BaseClient[Transport]):
     ) -> Iterator[Embedded]:
         """Embeds any number of pictures, like `predict_many`: a bad picture is the `error` of its own result."""
         check_iterable("pictures", pictures, "an iterable of Picture")
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
 
         def ask(_: int, each: Picture) -> Embedding:
             checked_item(each, Picture)
@@ -205,7 +205,7 @@ class Client(BaseClient[Transport]):
     ) -> Iterator[Matched]:
         """Searches for any number of pictures, like `predict_many`: a bad one is the `error` of its own result."""
         check_iterable("pictures", pictures, "an iterable of pictures or ids")
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
         similar_question(0, k, self._request_options)
 
         def ask(_: int, picture: Avatar | int) -> Neighbors:
@@ -240,7 +240,7 @@ class Client(BaseClient[Transport]):
     ) -> Iterator[Screened]:
         """Screens any number of pictures, like `predict_many`: a bad one is the `error` of its own result."""
         check_iterable("pictures", pictures, "an iterable of pictures")
-        self._check(model, timeout_s)
+        self._check_options(model, timeout_s)
 
         def ask(_: int, picture: Avatar) -> Screening:
             return self.screen(picture, model=model, timeout_s=timeout_s)
@@ -322,19 +322,8 @@ class Client(BaseClient[Transport]):
         follows from `seed` and the user's id, or the position of a user without one.
         """
         check_iterable("users", users, "an iterable of User")
-        self._check(model, timeout_s)
-        candidates = checked_candidates(among)
-        rank_question(
-            None,
-            None,
-            None,
-            among=candidates,
-            k=k,
-            seed=seed,
-            personalize=personalize,
-            embedding=embedding,
-            options=self._request_options,
-        )
+        self._check_options(model, timeout_s)
+        candidates = checked_options(among, k, seed, personalize, embedding, self._request_options)
 
         def ask(index: int, user: User) -> Ranking:
             checked_item(user, User)

@@ -104,6 +104,23 @@ def checked_candidates(among: Iterable[int] | None) -> tuple[int, ...] | None:
     return candidates
 
 
+def checked_options(
+    among: Iterable[int] | None,
+    k: int,
+    seed: int | None,
+    personalize: bool,
+    embedding: bool,
+    options: RequestOptions,
+) -> tuple[int, ...] | None:
+    """Returns the candidates of many rankings. Raises TypeError or ValueError for a bad option of any kind."""
+    candidates = checked_candidates(among)
+    rank_question(
+        None, None, None,
+        among=candidates, k=k, seed=seed, personalize=personalize, embedding=embedding, options=options,
+    )  # fmt: skip
+    return candidates
+
+
 def seed_of_user(seed: int, user: str | int) -> int:
     """A seed for one of many users. With one seed for all, the same pictures would be explored for everyone."""
     digest = hashlib.sha256(f"{checked_integer('seed', seed, 0, MAX_INTEGER)}:{user}".encode(errors="surrogatepass"))
