@@ -19,7 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from genderclient._cli.app import app
-from quickstart.__main__ import SERVE_PORTS
+from quickstart.command import SERVE_PORTS
 from tests.support.client.tls import tls_terminator, write_pem_files
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import ROOT, Server, free_ports

@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from quickstart.__main__ import SERVE_PORTS
+from quickstart.command import SERVE_PORTS
 from server.edge.access_policy import IN_FLIGHT
 from tests.support.docker.dockerfiles import image
 from tests.support.docker.rendered import DOCKER, Manifest, kustomized, needs_promtool, of_kind, promtool_test

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from genderclient import Client
-from quickstart import __main__ as quickstart
+from quickstart import command as quickstart
 from quickstart.samples import read_samples
 from tests.support.pictures import encode, noise, png_of_size
 from tests.support.tritonserver import ROOT, Server, free_ports
@@ -28,7 +28,7 @@ WITHOUT_TRAINING = """
 import sys
 for name in ("tensorflow", "keras", "scipy", "sklearn", "pandas", "pyarrow", "emoji", "tqdm"):
     sys.modules[name] = None
-import quickstart.__main__, quickstart.demo.__main__, quickstart.picture, quickstart.ranked_cards
+import quickstart.command, quickstart.demo.command, quickstart.picture, quickstart.ranked_cards
 import quickstart.similar_cards, quickstart.table
 """
 
@@ -165,6 +165,16 @@ def test_signal_while_starting_leaves_no_process(number: signal.Signals, after_s
     assert process.returncode == 128 + number
     assert "Traceback" not in errors
     assert processes_with(variable) == set()
+
+
+@pytest.mark.parametrize("package", ["quickstart", "quickstart.demo"])
+def test_ctrl_c_during_the_imports_prints_nothing(package: str) -> None:
+    with subprocess.Popen((sys.executable, "-m", package), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        while "numpy" not in Path(f"/proc/{process.pid}/maps").read_text():
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (-signal.SIGINT, "")
 
 
 def processes_with(variable: dict[str, str]) -> set[int]:
