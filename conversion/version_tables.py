@@ -13,6 +13,10 @@ Set = Mapping[str, Group]
 _MEASURES: Final = {
     "AUC": "auc",
     "accuracy": "accuracy",
+    "accuracy of the surest 90% of the users": "accuracy_at_90",
+    "accuracy of the surest 80% of the users": "accuracy_at_80",
+    "macro F1": "macro_f1",
+    "Brier score": "brier",
     "calibration error, women and men weighted alike": "balanced_ece",
     "wrong with more than 90%": "surely_wrong",
     "recall of women minus that of men": "recall_gap",
@@ -89,7 +93,7 @@ def _users(measures: Group) -> str:
 
 
 def _cell(measures: Mapping[str, Any], key: str) -> str:
-    style = ".3f" if key in ("auc", "balanced_ece") else ".1%"
+    style = ".3f" if key in ("auc", "balanced_ece", "macro_f1", "brier") else ".1%"
     value, low, high = (format(measures[f"{key}{end}"], style) for end in ("", "_low", "_high"))
     return f"{value} ({low} to {high})"
 

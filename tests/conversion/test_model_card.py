@@ -27,7 +27,17 @@ def metrics(accuracy: float, **more: float) -> dict[str, Any]:
 
 
 def trusted(auc: float) -> dict[str, Any]:
-    values = {"accuracy": 0.91, "auc": auc, "recall_gap": -0.02, "balanced_ece": 0.031, "surely_wrong": 0.012}
+    values = {
+        **{
+            "accuracy": 0.91,
+            "accuracy_at_90": 0.95,
+            "accuracy_at_80": 0.97,
+            "auc": auc,
+            "macro_f1": 0.9,
+            "brier": 0.07,
+        },
+        **{"recall_gap": -0.02, "balanced_ece": 0.031, "surely_wrong": 0.012},
+    }
     ends = {f"{name}{end}": value for name, value in values.items() for end in ("_low", "_high")}
     return {"users": 90, "identities": 70, **values, **ends}
 

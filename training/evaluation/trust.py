@@ -1,10 +1,12 @@
 """How far stated probabilities can be trusted: on women and men alike, and where they are highest."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
+from sklearn.metrics import brier_score_loss, f1_score
 
 from ..arrays import FloatsN, IntsN
 from .intervals import estimate
@@ -39,6 +41,12 @@ def recall_gap(labels: FloatsN, p_female: FloatsN) -> float:
     return float(predicted[labels == 1].mean() - 1 + predicted[labels == 0].mean())
 
 
+def accuracy_of_surest(share: float, labels: FloatsN, p_female: FloatsN) -> float:
+    """Return the accuracy of the `share` of users with the highest confidence (El-Yaniv and Wiener, 2010)."""
+    surest = np.argsort(-np.abs(p_female - 0.5), kind="stable")[: math.ceil(share * len(labels))]
+    return float(np.mean((p_female[surest] >= 0.5) == (labels[surest] == 1)))
+
+
 def doubt(p_female: FloatsN) -> dict[str, float]:
     """Return the mean of P(female), its standard deviation, and the mean confidence, where nothing tells the gender."""
     confidence = np.maximum(p_female, 1 - p_female)
@@ -52,10 +60,14 @@ def doubt(p_female: FloatsN) -> dict[str, float]:
 
 
 def trust(labels: FloatsN, p_female: FloatsN, identities: IntsN, draws: int = 300) -> dict[str, Any]:
-    """Return the measures of this module, accuracy and AUC, each with its interval over identities."""
+    """Return the measures of this module, AUC, macro F1 and Brier score, each with its interval over identities."""
     measures = {
-        "accuracy": lambda y, p: float(np.mean((p >= 0.5) == (y == 1))),
+        "accuracy": partial(accuracy_of_surest, 1.0),
+        "accuracy_at_90": partial(accuracy_of_surest, 0.9),
+        "accuracy_at_80": partial(accuracy_of_surest, 0.8),
         "auc": auc,
+        "macro_f1": lambda y, p: float(f1_score(y, p >= 0.5, average="macro")),
+        "brier": brier_score_loss,
         "recall_gap": recall_gap,
         "balanced_ece": balanced_calibration_error,
         "surely_wrong": surely_wrong,

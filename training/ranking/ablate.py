@@ -4,16 +4,18 @@ r"""Ablation: train every row of the article in a preference world and compare i
         --imagenet IMAGENET.npy --out runs/ranking
 
 Writes `results/ranking.{json,md,png}`. A run takes about half a minute of one core; set OMP_NUM_THREADS=1 and
-TF_NUM_INTRAOP_THREADS=1. Rows are trained seed by seed. If you repeat the command, finished runs are kept. The results
-always include all finished runs; `--seeds 0` only writes them.
+TF_NUM_INTRAOP_THREADS=1. Rows are trained seed by seed. If you repeat the command, finished runs of the same config and
+data are kept; after a change of code, take another `--out`. The results always include all finished runs; `--seeds 0`
+only writes them.
 """
 
 import argparse
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,12 +26,13 @@ import numpy as np
 
 from figures.save import save
 
-from ..arrays import BoolsN, FloatsNK
+from ..arrays import Arrays, BoolsN, FloatsNK
+from ..engine.kept import kept, read_kept
 from ..report import write_report
-from .ablation_data import TEST, TRAIN, Data, ceilings, prepare
+from .ablation_data import TEST, Data, ceilings, prepare
 from .ablation_report import chart, markdown
 from .ablation_results import content
-from .ablation_rows import ROWS, Row
+from .ablation_rows import ROWS, SESSIONS, Row
 from .config import Config
 from .examples import Examples
 from .fit import calibrate, fit, picture_table, predict_logits
@@ -72,24 +75,23 @@ def run(row: Row, seed: int, data: Data, out: Path) -> dict[str, Any]:
     }
 
 
-def train_all(rows: list[Row], seeds: int, data: Data, out: Path) -> None:
-    """Train what is not finished, seed by seed."""
+def train_all(rows: list[Row], seeds: int, data: Mapping[int, Data], out: Path) -> None:
+    """Train what is not finished, seed by seed. The data is by the number of sessions that train."""
     for seed in range(1, seeds + 1):
         for row in rows:
-            file = out / f"{_slug(row)}_{seed}.npz"
-            if file.is_file() or data.table(row) is None:
+            of_row = data[row.sessions]
+            if of_row.table(row) is None or _finished(row, seed, of_row, out) is not None:
                 continue
-            finished = run(row, seed, data, out)
-            np.savez_compressed(file, **finished)
+            finished = kept(*_place(row, seed, of_row, out), partial(run, row, seed, of_row, out))
             print(
                 f"{row.name}, seed {seed}: losses {finished['losses'].round(4)}, {finished['cpu_s']:.0f} s", flush=True
             )
             keras.backend.clear_session()
 
 
-def finished_runs(rows: list[Row], out: Path) -> dict[str, dict[int, dict[str, Any]]]:
+def finished_runs(rows: Sequence[Row], data: Mapping[int, Data], out: Path) -> dict[str, dict[int, Arrays]]:
     """Return the stored runs by row and seed."""
-    return {row.name: runs for row in rows if (runs := dict(_stored(row, out)))}
+    return {row.name: runs for row in rows if (runs := dict(_stored(row, data[row.sessions], out)))}
 
 
 def main() -> None:
@@ -103,10 +105,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished runs")
     args = parser.parse_args()
     imagenet = np.load(args.imagenet) if args.imagenet else None
-    data = prepare(read_cards(args.cards), np.load(args.vectors), imagenet, args.profiles, (TRAIN, TEST))
+    cards, vectors = read_cards(args.cards), np.load(args.vectors)
+    data = {
+        sessions: prepare(cards, vectors, imagenet, args.profiles, (sessions, TEST))
+        for sessions in {row.sessions for row in ROWS}
+    }
     args.out.mkdir(parents=True, exist_ok=True)
     train_all([row for row in ROWS if row.name in (args.rows or row.name)], args.seeds, data, args.out)
-    results = content(data, ceilings(data), finished_runs(list(ROWS), args.out), SEEDS)
+    measured = data[SESSIONS]
+    results = content(measured, ceilings(measured), finished_runs(ROWS, data, args.out), SEEDS)
     results["vectors"] = args.vectors.resolve().name
     write_report(RESULTS / "ranking.json", **results)
     (RESULTS / "ranking.md").write_text(markdown(results), encoding="utf-8")
@@ -116,16 +123,17 @@ def main() -> None:
 
 def _yesterday(config: Config, data: Data, out: Path) -> dict[str, Any]:
     """Return the weights of yesterday's model, which has not seen the last day of training."""
-    file = out / f"yesterday_{config.seed}.npz"
-    if not file.is_file():
+
+    def train() -> dict[str, Any]:
         past = data.past
         earlier = past.rows(past.days < past.days.max())
         table = picture_table(data.setting.vectors)
         model = Ranker(config, table.shape[1]).training_model(table)
         fit(model, config, earlier, earlier.seen(len(table) - 1))
-        np.savez(file, **weights_of(model))
-    with np.load(file) as weights:
-        return dict(weights)
+        return weights_of(model)
+
+    computed_from = f"{config} {data.digest} {_sha256(data.setting.vectors)}"
+    return kept(out / f"yesterday_{config.seed}.npz", computed_from, train)
 
 
 def _lists(model: keras.Model, data: Data, known: BoolsN) -> Any:
@@ -146,16 +154,25 @@ def _scores(model: keras.Model, users: Examples, active: Any, priors: Any, known
     return predict_logits(model, everything, known)
 
 
-def _stored(row: Row, out: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _stored(row: Row, data: Data, out: Path) -> Iterator[tuple[int, Arrays]]:
     for seed in range(1, 100):
-        file = out / f"{_slug(row)}_{seed}.npz"
-        if file.is_file():
-            with np.load(file) as arrays:
-                yield seed, dict(arrays)
+        if (arrays := _finished(row, seed, data, out)) is not None:
+            yield seed, arrays
 
 
-def _slug(row: Row) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in row.name)
+def _finished(row: Row, seed: int, data: Data, out: Path) -> Arrays | None:
+    return None if data.table(row) is None else read_kept(*_place(row, seed, data, out))
+
+
+def _place(row: Row, seed: int, data: Data, out: Path) -> tuple[Path, str]:
+    """Return the file of a run, and what it is computed from: all that the row says but its names, and the data."""
+    slug = "".join(letter if letter.isalnum() else "_" for letter in row.name)
+    trained = replace(row, name="", article="", knowledge="", config=row.config or PRERANK)
+    return out / f"{slug}_{seed}.npz", f"{trained} {data.digest} {_sha256(data.table(row))}"
+
+
+def _sha256(array: Any) -> str:
+    return sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The world of the ablation, its sessions as arrays, and the exact ceilings of the measured sessions."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +19,8 @@ from .fit import picture_table
 from .world import Setting, exact_vectors, read_profiles, setting_of
 
 _WORLD: Final = 1
-# Sessions that train, and those of the last day: a quarter of them calibrates, the others measure.
-TRAIN, TEST = 50_000, 6_000
+# Sessions of the last day: a quarter of them calibrates, the others measure.
+TEST: Final = 6_000
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,14 @@ class Data:
     def seen(self) -> BoolsN:
         """Whether each picture is a candidate in training, [P]."""
         return self.past.seen(len(self.setting.stock.ids))[1:]
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of everything that trains and measures a row, but its table."""
+        digest = sha256()
+        for array in vars(self.examples).values():
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     def table(self, row: Row) -> FloatsND | None:
         """Return the table of pictures of a row; None if its vectors are not given."""

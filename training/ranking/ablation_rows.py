@@ -6,6 +6,8 @@ from typing import Final, Literal
 from .config import Config
 from .configs.served import get_config
 
+SESSIONS: Final = 50_000
+
 
 @dataclass(frozen=True)
 class Row:
@@ -21,6 +23,7 @@ class Row:
         vectors: Those of the `gallery`, of a network of `imagenet`, or `exact` ones, from which theme and style can be
             read: they separate what the ranker misses from what the picture encoder misses.
         knowledge: The ceiling that bounds the row, a name in `preference_ceiling.KNOWLEDGE`.
+        sessions: How many train it. The last day is the same for any number.
     """
 
     name: str
@@ -31,10 +34,13 @@ class Row:
     warm: Literal["", "partial", "full"] = ""
     vectors: Literal["gallery", "imagenet", "exact"] = "gallery"
     knowledge: str = "all"
+    sessions: int = SESSIONS
 
 
 _IDS: Final = Config(ids=True, candidate_picture=False, history_pictures=False)
 _BOTH: Final = Config(ids=True)
+# Trained as the repository's ranker, in the same world.
+PUBLISHED: Final = "served, 6 epochs of 100,000"
 # As it is served, but trained as long as all other rows.
 _SERVED: Final = replace(get_config(), epochs=Config().epochs)
 
@@ -64,6 +70,7 @@ ROWS: Final = (
     Row("served, vectors of ImageNet", config=_SERVED, vectors="imagenet"),
     Row("served, exact vectors", config=_SERVED, vectors="exact"),
     Row("served, 6 epochs", config=get_config()),
+    Row(PUBLISHED, config=get_config(), sessions=2 * SESSIONS),
 )
 # Each first row against the second: the article's question, or ours.
 PAIRS: Final = (
@@ -84,4 +91,5 @@ PAIRS: Final = (
     ("served: no ids", "served, vectors of ImageNet"),
     ("served, exact vectors", "served: no ids"),
     ("served, 6 epochs", "served: no ids"),
+    (PUBLISHED, "served, 6 epochs"),
 )

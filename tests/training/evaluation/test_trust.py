@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from training.evaluation.trust import balanced_calibration_error, doubt, recall_gap, surely_wrong, trust
+from training.evaluation.trust import (
+    accuracy_of_surest,
+    balanced_calibration_error,
+    doubt,
+    recall_gap,
+    surely_wrong,
+    trust,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -29,6 +36,11 @@ def test_recall_gap_is_that_of_women_minus_men() -> None:
     assert recall_gap(np.array([1.0, 1, 0, 0]), np.array([0.6, 0.4, 0.1, 0.2])) == pytest.approx(-0.5)
 
 
+def test_accuracy_of_the_surest_leaves_out_the_doubtful() -> None:
+    labels, p_female = np.array([1.0, 0, 1, 0]), np.array([0.45, 0.1, 0.9, 0.8])
+    assert [accuracy_of_surest(share, labels, p_female) for share in (1.0, 0.75, 0.5)] == [0.5, 2 / 3, 1.0]
+
+
 def test_doubt_describes_the_probabilities() -> None:
     assert doubt(np.array([0.2, 0.6])) == {"users": 2, "mean": 0.4, "spread": 0.2, "confidence": 0.7}
 
@@ -40,7 +52,16 @@ def test_measures_have_intervals_over_identities() -> None:
         trust(labels, p_female, ids, draws=100) for ids in (np.arange(600), np.repeat(np.arange(30), 20))
     )
     assert (repeated["users"], repeated["identities"]) == (600, 30)
-    for name in ("accuracy", "auc", "recall_gap", "balanced_ece", "surely_wrong"):
+    for name in (
+        "accuracy",
+        "accuracy_at_80",
+        "auc",
+        "macro_f1",
+        "brier",
+        "recall_gap",
+        "balanced_ece",
+        "surely_wrong",
+    ):
         assert alone[name] == repeated[name]
         assert repeated[f"{name}_low"] <= repeated[name] <= repeated[f"{name}_high"]
     assert repeated["auc_high"] - repeated["auc_low"] > 2 * (alone["auc_high"] - alone["auc_low"])

@@ -1,5 +1,7 @@
 """The ablation compares rows with their ceilings, flags what is above them, and its document names what is missing."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,10 +9,12 @@ import pandas as pd
 import pytest
 from scipy.special import logit
 
+from training.ranking.ablate import finished_runs, train_all
 from training.ranking.ablation_data import Data, ceilings, prepare
 from training.ranking.ablation_report import chart, markdown
 from training.ranking.ablation_results import content
-from training.ranking.ablation_rows import PAIRS, ROWS
+from training.ranking.ablation_rows import PAIRS, ROWS, Row
+from training.ranking.config import Config
 from training.synthetic.preferences import CELLS
 
 SERVED, IDS, WITHOUT_GENDER = "served: no ids", "ids", "served, without gender"
@@ -93,3 +97,12 @@ def test_rows_and_pairs_are_consistent() -> None:
     names = [row.name for row in ROWS]
     assert len(set(names)) == len(names)
     assert {name for pair in PAIRS for name in pair} <= set(names)
+
+
+def test_runs_are_finished_for_their_config_and_data(data: Data, tmp_path: Path) -> None:
+    row = Row("row", config=Config(epochs=1), sessions=1500)
+    longer = replace(row, config=Config(epochs=2))
+    renamed = replace(row, article=".6", knowledge="ids")
+    train_all([row], 1, {1500: data}, tmp_path)
+    found = [list(finished_runs([each], {1500: data}, tmp_path)) for each in (row, longer, renamed)]
+    assert found == [["row"], [], ["row"]]
