@@ -1,6 +1,6 @@
 r"""Convert the two networks of a trained screener to int8 ONNX and publish them as a version of `screener`.
 
-    python -m conversion.publish_screener --run runs/screener --data runs/defects/defects.csv \
+    python -m conversion.publish_screener --run runs/screener --data runs/defects/defects.csv runs/photos/defects.csv \
         --good runs/gallery_cards/cards.csv
 
 Keras → ONNX → parity within 1e-4 → int8 → limits → gates → `screener/<version>/model.onnx`. Quantization measures
@@ -31,7 +31,7 @@ from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE
 from server.catalog import GATE, SCREEN, Catalog, CatalogError
 from training.arrays import Arrays, FloatsND, ImagesNSS3
-from training.curation.pictures import UNKNOWN, LabeledPictures, read_labeled_pictures
+from training.curation.pictures import UNKNOWN, LabeledPictures, join_pictures, read_labeled_pictures
 from training.data.bad_rows import ManifestError
 from training.pretrain.pictures import Pictures, read_pictures
 from training.report import read_run, write_report
@@ -58,7 +58,7 @@ Probabilities = tuple[FloatsND, FloatsND]
 
 def publish_screener(
     run: Path,
-    manifest: Path,
+    manifests: Sequence[Path],
     repository: Path,
     *,
     good: Path | None = None,
@@ -72,7 +72,8 @@ def publish_screener(
 
     Args:
         run: A finished run of `training.curation.train`.
-        manifest: Pictures with a column for each attribute, and the splits train, validation and test.
+        manifests: Pictures with a column for each attribute, and the splits train, validation and test. The test
+            pictures of each are also measured alone.
         repository: A model repository.
         good: A manifest of pictures that shall not be refused; the limits are tuned on them, too.
         refusing: The attributes that refuse a picture; `unsuitable` is one.
@@ -94,19 +95,26 @@ def publish_screener(
     check_preprocessing(report)
     attributes: list[str] = report["attributes"]
     folder = new_version(catalog.model(SCREENER), version)
-    pictures = read_labeled_pictures(manifest, IMAGE_SIZE)
+    sets = [read_labeled_pictures(manifest, IMAGE_SIZE) for manifest in manifests]
+    pictures = join_pictures(sets)
     if list(pictures.attributes) != attributes:
         raise ConversionError(f"expected networks for {', '.join(pictures.attributes)}, got {', '.join(attributes)}")
-    train, validation, test = (_split(pictures, name, manifest) for name in ("train", "validation", "test"))
+    train, validation, test = (_split(pictures, name, manifests) for name in ("train", "validation", "test"))
     if good:
         validation = _with_good(validation, read_pictures(good, IMAGE_SIZE), refusing)
     networks = [keras.saving.load_model(run / f"{name}.keras", compile=False) for name in ("first", "second")]
-    fp32, int8, parity = convert(serving_model(*networks), train.pixels[:QUANTIZATION_PICTURES])
+    evenly = np.linspace(0, len(train) - 1, QUANTIZATION_PICTURES).round().astype(int)
+    fp32, int8, parity = convert(serving_model(*networks), train.pixels[evenly])
     tuned_on = run_networks(int8, validation.pixels)
     limits = tune_limits(attributes, *tuned_on, validation.labels, refusing, precision, prevalence)
     exact, served = (run_networks(each, test.pixels) for each in (fp32, int8))
     closeness = check_int8(attributes, limits, exact, served, test.labels)
     measured = measure(attributes, limits, *served, test.labels, prevalence)
+    by_manifest = {
+        manifest.parent.name: measure(attributes, limits, *run_networks(int8, part.pixels), part.labels, prevalence)
+        for manifest, each in zip(manifests, sets, strict=True)
+        if len(part := each.split("test"))
+    }
     comparison = _comparison(catalog, test, prevalence, measured)
     gate = verdict(comparison, force, f"{len(test)} pictures")
     model = with_verdict(int8, attributes, limits)
@@ -125,6 +133,7 @@ def publish_screener(
         comparison=comparison,
         **closeness,
         **measured,
+        by_manifest=by_manifest,
         sizes={"fp32_bytes": fp32.ByteSize(), "int8_bytes": model.ByteSize()},
     )
     return folder
@@ -164,10 +173,10 @@ def _with_good(pictures: LabeledPictures, good: Pictures, refusing: Sequence[str
     )
 
 
-def _split(pictures: LabeledPictures, name: str, manifest: Path) -> LabeledPictures:
+def _split(pictures: LabeledPictures, name: str, manifests: Sequence[Path]) -> LabeledPictures:
     split = pictures.split(name)
     if not len(split):
-        raise ManifestError(f"{manifest}: expected pictures of the split {name}, got none")
+        raise ManifestError(f"{manifests[0]}: expected pictures of the split {name}, got none")
     return split
 
 
@@ -188,7 +197,7 @@ def _comparison(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, required=True, help="output folder of training.curation.train")
-    parser.add_argument("--data", type=Path, required=True, help="its manifest")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="its manifests")
     parser.add_argument("--good", type=Path, help="manifest of pictures that shall not be refused")
     parser.add_argument("--refuse", nargs="+", default=REFUSING, metavar="ATTRIBUTE", help="what refuses a picture")
     parser.add_argument("--precision", type=float, default=PRECISION, help="share of refusals that shall be right")

@@ -74,7 +74,7 @@ def published(run: Path, manifest: Path, tmp_path_factory: pytest.TempPathFactor
     """A repository with version 1."""
     with pytest.MonkeyPatch.context() as patch:
         repository = new_repository(tmp_path_factory.mktemp("published"), patch)
-        publish_screener(run, manifest, repository, prevalence=0.2)
+        publish_screener(run, [manifest], repository, prevalence=0.2)
     return repository
 
 
@@ -115,9 +115,9 @@ def test_worse_version_is_rejected_unless_forced(
     with pytest.raises(
         ConversionError, match=r"no worse than the served version 1 .* auc of unsuitable 0\.\d+ against"
     ):
-        publish_screener(worse, manifest, repository, prevalence=0.2)
+        publish_screener(worse, [manifest], repository, prevalence=0.2)
     assert not (repository / "screener" / "2").exists()
-    publish_screener(worse, manifest, repository, prevalence=0.2, force=True)
+    publish_screener(worse, [manifest], repository, prevalence=0.2, force=True)
     assert Repository(repository).is_forced("screener", 2)
     assert report_of(repository)["gate"] == "forced"
 
@@ -125,20 +125,20 @@ def test_worse_version_is_rejected_unless_forced(
 def test_run_of_other_attributes_is_rejected(run: Path, manifest: Path, repository: Path, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"attributes": ["blurred"], "date": ""}))
     with pytest.raises(ConversionError, match=r"expected networks for blurred, .*, got blurred$"):
-        publish_screener(tmp_path, manifest, repository)
+        publish_screener(tmp_path, [manifest], repository)
 
 
 def test_run_of_another_preprocessing_is_rejected(run: Path, manifest: Path, repository: Path, tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(json.dumps({"attributes": ATTRIBUTES, "date": "", "prep_digest": "0" * 64}))
     with pytest.raises(PrepMismatch, match=r"trained with preprocessing \w{12}, got 000000000000; retrain it"):
-        publish_screener(tmp_path, manifest, repository)
+        publish_screener(tmp_path, [manifest], repository)
 
 
 def test_manifest_without_test_pictures_is_rejected(run: Path, manifest: Path, repository: Path) -> None:
     rows = manifest.read_text().splitlines()
     (manifest.parent / "train.csv").write_text("\n".join(row for row in rows if ",test," not in row))
     with pytest.raises(ManifestError, match="expected pictures of the split test, got none"):
-        publish_screener(run, manifest.parent / "train.csv", repository)
+        publish_screener(run, [manifest.parent / "train.csv"], repository)
 
 
 def test_command_names_what_is_wrong(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

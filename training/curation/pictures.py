@@ -1,5 +1,6 @@
 """Pictures with one label per attribute: from a manifest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,6 +76,16 @@ def read_labeled_pictures(manifest: Path, size: int = SIZE, positive: str | None
     if not {*ATTRIBUTES} & {*table}:
         raise ManifestError(f"{manifest}: expected a column for at least one of {', '.join(ATTRIBUTES)}")
     return LabeledPictures(pictures.pixels, _labels(table, manifest), ATTRIBUTES, table)
+
+
+def join_pictures(parts: Sequence[LabeledPictures]) -> LabeledPictures:
+    """Return the pictures of several manifests, one after the other."""
+    return LabeledPictures(
+        np.concatenate([each.pixels for each in parts]),
+        np.concatenate([each.labels for each in parts]),
+        parts[0].attributes,
+        pd.concat([each.table for each in parts], ignore_index=True),
+    )
 
 
 def _labels(table: pd.DataFrame, manifest: Path) -> LabelsNA:

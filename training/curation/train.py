@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
-import numpy as np
-import pandas as pd
 
 from genderprep import prep_digest
 
@@ -30,7 +28,7 @@ from ..report import write_report
 from .fit import Schedule, mine
 from .multitask import build_network, with_heads
 from .network import Trunk
-from .pictures import SIZE, LabeledPictures, read_labeled_pictures
+from .pictures import SIZE, LabeledPictures, join_pictures, read_labeled_pictures
 from .pretrained import pretrained_trunk
 
 CASCADED: Final = "unsuitable"
@@ -72,7 +70,7 @@ def run(manifests: Sequence[Path], out: Path, schedule: Schedule, start: Start, 
         ConfigError: They are those of another network.
     """
     size = SIZE if isinstance(start, Path) else start[0].size
-    pictures = _joined([read_labeled_pictures(each, size).split("train") for each in manifests])
+    pictures = join_pictures([read_labeled_pictures(each, size).split("train") for each in manifests])
     if not len(pictures):
         raise ManifestError(f"{manifests[0]}: expected pictures of the split train, got none")
     *networks, loss = train(pictures, schedule, start, hard)
@@ -97,15 +95,6 @@ def _build(start: Start, number: int, heads: int) -> keras.Model:
     if isinstance(start, Path):
         return with_heads(pretrained_trunk(start), heads)
     return build_network(start[number], heads)
-
-
-def _joined(parts: list[LabeledPictures]) -> LabeledPictures:
-    return LabeledPictures(
-        np.concatenate([each.pixels for each in parts]),
-        np.concatenate([each.labels for each in parts]),
-        parts[0].attributes,
-        pd.concat([each.table for each in parts], ignore_index=True),
-    )
 
 
 def main() -> None:

@@ -27,7 +27,11 @@ def draw(picture: Picture) -> Image.Image:
     """Draw a picture, RGB, 256 × 256."""
     if picture.layout in PAGES:
         return {"empty_slot": empty_slot, "error_page": error_page}[picture.layout](picture.rng("page"))
-    image = _LAYOUT[picture.layout](picture)
+    return spoil(_LAYOUT[picture.layout](picture), picture)
+
+
+def spoil(image: Image.Image, picture: Picture) -> Image.Image:
+    """Add a picture's text, motif and lack of quality to the image below them, RGB, 256 × 256."""
     if picture.text:
         image = overlay_text(image, picture.rng("text"))
     if picture.motif:
@@ -38,8 +42,13 @@ def draw(picture: Picture) -> Image.Image:
 
 def encode(picture: Picture) -> bytes:
     """Draw a picture as JPEG."""
+    return to_jpeg(draw(picture), picture)
+
+
+def to_jpeg(image: Image.Image, picture: Picture) -> bytes:
+    """Return the image of a picture as JPEG, in the picture's quality."""
     buffer = BytesIO()
-    draw(picture).save(buffer, "JPEG", quality=picture.rng("jpeg").randint(60, 95))
+    image.save(buffer, "JPEG", quality=picture.rng("jpeg").randint(60, 95))
     return buffer.getvalue()
 
 

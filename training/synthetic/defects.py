@@ -25,6 +25,8 @@ ATTRIBUTES: Final = (
 PREVALENCE: Final = 1e-3
 P_HARMLESS: Final = 0.05
 PAGES: Final = ("empty_slot", "error_page")
+# The base of a picture that is a photo.
+PHOTO: Final = "photo"
 _LAYOUTS: Final = {
     "plain": 0.64,
     "collage": 0.06,
@@ -44,7 +46,7 @@ class Picture:
     Args:
         seed: Of everything drawn.
         split: Its split; the motifs of one split have no design of another.
-        base: Kind of picture: card, portrait, scene, rendering, or subject on its own.
+        base: Kind of picture: card, portrait, scene, rendering, photo, or subject on its own.
         layout: `plain`, or the attribute of the composition.
         quality: `blurred`, `low_resolution` or empty.
         text: Whether an advertisement or a watermark covers it.
@@ -66,11 +68,11 @@ class Picture:
         """Return 1, 0, or −1 where it does not apply, by attribute.
 
         A page without a picture has no quality. A thumbnail is blurred, pixel art is coarse, and the paper of line art
-        is almost white: there, neither answer is wrong.
+        is almost white: there, neither answer is wrong. What a photo shows is not known.
         """
         present = {self.layout, self.quality}
         present |= {"text_overlay"} if self.text else set()
-        present |= {"illustration"} if self.base != "rendering" else set()
+        present |= {"illustration"} if self.base not in ("rendering", PHOTO) else set()
         present |= {"unsuitable"} if self.motif in UNSUITABLE else set()
         unknown = self._unknown()
         return {each: -1 if each in unknown else int(each in present) for each in ATTRIBUTES}
@@ -78,12 +80,13 @@ class Picture:
     def _unknown(self) -> set[str]:
         if self.layout in PAGES:
             return {*ATTRIBUTES} - {*PAGES, "unsuitable"}
+        unknown = {"white_background", "solid_background", "several_subjects"} if self.base == PHOTO else set()
         if self.quality:
-            return {"blurred", "low_resolution"} - {self.quality}
+            return unknown | ({"blurred", "low_resolution"} - {self.quality})
         if self.layout == "plain" and self.base == "card":
             style = compose_card(self.base_seed).style
             return {"line art": {"white_background"}, "pixel": {"low_resolution"}}.get(style, set())
-        return set()
+        return unknown
 
     @cached_property
     def base_seed(self) -> int:

@@ -8,24 +8,29 @@ apply), and optionally a contact sheet of all attributes and motifs to look at.
 
 import argparse
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
 from .cards import font
-from .defect_drawing import draw, encode
+from .defect_drawing import draw, to_jpeg
 from .defect_motifs import MOTIFS
 from .defects import ATTRIBUTES, P_HARMLESS, Picture, compose, row_of
 
 
-def write_pictures(pictures: Sequence[Picture], out: Path) -> Path:
-    """Write pictures and their manifest; return the manifest."""
+def write_pictures(pictures: Iterable[Picture], out: Path) -> Path:
+    """Draw pictures, write them and their manifest; return the manifest."""
+    return write_images(((picture, draw(picture)) for picture in pictures), out)
+
+
+def write_images(pictures: Iterable[tuple[Picture, Image.Image]], out: Path) -> Path:
+    """Write pictures with their images and their manifest; return the manifest."""
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     rows = []
-    for picture in pictures:
+    for picture, image in pictures:
         name = f"pictures/{picture.split}_{picture.seed:07}.jpg"
-        (out / name).write_bytes(encode(picture))
+        (out / name).write_bytes(to_jpeg(image, picture))
         rows.append({"picture": name, **row_of(picture)})
     manifest = out / "defects.csv"
     with manifest.open("w", encoding="utf-8", newline="") as file:
