@@ -24,7 +24,7 @@ from training.data.labels import add_label_map
 from training.data.manifest import ManifestError
 from training.evaluation.platt import PlattScaling
 from training.gender.build import Pretrained
-from training.gender.config import Config, ConfigError, load_config
+from training.gender.config import Config, ConfigError, is_trained, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, serving_model
 from training.gender.train import train
@@ -43,11 +43,16 @@ Latencies = NDArray[np.float64]
 def report(
     config: Config, sizes: Iterable[int], manifest: Path, out: Path, pretrained: Pretrained, results: Path
 ) -> None:
-    """Train, measure and write `image_size.json` and `image_size.md` to the folder `results`."""
+    """Train, measure and write `image_size.json` and `image_size.md` to the folder `results`.
+
+    Raises:
+        ConfigError: `out` has runs of another config.
+    """
     runs = {size: out / str(size) for size in sizes}
     for size, run in runs.items():
-        if not (run / "report.json").is_file():
-            train(replace(config, image_size=size), manifest, run, pretrained)
+        of_size = replace(config, image_size=size)
+        if not is_trained(run, of_size):
+            train(of_size, manifest, run, pretrained)
     rows = summarize(latencies_ms(runs), {size: evaluate(run, manifest, "test") for size, run in runs.items()})
     write_report(results / "image_size.json", manifest=manifest.name, config=config, sizes=rows)
     (results / "image_size.md").write_text(markdown(rows), encoding="utf-8")

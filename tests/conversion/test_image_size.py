@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from conversion.image_size import markdown, report, summarize
 from tests.support.markdown import cells
 from tests.support.training.stand_in import small_towers
 from training.gender.build import Pretrained
-from training.gender.config import Config
+from training.gender.config import Config, ConfigError
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
@@ -42,3 +43,6 @@ def test_each_size_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(image_size, "latencies_ms", lambda runs: dict.fromkeys(runs, np.ones(3)))
     report(config, (32, 128), manifest, tmp_path / "runs", Pretrained(), tmp_path)
     assert "90.0%" in (tmp_path / "image_size.md").read_text()
+
+    with pytest.raises(ConfigError, match="another config"):
+        report(replace(config, epochs=2), (32,), manifest, tmp_path / "runs", Pretrained(), tmp_path)

@@ -35,7 +35,7 @@ from ..report import read_run, write_report
 from . import ablation_report, ablation_results
 from .ablation_rows import ROWS, Row, with_dependencies
 from .build import Pretrained
-from .config import ConfigError
+from .config import ConfigError, is_trained
 from .model import load_model, main_logits
 from .train import train
 
@@ -72,12 +72,20 @@ class Study:
         """Return whether the runs that a run depends on are finished."""
         return all(self.predictions(row, run.seed).is_file() for row in run.row.dependencies)
 
+    def is_trained(self, run: Run) -> bool:
+        """Return whether a run is trained.
+
+        Raises:
+            ConfigError: Its folder holds a run of another config.
+        """
+        return is_trained(self.folder(run.row.name, run.seed), replace(run.row.config, seed=run.seed))
+
     def train(self, run: Run) -> None:
         """Train a run, unless it is trained, and store its predictions. What Keras prints goes to `log.txt`."""
         folder = self.folder(run.row.name, run.seed)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "log.txt").open("a") as log, redirect_stdout(log):
-            if not (folder / "report.json").is_file():
+            if not self.is_trained(run):
                 train(replace(run.row.config, seed=run.seed), self.manifest, folder, self._pretrained(run))
             p_female = self._predict(folder, run.row.config.image_size)
         write_report(
@@ -158,8 +166,11 @@ def ablate(study: Study, rows: Iterable[Row], results: Path, jobs: int = 1) -> l
 
     Raises:
         ManifestError: The manifest lacks the columns of synthetic users.
+        ConfigError: There is a run of another config.
     """
     users = study.users()
+    for run in runs_of(ROWS):
+        study.is_trained(run)
     failed = train_all(study, runs_of(rows), jobs)
     finished = {row: by_seed for row in ROWS if (by_seed := study.finished(row))}
     report = ablation_results.content(users, finished)

@@ -104,6 +104,8 @@ def test_run_killed_after_training_is_not_trained_again(manifest: Path, tmp_path
         study.train(run)
     assert model.stat().st_mtime_ns == trained
     assert stored(study, "text", 1)["p_female"] == pytest.approx(before, abs=1e-6)
+    with pytest.raises(ConfigError, match="seed_1 holds a run of another config"):
+        study.train(Run(Row("text", Config(backbone="", epochs=2)), 1))
 
 
 def test_results_have_every_finished_row(manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
