@@ -109,10 +109,7 @@ def card(
         gaps=version_tables.recall_gaps(sets["pictures"]),
         ablation=ablation_report.table(ablation),
         pictures=pictures(encoder),
-        screening=screening(screener),
-        screened=screener["pictures"],
-        good=screener["good_pictures"],
-        false_refusals=f"{screener['false_refusals']:.2%}",
+        screening=screening(screener["by_manifest"]),
     )
 
 
@@ -145,19 +142,24 @@ def pictures(encoder: Mapping[str, Any]) -> str:
     return markdown_table(rows, (f"{encoder['gate_pictures']} test cards", "fp32", "int8"))
 
 
-def screening(screener: Mapping[str, Any]) -> str:
-    """Return a Markdown table of what the screener finds of each attribute that refuses a picture."""
-    rows = [
-        (
-            f"`{name}`",
-            f"{each['auc']:.3f}",
-            f"{each['found']} of {each['positives']}",
-            f"{each['false']} of {each['negatives']}",
-            f"{each['precision_95'][0]:.0%} to {each['precision_95'][1]:.0%}",
-        )
-        for name, each in screener["found"].items()
-    ]
-    return markdown_table(rows, ("attribute", "AUC", "found", "wrongly found", "precision"))
+def screening(by_manifest: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a Markdown table of what the screener finds and wrongly finds in each set of test pictures."""
+    rows = []
+    for title, measured in by_manifest.items():
+        for name, each in measured["found"].items():
+            rows.append(
+                (
+                    title,
+                    f"`{name}`",
+                    "" if each["auc"] is None else f"{each['auc']:.3f}",
+                    f"{each['found']} of {each['positives']}",
+                    f"{each['false']} of {each['negatives']}",
+                    "{:.0%} to {:.0%}".format(*each["precision_95"]) if "precision_95" in each else "",
+                )
+            )
+        wrong = f"{measured['false_refusals']:.2%} of {measured['good_pictures']}"
+        rows.append((title, "any, of good pictures", "", "", wrong, ""))
+    return markdown_table(rows, ("test pictures", "attribute", "AUC", "found", "wrongly found", "precision"))
 
 
 def main() -> None:

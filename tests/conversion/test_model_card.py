@@ -114,13 +114,20 @@ def test_card_fills_template() -> None:
     consistency = {"theme": {"fp32": 0.5, "int8": 0.49}}
     encoder = {"gate_pictures": 692, "consistency": consistency, "int8_cosine": {"mean": 0.98}}
     found = {"auc": 0.99, "positives": 50, "found": 40, "negatives": 900, "false": 0, "precision_95": [0.2, 1.0]}
-    screener = {"pictures": 1000, "good_pictures": 700, "false_refusals": 0.0029, "found": {"blurred": found}}
+    absent = {"auc": None, "positives": 0, "found": 0, "negatives": 800, "false": 2, "recall": None}
+    screener = {
+        "by_manifest": {
+            "drawn": {"good_pictures": 700, "false_refusals": 0.0029, "found": {"blurred": found}},
+            "photos": {"good_pictures": 600, "false_refusals": 0.01, "found": {"error_page": absent}},
+        }
+    }
     text = card(reports, ablation, {"pictures": SET}, encoder, screener)
     rows = cells(text)
     assert ["one", "0.6", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
     assert ["concat", "67 %", "80.0% (80.0% to 95.0%)", "92.0%"] in [row[:4] for row in rows]
     assert ["official portraits, US", "MIT"] in [row[:2] for row in rows]
     assert ["theme", "0.500", "0.490"] in rows
-    assert ["`blurred`", "0.990", "40 of 50", "0 of 900", "20% to 100%"] in rows
-    assert "it refuses 0.29%" in text
+    assert ["drawn", "`blurred`", "0.990", "40 of 50", "0 of 900", "20% to 100%"] in rows
+    assert ["drawn", "any, of good pictures", "", "", "0.29% of 700", ""] in rows
+    assert ["photos", "`error_page`", "", "0 of 0", "2 of 800", ""] in rows
     assert "$" not in text
