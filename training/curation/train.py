@@ -4,8 +4,9 @@ r"""Train the two networks of a screener on labeled pictures.
     python -m training.synthetic.draw_defects --count 2600 --unsuitable 0.5 --splits train --out runs/defects_half
     python -m training.synthetic.draw_defects --first 10000 --count 2600 --unsuitable 0.4 --harmless 0.5 \
         --splits train --out runs/motifs
+    python -m training.synthetic.spoil_pictures --images IMAGES AVATARS --out runs/photos
     python -m training.curation.train --data runs/defects/defects.csv runs/defects_half/defects.csv \
-        runs/motifs/defects.csv --weights MOBILENETV2.npz --steps 700 --out runs/screener
+        runs/motifs/defects.csv runs/photos/defects.csv --weights MOBILENETV2.npz --steps 1000 --out runs/screener
 
 The first network learns all attributes from the pictures of the split train of all manifests; the second one learns
 `unsuitable` from the pictures of each batch that are hardest for the first, and as many others. Both start from
