@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import brier_score_loss, f1_score
 
 from training.evaluation.trust import (
     accuracy_of_surest,
     balanced_calibration_error,
+    brier,
     doubt,
+    macro_f1,
     recall_gap,
     surely_wrong,
     trust,
@@ -39,6 +42,12 @@ def test_recall_gap_is_that_of_women_minus_men() -> None:
 def test_accuracy_of_the_surest_leaves_out_the_doubtful() -> None:
     labels, p_female = np.array([1.0, 0, 1, 0]), np.array([0.45, 0.1, 0.9, 0.8])
     assert [accuracy_of_surest(share, labels, p_female) for share in (1.0, 0.75, 0.5)] == [0.5, 2 / 3, 1.0]
+
+
+def test_f1_and_brier_score_are_those_of_scikit_learn() -> None:
+    labels, p_female = RNG.integers(0, 2, 500).astype(float), RNG.random(500) ** 2
+    assert macro_f1(labels, p_female) == pytest.approx(f1_score(labels, p_female >= 0.5, average="macro"))
+    assert brier(labels, p_female) == pytest.approx(brier_score_loss(labels, p_female))
 
 
 def test_doubt_describes_the_probabilities() -> None:
