@@ -217,3 +217,14 @@ def test_worse_version_is_described() -> None:
         "auc of unsuitable 0.900 against 1.000",
         "recall of unsuitable 0.800 against 1.000",
     ]
+
+
+def test_recall_is_not_compared_with_what_refuses_much() -> None:
+    found = {"auc": 0.99, "recall": 0.9}
+    lax = {"false_refusals": 0.2, "found": {"text_overlay": found}}
+    strict = {"false_refusals": 0.001, "found": {"text_overlay": found | {"recall": 0.6}}}
+    assert regressions(lax, strict) == []
+    assert [fault.split(" (")[0] for fault in regressions(lax | {"false_refusals": 0.003}, strict)] == [
+        "recall of text_overlay 0.600 against 0.900"
+    ]
+    assert [fault.split(" (")[0] for fault in regressions(strict, lax)] == ["false refusals 0.2000 against 0.0010"]

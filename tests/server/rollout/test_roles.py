@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from conversion.export import read_metadata, stamp
+from server.catalog import Catalog
 from server.launch.process import ROOT
 from tests.server.rollout.conftest import Rollout
 from tests.support.server.gender_models import UNKNOWN_DIGEST, edit, served, tree
@@ -23,17 +24,19 @@ def repository(tmp_path: Path) -> Path:
     return copy
 
 
-def add_version(repository: Path, model: str, encoder: str | None = None) -> None:
-    """Publish version 2 of the gallery or of an ONNX model: a copy of version 1, of another encoder perhaps."""
-    shutil.copytree(repository / model / "1", repository / model / "2")
+def add_version(repository: Path, model: str, encoder: str | None = None) -> int:
+    """Publish a version of the gallery or of an ONNX model: a copy of the latest, of another encoder perhaps."""
+    latest = Catalog(repository).model(model).versions[-1]
+    folder = shutil.copytree(repository / model / str(latest), repository / model / str(latest + 1))
     if encoder and model == "gallery":
-        about = repository / model / "2" / "gallery.json"
+        about = folder / "gallery.json"
         about.write_text(json.dumps(json.loads(about.read_text()) | {"encoder_digest": encoder}))
     elif encoder:
-        file = repository / model / "2" / "model.onnx"
+        file = folder / "model.onnx"
         copy = onnx.load(file)
         stamp(copy, {"encoder_digest": encoder})
         onnx.save(copy, file)
+    return latest + 1
 
 
 def ranked(gallery: int, ranker: int) -> str:
@@ -93,9 +96,9 @@ def test_canary_of_a_gallery_takes_the_encoder_of_its_vectors(rollout: Rollout, 
 
 
 def test_new_screener_is_tried_beside_the_served_one(rollout: Rollout, repository: Path) -> None:
-    add_version(repository, "screener")
-    assert "screen_canary: preprocess 1, screener 2\n" in rollout("canary", "screen", "2")
-    assert "screen: preprocess 1, screener 2\n" in rollout("promote", "screen")
+    new = add_version(repository, "screener")
+    assert f"screen_canary: preprocess 1, screener {new}\n" in rollout("canary", "screen", str(new))
+    assert f"screen: preprocess 1, screener {new}\n" in rollout("promote", "screen")
 
 
 def test_missing_gallery_is_named(rollout: Rollout, repository: Path) -> None:

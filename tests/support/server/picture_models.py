@@ -14,6 +14,7 @@ from conversion.screening import ATTRIBUTES_KEY, LIMITS_KEY
 from genderclient._questions.screening import ATTRIBUTES
 from genderprep import prep_digest
 from genderprep.tensors import IMAGE_SIZE, MAX_TOKENS
+from server.catalog import SCREEN, Catalog
 from tests.support.tritonserver import ROOT
 
 MODELS = ("preprocess", "picture_encoder", "gallery", "embed", "similar")
@@ -77,8 +78,13 @@ def add_encoder(repository: Path, version: int, **metadata: str) -> Path:
     return file
 
 
-def add_screener(repository: Path, version: int = 1) -> Path:
-    """Write a version of the screener: red pictures are `blurred`, those that are also blue are `unsuitable`."""
+def served_screener() -> int:
+    """The version that the product serves, and so does a copy of its configuration."""
+    return Catalog(ROOT / "model_repository").served_version("screener", SCREEN)
+
+
+def add_screener(repository: Path) -> Path:
+    """Write the served version of the screener: red is `blurred`, and red that is also blue `unsuitable`."""
     for name in ("screener", "screen"):
         if not (repository / name).exists():
             ignored = shutil.ignore_patterns("model.onnx")
@@ -99,7 +105,7 @@ def add_screener(repository: Path, version: int = 1) -> Path:
     served = with_verdict(model, ATTRIBUTES, limits)
     stated = {ATTRIBUTES_KEY: json.dumps(ATTRIBUTES), LIMITS_KEY: json.dumps(asdict(limits))}
     onnx.helper.set_model_props(served, {"prep_digest": prep_digest(), **stated})
-    file = repository / "screener" / str(version) / "model.onnx"
+    file = repository / "screener" / str(served_screener()) / "model.onnx"
     file.parent.mkdir(exist_ok=True)
     onnx.save(served, file)
     return file

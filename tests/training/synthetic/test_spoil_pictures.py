@@ -26,7 +26,8 @@ def photo(level: int) -> bytes:
 def photos() -> pd.DataFrame:
     """Dark photos of the split train, bright ones of the split test."""
     splits = ["train", "test"] * 10
-    return pd.DataFrame({"avatar": [photo(60 if split == "train" else 190) for split in splits], "split": splits})
+    avatars = [photo(60 if split == "train" else 190) for split in splits]
+    return pd.DataFrame({"avatar": avatars, "split": splits, "identity": [f"faces/{row}" for row in range(20)]})
 
 
 def test_only_photos_are_chosen_and_not_too_many() -> None:
