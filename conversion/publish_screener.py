@@ -15,8 +15,9 @@ The measurements go to `results/publish_screener.json`. To serve the version, us
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,11 +96,8 @@ def publish_screener(
     check_preprocessing(report)
     attributes: list[str] = report["attributes"]
     folder = new_version(catalog.model(SCREENER), version)
-    sets = [read_labeled_pictures(manifest, IMAGE_SIZE) for manifest in manifests]
-    pictures = join_pictures(sets)
-    if list(pictures.attributes) != attributes:
-        raise ConversionError(f"expected networks for {', '.join(pictures.attributes)}, got {', '.join(attributes)}")
-    train, validation, test = (_split(pictures, name, manifests) for name in ("train", "validation", "test"))
+    sets = _read(manifests, attributes)
+    train, validation, test = (_split(sets, name) for name in ("train", "validation", "test"))
     if good:
         validation = _with_good(validation, read_pictures(good, IMAGE_SIZE), refusing)
     networks = [keras.saving.load_model(run / f"{name}.keras", compile=False) for name in ("first", "second")]
@@ -109,10 +107,11 @@ def publish_screener(
     limits = tune_limits(attributes, *tuned_on, validation.labels, refusing, precision, prevalence)
     exact, served = (run_networks(each, test.pixels) for each in (fp32, int8))
     closeness = check_int8(attributes, limits, exact, served, test.labels)
-    measured = measure(attributes, limits, *served, test.labels, prevalence)
+    judge = partial(measure, attributes, limits, prevalence=prevalence)
+    measured = judge(*served, labels=test.labels)
     by_manifest = {
-        manifest.parent.name: measure(attributes, limits, *run_networks(int8, part.pixels), part.labels, prevalence)
-        for manifest, each in zip(manifests, sets, strict=True)
+        name: judge(*run_networks(int8, part.pixels), labels=part.labels)
+        for name, each in sets.items()
         if len(part := each.split("test"))
     }
     comparison = _comparison(catalog, test, prevalence, measured)
@@ -173,10 +172,19 @@ def _with_good(pictures: LabeledPictures, good: Pictures, refusing: Sequence[str
     )
 
 
-def _split(pictures: LabeledPictures, name: str, manifests: Sequence[Path]) -> LabeledPictures:
-    split = pictures.split(name)
+def _read(manifests: Sequence[Path], attributes: list[str]) -> dict[str, LabeledPictures]:
+    """Return the pictures of each manifest, by the name of its folder."""
+    sets = {manifest.parent.name: read_labeled_pictures(manifest, IMAGE_SIZE) for manifest in manifests}
+    known = next(iter(sets.values())).attributes
+    if list(known) != attributes:
+        raise ConversionError(f"expected networks for {', '.join(known)}, got {', '.join(attributes)}")
+    return sets
+
+
+def _split(sets: Mapping[str, LabeledPictures], name: str) -> LabeledPictures:
+    split = join_pictures(list(sets.values())).split(name)
     if not len(split):
-        raise ManifestError(f"{manifests[0]}: expected pictures of the split {name}, got none")
+        raise ManifestError(f"{', '.join(sets)}: expected pictures of the split {name}, got none")
     return split
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from training.ranking.ablation_rows import PUBLISHED
 from training.report import markdown_table
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -106,7 +107,7 @@ def _ranking_p50() -> str:
 
 
 def _share_of_ceiling() -> str:
-    return f"{_result('ranking')['rows']['served, 6 epochs']['all']['share']:.0%}"
+    return f"{_result('ranking')['rows'][PUBLISHED]['all']['share']:.0%}"
 
 
 def _first_use(tutorial: str) -> dict[str, float]:

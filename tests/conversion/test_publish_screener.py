@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from conversion.screening import Screener
 from genderprep import PrepMismatch, prep_digest
 from server.checksums import check_files, record_all
 from server.rollout.repository import Repository
+from tests.support.server.picture_models import served_screener
 from tests.support.tritonserver import ROOT
 from training.curation.multitask import build_network
 from training.curation.network import Trunk
@@ -58,13 +60,17 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def new_repository(parent: Path, patch: pytest.MonkeyPatch) -> Path:
-    """Write a repository without a version; among 40 pictures, one is more than what int8 may change."""
+    """Write a repository that serves version 1 and has none; of 40 pictures, one is more than int8 may change."""
     for name in ("MAX_AUC_LOSS", "MAX_CHANGED"):
         patch.setattr(screener_gate, name, 0.2)
     folder = parent / "model_repository"
     for model in ("preprocess", "screener", "screen"):
         ignored = shutil.ignore_patterns("__pycache__", *(["[0-9]*"] if model == "screener" else []))
         shutil.copytree(ROOT / "model_repository" / model, folder / model, ignore=ignored)
+    for model in ("screener", "screen"):
+        config = folder / model / "config.pbtxt"
+        served = rf'(versions: \[|"screener"\s+model_version:) {served_screener()}'
+        config.write_text(re.sub(served, r"\1 1", config.read_text()))
     record_all(folder)
     return folder
 
