@@ -2,9 +2,9 @@
 
 import signal
 
-# Its imports take a second; after them, it handles the stop signals itself. Python would answer Ctrl-C by a traceback.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+if __name__ == "__main__":
+    # The imports take a second; after them, the command handles the stop signals. Python would print a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from .command import main
 
-from .command import main  # noqa: E402
-
-main()
+    main()

@@ -37,7 +37,7 @@ class SlowServer:
     """
 
     def __init__(self) -> None:
-        self.in_flight = self.most = self.delivered = 0
+        self.in_flight = self.most = self.answered = self.delivered = 0
         self.together = 1
         self.late = 0
         self._lock = threading.Lock()
@@ -45,6 +45,7 @@ class SlowServer:
     def _count(self, by: int) -> None:
         with self._lock:
             self.in_flight += by
+            self.answered += by < 0
             self.most = max(self.most, self.in_flight)
 
     def deliver(self, scored: Scored) -> Scored:
@@ -152,29 +153,35 @@ def test_users_are_read_only_as_far_as_needed() -> None:
 
 @pytest.mark.parametrize("ordered", [True, False])
 def test_results_do_not_wait_for_a_slow_source(ordered: bool) -> None:
+    server = SlowServer()
     results: list[Scored] = []
     seen: list[int] = []
 
     def slow() -> Iterator[User]:
-        for _ in range(3):
-            yield User(nickname="20")
-            time.sleep(0.1)
+        for number in range(1, 4):
+            yield User(nickname="1")
+            while server.answered < number:
+                time.sleep(0.001)
+            time.sleep(0.2)
             seen.append(len(results))
 
     async def slow_async() -> AsyncIterator[User]:
-        for _ in range(3):
-            yield User(nickname="20")
-            await asyncio.sleep(0.1)
+        for number in range(1, 4):
+            yield User(nickname="1")
+            while server.answered < number:
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.2)
             seen.append(len(results))
 
     async def collect() -> None:
-        async with AsyncClient(transport=AsyncFakeTransport(SlowServer().tasks)) as tasks:
+        async with AsyncClient(transport=AsyncFakeTransport(server.tasks)) as tasks:
             async for scored in tasks.predict_many(slow_async(), ordered=ordered):
                 results.append(scored)
 
-    for scored in Client(transport=FakeTransport(SlowServer().sync)).predict_many(slow(), ordered=ordered):
+    for scored in Client(transport=FakeTransport(server.sync)).predict_many(slow(), ordered=ordered):
         results.append(scored)
     assert seen == [0, 1, 2]
+    server.answered = 0
     del results[:], seen[:]
     asyncio.run(collect())
     assert seen == [0, 1, 2]

@@ -132,7 +132,7 @@ def test_foreign_pictures_have_titles_only(tmp_path: Path) -> None:
 LOADED = """
 import sys
 from importlib.metadata import packages_distributions
-import quickstart.demo.__main__, tritonclient.grpc.aio, uvicorn.protocols.http.h11_impl, uvicorn.lifespan.on
+import quickstart.demo.command, tritonclient.grpc.aio, uvicorn.protocols.http.h11_impl, uvicorn.lifespan.on
 from training.synthetic.cards import compose_card, draw_card
 draw_card(compose_card(1))
 known = packages_distributions()
