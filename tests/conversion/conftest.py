@@ -1,4 +1,4 @@
-"""A small two-tower model, converted once per session; Keras runs eagerly."""
+"""A small two-tower model, converted once per session. Keras runs eagerly in each of these modules."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ from training.evaluation.platt import PlattScaling
 from training.gender.model import build_fused_model, serving_model
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def eager() -> Iterator[None]:
     with eagerly():
         yield
