@@ -162,7 +162,7 @@ def test_results_do_not_wait_for_a_slow_source(ordered: bool) -> None:
             yield User(nickname="1")
             while server.answered < number:
                 time.sleep(0.001)
-            time.sleep(0.2)
+            time.sleep(0.05)
             seen.append(len(results))
 
     async def slow_async() -> AsyncIterator[User]:
@@ -170,7 +170,7 @@ def test_results_do_not_wait_for_a_slow_source(ordered: bool) -> None:
             yield User(nickname="1")
             while server.answered < number:
                 await asyncio.sleep(0.001)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.05)
             seen.append(len(results))
 
     async def collect() -> None:
@@ -180,11 +180,11 @@ def test_results_do_not_wait_for_a_slow_source(ordered: bool) -> None:
 
     for scored in Client(transport=FakeTransport(server.sync)).predict_many(slow(), ordered=ordered):
         results.append(scored)
-    assert seen == [0, 1, 2]
+    assert all(delivered >= before for before, delivered in enumerate(seen)), seen
     server.answered = 0
     del results[:], seen[:]
     asyncio.run(collect())
-    assert seen == [0, 1, 2]
+    assert all(delivered >= before for before, delivered in enumerate(seen)), seen
 
 
 def test_empty_source_and_error_of_source(many: tuple[SlowServer, Many]) -> None:
