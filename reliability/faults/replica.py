@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -84,8 +85,14 @@ class Replica:
         return [str(each["message"]) for each in own if not each["event"].startswith("canary_")]
 
     def is_ready(self) -> bool:
-        """Return whether the supervisor reports the replica as ready."""
-        return self.status("/ready")[0] == 200
+        """Return whether the supervisor reports the replica as ready, and HTTP is open.
+
+        The supervisor asks by gRPC, which Triton opens a moment before HTTP.
+        """
+        host, _, port = self.http_url.rpartition(":")
+        with socket.socket() as connection:
+            connection.settimeout(2)
+            return self.status("/ready")[0] == 200 and connection.connect_ex((host, int(port))) == 0
 
     def status(self, path: str) -> tuple[int, str]:
         """GET a path of the supervisor; return the HTTP status, 0 if there is no answer, and the body."""
