@@ -15,8 +15,8 @@ The measurements go to `results/publish_screener.json`. To serve the version, us
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -96,8 +96,8 @@ def publish_screener(
     check_preprocessing(report)
     attributes: list[str] = report["attributes"]
     folder = new_version(catalog.model(SCREENER), version)
-    sets = _read(manifests, attributes)
-    train, validation, test = (_split(sets, name) for name in ("train", "validation", "test"))
+    pictures = _read(manifests, attributes)
+    train, validation, test = (_split(pictures, name) for name in ("train", "validation", "test"))
     if good:
         validation = _with_good(validation, read_pictures(good, IMAGE_SIZE), refusing)
     networks = [keras.saving.load_model(run / f"{name}.keras", compile=False) for name in ("first", "second")]
@@ -108,11 +108,10 @@ def publish_screener(
     exact, served = (run_networks(each, test.pixels) for each in (fp32, int8))
     closeness = check_int8(attributes, limits, exact, served, test.labels)
     judge = partial(measure, attributes, limits, prevalence=prevalence)
-    measured = judge(*served, labels=test.labels)
+    measured = judge(*served, test.labels)
     by_manifest = {
-        name: judge(*run_networks(int8, part.pixels), labels=part.labels)
-        for name, each in sets.items()
-        if len(part := each.split("test"))
+        name: judge(served[0][rows], served[1][rows], test.labels[rows])
+        for name, rows in test.table.groupby("manifest", sort=False).indices.items()
     }
     comparison = _comparison(catalog, test, prevalence, measured)
     gate = verdict(comparison, force, f"{len(test)} pictures")
@@ -172,19 +171,23 @@ def _with_good(pictures: LabeledPictures, good: Pictures, refusing: Sequence[str
     )
 
 
-def _read(manifests: Sequence[Path], attributes: list[str]) -> dict[str, LabeledPictures]:
-    """Return the pictures of each manifest, by the name of its folder."""
-    sets = {manifest.parent.name: read_labeled_pictures(manifest, IMAGE_SIZE) for manifest in manifests}
-    known = next(iter(sets.values())).attributes
+def _read(manifests: Sequence[Path], attributes: list[str]) -> LabeledPictures:
+    """Return the pictures of all manifests; the column `manifest` is the name of the folder of theirs."""
+    parts = []
+    for manifest in manifests:
+        part = read_labeled_pictures(manifest, IMAGE_SIZE)
+        parts.append(replace(part, table=part.table.assign(manifest=manifest.parent.name)))
+    known = parts[0].attributes
     if list(known) != attributes:
         raise ConversionError(f"expected networks for {', '.join(known)}, got {', '.join(attributes)}")
-    return sets
+    return join_pictures(parts)
 
 
-def _split(sets: Mapping[str, LabeledPictures], name: str) -> LabeledPictures:
-    split = join_pictures(list(sets.values())).split(name)
+def _split(pictures: LabeledPictures, name: str) -> LabeledPictures:
+    split = pictures.split(name)
     if not len(split):
-        raise ManifestError(f"{', '.join(sets)}: expected pictures of the split {name}, got none")
+        manifests = ", ".join(pictures.table["manifest"].unique())
+        raise ManifestError(f"{manifests}: expected pictures of the split {name}, got none")
     return split
 
 

@@ -110,6 +110,8 @@ def test_published_version_has_verdict_limits_and_digest(manifest: Path, publish
     test = read_labeled_pictures(manifest, 128).split("test")
     refused = sum(bool(each.reasons) for each in screener.screen(test.pixels))
     assert refused > sum(each["found"] for each in report["found"].values()) / 2 > 0
+    (alone,) = report["by_manifest"].values()
+    assert alone == {name: report[name] for name in alone}
     check_files(published)
 
 

@@ -80,13 +80,8 @@ def train_all(rows: list[Row], seeds: int, data: Mapping[int, Data], out: Path) 
     for seed in range(1, seeds + 1):
         for row in rows:
             of_row = data[row.sessions]
-            if of_row.table(row) is None or _finished(row, seed, of_row, out) is not None:
-                continue
-            finished = kept(*_place(row, seed, of_row, out), partial(run, row, seed, of_row, out))
-            print(
-                f"{row.name}, seed {seed}: losses {finished['losses'].round(4)}, {finished['cpu_s']:.0f} s", flush=True
-            )
-            keras.backend.clear_session()
+            if of_row.table(row) is not None:
+                kept(*_place(row, seed, of_row, out), partial(_run_and_say, row, seed, of_row, out))
 
 
 def finished_runs(rows: Sequence[Row], data: Mapping[int, Data], out: Path) -> dict[str, dict[int, Arrays]]:
@@ -119,6 +114,13 @@ def main() -> None:
     (RESULTS / "ranking.md").write_text(markdown(results), encoding="utf-8")
     save(partial(chart, results), RESULTS / "ranking.png")
     print(RESULTS / "ranking.md")
+
+
+def _run_and_say(row: Row, seed: int, data: Data, out: Path) -> dict[str, Any]:
+    finished = run(row, seed, data, out)
+    print(f"{row.name}, seed {seed}: losses {finished['losses'].round(4)}, {finished['cpu_s']:.0f} s", flush=True)
+    keras.backend.clear_session()
+    return finished
 
 
 def _yesterday(config: Config, data: Data, out: Path) -> dict[str, Any]:
@@ -156,12 +158,8 @@ def _scores(model: keras.Model, users: Examples, active: Any, priors: Any, known
 
 def _stored(row: Row, data: Data, out: Path) -> Iterator[tuple[int, Arrays]]:
     for seed in range(1, 100):
-        if (arrays := _finished(row, seed, data, out)) is not None:
+        if data.table(row) is not None and (arrays := read_kept(*_place(row, seed, data, out))) is not None:
             yield seed, arrays
-
-
-def _finished(row: Row, seed: int, data: Data, out: Path) -> Arrays | None:
-    return None if data.table(row) is None else read_kept(*_place(row, seed, data, out))
 
 
 def _place(row: Row, seed: int, data: Data, out: Path) -> tuple[Path, str]:
