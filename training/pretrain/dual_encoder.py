@@ -18,6 +18,7 @@ from ..layers import MaskedMean, PositionEmbedding, TransformerEncoderLayer, is_
 from .key_queue import KeyQueue
 from .mixture import MixtureOfExperts
 from .moco import info_nce
+from .whitening import Whitening
 
 # Tokens of a title; a longer one is cut. Serving tokenizes titles like nicknames.
 TITLE_TOKENS: Final = MAX_TOKENS
@@ -65,6 +66,21 @@ def build_title_tower(
 def build_picture_tower(encoder: keras.Model, dims: int = 32) -> keras.Model:
     """Build the picture tower, from pictures, float `[B, S, S, 3]` in 0..255, to unit vectors `[B, dims]`."""
     return keras.Model(encoder.input, _unit(dims)(encoder.output), name="picture_tower")
+
+
+def start_projection(tower: keras.Model, features: FloatsND) -> None:
+    """Start the projection of a picture tower at the whitened principal components of its encoder's features.
+
+    A random projection would first destroy what a pretrained encoder knows, as a random head does (Kumar et al., 2022,
+    https://arxiv.org/abs/2202.10054).
+
+    Args:
+        tower: A model of `build_picture_tower`.
+        features: The encoder's features of train pictures, `[N, F]`.
+    """
+    projection = tower.get_layer("unit_vector").get_layer("projection")
+    whitening = Whitening.fit(features, projection.units)
+    projection.set_weights([whitening.matrix, -whitening.mean @ whitening.matrix])
 
 
 def embed_titles(dual: keras.Model, titles: TokensNT) -> FloatsND:

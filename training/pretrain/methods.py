@@ -8,9 +8,11 @@ from typing import Final
 
 import keras
 
+from ..arrays import ImagesNSS3
 from ..engine.errors import ConfigError
 from .augment import Views, build_views
-from .dual_encoder import TITLE_TOKENS, DualEncoder, build_picture_tower, build_title_tower
+from .collapse import embed
+from .dual_encoder import TITLE_TOKENS, DualEncoder, build_picture_tower, build_title_tower, start_projection
 from .encoder import SMALLEST_SIDE, build_encoder, imagenet_encoder
 from .moco import MoCo, chance_loss
 from .swav import SwAV
@@ -69,12 +71,14 @@ class Pretraining:
             also takes the titles.
         chance_loss: The loss of an encoder that maps all pictures to one point.
         pretrained: The layers that start from ImageNet weights.
+        prepare: What a new run calls with its first train pictures, `[N, S, S, 3]`.
     """
 
     model: keras.Model
     kept: keras.Model
     chance_loss: float
     pretrained: list[keras.layers.Layer] = field(default_factory=list)
+    prepare: Callable[[ImagesNSS3], None] | None = None
 
 
 def build(config: Config, steps: int, weights: Path | None = None) -> Pretraining:
@@ -139,8 +143,11 @@ def _dual_encoder(config: Config, steps: int, weights: Path | None) -> Pretraini
     words = keras.Input((TITLE_TOKENS,), dtype="int32", name="title")
     kept = keras.Model([pixels, words], [towers[0](pixels), towers[1](words)], name="dual_encoder")
     chance = log(config.batch) + config.instance_weight * chance_loss(queue)
+    model = keras.Model([pictures, title], objective([*views, title]))
+    if weights is None:
+        return Pretraining(model, kept, chance)
     return Pretraining(
-        keras.Model([pictures, title], objective([*views, title])), kept, chance, _started(encoder, weights)
+        model, kept, chance, [towers[0]], lambda pixels: start_projection(towers[0], embed(encoder, pixels))
     )
 
 

@@ -38,6 +38,8 @@ from .pictures import Pictures, read_pictures
 
 # Held-out pictures that are embedded after each epoch.
 _WATCHED: Final = 1000
+# Train pictures that show a new model how its features vary.
+_PREPARED: Final = 4000
 _WARM_UP: Final = 0.05
 
 
@@ -96,6 +98,8 @@ def run(config: Config, manifest: Path, out: Path, weights: Path | None = None) 
         return out / "model.keras"
     out.mkdir(parents=True, exist_ok=True)
     method = build(config, steps, weights)
+    if method.prepare is not None:
+        method.prepare(train.pixels[:_PREPARED])
     _compile(method, config, steps)
     checkpoint = Checkpoint(out, about, None, BadRows(manifest, len(pictures), 0, str), method.kept)
     checkpoint.restore(method.model)

@@ -5,7 +5,7 @@ r"""Compare embeddings of drawn cards, row by row of article 001's tables.
     python -m training.pretrain.run --config training/pretrain/configs/served.py --weights MOBILENETV2.npz \
         --data runs/cards/cards.csv --out runs/dual_encoder
     python -m training.pretrain.tables --data runs/cards/cards.csv --test runs/cards_test/cards.csv --out runs/tables \
-        --served runs/dual_encoder --imagenet MOBILENETV2.npz --openclipart runs/openclipart.csv --results results
+        --served runs/dual_encoder --imagenet MOBILENETV2.npz --real runs/pictures/pictures.csv --results results
 
 Pretrains each method once per seed, and writes `pictures.{json,md,png}` and `pictures_map.png` to `--results`. Repeat
 the command to resume: prepared pictures, finished epochs, runs and rows are kept in `--out`. With `--methods`, only
@@ -36,20 +36,18 @@ from ..engine.kept import kept
 from ..evaluation.intervals import estimate
 from ..report import read_run, write_report
 from . import tables_figure
-from .article import FINE_TUNING, comparisons, repeat, whitened
+from .article import FINE_TUNING, IMAGENET, comparisons, repeat, whitened
 from .card_map import place_cards
-from .collapse import CollapseError, embed
+from .collapse import CollapseError
 from .measures import PROBE, PROBED, Embeddings, chances, measure
 from .methods import Config
-from .neighbors import label_consistency
-from .pictures import Pictures, read_pictures
+from .pictures import Pictures
 from .probe import FineTuning, Labels, few_labels, fine_tune
+from .real_pictures import measure_collections
 from .rows import METHODS, SERVED, Cards, Row, rows, trunk
 from .tables_markdown import describe
 
 _LABELED: Final = 10
-_K: Final = 10
-_OPENCLIPART: Final = 1000
 
 Values = dict[str, FloatsND]
 
@@ -86,17 +84,6 @@ def _measure_seed(row: Row, number: int, encoder: keras.Model, cards: Cards) -> 
     return values
 
 
-def measure_openclipart(manifest: Path, encoder: keras.Model) -> dict[str, Any]:
-    """Return how often neighbors among real drawings are of the same folder, for a random sample of them."""
-    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
-    sample = manifest.with_name(f"{manifest.stem}_sample.csv")
-    table.sample(min(_OPENCLIPART, len(table)), random_state=0).to_csv(sample, index=False)
-    drawings = read_pictures(sample, encoder.inputs[0].shape[1])
-    folders, designs = (drawings.table[name].to_numpy() for name in ("theme", "card"))
-    consistency = label_consistency(embed(encoder, drawings.pixels), folders, _K, excluded=designs)
-    return {"drawings": len(table), "sampled": len(drawings), "folders": len(set(folders)), **asdict(consistency)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="manifest of the cards to pretrain on")
@@ -107,7 +94,7 @@ def main() -> None:
     )
     parser.add_argument("--imagenet", type=Path, help="npz of MobileNetV2 that the methods start from; a row")
     parser.add_argument("--served", type=Path, help="run of the served dual encoder: a row, and the map")
-    parser.add_argument("--openclipart", type=Path, help="manifest of training.pretrain.openclipart")
+    parser.add_argument("--real", type=Path, nargs="+", default=[], help="manifests of pictures that were not drawn")
     parser.add_argument("--size", type=int, default=64, help="pixels; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=8, help="default: %(default)s")
     parser.add_argument("--batch", type=int, default=64, help="default: %(default)s")
@@ -122,8 +109,8 @@ def main() -> None:
         values: dict[str, Values] = {}
         for row in table:
             values[row.name], values[whitened(row.name)] = measure_row(row, cards, args.out / "rows")
-        served = next((row for row in table if row.name == SERVED), None)
-        real = measure_openclipart(args.openclipart, served.encoders[0]()) if args.openclipart and served else None
+        compared = {row.name: row.encoders[0]() for row in table if args.real and row.name in (IMAGENET, SERVED)}
+        real = measure_collections(args.real, compared, args.out / "pictures") if compared else []
     except (ManifestError, ConfigError, CollapseError, FileNotFoundError) as exc:
         raise SystemExit(f"tables: {exc}") from exc
     runs = {
@@ -142,8 +129,8 @@ def main() -> None:
         "rows": summarize(values, test["card"].to_numpy()),
         "comparisons": repeat_article(values, test["card"].to_numpy()),
         "runs": {name: [summary_of(run) for run in reports] for name, reports in runs.items()},
-        "openclipart": real,
-        "map": place_cards(served or table[-1], cards),
+        "real": [each for each in real if each["collection"] != args.data.stem],
+        "map": place_cards(next((row for row in table if row.name == SERVED), table[-1]), cards),
     }
     args.results.mkdir(parents=True, exist_ok=True)
     write_report(args.results / "pictures.json", **report)
@@ -178,6 +165,7 @@ def summary_of(run: Mapping[str, Any]) -> dict[str, Any]:
     history = pd.DataFrame(run["history"])
     return {
         "config": run["config"],
+        "pictures": run["pictures"],
         "weights": run.get("weights"),
         "cpu_seconds_per_epoch": round(float(history["cpu_seconds"].median()), 1) if "cpu_seconds" in history else None,
         "loss": history["loss"].round(4).tolist(),

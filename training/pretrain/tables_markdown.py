@@ -68,7 +68,7 @@ def describe(report: Mapping[str, Any]) -> str:
                 ["first − second", "column", "article", "ours", ""],
             ),
             "",
-            *_openclipart(report["openclipart"]),
+            *_real(report["real"]),
             "## Time",
             "",
             "Processor seconds of one epoch, all threads together, of the runs that logged them.",
@@ -144,15 +144,33 @@ def _comparison(each: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _openclipart(real: Mapping[str, Any] | None) -> list[str]:
-    if real is None:
+def _real(collections: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not collections:
         return []
+    names = list(collections[0]["rows"])
+    rows = [
+        (
+            each["collection"],
+            str(each["pictures"]),
+            str(each["themes"]),
+            "yes" if each["trained"] else "no",
+            *(_interval(each["rows"][name]) for name in names),
+            f"{each['chance']:.1%}",
+        )
+        for each in collections
+    ]
     return [
-        "## Real drawings",
+        "## Pictures that were not drawn here",
         "",
-        f"Debian's `openclipart-png`: {real['drawings']} drawings, which the encoder has never seen. "
-        f"Of {real['sampled']} of them, in {real['folders']} folders, the served encoder finds {real['value']:.1%} "
-        f"[{real['low']:.1%}, {real['high']:.1%}] of the 10 nearest neighbors in the drawing's own folder; chance is "
-        f"{real['chance']:.1%}. Drawings whose names differ in numbers only are excluded.",
+        "Share of the 10 nearest neighbors with the picture's theme: a folder of Debian's drawings, a category of "
+        "photos, the thing that an emoji shows. No encoder has seen these pictures; where “seen” says so, the served "
+        "one has seen others of the collection, but of Caltech 101 no picture of the same category. Near-duplicates "
+        "are excluded.",
+        "",
+        markdown_table(rows, ["", "pictures", "themes", "seen", *names, "chance"]),
         "",
     ]
+
+
+def _interval(share: Mapping[str, float]) -> str:
+    return f"{100 * share['value']:.1f} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"

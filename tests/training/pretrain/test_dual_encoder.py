@@ -8,11 +8,13 @@ from scipy.special import log_softmax
 from sklearn.preprocessing import normalize
 
 from training.arrays import FloatsND, TokensNT
+from training.pretrain.collapse import embed
 from training.pretrain.dual_encoder import (
     TITLE_TOKENS,
     DualEncoder,
     build_picture_tower,
     build_title_tower,
+    start_projection,
     symmetric_info_nce,
 )
 from training.pretrain.moco import mean_loss
@@ -102,3 +104,14 @@ def test_loss_of_views_tells_pictures_of_one_title_apart() -> None:
 @pytest.mark.parametrize("gate", ["article", "topk_softmax"])
 def test_both_gates_build(gate: str) -> None:
     assert build_title_tower(size=16, layers=1, heads=2, dims=8, gate=gate).output_shape == (None, 8)
+
+
+def test_projection_starts_at_the_principal_components() -> None:
+    """Whitened vectors of train pictures have mean 0 and covariance I."""
+    tower = small_picture_tower()
+    pixels = np.random.default_rng(1).integers(0, 255, (200, 8, 8, 3), np.uint8)
+    encoder = keras.Model(tower.input, tower.get_layer("unit_vector").input)
+    start_projection(tower, embed(encoder, pixels))
+    projected = tower.get_layer("unit_vector").get_layer("projection")(embed(encoder, pixels))
+    np.testing.assert_allclose(np.mean(projected, axis=0), 0, atol=1e-2)
+    np.testing.assert_allclose(np.cov(projected, rowvar=False), np.eye(8), atol=1e-2)

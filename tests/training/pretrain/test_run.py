@@ -20,6 +20,7 @@ from training.data.bad_rows import ManifestError
 from training.engine.errors import ConfigError
 from training.pretrain import methods
 from training.pretrain.collapse import CollapseError, embed, spread
+from training.pretrain.dual_encoder import picture_trunk
 from training.pretrain.methods import METHODS, Config
 from training.pretrain.pictures import block_means, cached_pictures, picture_pixels, read_pictures, title_tokens
 from training.pretrain.run import run
@@ -87,12 +88,17 @@ def test_run_starts_from_weights_of_imagenet(cards: Path, tmp_path: Path, monkey
         return started[-1]
 
     monkeypatch.setattr(methods, "imagenet_encoder", imagenet)
-    config = small("dual_encoder", width=1.0, pretrained_lr_multiplier=0.0, weight_decay=0.0)
+    config = small("dual_encoder", width=1.0, dims=4, pretrained_lr_multiplier=0.0, weight_decay=0.0)
     with eagerly():
         file = run(config, cards, tmp_path, tmp_path / "mobilenet.npz")
     assert json.loads((tmp_path / "report.json").read_text())["weights"] == "mobilenet.npz"
-    # The rate of its layers is 0, so they keep their weights.
-    trained = keras.saving.load_model(file, compile=False).get_layer("picture_tower")
+    # The rate of its layers is 0, so they keep their weights, and the projection those of the principal components;
+    # batch statistics still move.
+    dual = keras.saving.load_model(file, compile=False)
+    trained = dual.get_layer("picture_tower")
+    features = embed(picture_trunk(dual), read_pictures(cards, 16).split("train").pixels)
+    projected = trained.get_layer("unit_vector").get_layer("projection")(features)
+    np.testing.assert_allclose(np.cov(projected, rowvar=False), np.eye(4), atol=0.25)
     kernel = next(layer for layer in trained.layers if isinstance(layer, keras.layers.Conv2D)).kernel
     keras.utils.set_random_seed(config.seed)
     first = next(layer for layer in build_small_encoder(1.0, 16).layers if isinstance(layer, keras.layers.Conv2D))

@@ -4,9 +4,11 @@ import json
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.support.training.stand_in import build_small_encoder
 from training.engine.batch_norm import batch_norms
@@ -14,6 +16,7 @@ from training.pretrain import methods, rows, tables
 from training.pretrain.article import DUAL, MOCO, NORMALIZED, TITLED, UNTRAINED, whitened
 from training.pretrain.measures import Embeddings, chances, measure
 from training.pretrain.methods import Config
+from training.pretrain.real_pictures import measure_collections
 from training.synthetic.cards import write_cards
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -93,6 +96,34 @@ def test_report(small_encoder: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(tables, "measure", None)
     monkeypatch.setattr(tables, "save", lambda *_: None)
     tables.main()
+
+
+def test_collections_are_measured_without_pictures_that_were_trained_on(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(48):
+        collection, theme = "ab"[index % 2], ["red", "blue"][index // 2 % 2]
+        color = {"red": (200, 20, 20), "blue": (20, 20, 200)}[theme]
+        file = tmp_path / f"{index}.png"
+        Image.fromarray(np.clip(color + rng.integers(-9, 9, (20, 20, 3)), 0, 255).astype(np.uint8)).save(file)
+        split = "train" if collection == "b" and index > 30 else "test"
+        rows.append((file.name, collection, theme, str(index), split))
+    table = pd.DataFrame(rows, columns=["picture", "collection", "theme", "card", "split"])
+    table.to_csv(tmp_path / "both.csv", index=False)
+    table.drop(columns=["collection", "split"]).to_csv(tmp_path / "alone.csv", index=False)
+    pictures = keras.Input((16, 16, 3))
+    colors = keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(pictures))
+    nothing = keras.Model(pictures, 0 * colors(pictures))
+    measured = measure_collections(
+        [tmp_path / "both.csv", tmp_path / "alone.csv"], {"colors": colors, "nothing": nothing}, tmp_path / "cache"
+    )
+    assert [(each["collection"], each["pictures"], each["trained"]) for each in measured] == [
+        ("a", 24, False),
+        ("b", 15, True),
+        ("alone", 48, False),
+    ]
+    assert measured[2]["rows"]["colors"]["value"] == 1
+    assert measured[2]["rows"]["nothing"]["value"] == pytest.approx(measured[2]["chance"], abs=0.2)
 
 
 def test_methods_start_from_the_imagenet_weights_of_their_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
