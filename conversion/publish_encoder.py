@@ -1,6 +1,6 @@
 r"""Convert a trained dual encoder to int8 ONNX and publish it as a version of `picture_encoder`.
 
-    python -m conversion.publish_encoder --run runs/dual_encoder --data runs/cards/cards.csv \
+    python -m conversion.publish_encoder --run runs/dual_encoder --data runs/pictures/pictures.csv \
         --held-out runs/cards_test/cards.csv
 
 Whitening, fitted on train pictures → Keras → ONNX → parity within 1e-4 → int8 → gate → comparison with the served

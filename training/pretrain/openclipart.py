@@ -4,7 +4,8 @@ r"""List the drawings of Debian's package `openclipart-png` as a manifest.
     python -m training.pretrain.openclipart --folder /usr/share/openclipart/png --out runs/openclipart.csv
 
 The drawings are in the public domain. A drawing's folder is its theme, its file name its title. Drawings whose names
-differ in numbers only, such as `star_51pt02step` and `star_63pt08step`, are one `card`: near-duplicates.
+differ in numbers only, such as `star_51pt02step` and `star_63pt08step`, are one `card`: near-duplicates. Other labeled
+folders of PNG files are read as well, such as those of `tuxpaint-stamps-default`, which test encoders.
 """
 
 import argparse

@@ -3,7 +3,7 @@ r"""Compare embeddings of drawn cards, row by row of article 001's tables.
     python -m training.synthetic.cards --out runs/cards
     python -m training.synthetic.cards --first 7000 --count 1000 --variations 2 --out runs/cards_test
     python -m training.pretrain.run --config training/pretrain/configs/served.py --weights MOBILENETV2.npz \
-        --data runs/cards/cards.csv --out runs/dual_encoder
+        --data runs/pictures/pictures.csv --out runs/dual_encoder
     python -m training.pretrain.tables --data runs/cards/cards.csv --test runs/cards_test/cards.csv --out runs/tables \
         --served runs/dual_encoder --imagenet MOBILENETV2.npz --real runs/pictures/pictures.csv --results results
 
