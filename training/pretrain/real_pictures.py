@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
+from sklearn.preprocessing import normalize
 
 from .collapse import embed
 from .neighbors import label_chance, label_consistency
@@ -17,7 +18,7 @@ _K: Final = 10
 def measure_collections(
     manifests: Sequence[Path], encoders: Mapping[str, keras.Model], cache: Path
 ) -> list[dict[str, Any]]:
-    """Return what share of the 10 nearest neighbors has a picture's theme, for each collection and encoder.
+    """Return what share of the 10 nearest neighbors by cosine has a picture's theme, for each collection and encoder.
 
     `trained` is whether other pictures of the collection are in the split `train`.
 
@@ -53,7 +54,7 @@ def _measure(pictures: Pictures, encoders: Mapping[str, keras.Model]) -> dict[st
     """Compare the themes of neighbors; pictures of one card, near-duplicates, are no neighbors of each other."""
     themes, cards = (pictures.table[name].to_numpy() for name in ("theme", "card"))
     shares = {
-        name: asdict(label_consistency(embed(encoder, pictures.pixels), themes, _K, excluded=cards))
+        name: asdict(label_consistency(normalize(embed(encoder, pictures.pixels)), themes, _K, excluded=cards))
         for name, encoder in encoders.items()
     }
     return {"pictures": len(pictures), "themes": len(set(themes)), "chance": label_chance(themes), "rows": shares}

@@ -26,7 +26,7 @@ def describe(report: Mapping[str, Any]) -> str:
             f"({seeds}). {_training(report)}The measures are those of {pictures['test']} other pictures: cards drawn "
             "twice. “+ w” is whitened with the statistics of the train pictures. ImageNet is a MobileNetV2 of width 1, "
             f"trained with labels on a million photos; it sees {report['sizes'].get(IMAGENET, '–')} pixels. “Served” "
-            f"is the encoder that the repository serves (see Time){_start(report, [SERVED])}. “Untrained” is a "
+            f"is the encoder that the repository serves (see Time){_served(report)}. “Untrained” is a "
             f"MobileNetV2 of width {report['config']['width']:g} with random weights, at {report['config']['size']} "
             "pixels. The batch normalization of a new network leaves activations as they are; “normalized” has the "
             f"statistics of the cards, which every training brings. {_left_out(report)}",
@@ -114,6 +114,14 @@ def _training(report: Mapping[str, Any]) -> str:
     )
 
 
+def _served(report: Mapping[str, Any]) -> str:
+    """Say what the served encoder has trained on, if it was measured."""
+    if SERVED not in report["runs"]:
+        return ""
+    run = report["runs"][SERVED][0]
+    return f", trained on a split of {run['pictures']} pictures{_start(report, [SERVED])}"
+
+
 def _start(report: Mapping[str, Any], rows: Sequence[str]) -> str:
     """Say that rows started from ImageNet weights."""
     runs = [run for row in rows for run in report["runs"].get(row, [])]
@@ -162,10 +170,10 @@ def _real(collections: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         "## Pictures that were not drawn here",
         "",
-        "Share of the 10 nearest neighbors with the picture's theme: a folder of Debian's drawings, a category of "
-        "photos, the thing that an emoji shows. No encoder has seen these pictures; where “seen” says so, the served "
-        "one has seen others of the collection, but of Caltech 101 no picture of the same category. Near-duplicates "
-        "are excluded.",
+        "Share of the 10 nearest neighbors by cosine with the picture's theme: a folder of Debian's drawings, a "
+        "category of photos, the thing that an emoji shows. No encoder has seen these pictures; where “seen” says so, "
+        "the served one has seen others of the collection, but of Caltech 101 no picture of the same category. "
+        "Near-duplicates are excluded.",
         "",
         markdown_table(rows, ["", "pictures", "themes", "seen", *names, "chance"]),
         "",
