@@ -139,7 +139,7 @@ def pictures(encoder: Mapping[str, Any]) -> str:
     """Return a Markdown table of the label consistency of the picture encoder."""
     rows = [(label, f"{each['fp32']:.3f}", f"{each['int8']:.3f}") for label, each in encoder["consistency"].items()]
     rows.append(("mean cosine with fp32", "1", f"{encoder['int8_cosine']['mean']:.3f}"))
-    return markdown_table(rows, (f"{encoder['gate_pictures']} test cards", "fp32", "int8"))
+    return markdown_table(rows, (f"{encoder['gate_pictures']} test pictures", "fp32", "int8"))
 
 
 def screening(by_manifest: Mapping[str, Mapping[str, Any]]) -> str:
