@@ -14,6 +14,7 @@ from figures.colors import BLUE, ORANGE, colors_of
 from figures.style import WIDTH, theme
 
 from ..synthetic.cards import compose_card, draw_card
+from .rows import SERVED
 
 _THUMBNAIL: Final = 64
 
@@ -42,9 +43,13 @@ def card_map(report: Mapping[str, Any]) -> Figure:
 
 
 def _draw_curve(axes: Axes, report: Mapping[str, Any]) -> None:
-    """Plot the theme consistency of held-out cards after each epoch, one line for each run."""
-    colors = colors_of(report["runs"])
-    for name, runs in report["runs"].items():
+    """Plot the theme consistency of held-out cards after each epoch, one line for each run.
+
+    The served encoder is left out: it was watched on other pictures, too.
+    """
+    compared = {name: runs for name, runs in report["runs"].items() if name != SERVED}
+    colors = colors_of(compared)
+    for name, runs in compared.items():
         for index, run in enumerate(runs):
             values, label = run["theme_consistency"], name if index == 0 else None
             axes.plot(np.arange(1, len(values) + 1), values, "o-", color=colors[name], markersize=3, label=label)
