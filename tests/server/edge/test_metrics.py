@@ -153,14 +153,15 @@ def test_failed_request_is_logged_by_its_id_without_query_or_token(
     edge, _ = observed
     edge.http("GET", "/v2/nowhere?nickname=secret", bearer(JOB) | {"X-Request-ID": "0a1b"})
     edge.http("GET", "/v2/nowhere", bearer(JOB) | {"X-Request-ID": "odd\tid"})
-    printed: list[str] = []
+    output: list[str] = []
 
-    def has_printed_both() -> bool:
-        printed.extend(capfd.readouterr().out.splitlines())
-        return len(printed) == 2
+    def printed() -> list[str]:
+        """The complete lines about these requests; others may belong to requests of an earlier test."""
+        output.append(capfd.readouterr().out)
+        return [line for line in "".join(output).splitlines(True) if "/v2/nowhere" in line and line.endswith("\n")]
 
-    wait_until(has_printed_both)
-    first, second = map(json.loads, printed)
+    wait_until(lambda: len(printed()) == 2)
+    first, second = map(json.loads, printed())
     assert (first["request"], first["client"], first["status"], first["path"]) == (
         "0a1b",
         "bulk-scoring",
@@ -168,8 +169,8 @@ def test_failed_request_is_logged_by_its_id_without_query_or_token(
         "/v2/nowhere",
     )
     assert len(second["request"]) == 32
-    assert "secret" not in printed[0]
-    assert JOB not in printed[0]
+    assert "secret" not in "".join(output)
+    assert JOB not in "".join(output)
 
 
 def test_expiry_is_that_of_the_presented_certificate(observed: tuple[Edge, int]) -> None:
