@@ -20,7 +20,7 @@ from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
 from ..load.served import gender_ensembles, running_gender_models
-from ..report.experiment import Experiment, Measurement, MeasurementError
+from ..report.experiment import Charted, Experiment, Measurement, MeasurementError
 from ..report.runner import positive
 from .ab_analysis import analyze
 from .ab_report import chart, table, write_page
@@ -34,7 +34,7 @@ class UsersError(MeasurementError):
     """The table of users cannot be read."""
 
 
-class AB(Experiment):
+class AB(Experiment, Charted):
     """Send every user to two ensembles and decide which one to serve.
 
         python -m perf ab                                              # synthetic users, a server of its own

@@ -18,7 +18,7 @@ from ..load.perf_analyzer import PROTOCOLS
 from ..load.served import REPOSITORY, gender_ensembles, running_gender_models
 from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.charts import plot_latency
-from ..report.experiment import Goal, Measurement
+from ..report.experiment import Charted, Goal, Measurement
 from ..report.rounds import RoundsExperiment, Row, compare
 
 BARE: Final = "ONNX Runtime"
@@ -30,7 +30,7 @@ TAIL: Final = 3
 READY_S: Final = 8
 
 
-class Latency(RoundsExperiment):
+class Latency(RoundsExperiment, Charted):
     """Measure latency, throughput and CPU of all backbones over both protocols with 1 to many clients.
 
     Every round measures all arms in turn, among them baselines without a server.

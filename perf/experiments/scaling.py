@@ -19,7 +19,7 @@ from ..load.process_stats import cpu_seconds, pss_mb
 from ..load.served import gender_ensembles, running_gender_models
 from ..load.workload import synthetic_users
 from ..report.charts import plot_latency, plot_lines
-from ..report.experiment import Goal, Measurement, records
+from ..report.experiment import Charted, Goal, Measurement, records
 from ..report.markdown import table
 from ..report.rounds import RoundsExperiment, Row
 from .server_settings import COUNT, Edit, Variant, repository_of
@@ -38,7 +38,7 @@ FILLED: Final = 10_000
 FLAT: Final = 1.05
 
 
-class Scaling(RoundsExperiment):
+class Scaling(RoundsExperiment, Charted):
     """Measure throughput, latency, CPU and memory with more clients, more instances and more users.
 
     The experiment for more requests than the server can answer is `python -m reliability overload`.

@@ -20,7 +20,7 @@ from ..load.process_stats import cpu_seconds, pss_mb
 from ..load.served import REPOSITORY
 from ..load.workload import SyntheticUser, synthetic_users
 from ..report.charts import plot_latency
-from ..report.experiment import Goal, Measurement
+from ..report.experiment import Charted, Goal, Measurement
 from ..report.rounds import RoundsExperiment, Row, compare
 from .catalogue import FASTAPI, PEERS, TRITON, Peer
 from .serving import PeerError, running
@@ -33,7 +33,7 @@ GOAL_CLIENTS: Final = (8, 32)
 SETUPS: Final = "\n".join(f"- {peer.name}: {peer.setup}" for peer in PEERS)
 
 
-class Peers(RoundsExperiment):
+class Peers(RoundsExperiment, Charted):
     """Measure Triton and what one could use instead: FastAPI, LitServe, BentoML, MLServer and Ray Serve.
 
     Every round starts each server, checks its answers and measures it with more and more clients. `make peers` installs

@@ -12,7 +12,7 @@ from figures.axes import log_y
 from figures.colors import colors_of
 from figures.save import save
 
-from .experiment import Experiment, Measurement
+from .experiment import Charted, Experiment, Measurement
 
 # Widths of lines in points: percentiles beside a median are thin.
 THICK, THIN = 1.7, 0.9
@@ -30,7 +30,7 @@ class Line(NamedTuple):
 def draw(experiment: Experiment, measurement: Measurement, folder: Path) -> None:
     """Write the chart of an experiment to `folder/name.png`, if it has one, and its further files."""
     experiment.write_extras(measurement, folder)
-    if experiment.has_chart:
+    if isinstance(experiment, Charted):
         save(partial(experiment.chart, measurement), folder / f"{experiment.name}.png")
 
 

@@ -39,6 +39,14 @@ class Measurement:
     metadata: Mapping[str, Any]
 
 
+class Charted(ABC):
+    """What an experiment with a figure also is."""
+
+    @abstractmethod
+    def chart(self, measurement: Measurement) -> Figure:
+        """Return the figure below the tables, in the style of the moment."""
+
+
 class Experiment(ABC):
     """One experiment: a subcommand, its result files, and a section of a results document.
 
@@ -71,15 +79,6 @@ class Experiment(ABC):
     @abstractmethod
     def table(self, measurement: Measurement) -> str:
         """Return the body of the section in Markdown: what was measured, and the tables."""
-
-    @property
-    def has_chart(self) -> bool:
-        """Whether there is a figure below the tables."""
-        return type(self).chart is not Experiment.chart
-
-    def chart(self, measurement: Measurement) -> Figure:
-        """Return the figure below the tables, in the style of the moment; there is none by default."""
-        raise NotImplementedError(f"{self.name} has no chart")
 
     def failure(self, measurement: Measurement) -> str:
         """Return why the command exits with 1 although it measured; empty by default."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from figures.markdown import picture
 
-from .experiment import Experiment, Measurement
+from .experiment import Charted, Experiment, Measurement
 
 GOALS: Final = {"experiment": "{title}", "goal": "{text}", "measured": "{figure}", "verdict": "{verdict}"}
 PROVENANCE: Final = {
@@ -89,5 +89,5 @@ def goals_table(results: Sequence[tuple[Experiment, Measurement]]) -> str:
 
 def section(experiment: Experiment, measurement: Measurement) -> str:
     """Return the section about one experiment, with its chart if it has one."""
-    chart = f"\n{picture(experiment.title, f'{experiment.name}.png')}\n" if experiment.has_chart else ""
+    chart = f"\n{picture(experiment.title, f'{experiment.name}.png')}\n" if isinstance(experiment, Charted) else ""
     return f"## {experiment.title}\n\n{experiment.table(measurement)}\n{chart}"

@@ -14,7 +14,7 @@ from figures.axes import legend_beside
 from figures.style import WIDTH, theme
 from perf.load.served import REPOSITORY, running_gender_models
 from perf.report.charts import THIN, Line, plot_columns
-from perf.report.experiment import Experiment, Goal, Measurement
+from perf.report.experiment import Charted, Experiment, Goal, Measurement
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
 
@@ -45,7 +45,7 @@ PANELS: Final = {
 Counts = Mapping[str, int]
 
 
-class Monitoring(Experiment):
+class Monitoring(Experiment, Charted):
     """Load Triton from an instrumented client, and compare what Prometheus counts with what was sent.
 
     Three phases: one client, many clients, and many clients that send invalid inputs. Needs Prometheus.

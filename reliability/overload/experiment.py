@@ -13,7 +13,7 @@ from figures.style import WIDTH
 from perf.load.served import gender_ensembles, running_gender_models
 from perf.load.workload import synthetic_users
 from perf.report.charts import THIN, Line, plot_columns
-from perf.report.experiment import Experiment, Goal, Measurement, records
+from perf.report.experiment import Charted, Experiment, Goal, Measurement, records
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
 from server.edge.access_policy import IN_FLIGHT
@@ -29,7 +29,7 @@ MAX_RECOVERY_S: Final = 5
 AROUND_S: Final = 10.0
 
 
-class Overload(Experiment):
+class Overload(Experiment, Charted):
     """Send ten times what Triton can answer through the reverse proxy, with idle load before and after. Needs nginx."""
 
     name = "overload"

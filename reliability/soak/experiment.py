@@ -13,7 +13,7 @@ from figures.style import WIDTH
 from perf.load.served import gender_ensembles, running_gender_models
 from perf.load.workload import synthetic_users
 from perf.report.charts import THIN, Line, plot_columns
-from perf.report.experiment import Experiment, Goal, Measurement
+from perf.report.experiment import Charted, Experiment, Goal, Measurement
 from perf.report.markdown import table
 from perf.report.runner import add_users, positive
 from perf.report.trend import Slope, growth
@@ -37,7 +37,7 @@ GOALS: Final = {
 }
 
 
-class Soak(Experiment):
+class Soak(Experiment, Charted):
     """Load the server to 60% for a long time, and check that memory, handles and latency do not grow.
 
     Requests go through the SDK, over gRPC and HTTP, to every backbone; some have broken avatars.
