@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pandas as pd
 from matplotlib.figure import Figure
 
-from perf.report.experiment import Experiment, Goal, Measurement, MeasurementError
+from perf.report.experiment import Charted, Experiment, Goal, Measurement, MeasurementError
 from perf.report.runner import positive
 
 
-class Toy(Experiment):
+class Toy(Experiment, Charted):
     """Measure a toy."""
 
     name = "toy"
