@@ -16,8 +16,11 @@ from typing import Final
 
 import pandas as pd
 
+from ..data.arrow import translate_errors
 from ..data.bad_rows import ManifestError
 from ..data.manifest import split_of
+from .openclipart import title_of
+from .pictures import read_text_columns
 
 COLUMNS: Final = ("picture", "collection", "theme", "style", "title", "card", "split")
 _SHUFFLE_SEED: Final = 1
@@ -27,9 +30,10 @@ def read_titled(manifest: Path) -> pd.DataFrame:
     """Return the pictures of a manifest with the columns `picture`, `title` and `card`; the result has `COLUMNS`.
 
     Raises:
-        ManifestError: A column is missing.
+        ManifestError: The file cannot be read, or a column is missing.
+        FileNotFoundError: It does not exist.
     """
-    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    table = read_text_columns(manifest)
     _require(manifest, table, "picture", "title", "card")
     table["picture"] = [str((manifest.parent / picture).resolve()) for picture in table["picture"]]
     if "split" not in table:
@@ -41,24 +45,24 @@ def unpack_titled(parquet: Path, folder: Path) -> pd.DataFrame:
     """Write the pictures of a Parquet file that show no person to `folder`; the result has `COLUMNS`.
 
     Raises:
-        ManifestError: A column is missing.
+        ManifestError: The file cannot be read, or a column is missing.
     """
-    table = pd.read_parquet(parquet)
+    (table,) = translate_errors(parquet, map(pd.read_parquet, [parquet]))
     _require(parquet, table, "avatar", "file", "gender", "group")
     table = table[table["gender"].fillna("") == ""]
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    for avatar, file, group in zip(table["avatar"], table["file"], table["group"], strict=True):
-        picture, title = folder / Path(file).name, title_of(file)
+    for number, (avatar, file, group) in enumerate(zip(table["avatar"], table["file"], table["group"], strict=True)):
+        picture, title = folder / f"{number:06d}{Path(file).suffix}", subject_of(file)
         picture.write_bytes(avatar)
-        card, split = f"{parquet.stem}/{picture.stem}", split_of(f"{parquet.stem}/{group}")
+        card, split = f"{parquet.stem}/{number}", split_of(f"{parquet.stem}/{group}")
         rows.append((str(picture.resolve()), parquet.stem, title, "", title, card, split))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def title_of(file: str) -> str:
-    """Return the words of a file name, without numbers and the set's name: `set__sea_horse_0042.jpg` is `sea horse`."""
-    words = re.split(r"[\W_]+", Path(file).stem.rpartition("__")[2])
+def subject_of(file: str) -> str:
+    """Return the title of a file name without numbers and the set's name: `set__sea_horse_0042.jpg` is `sea horse`."""
+    words = title_of(Path(Path(file).name.rpartition("__")[2])).split()
     return " ".join(word for word in words if len(word) > 1 and not re.search(r"\d", word))
 
 

@@ -50,7 +50,7 @@ def read_pictures(manifest: Path, size: int) -> Pictures:
         ManifestError: A column or a picture is missing or unreadable.
         ValueError: The size does not divide the side that `genderprep` prepares.
     """
-    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    table = read_text_columns(manifest)
     if "picture" not in table:
         raise ManifestError(f"{manifest}: expected a column picture, got {', '.join(table.columns)}")
     if not len(table):
@@ -60,6 +60,19 @@ def read_pictures(manifest: Path, size: int) -> Pictures:
     pixels = np.stack([_pixels(manifest, row, picture, size) for row, picture in enumerate(table["picture"])])
     titles = [title_tokens(title) for title in table["title"]] if "title" in table else [title_tokens("")] * len(table)
     return Pictures(pixels, np.stack(titles), table)
+
+
+def read_text_columns(manifest: Path) -> pd.DataFrame:
+    """Read a CSV file with all values as text.
+
+    Raises:
+        ManifestError: It is damaged, empty or a folder.
+        FileNotFoundError: It does not exist.
+    """
+    try:
+        return pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    except (IsADirectoryError, ValueError) as exc:
+        raise ManifestError(f"{manifest}: expected a CSV file with a header, got {type(exc).__name__}") from None
 
 
 def cached_pictures(manifest: Path, size: int, folder: Path) -> Pictures:

@@ -98,11 +98,11 @@ def run(config: Config, manifest: Path, out: Path, weights: Path | None = None) 
         return out / "model.keras"
     out.mkdir(parents=True, exist_ok=True)
     method = build(config, steps, weights)
-    if method.prepare is not None:
-        method.prepare(train.pixels[:_PREPARED])
     _compile(method, config, steps)
     checkpoint = Checkpoint(out, about, None, BadRows(manifest, len(pictures), 0, str), method.kept)
     checkpoint.restore(method.model)
+    if method.prepare is not None and not checkpoint.history:
+        method.prepare(train.pixels[:_PREPARED])
     _fit(method, config, train, watched.rows(np.arange(min(len(watched), _WATCHED))), steps, checkpoint)
     write_report(
         out / "report.json",
