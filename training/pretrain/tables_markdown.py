@@ -130,15 +130,15 @@ def _start(report: Mapping[str, Any], rows: Sequence[str]) -> str:
 
 def _table(report: Mapping[str, Any], columns: Sequence[str]) -> str:
     rows = [
-        (name, *(_cell(values[column]) for column in columns))
+        (name, *(_cell(*(values[column][f"value{end}"] for end in ("", "_low", "_high"))) for column in columns))
         for name, values in report["rows"].items()
         if set(columns) <= values.keys()
     ]
     return markdown_table([*rows, ("chance", *(f"{report['chance'][name]:.1%}" for name in columns))], ["", *columns])
 
 
-def _cell(value: Mapping[str, float]) -> str:
-    return f"{100 * value['value']:.1f} [{100 * value['value_low']:.1f}, {100 * value['value_high']:.1f}]"
+def _cell(value: float, low: float, high: float) -> str:
+    return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def _comparison(each: Mapping[str, Any]) -> tuple[str, ...]:
@@ -162,7 +162,7 @@ def _real(collections: Sequence[Mapping[str, Any]]) -> list[str]:
             str(each["pictures"]),
             str(each["themes"]),
             "yes" if each["trained"] else "no",
-            *(_interval(each["rows"][name]) for name in names),
+            *(_cell(*(each["rows"][name][key] for key in ("value", "low", "high"))) for name in names),
             f"{each['chance']:.1%}",
         )
         for each in collections
@@ -178,7 +178,3 @@ def _real(collections: Sequence[Mapping[str, Any]]) -> list[str]:
         markdown_table(rows, ["", "pictures", "themes", "seen", *names, "chance"]),
         "",
     ]
-
-
-def _interval(share: Mapping[str, float]) -> str:
-    return f"{100 * share['value']:.1f} [{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
