@@ -21,7 +21,6 @@ from typing import Final
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-from keras import ops
 
 from genderprep.tensors import IMAGE
 
@@ -29,19 +28,18 @@ from ..arrays import TensorB1, TensorBSS3
 from ..engine.batch_norm import estimate_batch_norm
 from ..engine.errors import ConfigError
 from ..engine.imagenet import load_imagenet
-from ..report import read_run, write_report
+from ..report import write_report
 from .backbones import BACKBONES
 from .config import import_config
-from .model import AVATAR_ONLY, build_avatar_model, load_model
+from .model import AVATAR_ONLY, build_avatar_model
 from .pictures import draw_batches, read_packed
 from .pretraining import Pretraining
+from .tower_teacher import TowerTeacher, teacher_name
 
 # Clean batches from which the statistics of batch normalization are estimated.
 _STATISTICS: Final = 24
 
 Batches = Iterable[tuple[TensorBSS3, TensorB1]]
-# Return the teacher's P(female) for images.
-Teach = Callable[[TensorBSS3], TensorB1]
 
 
 def pretrain(
@@ -61,7 +59,7 @@ def pretrain(
         backbone: A name in `backbones.BACKBONES`.
         out: Folder for the run.
         weights: An npz with the weights of the trunk.
-        teacher: A run of this command, whose tower teaches.
+        teacher: A run of this command, or a published tower as ONNX; see `tower_teacher`.
         minutes: After so many, training ends. Then the schedule follows the time instead of the steps.
 
     Raises:
@@ -78,7 +76,7 @@ def pretrain(
     model.compile(optimizer, loss=keras.losses.BinaryCrossentropy(from_logits=True))
     # Created in the first step, they would make TensorFlow trace it twice.
     optimizer.build(model.trainable_variables)
-    teach = _teacher(teacher, config.image_size) if teacher else None
+    teach = TowerTeacher(teacher, config.image_size) if teacher else None
     batches = draw_batches(train, config.shares, config.batch, config.steps, config.seed, config.augmentation)
     out.mkdir(parents=True, exist_ok=True)
 
@@ -88,7 +86,7 @@ def pretrain(
             out / "report.json",
             config=asdict(config),
             backbone=backbone,
-            teacher=teacher and read_run(teacher)["backbone"],
+            teacher=teacher and teacher_name(teacher),
             steps=steps,
             pictures=steps * config.batch,
         )
@@ -107,7 +105,7 @@ def main() -> None:
     parser.add_argument("--backbone", choices=BACKBONES, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for the run")
     parser.add_argument("--weights", type=Path, help="npz with weights of the trunk")
-    parser.add_argument("--teacher", type=Path, help="folder of a run whose tower teaches")
+    parser.add_argument("--teacher", type=Path, help="a run, or a published tower as ONNX, that teaches")
     parser.add_argument("--minutes", type=float, default=math.inf, help="limit of the training time")
     parser.add_argument("--bfloat16", action="store_true", help="compute in bfloat16, for a GPU")
     args = parser.parse_args()
@@ -124,7 +122,7 @@ def _fit(
     model: keras.Model,
     config: Pretraining,
     batches: Batches,
-    teach: Teach | None,
+    teach: TowerTeacher | None,
     seconds: float,
     save: Callable[[int], None],
 ) -> int:
@@ -144,18 +142,6 @@ def _fit(
         target = (1 - config.label_smoothing) * p_female + config.label_smoothing / 2
         loss = float(model.train_on_batch({IMAGE: images}, {AVATAR_ONLY: target}))
     return config.steps
-
-
-def _teacher(run: Path, size: int) -> Teach:
-    # A new model computes in the precision of this run; a loaded one would keep its own.
-    model = build_avatar_model(read_run(run)["backbone"], size)
-    model.set_weights(load_model(run / "model.keras").get_weights())
-
-    def teach(images: TensorBSS3) -> TensorB1:
-        logits = model.predict_on_batch({IMAGE: images})[AVATAR_ONLY]
-        return ops.convert_to_numpy(ops.sigmoid(ops.cast(logits, "float32")))
-
-    return teach
 
 
 def _save(model: keras.Model, backbone: str, size: int, file: Path) -> None:
