@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from genderprep.tensors import MAX_TOKENS
 from training.layers import MaskedMean, NgramScore, PositionEmbedding, TransformerEncoderLayer
-from training.layers.ngram_score import MULTIPLIER
+from training.layers.ngram_score import LONGEST_COMMON, MULTIPLIER, NEIGHBORS
 
 from .errors import ConversionError
 from .graph import CONTRIB, Graph, Tensor
@@ -107,22 +107,28 @@ def masked_mean(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> Te
 
 @writes(NgramScore)
 def ngram_score(graph: Graph, layer: Any, name: str, tokens: Tensor) -> Tensor:
-    """Write the hashes of all n-grams of a token as `[B, 3, T]`, so that one gather finds their weights."""
+    """Write the hashes of all n-grams of a token as `[B, N, T]`, so that one gather finds their weights."""
     multiplier, buckets = np.array(MULTIPLIER, np.int32), np.array(layer.buckets, np.int32)
+    before, behind = -min(NEIGHBORS), max(NEIGHBORS)
 
-    def hashed(state: Tensor, name: str) -> Tensor:
-        product = graph.add("Mul", state, multiplier, name=f"{name}/product")
-        return graph.add("Mod", product, buckets, name=f"{name}/bucket")
+    def hashed(state: Tensor, length: int) -> Tensor:
+        product = graph.add("Mul", state, multiplier, name=f"{name}/product_{length}")
+        return graph.add("Mod", product, buckets, name=f"{name}/bucket_{length}")
 
     row = graph.add("Unsqueeze", tokens, np.array([1]), name=f"{name}/row")
-    padded = graph.add("Pad", row, np.array([0, 0, 1, 0, 0, 1]), name=f"{name}/padded")
-    before = graph.add("Slice", padded, np.array([0]), np.array([-2]), np.array([2]), name=f"{name}/before")
-    after = graph.add("Slice", padded, np.array([2]), np.array([MAX_TOKENS + 2]), np.array([2]), name=f"{name}/after")
-    unigram = hashed(row, f"{name}/unigram")
-    bigram = hashed(graph.add("Add", unigram, before, name=f"{name}/pair"), f"{name}/bigram")
-    trigram = hashed(graph.add("Add", bigram, after, name=f"{name}/triple"), f"{name}/trigram")
-    ngrams = graph.add("Concat", unigram, bigram, trigram, name=f"{name}/buckets", axis=1)
-    weights = graph.add("Gather", values(layer.table), ngrams, name=f"{name}/weights")
+    padded = graph.add("Pad", row, np.array([0, 0, before, 0, 0, behind]), name=f"{name}/padded")
+    ngrams = [hashed(row, 1)]
+    for length, offset in enumerate(NEIGHBORS, start=2):
+        # The last token that is read, from the end: the padding behind it.
+        end = MAX_TOKENS + before + behind if offset == behind else offset - behind
+        bounds = np.array([before + offset]), np.array([end]), np.array([2])
+        neighbor = graph.add("Slice", padded, *bounds, name=f"{name}/neighbor_{length}")
+        ngrams.append(hashed(graph.add("Add", ngrams[-1], neighbor, name=f"{name}/longer_{length}"), length))
+    common = graph.add("Concat", *ngrams[:LONGEST_COMMON], name=f"{name}/common", axis=1)
+    longer = graph.add("Concat", *ngrams[LONGEST_COMMON:], name=f"{name}/longer", axis=1)
+    longer = graph.add("Add", longer, buckets, name=f"{name}/second_half")
+    every = graph.add("Concat", common, longer, name=f"{name}/buckets", axis=1)
+    weights = graph.add("Gather", values(layer.table), every, name=f"{name}/weights")
     by_token = graph.add("ReduceSum", weights, np.array([1]), name=f"{name}/by_token", keepdims=0)
     valid = graph.add("Min", tokens, np.array(1, np.int32), name=f"{name}/valid")
     mask = graph.add("Cast", valid, name=f"{name}/mask", to=onnx.TensorProto.FLOAT)

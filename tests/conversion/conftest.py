@@ -29,7 +29,7 @@ def serving() -> keras.Model:
     with small_towers():
         trained = build_fused_model("mobilenetv2")
     ngrams = trained.get_layer("text_tower").get_layer("ngrams")
-    ngrams.set_weights([np.random.default_rng(0).normal(0, 0.3, ngrams.buckets)])
+    ngrams.set_weights([np.random.default_rng(0).normal(0, 0.3, ngrams.table.shape)])
     return serving_model(trained, PlattScaling((0.5, 0.2), (0.8, -0.1), (0.7, 0.1), 0.6))
 
 

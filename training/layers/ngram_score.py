@@ -14,18 +14,23 @@ from ..arrays import Shape, TensorB1, TensorBT
 # A prime. Its product with the sum of a bucket and a token id stays below 2³¹ for ids below 9,000.
 MULTIPLIER: Final = 7919
 MAX_BUCKETS: Final = 2**18
+# Where the neighbors of a token stand from it, in the order in which n-grams take them.
+NEIGHBORS: Final = (-1, 1, 2, 3)
+# Longer n-grams have buckets of their own: they are many, and each is rare.
+LONGEST_COMMON: Final = 3
 
 
 @keras.saving.register_keras_serializable("gender")
 class NgramScore(keras.layers.Layer):
-    """Sum the weights of a nickname's uni-, bi- and trigrams, divided by the square root of its number of tokens.
+    """Sum the weights of a nickname's n-grams of up to five tokens, divided by the square root of its number of tokens.
 
     Call it with token ids, int32 `[B, T]`, padded with 0 at the end; it returns `[B, 1]`. At each token t with
-    neighbors p and q (0 beyond the ends), the n-grams are t, pt and ptq. With S buckets and M = 7919, their buckets are
-    h₁ = tM mod S, h₂ = (h₁ + p)M mod S and h₃ = (h₂ + q)M mod S. The score does not depend on the length of padding.
+    the neighbors p before it and q, r, s behind it (0 beyond the ends), the n-grams are t, pt, ptq, ptqr and ptqrs. With
+    S buckets and M = 7919, their buckets are h₁ = tM mod S, h₂ = (h₁ + p)M mod S, h₃ = (h₂ + q)M mod S and so on, and
+    those of the last two are increased by S. The score does not depend on the length of padding.
 
     Args:
-        buckets: Number of buckets, at most 2¹⁸.
+        buckets: S, at most 2¹⁸; the table has twice as many weights.
     """
 
     def __init__(self, buckets: int = MAX_BUCKETS, **kwargs: Any) -> None:
@@ -35,15 +40,18 @@ class NgramScore(keras.layers.Layer):
         self.buckets = buckets
 
     def build(self, _: Shape) -> None:
-        self.table = self.add_weight(shape=(self.buckets,), initializer="zeros", name="table")
+        self.table = self.add_weight(shape=(2 * self.buckets,), initializer="zeros", name="table")
 
     def call(self, tokens: TensorBT) -> TensorB1:
         tokens = ops.cast(tokens, "int32")
-        before, after = ops.pad(tokens, [[0, 0], [1, 0]])[:, :-1], ops.pad(tokens, [[0, 0], [0, 1]])[:, 1:]
-        unigram = self._hash(tokens)
-        bigram = self._hash(unigram + before)
-        trigram = self._hash(bigram + after)
-        weights = sum(ops.take(self.table, bucket) for bucket in (unigram, bigram, trigram))
+        before, behind = -min(NEIGHBORS), max(NEIGHBORS)
+        padded = ops.pad(tokens, [[0, 0], [before, behind]])
+        steps = ops.shape(tokens)[1]
+        bucket = self._hash(tokens)
+        weights = ops.take(self.table, bucket)
+        for length, offset in enumerate(NEIGHBORS, start=2):
+            bucket = self._hash(bucket + padded[:, before + offset : before + offset + steps])
+            weights += ops.take(self.table, bucket + self.buckets * (length > LONGEST_COMMON))
         valid = ops.cast(ops.not_equal(tokens, 0), weights.dtype)
         return ops.sum(weights * valid, axis=1, keepdims=True) / ops.sqrt(ops.sum(valid, axis=1, keepdims=True))
 

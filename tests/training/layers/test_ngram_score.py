@@ -18,18 +18,18 @@ def tokens(*rows: list[int], length: int = 6) -> NDArray[np.int32]:
 def layer_with_weights(buckets: int = BUCKETS) -> NgramScore:
     layer = NgramScore(buckets)
     layer.build((None, None))
-    layer.set_weights([np.random.default_rng(0).normal(size=buckets)])
+    layer.set_weights([np.random.default_rng(0).normal(size=2 * buckets)])
     return layer
 
 
 def slow_score(row: list[int], table: NDArray[np.float32]) -> float:
-    total, marked = 0.0, [0, *row, 0]
-    for before, token, after in zip(marked, row, marked[2:], strict=False):
-        bucket = token * 7919 % len(table)
+    total, buckets, marked = 0.0, len(table) // 2, [0, *row, 0, 0, 0]
+    for index, token in enumerate(row, start=1):
+        bucket = token * 7919 % buckets
         total += table[bucket]
-        for neighbor in (before, after):
-            bucket = (bucket + neighbor) * 7919 % len(table)
-            total += table[bucket]
+        for length, neighbor in ((2, index - 1), (3, index + 1), (4, index + 2), (5, index + 3)):
+            bucket = (bucket + marked[neighbor]) * 7919 % buckets
+            total += table[bucket + (buckets if length > 3 else 0)]
     return total / math.sqrt(len(row))
 
 
