@@ -4,8 +4,9 @@ r"""Write nicknames of an open world, with soft labels.
 
 A third are neutral: random words, handles, digits and emoji, with P(female) = 1/2. The others hold a name or a gendered
 word, and two fifths of them a neutral part besides. `p_female` is the exact posterior, `gender` is drawn from it.
-A hash of each name and word assigns its split, so validation and test hold names and words that no train row has;
-gendered words and emoji are in every split, because there are few.
+A hash of each name and word assigns its split, so validation and test hold names and words that no train row has. The
+commonest names of each table are train rows only, because a model should know them; gendered words and emoji are in
+every split, because there are few.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from heapq import nlargest
 from itertools import accumulate
 from pathlib import Path
 from random import Random
@@ -32,12 +34,17 @@ from .spelling import respell
 # Shares of the splits among rows, and among names and words.
 ROW_SHARES: Final = {"train": 0.96, "validation": 0.02, "test": 0.02}
 PART_SHARES: Final = {"train": 0.9, "validation": 0.05, "test": 0.05}
+# Share of the names of each table, the commonest, that are train rows only.
+COMMON_NAMES: Final = 0.05
 # Share of the nicknames whose name is that of their user, and not of a child, a partner or an idol.
 OWN_NAME: Final = 0.95
 IN_CONTEXT: Final = 0.42
 GENDERED_EMOJI: Final = 0.08
 RESPELLED: Final = 0.15
 ORNAMENTED: Final = 0.06
+_PUNCTUATION: Final = string.punctuation + "。，、！？…·～—：；（）《》「」【】"
+# First and last letter of kana, Hangul, Cyrillic, Greek, Hebrew, Arabic, Devanagari and Thai.
+_SCRIPTS: Final = ("あん", "アン", "가힣", "ая", "αω", "את", "بي", "अह", "กฮ")
 _SEPARATORS: Final = ("", "", "", "", " ", " ", "_", "-", "·", ".", "の", "的", "❤", "/")
 
 
@@ -203,13 +210,14 @@ _KINDS: Final[dict[str, tuple[float, Callable[[OpenWorld, Random], tuple[str, fl
     "other script": (0.03, OpenWorld._other_name),
 }
 _NEUTRAL: Final[dict[Callable[[OpenWorld, Random], str], float]] = {
-    OpenWorld._chinese_words: 0.55,
+    OpenWorld._chinese_words: 0.52,
     OpenWorld._sentence: 0.08,
     OpenWorld._english_words: 0.14,
     OpenWorld._emoji_only: 0.03,
     OpenWorld._pinyin_words: 0.05,
     lambda _, rng: _syllables(rng): 0.12,
     lambda _, rng: _digits(rng): 0.03,
+    lambda _, rng: _punctuation(rng): 0.03,
 }
 
 
@@ -230,7 +238,10 @@ def _rows(names: NameTables, split: str, count: int, seed: int) -> Iterator[tupl
 
 
 def _restricted(table: NameTable, split: str) -> tuple[Pool, dict[str, float]]:
-    return _pool({n: weight for n, weight in table.weights.items() if part_split(n) == split}), table.p_female
+    """Return the names of one split, and P(female | name)."""
+    common = {*nlargest(round(COMMON_NAMES * len(table.weights)), table.weights, table.weights.__getitem__)}
+    names = (name for name in table.weights if split == ("train" if name in common else part_split(name)))
+    return _pool({name: table.weights[name] for name in names}), table.p_female
 
 
 def _pool(weights: dict[str, float]) -> Pool:
@@ -261,8 +272,14 @@ def _digits(rng: Random) -> str:
     )
 
 
+def _punctuation(rng: Random) -> str:
+    """Return one mark, once or repeated, or several."""
+    kinds = 1 if rng.random() < 0.6 else 3
+    return "".join(rng.choices(rng.choices(_PUNCTUATION, k=kinds), k=rng.randint(1, 6)))
+
+
 def _syllables(rng: Random) -> str:
-    """Return a made-up word: in Latin letters, kana, Hangul or Cyrillic."""
+    """Return a made-up word: in Latin letters or another script."""
     number = rng.randint(2, 4)
     form = rng.random()
     if form < 0.75:
@@ -270,7 +287,7 @@ def _syllables(rng: Random) -> str:
             rng.choice("bcdfghjklmnprstvwxyz") + rng.choice("aeiou") + rng.choice(("", "", "n", "r", "s"))
             for _ in range(number)
         )
-    first, last = rng.choice((("あ", "ん"), ("ア", "ン"), ("가", "힣"), ("а", "я")))
+    first, last = rng.choice(_SCRIPTS)
     return "".join(chr(rng.randint(ord(first), ord(last))) for _ in range(2 * number - 1))
 
 
