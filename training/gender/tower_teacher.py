@@ -61,7 +61,9 @@ def _run_tower(run: Path, size: int) -> Logits:
     model.set_weights(load_model(run / "model.keras").get_weights())
 
     def logits(images: ImagesNSS3) -> FloatsN1:
-        return ops.convert_to_numpy(ops.cast(model.predict_on_batch({IMAGE: images})[AVATAR_ONLY], "float32"))
+        predicted = ops.cast(model.predict_on_batch({IMAGE: images})[AVATAR_ONLY], "float32")
+        values: FloatsN1 = ops.convert_to_numpy(predicted)
+        return values
 
     return logits
 

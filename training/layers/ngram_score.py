@@ -24,10 +24,10 @@ LONGEST_COMMON: Final = 3
 class NgramScore(keras.layers.Layer):
     """Sum the weights of a nickname's n-grams of up to five tokens, divided by the square root of its number of tokens.
 
-    Call it with token ids, int32 `[B, T]`, padded with 0 at the end; it returns `[B, 1]`. At each token t with
-    the neighbors p before it and q, r, s behind it (0 beyond the ends), the n-grams are t, pt, ptq, ptqr and ptqrs. With
-    S buckets and M = 7919, their buckets are h₁ = tM mod S, h₂ = (h₁ + p)M mod S, h₃ = (h₂ + q)M mod S and so on, and
-    those of the last two are increased by S. The score does not depend on the length of padding.
+    Call it with token ids, int32 `[B, T]`, padded with 0 at the end; it returns `[B, 1]`. At each token t with the
+    neighbor p before it and q, r, s behind it (0 beyond the ends), the n-grams are t, pt, ptq, ptqr and ptqrs. With S
+    buckets and M = 7919, their buckets are h₁ = tM mod S, h₂ = (h₁ + p)M mod S, h₃ = (h₂ + q)M mod S and so on; those
+    of the last two are increased by S. The score does not depend on the length of padding.
 
     Args:
         buckets: S, at most 2¹⁸; the table has twice as many weights.
