@@ -1,0 +1,154 @@
+r"""Restore a Keras image tower from its published int8 file, when the run that trained it is gone.
+
+    python -m conversion.restore --tower explain_repository/gradcam_densenet/3/model.onnx --backbone densenet121 \
+        --out runs/avatars_densenet
+
+Writes a run like `training.gender.pretrain`, for a new fusion or a new text tower:
+`training.gender.fuse --avatar runs/avatars_densenet/model.keras`. The weights are the stored levels times their steps,
+so quantizing them again gives the same levels. What int8 folded together stays folded: batch normalization that was
+merged into a convolution is its bias, and channels keep the scales of their levels. So the tower is for inference; its
+batch statistics mean nothing to further training.
+
+Limits that are not 0, as of ReLU6, are stored in the scales only, so MobileNetV2 cannot be restored.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from genderprep.tensors import IMAGE_SIZE
+from training.gender.backbones import BACKBONES
+from training.gender.model import AVATAR_ONLY, build_avatar_model
+from training.report import write_report
+
+from .errors import ConversionError
+from .graph import Graph
+from .image_layers import PADDING_LEVEL
+from .quantize import TOWER
+
+Floats = NDArray[np.float32]
+
+
+class Stored:
+    """The decoded weights of a tower of `conversion.gradcam`."""
+
+    def __init__(self, tower: onnx.ModelProto) -> None:
+        self.constants = Graph.of(tower).constants
+
+    def has(self, name: str) -> bool:
+        """Whether a layer has weights of its own in the file."""
+        return f"{name}/weights/constant_0" in self.constants
+
+    def __call__(self, name: str, axis: int = 0) -> tuple[Floats, Floats]:
+        """Return weights and bias of a layer, whose outputs are an axis of the weights."""
+        decoded = []
+        for part, along in (("weights", axis), ("bias", 0)):
+            levels, steps = (self.constants[f"{name}/{part}/constant_{index}"] for index in range(2))
+            shape = [1] * levels.ndim
+            shape[along] = -1
+            decoded.append((levels * steps.reshape(shape)).astype(np.float32))
+        weights, bias = decoded
+        return weights, bias
+
+
+def restore(tower: onnx.ModelProto, backbone: str) -> keras.Model:
+    """Return the model of `build_avatar_model` with the weights of a published tower.
+
+    Args:
+        tower: A model of `conversion.gradcam`.
+        backbone: A name in `BACKBONES`, whose rectifiers have no upper limit.
+
+    Raises:
+        ConversionError: The file holds another network, or the backbone's rectifiers have an upper limit.
+    """
+    model, stored = build_avatar_model(backbone, IMAGE_SIZE), Stored(tower)
+    image_tower = model.get_layer("image_tower")
+    trunk = image_tower.get_layer("trunk")
+    rescaling = next(layer for layer in trunk.layers if isinstance(layer, keras.layers.Rescaling))
+    network = next(layer for layer in trunk.layers if isinstance(layer, keras.Model))
+    try:
+        _restore_network(network, stored, f"{TOWER}trunk/{network.name}/")
+        image_tower.get_layer("projection").set_weights(stored(f"{TOWER}projection", axis=1))
+        model.get_layer(AVATAR_ONLY).set_weights(
+            [stored.constants[f"gradcam/logit/constant_{index}"] for index in (1, 2)]
+        )
+    except (KeyError, ValueError) as exc:
+        raise ConversionError(f"expected a tower of {backbone} by conversion.gradcam, got another: {exc}") from exc
+    _normalize_pixels(network, rescaling)
+    return model
+
+
+def _restore_network(network: keras.Model, stored: Stored, scope: str) -> None:
+    """Set the weights of all layers. A convolution's bias moves to the batch normalizations behind it.
+
+    `shifts` holds what is missing in each tensor because a Keras convolution has no bias.
+    """
+    shifts: dict[int, Floats] = {}
+
+    def shift(tensor: Any) -> Floats:
+        return shifts.get(id(tensor), np.zeros(tensor.shape[-1], np.float32))
+
+    for layer in network.layers:
+        name, is_stored = scope + layer.name, stored.has(scope + layer.name)
+        if isinstance(layer, keras.layers.ReLU) and layer.max_value is not None:
+            raise ConversionError(f"expected rectifiers without an upper limit, got {layer.max_value:g} in {name}")
+        if isinstance(layer, keras.layers.Conv2D):
+            weights, shifts[id(layer.output)] = stored(name)
+            layer.set_weights([weights.transpose(2, 3, 1, 0)])
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            _set_normalization(layer, shift(layer.input), *(stored(name) if is_stored else (None, None)))
+        elif isinstance(layer, keras.layers.AveragePooling2D):
+            # It was stored before the convolution whose output Keras averages.
+            _scale_inputs(layer.input._keras_history.operation, stored(name)[0].sum(axis=(1, 2, 3)))
+            shifts[id(layer.output)] = shift(layer.input)
+        elif isinstance(layer, keras.layers.Concatenate):
+            shifts[id(layer.output)] = np.concatenate([shift(each) for each in layer.input])
+
+
+def _set_normalization(layer: Any, shift: Floats, weights: Floats | None, bias: Floats | None) -> None:
+    """Let the layer compute weights · (x + shift) + bias, or x + shift if it was merged into a convolution."""
+    gamma = np.ones_like(shift) if weights is None else weights.reshape(-1)
+    beta = np.zeros_like(shift) if bias is None else bias
+    layer.set_weights([gamma, beta, -shift, np.full_like(shift, 1 - layer.epsilon)])
+
+
+def _scale_inputs(convolution: Any, gains: Floats) -> None:
+    (kernel,) = convolution.get_weights()
+    convolution.set_weights([kernel * gains[:, None]])
+
+
+def _normalize_pixels(network: keras.Model, rescaling: Any) -> None:
+    """Let the first convolution read normalized pixels; the stored one reads pixels minus `PADDING_LEVEL`."""
+    first = next(layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D))
+    (normalization,) = (node.operation for node in first._outbound_nodes)
+    (kernel,) = first.get_weights()
+    scale, offset = (np.asarray(each, np.float32)[:, None] for each in (rescaling.scale, rescaling.offset))
+    first.set_weights([kernel / scale])
+    gamma, beta, mean, variance = normalization.get_weights()
+    mean = mean + (kernel * (PADDING_LEVEL + offset / scale)).sum(axis=(0, 1, 2))
+    normalization.set_weights([gamma, beta, mean, variance])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tower", type=Path, required=True, help="ONNX file of conversion.gradcam")
+    parser.add_argument("--backbone", choices=BACKBONES, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the run")
+    args = parser.parse_args()
+    try:
+        model = restore(onnx.load(args.tower), args.backbone)
+    except (ConversionError, FileNotFoundError) as exc:
+        raise SystemExit(f"restore: {exc}") from exc
+    args.out.mkdir(parents=True, exist_ok=True)
+    model.save(args.out / "model.keras")
+    write_report(args.out / "report.json", backbone=args.backbone, restored=str(args.tower))
+    print(args.out / "model.keras")
+
+
+if __name__ == "__main__":
+    main()
