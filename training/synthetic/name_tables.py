@@ -1,7 +1,7 @@
 """Tables of given names: how common each is, and P(female | name), smoothed.
 
 The sources are the CSV files of a folder (`zh_full_names`, `latin_first_names`, `asian_given_names`) and the packages
-`names` (first names of the US census of 1990), `Faker` (lists of many countries) and `pypinyin` (readings). Both
+`names` (names of the US census of 1990), `Faker` (lists of many countries) and `pypinyin` (readings). Both
 genders count equally. A name that a list holds once is no certain evidence, so its share is drawn towards a prior:
 for Chinese names that of its characters in other names, else one half.
 """
@@ -58,7 +58,7 @@ class NameTable:
 
 @dataclass(frozen=True)
 class NameTables:
-    """Tables by script, and the shares of Chinese surnames.
+    """Tables by script, and the shares of Chinese and of Latin surnames.
 
     `han_endings` holds the last characters of Chinese given names, which people double (婷婷) or prefix (小婷).
     """
@@ -70,6 +70,7 @@ class NameTables:
     japanese: NameTable
     others: NameTable
     surnames: dict[str, float]
+    latin_surnames: dict[str, float]
 
 
 def read_tables(folder: Path) -> NameTables:
@@ -102,6 +103,7 @@ def read_tables(folder: Path) -> NameTables:
             _balanced(_counts(p for p in rest if not _LATIN.fullmatch(p[0]) and not _HAN.search(p[0]))), _PRIOR
         ),
         surnames={surname: float(count) for surname, count in surnames.items() if count >= 20},
+        latin_surnames={surname: percent**_POWER for surname, percent in _census_list("dist.all.last")},
     )
 
 
@@ -129,9 +131,12 @@ def _faker_names() -> Iterator[tuple[str, str]]:
 
 def census() -> dict[str, list[tuple[str, float]]]:
     """Return the first names of the US census of 1990 by gender, the commonest first, with their percentages."""
-    lines = {gender: (files("names") / f"dist.{gender}.first").read_text().splitlines() for gender in LABELS}
-    fields = {gender: map(str.split, each) for gender, each in lines.items()}
-    return {gender: [(name.lower(), float(percent)) for name, percent, *_ in each] for gender, each in fields.items()}
+    return {gender: _census_list(f"dist.{gender}.first") for gender in LABELS}
+
+
+def _census_list(file: str) -> list[tuple[str, float]]:
+    lines = (files("names") / file).read_text().splitlines()
+    return [(name.lower(), float(percent)) for name, percent, *_ in map(str.split, lines)]
 
 
 def _census_counts() -> Counter[tuple[str, str]]:

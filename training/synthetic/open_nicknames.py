@@ -86,6 +86,7 @@ class OpenWorld:
             for table in (names.han, names.han_endings, names.pinyin, names.latin, names.japanese, names.others)
         )
         self._surnames = _pool(names.surnames)
+        self._latin_surnames = _pool({n: w for n, w in names.latin_surnames.items() if part_split(n) == split})
         self._chinese = _pool({w: weight for w, weight in open_words.chinese_words().items() if part_split(w) == split})
         self._english = [word for word in open_words.english_words() if part_split(word) == split]
         self._emoji = [each for each in open_words.neutral_emoji() if part_split(each) == split]
@@ -175,9 +176,10 @@ class OpenWorld:
 
     def _latin_name(self, rng: Random) -> tuple[str, float]:
         name, p_female = _name(self._latin, rng)
-        if rng.random() < 0.15:
-            name += rng.choice((" ", "_", ".", "")) + rng.choice(string.ascii_lowercase)
-        return _handle(name, rng), p_female
+        initial = rng.choice(string.ascii_lowercase)
+        (last,) = rng.choices((self._latin_surnames.draw(rng), initial, ""), (30, 10, 60))
+        separator = rng.choice((" ", " ", " ", "_", ".", "")) if last else ""
+        return _handle(name + separator + last, rng), p_female
 
     def _japanese_name(self, rng: Random) -> tuple[str, float]:
         name, p_female = _name(self._japanese, rng)

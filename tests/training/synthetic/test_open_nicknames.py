@@ -1,6 +1,7 @@
 """Open-world nicknames: soft posteriors, held-out names and words, and spellings that normalize."""
 
 import sys
+import unicodedata
 from collections import defaultdict
 from pathlib import Path
 from random import Random
@@ -72,6 +73,29 @@ def test_names_and_words_are_in_one_split(tables: NameTables) -> None:
     words = [set(world._chinese.items) for world in worlds.values()]
     assert sum(map(len, words)) == len(set().union(*words)) > 100_000
     assert len(words[0]) > 10 * len(words[1]) > 1000
+
+
+def test_common_names_are_train_rows_only(tables: NameTables) -> None:
+    worlds = {split: OpenWorld(tables, split) for split in SPLITS}
+    names = {split: {*world._latin[0].items} for split, world in worlds.items()}
+    assert {part_split("emma"), part_split("noah")} == {"test", "train"}
+    assert {"emma", "noah"} <= names["train"]
+    assert all(len(names[split]) > 100 for split in SPLITS)
+
+
+def test_first_names_have_surnames_of_their_split(tables: NameTables) -> None:
+    world, rng = OpenWorld(tables, "test"), Random(2)
+    texts = [world._latin_name(rng)[0].lower() for _ in range(2000)]
+    surnames = {name for name in tables.latin_surnames if part_split(name) == "test"}
+    with_surname = [text for text in texts if " " in text and text.split()[-1].rstrip("0123456789_.") in surnames]
+    assert 200 < len(with_surname) < 500
+
+
+def test_punctuation_is_neutral(tables: NameTables) -> None:
+    world, rng = OpenWorld(tables, "train"), Random(4)
+    drawn = [world.neutral(rng) for _ in range(2000)]
+    assert {p_female for _, p_female in drawn} == {0.5}
+    assert sum(all(unicodedata.category(mark)[0] in "PS" for mark in text) for text, _ in drawn) > 20
 
 
 def test_splits_have_their_shares() -> None:

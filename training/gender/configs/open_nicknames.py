@@ -1,6 +1,6 @@
-r"""The published text tower, trained on open-world nicknames: one pass over 3,456,000 of them.
+r"""The published text tower, trained on open-world nicknames: one pass over 2,976,000 of them.
 
-    python -m training.synthetic.open_nicknames --names NAMES --count 3600000 --out runs/nicknames.parquet
+    python -m training.synthetic.open_nicknames --names NAMES --count 3100000 --out runs/nicknames.parquet
     python -m training.data.token_file --data runs/nicknames.parquet --out runs/nicknames.npz
     python -m training.gender.train_text --data runs/nicknames.npz --out runs/nickname
     python -m training.gender.evaluate_text --run runs/nickname --data runs/nicknames.parquet \
