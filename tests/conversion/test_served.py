@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conversion.served import Prepared, compare, regressions
+from conversion.served import Prepared, compare, metrics, regressions
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from tests.support.server.gender_models import publish
 from training.data.batches import Users
@@ -50,7 +50,24 @@ def test_better_version_has_no_regressions() -> None:
 
 
 def test_metric_without_value_is_a_regression() -> None:
-    assert regressions({**SERVED, "auc": None}, SERVED) == ["no auc, because the held-out users lack a gender"]
+    assert regressions({**SERVED, "auc": None}, SERVED) == [
+        "no auc, because the held-out users, or the decided ones, lack a gender"
+    ]
+
+
+@pytest.mark.parametrize("shift", [-0.02, 0.02])
+def test_undecidable_users_do_not_count_as_recall(shift: float) -> None:
+    labels = np.array([0, 1] * 50, float)
+    p_female = np.where(np.arange(100) < 60, 0.5 + shift, np.where(labels == 1, 0.9, 0.1))
+    p_female[-1] = 0.2
+    measured = metrics(labels, p_female)
+    assert (measured["recall_male"], measured["recall_female"]) == (1.0, 0.95)
+    assert measured["users"] == 100
+
+
+def test_without_decided_users_there_is_no_recall() -> None:
+    measured = metrics(np.array([0.0, 1.0]), np.array([0.49, 0.51]))
+    assert (measured["recall_male"], measured["recall_female"], measured["accuracy"]) == (None, None, 1.0)
 
 
 def test_comparison_runs_both_models_on_the_same_users(tmp_path: Path, users: Users) -> None:
