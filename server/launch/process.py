@@ -187,7 +187,7 @@ def spawn(
 
 def _wait_ready(server: Server, timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
-    while not _is_ready(server.http_url):
+    while not _is_ready(server):
         if server.process.poll() is not None:
             log = server.log()
             raise StartError(failure_in(log) or f"tritonserver exited with {server.process.returncode}", log)
@@ -203,10 +203,14 @@ def failure_in(log: str) -> str:
     return next((match.group(1) for match in matches if match), "")
 
 
-def _is_ready(http_url: str) -> bool:
-    with suppress(OSError), closing(http.client.HTTPConnection(http_url, timeout=5)) as connection:
+def _is_ready(server: Server) -> bool:
+    """Whether Triton is ready over HTTP, and has opened the port of its metrics, which is the last."""
+    host, port = server.metrics_url.split(":")
+    with suppress(OSError), closing(http.client.HTTPConnection(server.http_url, timeout=5)) as connection:
         connection.request("GET", "/v2/health/ready")
-        return connection.getresponse().status == 200
+        if connection.getresponse().status == 200:
+            socket.create_connection((host, int(port)), timeout=5).close()
+            return True
     return False
 
 

@@ -72,6 +72,8 @@ def test_concurrent_requests_share_one_call(client: InferenceServerClient) -> No
 
     for array, result in zip(inputs, results, strict=True):
         np.testing.assert_array_equal(result.result()["Y"], -array)
+    # Triton counts after it has answered.
+    wait_until(lambda: counts(client, "batching")[0] >= rows_before + 4)
     assert counts(client, "batching") == (rows_before + 4, calls_before + 1)
 
 
@@ -85,6 +87,7 @@ def test_invalid_request_fails_alone_in_a_batch(client: InferenceServerClient) -
     assert error.message().startswith("model 'lookup' failed on inputs X [1, 1]: ")
     assert "idx=7" in error.message()
     assert "/" not in error.message(), "no paths"
+    wait_until(lambda: counts(client, "lookup")[1])
     assert counts(client, "lookup")[1] == 1, "one call"
 
 

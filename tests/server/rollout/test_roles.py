@@ -13,7 +13,8 @@ from server.launch.process import ROOT
 from tests.server.rollout.conftest import Rollout
 from tests.support.server.gender_models import UNKNOWN_DIGEST, edit, served, tree
 
-RANKED = "preprocess 1, mobilenet 3, gallery {gallery}, ranker {ranker}"
+BACKBONE = f"mobilenet {Catalog(ROOT / 'model_repository').served_version('mobilenet')}"
+RANKED = f"preprocess 1, {BACKBONE}, gallery {{gallery}}, ranker {{ranker}}"
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from training.losses.distillation import Distillation
 from training.losses.late_mask import LateMask
 
 FOLDER = Path(__file__).parents[3] / "training" / "gender" / "configs"
-# `avatars.py` configures training.gender.pretrain.
-CONFIGS = sorted(file for file in FOLDER.glob("[!_]*.py") if file.stem != "avatars")
+# The configs of image towers are those of training.gender.pretrain.
+CONFIGS = sorted(file for file in FOLDER.glob("[!_]*.py") if not file.stem.startswith("avatars"))
 
 
 @pytest.mark.parametrize(
