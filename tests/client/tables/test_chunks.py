@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,33 @@ def test_overload_halves_concurrency() -> None:
     assert [row["row"] for row in results] == list(range(100, 140))
     assert sum(advances) == 40
     assert min(advances) <= 0
+
+
+def test_requests_in_flight_end_before_the_chunk_starts_again() -> None:
+    lock, second, counts, at_restart = threading.Lock(), threading.Event(), Counter[str](), list[int]()
+
+    def respond(request: InferenceRequest) -> InferenceResponse:
+        with lock:
+            counts.update(["in flight", "started"])
+            number = counts["started"]
+        try:
+            if number == 1:
+                assert second.wait(10)
+                raise TransportError(Status.OVERLOADED, "overloaded")
+            second.set()
+            time.sleep(0.2 if number <= SCORER.concurrency else 0)
+            return respond_male(request)
+        finally:
+            with lock:
+                counts["in flight"] -= 1
+
+    def advance(count: int) -> None:
+        if count <= 0:
+            at_restart.append(counts["in flight"])
+
+    with Client(transport=FakeTransport(respond), retry=ONCE) as client:
+        assert len(SCORER.score(client, ROWS, 0, advance=advance)) == 40
+    assert at_restart == [0]
 
 
 def test_outage_restarts_chunk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ file.
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -78,10 +79,11 @@ class ChunkScorer:
             {"row": row, "id": None if (user_id := text_of(each.get("id"))) is None else str(user_id)}
             for row, each in enumerate(chunk, first_row)
         ]
-        outcomes = self.task.ask(client, users, keys, concurrency)
-        for user, key, outcome in zip(users, keys, outcomes, strict=True):
-            avatar_error = user.avatar.error if isinstance(user.avatar, LazyAvatar) else None
-            yield key | _columns(avatar_error or outcome)
+        # An error keeps its frames alive: without `closing`, requests in flight would join those of the next start.
+        with closing(self.task.ask(client, users, keys, concurrency)) as outcomes:
+            for user, key, outcome in zip(users, keys, outcomes, strict=True):
+                avatar_error = user.avatar.error if isinstance(user.avatar, LazyAvatar) else None
+                yield key | _columns(avatar_error or outcome)
 
 
 def write_chunk(folder: Path, number: int, results: list[Row]) -> None:

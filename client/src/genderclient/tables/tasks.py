@@ -1,6 +1,6 @@
 """What a job asks about each user of a table, and the columns of the results."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
@@ -19,6 +19,7 @@ _MODEL: Final = dict.fromkeys(("model", "version"), pa.string())
 
 # The columns of a result, or why there is none.
 Outcome: TypeAlias = Row | CallError
+Outcomes: TypeAlias = Generator[Outcome, None, None]
 
 
 class Task(Protocol):
@@ -38,8 +39,11 @@ class Task(Protocol):
             TableError: the task needs other columns.
         """
 
-    def ask(self, client: Client, users: list[User], keys: Sequence[Row], concurrency: int) -> Iterator[Outcome]:
-        """Asks about each user, in order. `keys` are their positions in the table and their ids."""
+    def ask(self, client: Client, users: list[User], keys: Sequence[Row], concurrency: int) -> Outcomes:
+        """Asks about each user, in order. `keys` are their positions in the table and their ids.
+
+        Closing the generator waits for the requests in flight.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,7 @@ class ScoringTask:
     def model_for(self, roles: Collection[str]) -> None:
         return None
 
-    def ask(self, client: Client, users: list[User], keys: Sequence[Row], concurrency: int) -> Iterator[Outcome]:
+    def ask(self, client: Client, users: list[User], keys: Sequence[Row], concurrency: int) -> Outcomes:
         for scored in client.predict_many(users, concurrency=concurrency, embedding=self.embedding):
             yield self._row(scored.prediction) if scored.prediction else _raised(scored.error)
 
@@ -124,7 +128,7 @@ class RankingTask:
             raise TableError("the table has ids only; add --history, or a column avatar, nickname, embedding or liked")
         return self.model or (RANK_FEATURES_MODEL if "embedding" in roles and self.personalize else RANK_MODEL)
 
-    def ask(self, client: Client, users: list[User], keys: Sequence[Row], concurrency: int) -> Iterator[Outcome]:
+    def ask(self, client: Client, users: list[User], keys: Sequence[Row], concurrency: int) -> Outcomes:
         if self.history:
             liked = self.history.liked_many([key["id"] or "" for key in keys])
             users = [replace(user, liked=pictures) for user, pictures in zip(users, liked, strict=True)]
