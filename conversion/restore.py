@@ -19,6 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from genderprep.tensors import IMAGE_SIZE
@@ -142,6 +143,8 @@ def main() -> None:
     args = parser.parse_args()
     try:
         model = restore(onnx.load(args.tower), args.backbone)
+    except DecodeError as exc:
+        raise SystemExit(f"restore: {args.tower} is no ONNX file; expected one of conversion.gradcam") from exc
     except (ConversionError, FileNotFoundError) as exc:
         raise SystemExit(f"restore: {exc}") from exc
     args.out.mkdir(parents=True, exist_ok=True)

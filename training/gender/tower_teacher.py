@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import onnxruntime
 from keras import ops
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidProtobuf
 from scipy.special import expit
 
 from genderprep.tensors import IMAGE, PRESENT
@@ -73,7 +74,10 @@ def _onnx_tower(file: Path, size: int) -> Logits:
         raise FileNotFoundError(f"no teacher {file}; expected a run or an ONNX file of `conversion.gradcam`")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
-    session = onnxruntime.InferenceSession(str(file), options, ["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(file), options, ["CPUExecutionProvider"])
+    except InvalidProtobuf as exc:
+        raise ConfigError(f"{file} is no ONNX file; expected one of `conversion.gradcam`") from exc
     shapes = {each.name: each.shape for each in session.get_inputs()}
     if {*shapes} != {IMAGE, PRESENT} or LOGIT not in {each.name for each in session.get_outputs()}:
         raise ConfigError(f"{file}: expected the inputs {IMAGE} and {PRESENT} and the output {LOGIT}")

@@ -56,3 +56,9 @@ def test_other_models_are_refused() -> None:
 def test_missing_tower_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no teacher .*model\.onnx; expected a run or an ONNX file"):
         TowerTeacher(tmp_path / "model.onnx", IMAGE_SIZE)
+
+
+def test_damaged_tower_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(ConfigError, match=r"model\.onnx is no ONNX file"):
+        TowerTeacher(tmp_path / "model.onnx", IMAGE_SIZE)
