@@ -29,6 +29,7 @@ def test_few_labels_are_the_same_number_of_each() -> None:
 
 
 def test_fine_tuning_trains_encoder_and_classifier() -> None:
+    keras.utils.set_random_seed(1)
     shades = {"cat": 40, "dog": 120, "sea": 200}
     pixels = np.stack([np.full((8, 8, 3), shades[label], np.uint8) for label in LABELS])
     pictures = keras.Input((8, 8, 3))
