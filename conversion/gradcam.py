@@ -27,6 +27,7 @@ from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT
 from server.catalog import CONFIG, Catalog, CatalogError
 from server.checksums import record
 from training.gender.model import AVATAR_ONLY, load_model
+from training.gender.tower_teacher import LOGIT as LOGIT
 from training.report import read_run
 
 from .configs import filled
@@ -37,7 +38,6 @@ from .quantize import TOWER
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 HEAT: Final = "HEAT"
-LOGIT: Final = "LOGIT"
 # The file whose image tower is explained: SHA-256, in the metadata.
 EXPLAINS: Final = "explains"
 

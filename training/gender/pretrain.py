@@ -66,6 +66,7 @@ def pretrain(
         FileNotFoundError: A file does not exist.
         ConfigError: The backbone is unknown, or the weights are of another network.
     """
+    teach = TowerTeacher(teacher, config.image_size) if teacher else None
     train = read_packed(pictures, config.image_size, "train")
     keras.utils.set_random_seed(config.seed)
     model = build_avatar_model(backbone, config.image_size)
@@ -76,7 +77,6 @@ def pretrain(
     model.compile(optimizer, loss=keras.losses.BinaryCrossentropy(from_logits=True))
     # Created in the first step, they would make TensorFlow trace it twice.
     optimizer.build(model.trainable_variables)
-    teach = TowerTeacher(teacher, config.image_size) if teacher else None
     batches = draw_batches(train, config.shares, config.batch, config.steps, config.seed, config.augmentation)
     out.mkdir(parents=True, exist_ok=True)
 
