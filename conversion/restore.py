@@ -4,10 +4,10 @@ r"""Restore a Keras image tower from its published int8 file, when the run that 
         --out runs/avatars_densenet
 
 Writes a run like `training.gender.pretrain`, for a new fusion or a new text tower:
-`training.gender.fuse --avatar runs/avatars_densenet/model.keras`. The weights are the stored levels times their steps,
-so quantizing them again gives the same levels. What int8 folded together stays folded: batch normalization that was
-merged into a convolution is its bias, and channels keep the scales of their levels. So the tower is for inference; its
-batch statistics mean nothing to further training.
+`training.gender.fuse --avatar runs/avatars_densenet/model.keras`. The weights are the stored levels times their steps.
+Quantized again, with other pictures, some are rounded to another level. What int8 folded together stays folded: batch
+normalization that was merged into a convolution is its bias, and channels keep the scales of their levels. So the tower
+is for inference; its batch statistics mean nothing to further training.
 
 Limits that are not 0, as of ReLU6, are stored in the scales only, so MobileNetV2 cannot be restored.
 """

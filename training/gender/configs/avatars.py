@@ -5,7 +5,7 @@ r"""The image towers, alone, on real pictures of all sources: DenseNet121, then 
     python -m training.gender.pretrain --config training/gender/configs/avatars.py --pictures runs/pictures.parquet \
         --backbone mobilenetv2 --weights WEIGHTS.npz --out runs/avatars_mobilenet --teacher runs/avatars_densenet
 
-With `KERAS_BACKEND=torch` and a GPU; `--minutes` ends the schedule in time. Two cores need a day for these pictures.
+With `KERAS_BACKEND=torch` and a GPU; `--minutes` ends the schedule in time. Two cores need hours for these pictures.
 """
 
 from training.gender.pretraining import Pretraining

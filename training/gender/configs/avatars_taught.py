@@ -4,7 +4,7 @@ r"""MobileNetV2's image tower on two cores: taught by the published DenseNet121,
         --pictures runs/pictures.parquet --backbone mobilenetv2 --weights WEIGHTS.npz \
         --out runs/avatars_mobilenet --teacher explain_repository/gradcam_densenet/4/model.onnx
 
-WEIGHTS is the tuned trunk. It takes about an hour. More of the faces are small than in `avatars.py`.
+WEIGHTS is the tuned trunk. More of the faces are small than in `avatars.py`.
 """
 
 from dataclasses import replace
