@@ -1,20 +1,21 @@
 r"""Restore a Keras image tower from its published int8 file, when the run that trained it is gone.
 
     python -m conversion.restore --tower explain_repository/gradcam_densenet/4/model.onnx --backbone densenet121 \
-        --out runs/avatars_densenet
+        --out runs/avatars_densenet --pictures runs/pictures.parquet
 
 Writes a run like `training.gender.pretrain`, for a new fusion or a new text tower:
 `training.gender.fuse --avatar runs/avatars_densenet/model.keras`. The weights are the stored levels times their steps.
 Quantized again, with other pictures, some are rounded to another level. What int8 folded together stays folded: batch
-normalization that was merged into a convolution is its bias, and channels keep the scales of their levels. So the tower
-is for inference; its batch statistics mean nothing to further training.
+normalization that was merged into a convolution is its bias, and channels keep the scales of their levels. With
+`--pictures`, batch statistics are estimated on clean training pictures, so that the tower can be trained on:
+`training.gender.pretrain --weights runs/avatars_densenet/model.keras`. Without, it is for inference.
 
 Limits that are not 0, as of ReLU6, are stored in the scales only, so MobileNetV2 cannot be restored.
 """
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -23,8 +24,11 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from genderprep.tensors import IMAGE_SIZE
+from training.engine.batch_norm import adopt_batch_norm
 from training.gender.backbones import BACKBONES
 from training.gender.model import AVATAR_ONLY, build_avatar_model
+from training.gender.pictures import draw_batches, read_packed
+from training.gender.pretraining import Pretraining
 from training.report import write_report
 
 from .errors import ConversionError
@@ -33,6 +37,9 @@ from .image_layers import PADDING_LEVEL
 from .quantize import TOWER
 
 Floats = NDArray[np.float32]
+# Pictures of a batch, and batches, of which the statistics of batch normalization are estimated.
+_BATCH: Final = 64
+_BATCHES: Final = 24
 
 
 class Stored:
@@ -68,13 +75,10 @@ def restore(tower: onnx.ModelProto, backbone: str) -> keras.Model:
         ConversionError: The file holds another network, or the backbone's rectifiers have an upper limit.
     """
     model, stored = build_avatar_model(backbone, IMAGE_SIZE), Stored(tower)
-    image_tower = model.get_layer("image_tower")
-    trunk = image_tower.get_layer("trunk")
-    rescaling = next(layer for layer in trunk.layers if isinstance(layer, keras.layers.Rescaling))
-    network = next(layer for layer in trunk.layers if isinstance(layer, keras.Model))
+    rescaling, network = _parts(model)
     try:
         _restore_network(network, stored, f"{TOWER}trunk/{network.name}/")
-        image_tower.get_layer("projection").set_weights(stored(f"{TOWER}projection", axis=1))
+        model.get_layer("image_tower").get_layer("projection").set_weights(stored(f"{TOWER}projection", axis=1))
         model.get_layer(AVATAR_ONLY).set_weights(
             [stored.constants[f"gradcam/logit/constant_{index}"] for index in (1, 2)]
         )
@@ -82,6 +86,27 @@ def restore(tower: onnx.ModelProto, backbone: str) -> keras.Model:
         raise ConversionError(f"expected a tower of {backbone} by conversion.gradcam, got another: {exc}") from exc
     _normalize_pixels(network, rescaling)
     return model
+
+
+def make_trainable(model: keras.Model, pictures: Path) -> None:
+    """Estimate the batch statistics of a restored tower; its outputs stay the same.
+
+    Args:
+        model: A result of `restore`.
+        pictures: A file of `training.synthetic.pack_pictures`.
+    """
+    rescaling, network = _parts(model)
+    train = read_packed(pictures, IMAGE_SIZE, "train")
+    batches = draw_batches(train, Pretraining(pictures=0).shares, _BATCH, _BATCHES, seed=0, augmentation=None)
+    adopt_batch_norm(network, (rescaling(images) for images, _ in batches))
+
+
+def _parts(model: keras.Model) -> tuple[keras.layers.Rescaling, keras.Model]:
+    """Return the normalization of the pixels and the network behind it."""
+    layers = model.get_layer("image_tower").get_layer("trunk").layers
+    (rescaling,) = (layer for layer in layers if isinstance(layer, keras.layers.Rescaling))
+    (network,) = (layer for layer in layers if isinstance(layer, keras.Model))
+    return rescaling, network
 
 
 def _restore_network(network: keras.Model, stored: Stored, scope: str) -> None:
@@ -140,9 +165,12 @@ def main() -> None:
     parser.add_argument("--tower", type=Path, required=True, help="ONNX file of conversion.gradcam")
     parser.add_argument("--backbone", choices=BACKBONES, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for the run")
+    parser.add_argument("--pictures", type=Path, help="file of training.synthetic.pack_pictures, to train on")
     args = parser.parse_args()
     try:
         model = restore(onnx.load(args.tower), args.backbone)
+        if args.pictures:
+            make_trainable(model, args.pictures)
     except DecodeError as exc:
         raise SystemExit(f"restore: {args.tower} is no ONNX file; expected one of conversion.gradcam") from exc
     except (ConversionError, FileNotFoundError) as exc:

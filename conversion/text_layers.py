@@ -124,10 +124,9 @@ def ngram_score(graph: Graph, layer: Any, name: str, tokens: Tensor) -> Tensor:
         bounds = np.array([before + offset]), np.array([end]), np.array([2])
         neighbor = graph.add("Slice", padded, *bounds, name=f"{name}/neighbor_{length}")
         ngrams.append(hashed(graph.add("Add", ngrams[-1], neighbor, name=f"{name}/longer_{length}"), length))
-    common = graph.add("Concat", *ngrams[:LONGEST_COMMON], name=f"{name}/common", axis=1)
-    longer = graph.add("Concat", *ngrams[LONGEST_COMMON:], name=f"{name}/longer", axis=1)
-    longer = graph.add("Add", longer, buckets, name=f"{name}/second_half")
-    every = graph.add("Concat", common, longer, name=f"{name}/buckets", axis=1)
+    halves = [layer.buckets * (length > LONGEST_COMMON) for length in range(1, len(ngrams) + 1)]
+    every = graph.add("Concat", *ngrams, name=f"{name}/ngrams", axis=1)
+    every = graph.add("Add", every, np.array(halves, np.int32)[:, None], name=f"{name}/buckets")
     weights = graph.add("Gather", values(layer.table), every, name=f"{name}/weights")
     by_token = graph.add("ReduceSum", weights, np.array([1]), name=f"{name}/by_token", keepdims=0)
     valid = graph.add("Min", tokens, np.array(1, np.int32), name=f"{name}/valid")

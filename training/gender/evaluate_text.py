@@ -79,7 +79,7 @@ def _measure(logits: Logits, validation: pd.DataFrame, sets: dict[str, pd.DataFr
     figures = {}
     for name, table in sets.items():
         p_female = scaling(logits(table["nickname"].tolist()), _shown(table))
-        if name == "random words":
+        if (table["gender"] == "").all():
             figures[name] = doubt(p_female)
         else:
             figures[name] = _figures((table["gender"] == "female").to_numpy(float), p_female)

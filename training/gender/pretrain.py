@@ -25,13 +25,13 @@ import keras
 from genderprep.tensors import IMAGE
 
 from ..arrays import TensorB1, TensorBSS3
-from ..engine.batch_norm import estimate_batch_norm
+from ..engine.batch_norm import estimate_batch_norm, lower_batch_norm_momentum
 from ..engine.errors import ConfigError
 from ..engine.imagenet import load_imagenet
 from ..report import write_report
 from .backbones import BACKBONES
 from .config import import_config
-from .model import AVATAR_ONLY, build_avatar_model
+from .model import AVATAR_ONLY, build_avatar_model, load_model
 from .pictures import draw_batches, read_packed
 from .pretraining import Pretraining
 from .tower_teacher import TowerTeacher, teacher_name
@@ -58,7 +58,7 @@ def pretrain(
         pictures: A file of `training.synthetic.pack_pictures`.
         backbone: A name in `backbones.BACKBONES`.
         out: Folder for the run.
-        weights: An npz with the weights of the trunk.
+        weights: An npz with the weights of the trunk, or the `model.keras` of a tower, whose training goes on.
         teacher: A run of this command, or a published tower as ONNX; see `tower_teacher`.
         minutes: After so many, training ends. Then the schedule follows the time instead of the steps.
 
@@ -71,7 +71,7 @@ def pretrain(
     keras.utils.set_random_seed(config.seed)
     model = build_avatar_model(backbone, config.image_size)
     if weights:
-        load_imagenet(model.get_layer("image_tower").get_layer("trunk"), weights)
+        _load(model, weights)
     optimizer = keras.optimizers.AdamW(0.0, weight_decay=config.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(optimizer, loss=keras.losses.BinaryCrossentropy(from_logits=True))
@@ -87,6 +87,7 @@ def pretrain(
             config=asdict(config),
             backbone=backbone,
             teacher=teacher and teacher_name(teacher),
+            weights=weights and weights.name,
             steps=steps,
             pictures=steps * config.batch,
         )
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="file of training.synthetic.pack_pictures")
     parser.add_argument("--backbone", choices=BACKBONES, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder for the run")
-    parser.add_argument("--weights", type=Path, help="npz with weights of the trunk")
+    parser.add_argument("--weights", type=Path, help="npz with weights of the trunk, or model.keras of a tower")
     parser.add_argument("--teacher", type=Path, help="a run, or a published tower as ONNX, that teaches")
     parser.add_argument("--minutes", type=float, default=math.inf, help="limit of the training time")
     parser.add_argument("--bfloat16", action="store_true", help="compute in bfloat16, for a GPU")
@@ -142,6 +143,19 @@ def _fit(
         target = (1 - config.label_smoothing) * p_female + config.label_smoothing / 2
         loss = float(model.train_on_batch({IMAGE: images}, {AVATAR_ONLY: target}))
     return config.steps
+
+
+def _load(model: keras.Model, weights: Path) -> None:
+    """Load the weights of the trunk from an npz, or all from the file of a tower."""
+    trunk = model.get_layer("image_tower").get_layer("trunk")
+    if weights.suffix != ".keras":
+        load_imagenet(trunk, weights)
+        return
+    try:
+        model.set_weights(load_model(weights).get_weights())
+    except ValueError as exc:
+        raise ConfigError(f"{weights} is not a tower of this backbone and size") from exc
+    lower_batch_norm_momentum(trunk)
 
 
 def _save(model: keras.Model, backbone: str, size: int, file: Path) -> None:

@@ -3,8 +3,9 @@ r"""Write the nicknames on which text towers are compared; no train row of the o
     python -m training.synthetic.nickname_sets --data runs/nicknames.parquet --out runs/nickname_sets.parquet
 
 The columns are `nickname`, `gender`, `p_female` and `set`: `open mix` is the test split of an open-world manifest, and
-`names` are its names. `random words` are phrases of jieba's dictionary, which mean nothing. `census` holds the 100
-commonest first names of women and of men in the US census of 1990; most of them are train rows too.
+`names` are its names. `random words` are phrases of jieba's dictionary, and `foreign words` are phrases of 25 other
+languages; they say nothing. `census` holds the 100 commonest first names of women and of men in the US census of 1990;
+most of them are train rows too.
 """
 
 import argparse
@@ -17,12 +18,13 @@ import pandas as pd
 from genderprep.tensors import LABELS
 
 from ..data.manifest import Manifest, ManifestError
+from .foreign_words import foreign_words
 from .name_tables import census
 from .open_nicknames import part_split
 from .open_words import chinese_words
 
 NAMES: Final = ("han", "pinyin", "latin", "japanese", "other script")
-RANDOM_PHRASES: Final = 3000
+PHRASES: Final = 3000
 CENSUS_NAMES: Final = 100
 
 
@@ -34,11 +36,11 @@ def nickname_sets(manifest: Manifest) -> pd.DataFrame:
     """
     test = pd.concat(manifest.tables("test", columns=("nickname", "source", "p_female")))
     names = [(name, gender) for gender in LABELS for name, _ in census()[gender][:CENSUS_NAMES]]
-    phrases = random_phrases(RANDOM_PHRASES, Random(0))
     sets = {
         "open mix": test,
         "names": test[test["source"].isin(NAMES)],
-        "random words": pd.DataFrame({"nickname": phrases, "gender": "", "p_female": 0.5}),
+        "random words": _neutral(random_phrases(PHRASES, Random(0))),
+        "foreign words": _neutral(foreign_phrases(PHRASES, Random(0))),
         "census": pd.DataFrame(names, columns=["nickname", "gender"]),
     }
     every = pd.concat([table.assign(set=name) for name, table in sets.items()], ignore_index=True)
@@ -49,6 +51,17 @@ def random_phrases(count: int, rng: Random) -> list[str]:
     """Return phrases of one to six random words of the test split."""
     words = [word for word in chinese_words() if part_split(word) == "test"]
     return ["".join(rng.choices(words, k=rng.randint(1, 6))) for _ in range(count)]
+
+
+def foreign_phrases(count: int, rng: Random) -> list[str]:
+    """Return phrases of one to three words of the test split, each of one language; all languages are as likely."""
+    words = [[word for word in every if part_split(word) == "test"] for every in foreign_words().values()]
+    languages = rng.choices([every for every in words if every], k=count)
+    return [" ".join(rng.choices(every, k=rng.randint(1, 3))) for every in languages]
+
+
+def _neutral(phrases: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({"nickname": phrases, "gender": "", "p_female": 0.5})
 
 
 def main() -> None:

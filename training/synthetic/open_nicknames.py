@@ -28,6 +28,7 @@ from genderprep.tensors import LABELS
 
 from ..data.manifest import SPLITS
 from . import open_words, words
+from .foreign_words import UNSPACED, foreign_words
 from .name_tables import NameTable, NameTables, read_tables
 from .spelling import respell
 
@@ -89,6 +90,11 @@ class OpenWorld:
         self._latin_surnames = _pool({n: w for n, w in names.latin_surnames.items() if part_split(n) == split})
         self._chinese = _pool({w: weight for w, weight in open_words.chinese_words().items() if part_split(w) == split})
         self._english = [word for word in open_words.english_words() if part_split(word) == split]
+        self._foreign = [
+            (language, kept)
+            for language, every in foreign_words().items()
+            if (kept := [word for word in every if part_split(word) == split])
+        ]
         self._emoji = [each for each in open_words.neutral_emoji() if part_split(each) == split]
         self._gendered_words = list(open_words.gendered_words().items())
         emoji = open_words.gendered_emoji()
@@ -135,6 +141,13 @@ class OpenWorld:
         chosen = rng.choices(self._english, k=rng.choice((1, 1, 2, 2, 3, 4)))
         style = rng.choice((str.lower, str.lower, str.title, str.upper))
         return rng.choice((" ", " ", "", "_")).join(map(style, chosen))
+
+    def foreign_words(self, rng: Random) -> str:
+        """Return one to three words of a language other than Chinese and English."""
+        language, every = rng.choice(self._foreign)
+        chosen = rng.choices(every, k=rng.choice((1, 1, 1, 2, 2, 3)))
+        style = rng.choice((str.lower, str.lower, str.title, str.upper))
+        return ("" if language in UNSPACED else rng.choice((" ", " ", " ", "_", ""))).join(map(style, chosen))
 
     def _emoji_only(self, rng: Random) -> str:
         return "".join(rng.choices(self._emoji, k=rng.randint(1, 6)))
@@ -212,12 +225,13 @@ _KINDS: Final[dict[str, tuple[float, Callable[[OpenWorld, Random], tuple[str, fl
     "other script": (0.03, OpenWorld._other_name),
 }
 _NEUTRAL: Final[dict[Callable[[OpenWorld, Random], str], float]] = {
-    OpenWorld._chinese_words: 0.52,
+    OpenWorld._chinese_words: 0.45,
     OpenWorld._sentence: 0.08,
     OpenWorld._english_words: 0.14,
+    OpenWorld.foreign_words: 0.1,
     OpenWorld._emoji_only: 0.03,
     OpenWorld._pinyin_words: 0.05,
-    lambda _, rng: _syllables(rng): 0.12,
+    lambda _, rng: _syllables(rng): 0.09,
     lambda _, rng: _digits(rng): 0.03,
     lambda _, rng: _punctuation(rng): 0.03,
 }

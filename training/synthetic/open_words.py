@@ -1,7 +1,7 @@
 """Words of nicknames without limit: neutral words of dictionaries, and gendered ones with soft likelihoods.
 
 Neutral words are those of jieba's dictionary (MIT) by the square root of their frequency, the English words of Faker's
-texts and of Unicode's emoji names, and all emoji that show no gender.
+texts and of Unicode's emoji names, and all emoji that show no gender. `foreign_words` has those of other languages.
 """
 
 from collections.abc import Iterable

@@ -94,6 +94,21 @@ def test_training_ends_in_time_and_saves(pictures: Path, tmp_path: Path) -> None
     assert model.predict({IMAGE: np.zeros((2, 32, 32, 3), np.uint8)}, verbose=0)[AVATAR_ONLY].shape == (2, 1)
 
 
+def test_training_goes_on_from_a_tower(pictures: Path, tmp_path: Path) -> None:
+    first = pretrain(CONFIG, pictures, "mobilenetv2", tmp_path / "first")
+    second = pretrain(CONFIG, pictures, "mobilenetv2", tmp_path / "second", weights=first, minutes=1e-9)
+    images = np.random.default_rng(0).integers(0, 255, (4, 32, 32, 3)).astype(np.uint8)
+    before, after = (load_model(each).predict({IMAGE: images}, verbose=0)[AVATAR_ONLY] for each in (first, second))
+    np.testing.assert_allclose(before, after, atol=1e-4)
+    assert read_run(tmp_path / "second")["weights"] == "model.keras"
+
+
+def test_tower_of_another_backbone_is_refused(pictures: Path, tmp_path: Path) -> None:
+    tower = pretrain(CONFIG, pictures, "mobilenetv2", tmp_path / "tower", minutes=1e-9)
+    with pytest.raises(ConfigError, match=r"model\.keras is not a tower of this backbone and size"):
+        pretrain(CONFIG, pictures, "densenet121", tmp_path / "out", weights=tower)
+
+
 def test_saved_tower_computes_in_float32(pictures: Path, tmp_path: Path) -> None:
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -109,9 +124,10 @@ def test_schedule_rises_and_falls_to_zero() -> None:
     assert rates == pytest.approx([0, 1, 0.5, 0], abs=0.02)
 
 
-def test_shipped_config_is_a_pretraining() -> None:
-    config = import_config(Path("training/gender/configs/avatars.py"), Pretraining)
-    assert math.isclose(sum(config.shares.values()), 1)
+def test_shipped_configs_are_pretrainings() -> None:
+    for name in ("avatars", "avatars_taught", "avatars_continued"):
+        config = import_config(Path(f"training/gender/configs/{name}.py"), Pretraining)
+        assert math.isclose(sum(config.shares.values()), 1)
     with pytest.raises(ConfigError, match=r"that returns a training\.gender\.pretraining\.Pretraining"):
         import_config(Path("training/gender/configs/nickname.py"), Pretraining)
 

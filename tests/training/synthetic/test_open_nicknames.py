@@ -98,6 +98,16 @@ def test_punctuation_is_neutral(tables: NameTables) -> None:
     assert sum(all(unicodedata.category(mark)[0] in "PS" for mark in text) for text, _ in drawn) > 20
 
 
+def test_words_of_other_languages_are_neutral_and_in_one_split(tables: NameTables) -> None:
+    worlds = {split: OpenWorld(tables, split) for split in SPLITS}
+    words = {split: {word for _, every in world._foreign for word in every} for split, world in worlds.items()}
+    assert {part_split(word) for word in words["test"]} == {"test"}
+    assert {"солнце", "soleil"} <= set().union(*words.values())
+    assert not {"homme", "mujer", "공주"} & set().union(*words.values())
+    drawn = {worlds["train"].foreign_words(Random(seed)).lower() for seed in range(500)}
+    assert 200 < len(drawn & words["train"]) < 400
+
+
 def test_splits_have_their_shares() -> None:
     counts = pd.Series([part_split(str(number)) for number in range(4000)]).value_counts(normalize=True)
     assert counts["train"] == pytest.approx(0.9, abs=0.02)
@@ -157,9 +167,10 @@ def test_sets_hold_unseen_nicknames_and_census_names(tables: NameTables, tmp_pat
     assert {name: len(table) for name, table in sets.items() if name != "names"} == {
         "open mix": 30,
         "random words": 3000,
+        "foreign words": 3000,
         "census": 200,
     }
     assert 0 < len(sets["names"]) < 30
-    assert set(sets["random words"]["p_female"]) == {0.5}
+    assert set(sets["random words"]["p_female"]) == set(sets["foreign words"]["p_female"]) == {0.5}
     assert sets["census"]["gender"].value_counts().to_dict() == {"female": 100, "male": 100}
     assert {"mary", "james"} <= set(sets["census"]["nickname"])
