@@ -24,6 +24,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from genderprep.tensors import IMAGE_SIZE
+from training.data.bad_rows import ManifestError
 from training.engine.batch_norm import adopt_batch_norm
 from training.gender.backbones import BACKBONES
 from training.gender.model import AVATAR_ONLY, build_avatar_model
@@ -173,7 +174,7 @@ def main() -> None:
             make_trainable(model, args.pictures)
     except DecodeError as exc:
         raise SystemExit(f"restore: {args.tower} is no ONNX file; expected one of conversion.gradcam") from exc
-    except (ConversionError, FileNotFoundError) as exc:
+    except (ConversionError, ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"restore: {exc}") from exc
     args.out.mkdir(parents=True, exist_ok=True)
     model.save(args.out / "model.keras")

@@ -20,6 +20,8 @@ import pandas as pd
 from genderprep.tensors import PROBABILITIES
 from server.catalog import Catalog, CatalogError
 from training.arrays import BoolsN, FloatsN
+from training.data.bad_rows import ManifestError
+from training.data.tables import read_parquet
 from training.evaluation.intervals import identities_of
 from training.evaluation.trust import doubt, trust
 from training.report import write_report
@@ -53,7 +55,7 @@ def measure(repositories: list[Path], sets: Mapping[str, Path], results: Path) -
 
 def held_out(file: Path) -> pd.DataFrame:
     """Read the test rows of a set, with a column for each modality and the `pattern` of those that are present."""
-    table = pd.read_parquet(file)
+    table = read_parquet(file, "gender")
     if "split" in table:
         table = table[table["split"] == "test"]
     table = table.reset_index(drop=True)
@@ -106,7 +108,7 @@ def main() -> None:
     sets = {name: Path(file) for name, _, file in (each.partition("=") for each in args.set)}
     try:
         measure(args.repository, sets, args.results)
-    except (CatalogError, FileNotFoundError) as exc:
+    except (CatalogError, ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"versions: {exc}") from exc
 
 

@@ -16,6 +16,7 @@ from genderprep import InvalidAvatar, prepare_image
 
 from ..arrays import ImageSS3, IntsN
 from ..data.bad_rows import ManifestError
+from ..data.tables import read_text_columns
 
 PICTURE_COLUMNS: Final = ("picture", "avatar")
 LABEL_COLUMNS: Final = ("label", "gender")
@@ -46,9 +47,10 @@ class ReviewManifest:
         """Read a manifest; by default, its labels are in the column `label` or `gender`.
 
         Raises:
-            ManifestError: A column is missing.
+            ManifestError: The file is damaged, or a column is missing.
+            FileNotFoundError: It does not exist.
         """
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        table = read_text_columns(file)
         labels = (label,) if label else LABEL_COLUMNS
         return cls(file, table, _column(file, table, PICTURE_COLUMNS), _column(file, table, labels))
 

@@ -23,6 +23,7 @@ from scipy.special import expit
 from genderprep.tensors import IMAGE
 
 from ..arrays import BoolsN, FloatsN, TensorBSS3
+from ..data.bad_rows import ManifestError
 from ..data.pixels import blur, place
 from ..evaluation.intervals import identities_of
 from ..evaluation.metrics import Summary, summary
@@ -60,7 +61,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         report, metrics = read_run(args.run), evaluate_tower(args.run, args.pictures)
-    except FileNotFoundError as exc:
+    except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"evaluate_tower: {exc}") from exc
     write_report(args.out, seed=SEED, training=report, metrics=metrics)
     rows = {f"{view}: {group}": values for view, groups in metrics.items() for group, values in groups.items()}

@@ -16,6 +16,7 @@ from genderprep import prepare_image
 from ..arrays import BoolsN, FloatsN, ImagesNSS3, TensorB1, TensorBSS3
 from ..data.augmentation import Augmentation, augment_images
 from ..data.stream import run_ahead
+from ..data.tables import read_parquet
 
 # What a picture that tells nothing teaches.
 UNDECIDED: Final = 0.5
@@ -49,10 +50,11 @@ def read_packed(file: Path, size: int, *splits: str) -> Pictures:
 
     Raises:
         FileNotFoundError: The file does not exist.
+        ManifestError: It is damaged, or a column is missing.
     """
     if not file.is_file():
         raise FileNotFoundError(f"no pictures {file}; `python -m training.synthetic.pack_pictures` writes them")
-    table = pd.read_parquet(file)
+    table = read_parquet(file, "avatar", "gender", "source", "kind", "split")
     table = table[table["split"].isin(splits)].reset_index(drop=True)
     with ThreadPoolExecutor() as pool:
         images = np.stack([image for image, _ in pool.map(partial(prepare_image, size=size), table["avatar"])])

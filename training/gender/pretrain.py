@@ -25,6 +25,7 @@ import keras
 from genderprep.tensors import IMAGE
 
 from ..arrays import TensorB1, TensorBSS3
+from ..data.bad_rows import ManifestError
 from ..engine.batch_norm import estimate_batch_norm, lower_batch_norm_momentum
 from ..engine.errors import ConfigError
 from ..engine.imagenet import load_imagenet
@@ -115,7 +116,7 @@ def main() -> None:
     try:
         config = import_config(args.config, Pretraining)
         print(pretrain(config, args.pictures, args.backbone, args.out, args.weights, args.teacher, args.minutes))
-    except (ConfigError, FileNotFoundError) as exc:
+    except (ConfigError, ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"pretrain: {exc}") from exc
 
 

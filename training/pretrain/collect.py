@@ -16,11 +16,10 @@ from typing import Final
 
 import pandas as pd
 
-from ..data.arrow import translate_errors
 from ..data.bad_rows import ManifestError
 from ..data.manifest import split_of
+from ..data.tables import read_parquet, read_text_columns
 from .openclipart import title_of
-from .pictures import read_text_columns
 
 COLUMNS: Final = ("picture", "collection", "theme", "style", "title", "card", "split")
 _SHUFFLE_SEED: Final = 1
@@ -33,8 +32,7 @@ def read_titled(manifest: Path) -> pd.DataFrame:
         ManifestError: The file cannot be read, or a column is missing.
         FileNotFoundError: It does not exist.
     """
-    table = read_text_columns(manifest)
-    _require(manifest, table, "picture", "title", "card")
+    table = read_text_columns(manifest, "picture", "title", "card")
     table["picture"] = [str((manifest.parent / picture).resolve()) for picture in table["picture"]]
     if "split" not in table:
         table["split"] = table["card"].map(split_of)
@@ -47,8 +45,7 @@ def unpack_titled(parquet: Path, folder: Path) -> pd.DataFrame:
     Raises:
         ManifestError: The file cannot be read, or a column is missing.
     """
-    (table,) = translate_errors(parquet, map(pd.read_parquet, [parquet]))
-    _require(parquet, table, "avatar", "file", "gender", "group")
+    table = read_parquet(parquet, "avatar", "file", "gender", "group")
     table = table[table["gender"].fillna("") == ""]
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -81,11 +78,6 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(args.out / "pictures.csv", index=False)
     print(table.groupby(["collection", "split"]).size().unstack(fill_value=0).to_string())
-
-
-def _require(file: Path, table: pd.DataFrame, *columns: str) -> None:
-    if missing := [column for column in columns if column not in table]:
-        raise ManifestError(f"{file}: expected the columns {', '.join(columns)}, missing {', '.join(missing)}")
 
 
 if __name__ == "__main__":

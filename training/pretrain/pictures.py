@@ -13,6 +13,7 @@ from genderprep.vocabulary import EMPTY, vocabulary
 from ..arrays import BoolsN, FloatsSS3, ImagesNSS3, ImageSS3, IntsN, TokensNT
 from ..data.bad_rows import ManifestError
 from ..data.manifest import split_of
+from ..data.tables import read_text_columns
 from .dual_encoder import TITLE_TOKENS
 
 
@@ -60,19 +61,6 @@ def read_pictures(manifest: Path, size: int) -> Pictures:
     pixels = np.stack([_pixels(manifest, row, picture, size) for row, picture in enumerate(table["picture"])])
     titles = [title_tokens(title) for title in table["title"]] if "title" in table else [title_tokens("")] * len(table)
     return Pictures(pixels, np.stack(titles), table)
-
-
-def read_text_columns(manifest: Path) -> pd.DataFrame:
-    """Read a CSV file with all values as text.
-
-    Raises:
-        ManifestError: It is damaged, empty or a folder.
-        FileNotFoundError: It does not exist.
-    """
-    try:
-        return pd.read_csv(manifest, dtype=str, keep_default_na=False)
-    except (IsADirectoryError, ValueError) as exc:
-        raise ManifestError(f"{manifest}: expected a CSV file with a header, got {type(exc).__name__}") from None
 
 
 def cached_pictures(manifest: Path, size: int, folder: Path) -> Pictures:

@@ -27,6 +27,8 @@ import numpy as np
 from figures.save import save
 
 from ..arrays import Arrays, BoolsN, FloatsNK
+from ..data.bad_rows import ManifestError
+from ..data.tables import read_array
 from ..engine.kept import kept, read_kept
 from ..report import write_report
 from .ablation_data import TEST, Data, ceilings, prepare
@@ -99,8 +101,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="default: %(default)s")
     parser.add_argument("--out", type=Path, required=True, help="folder of the finished runs")
     args = parser.parse_args()
-    imagenet = np.load(args.imagenet) if args.imagenet else None
-    cards, vectors = read_cards(args.cards), np.load(args.vectors)
+    try:
+        imagenet = read_array(args.imagenet) if args.imagenet else None
+        cards, vectors = read_cards(args.cards), read_array(args.vectors)
+    except (ManifestError, FileNotFoundError) as exc:
+        raise SystemExit(f"ablate: {exc}") from exc
     data = {
         sessions: prepare(cards, vectors, imagenet, args.profiles, (sessions, TEST))
         for sessions in {row.sessions for row in ROWS}

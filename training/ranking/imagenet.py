@@ -17,6 +17,8 @@ from sklearn.preprocessing import normalize
 from genderprep import prepare_image
 
 from ..arrays import FloatsND, ImagesNSS3
+from ..data.bad_rows import ManifestError
+from ..engine.errors import ConfigError
 from ..pretrain.collapse import embed
 from ..pretrain.encoder import imagenet_encoder
 from ..pretrain.whitening import Whitening
@@ -46,7 +48,10 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True, help="npz with ImageNet weights of MobileNetV2")
     parser.add_argument("--out", type=Path, required=True, help="npy file")
     args = parser.parse_args()
-    vectors = imagenet_vectors(read_cards(args.cards), args.pictures or args.cards.parent, args.weights)
+    try:
+        vectors = imagenet_vectors(read_cards(args.cards), args.pictures or args.cards.parent, args.weights)
+    except (ConfigError, ManifestError, FileNotFoundError) as exc:
+        raise SystemExit(f"imagenet: {exc}") from exc
     args.out.parent.mkdir(parents=True, exist_ok=True)
     np.save(args.out, vectors)
     print(args.out)

@@ -22,6 +22,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from ..data.bad_rows import ManifestError
+from ..data.tables import read_parquet
 from .config import MAX_HISTORY
 
 EXPOSURES: Final = ("request_id", "user", "time", "pictures", "propensities")
@@ -109,7 +111,7 @@ def main() -> None:
     try:
         exposures, likes = read_log(args.exposures, EXPOSURES), read_log(args.likes, LIKES)
         joined = join(exposures, likes, read_log(args.users, USERS), pd.Timedelta(args.within))
-    except LogError as exc:
+    except (LogError, ManifestError) as exc:
         raise SystemExit(f"impressions: {exc}") from exc
     args.out.parent.mkdir(parents=True, exist_ok=True)
     joined.impressions.to_parquet(args.out, index=False)
@@ -121,7 +123,7 @@ def main() -> None:
 
 def _read(file: Path) -> pd.DataFrame:
     if file.suffix == ".parquet":
-        return pd.read_parquet(file)
+        return read_parquet(file)
     try:
         # Without dtype, pandas would turn users that are digits into numbers.
         return pd.read_json(file, lines=True, dtype=False, convert_dates=False)

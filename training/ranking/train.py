@@ -26,6 +26,8 @@ import pandas as pd
 from scipy.special import expit
 
 from ..arrays import BoolsN, FloatsND, IntsN
+from ..data.bad_rows import ManifestError
+from ..data.tables import read_parquet
 from ..engine.errors import ConfigError
 from ..evaluation.ranking import summary
 from ..gender.config import import_config
@@ -136,8 +138,8 @@ def main() -> None:
     try:
         config, gallery = import_config(args.config, Config), read_gallery(args.gallery)
         warm = Warm(args.warm_start, args.warm_ids) if args.warm_start else None
-        print(train(config, pd.read_parquet(args.impressions), gallery, args.out, warm))
-    except (ConfigError, FileNotFoundError) as exc:
+        print(train(config, read_parquet(args.impressions), gallery, args.out, warm))
+    except (ConfigError, ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
 
 

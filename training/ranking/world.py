@@ -19,7 +19,9 @@ import pandas as pd
 from sklearn.preprocessing import normalize
 
 from ..arrays import FloatsND, IntsN
+from ..data.bad_rows import ManifestError
 from ..data.manifest import split_of
+from ..data.tables import read_array, read_text_columns
 from ..synthetic.preference_log import impressions_of
 from ..synthetic.preference_pictures import Stock, publish
 from ..synthetic.preference_sessions import Profiles, Sessions, draw_profiles, draw_sessions
@@ -90,11 +92,19 @@ def read_cards(manifest: Path) -> pd.DataFrame:
 
     Without a column `id`, cards have the ids that `conversion.publish_gallery` gives them, 1, 2, …; without `split`,
     the split of `training.pretrain.pictures`.
+
+    Raises:
+        ManifestError: The file is damaged, or a column is missing.
+        FileNotFoundError: It does not exist.
     """
-    cards = pd.read_csv(manifest, dtype={"card": str}, keep_default_na=False)
-    if "id" not in cards:
-        cards["id"] = np.arange(1, len(cards) + 1)
+    cards = read_text_columns(manifest, "theme", "style")
+    ids = pd.to_numeric(cards["id"], errors="coerce") if "id" in cards else pd.Series(np.arange(1, len(cards) + 1))
+    if ids.isna().any():
+        raise ManifestError(f"{manifest}: row {int(ids.isna().argmax()) + 1}: expected a number in the column id")
+    cards["id"] = ids.astype(int)
     if "split" not in cards:
+        if "card" not in cards:
+            raise ManifestError(f"{manifest}: expected a column split or card, got {', '.join(cards.columns)}")
         cards["split"] = cards["card"].map(split_of)
     return cards
 
@@ -120,12 +130,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--out", type=Path, required=True, help="folder of the world")
     args = parser.parse_args()
-    setting = setting_of(
-        read_cards(args.cards),
-        np.load(args.vectors),
-        args.seed,
-        profiles=args.profiles and read_profiles(args.profiles),
-    )
+    try:
+        cards, vectors = read_cards(args.cards), read_array(args.vectors)
+        profiles = args.profiles and read_profiles(args.profiles)
+    except (ManifestError, FileNotFoundError) as exc:
+        raise SystemExit(f"world: {exc}") from exc
+    setting = setting_of(cards, vectors, args.seed, profiles=profiles)
     sessions = setting.sessions(args.sessions, args.sessions // 4, args.seed)
     (args.out / "gallery").mkdir(parents=True, exist_ok=True)
     impressions_of(sessions, setting.stock, setting.profiles).to_parquet(args.out / "impressions.parquet", index=False)

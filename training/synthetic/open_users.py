@@ -23,7 +23,9 @@ from scipy.special import expit, logit
 from genderprep.tensors import LABELS
 
 from ..arrays import BoolsN, FloatsN, IntsN
+from ..data.bad_rows import ManifestError
 from ..data.manifest import SPLITS
+from ..data.tables import read_parquet
 
 # Shares of the kinds of pictures; kinds that a split lacks leave theirs to the others.
 KINDS: Final = {"photo": 0.55, "cartoon": 0.13, "emoji": 0.12, "render": 0.03, "neutral": 0.17}
@@ -104,7 +106,11 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs=3, default=(20_000, 6_000, 6_000), metavar=SPLITS)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    pictures, nicknames = pd.read_parquet(args.pictures), pd.read_parquet(args.nicknames)
+    try:
+        pictures = read_parquet(args.pictures, "avatar", "gender", *_COPIED, "split")
+        nicknames = read_parquet(args.nicknames, "nickname", "p_female", "split")
+    except (ManifestError, FileNotFoundError) as exc:
+        raise SystemExit(f"open_users: {exc}") from exc
     print(write_open_users(pictures, nicknames, dict(zip(SPLITS, args.counts, strict=True)), args.out, args.seed))
 
 
