@@ -15,7 +15,7 @@ from training.ranking import ablate, world
 from training.ranking.world import read_cards
 from training.synthetic import open_users
 
-SECRET = "jiangnan88"  # noqa: S105 - stands for the content of a row
+SECRET = "jiangnan88"
 READERS = (read_text_columns, read_parquet, read_array, read_cards, ReviewManifest.read)
 
 
