@@ -1,6 +1,6 @@
 r"""Restore a Keras image tower from its published int8 file, when the run that trained it is gone.
 
-    python -m conversion.restore --tower explain_repository/gradcam_densenet/4/model.onnx --backbone densenet121 \
+    python -m conversion.restore --tower explain_repository/gradcam_densenet/*/model.onnx --backbone densenet121 \
         --out runs/avatars_densenet --pictures runs/pictures.parquet
 
 Writes a run like `training.gender.pretrain`, for a new fusion or a new text tower:

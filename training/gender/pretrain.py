@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="npz with weights of the trunk, or model.keras of a tower")
     parser.add_argument("--teacher", type=Path, help="a run, or a published tower as ONNX, that teaches")
     parser.add_argument("--minutes", type=float, default=math.inf, help="limit of the training time")
-    parser.add_argument("--bfloat16", action="store_true", help="compute in bfloat16, for a GPU")
+    parser.add_argument("--bfloat16", action="store_true", help="compute in bfloat16")
     args = parser.parse_args()
     if args.bfloat16:
         keras.config.set_dtype_policy("mixed_bfloat16")

@@ -1,7 +1,7 @@
 """The teacher of an image tower: a trained tower, which sees the same augmented pictures (arXiv 2106.05237).
 
 It may be a run of `training.gender.pretrain`, or a published tower as ONNX, such as
-`explain_repository/gradcam_densenet/4/model.onnx`: int8, so that it takes a fraction of the student's time on a CPU.
+`explain_repository/gradcam_densenet/*/model.onnx`: int8, so that it takes a fraction of the student's time on a CPU.
 """
 
 import os

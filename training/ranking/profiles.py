@@ -2,7 +2,7 @@ r"""Store what the served gender models say about composed users, for preference
 
     python -m training.synthetic.synthesize --count 1000 --out runs/users
     python -m training.ranking.profiles --data runs/users/manifest.csv --out runs/profiles.npz \
-        --models model_repository/mobilenet/4/model.onnx model_repository/densenet/4/model.onnx
+        --models model_repository/mobilenet/*/model.onnx model_repository/densenet/*/model.onnx
 
 Writes `p_female` [U] and `embeddings` [U, 256]: a row for each user and model, in random order. One ranker serves both
 backbones, so it sees the embeddings of both in training.

@@ -1,12 +1,13 @@
-r"""Both image towers, trained on from published ones on two cores.
+r"""Both image towers, trained on from the published ones on two cores.
 
-    python -m conversion.restore --tower explain_repository/gradcam_densenet/4/model.onnx --backbone densenet121 \
-        --out runs/restored --pictures runs/pictures.parquet
+    python -m conversion.restore --tower explain_repository/gradcam_densenet/*/model.onnx --backbone densenet121 \
+        --pictures runs/pictures.parquet --out runs/restored
     python -m training.gender.pretrain --config training/gender/configs/avatars_continued.py \
         --pictures runs/pictures.parquet --backbone densenet121 --weights runs/restored/model.keras \
-        --out runs/avatars_densenet --minutes 80 --bfloat16
+        --out runs/avatars_densenet --minutes 83 --bfloat16
 
-MobileNetV2 goes on from its own run, with a teacher as in `avatars_taught.py`.
+MobileNetV2 cannot be restored; it goes on from the run of `avatars_taught.py`, with the same teacher. More of the faces
+are small than there.
 """
 
 from dataclasses import replace

@@ -2,7 +2,7 @@ r"""MobileNetV2's image tower on two cores: taught by the published DenseNet121,
 
     python -m training.gender.pretrain --config training/gender/configs/avatars_taught.py \
         --pictures runs/pictures.parquet --backbone mobilenetv2 --weights WEIGHTS.npz \
-        --out runs/avatars_mobilenet --teacher explain_repository/gradcam_densenet/4/model.onnx
+        --out runs/avatars_mobilenet --teacher explain_repository/gradcam_densenet/*/model.onnx
 
 WEIGHTS is the tuned trunk. More of the faces are small than in `avatars.py`.
 """
