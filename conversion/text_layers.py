@@ -107,26 +107,23 @@ def masked_mean(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) -> Te
 
 @writes(NgramScore)
 def ngram_score(graph: Graph, layer: Any, name: str, tokens: Tensor) -> Tensor:
-    """Write the hashes of all n-grams of a token as `[B, N, T]`, so that one gather finds their weights."""
-    multiplier, buckets = np.array(MULTIPLIER, np.int32), np.array(layer.buckets, np.int32)
-    before, behind = -min(NEIGHBORS), max(NEIGHBORS)
+    """Write the hashes of all n-grams of a token as one product `[B, N, T]`, and find their weights by one gather.
 
-    def hashed(state: Tensor, length: int) -> Tensor:
-        product = graph.add("Mul", state, multiplier, name=f"{name}/product_{length}")
-        return graph.add("Mod", product, buckets, name=f"{name}/bucket_{length}")
-
-    row = graph.add("Unsqueeze", tokens, np.array([1]), name=f"{name}/row")
-    padded = graph.add("Pad", row, np.array([0, 0, before, 0, 0, behind]), name=f"{name}/padded")
-    ngrams = [hashed(row, 1)]
-    for length, offset in enumerate(NEIGHBORS, start=2):
-        # The last token that is read, from the end: the padding behind it.
-        end = MAX_TOKENS + before + behind if offset == behind else offset - behind
-        bounds = np.array([before + offset]), np.array([end]), np.array([2])
-        neighbor = graph.add("Slice", padded, *bounds, name=f"{name}/neighbor_{length}")
-        ngrams.append(hashed(graph.add("Add", ngrams[-1], neighbor, name=f"{name}/longer_{length}"), length))
-    halves = [layer.buckets * (length > LONGEST_COMMON) for length in range(1, len(ngrams) + 1)]
-    every = graph.add("Concat", *ngrams, name=f"{name}/ngrams", axis=1)
-    every = graph.add("Add", every, np.array(halves, np.int32)[:, None], name=f"{name}/buckets")
+    The layer's recursion is, modulo the number of buckets, a sum of tokens times powers of the multiplier.
+    """
+    before, behind, longest = -min(NEIGHBORS), max(NEIGHBORS), len(NEIGHBORS) + 1
+    # A convolution of zeros and ones collects each token and its neighbors; 32-bit floats hold token ids exactly.
+    collect = np.eye(before + behind + 1, dtype=np.float32)[[before + offset for offset in (0, *NEIGHBORS)], None]
+    row = graph.add("Cast", tokens, name=f"{name}/numbers", to=onnx.TensorProto.FLOAT)
+    row = graph.add("Unsqueeze", row, np.array([1]), name=f"{name}/row")
+    members = graph.add("Conv", row, collect, name=f"{name}/collected", pads=[before, behind])
+    members = graph.add("Cast", members, name=f"{name}/members", to=onnx.TensorProto.INT64)
+    powers = [pow(MULTIPLIER, power, layer.buckets) for power in range(longest + 1)]
+    factors = [[powers[n - place] if place < n else 0 for place in range(longest)] for n in range(1, longest + 1)]
+    half = [[layer.buckets * (n > LONGEST_COMMON)] for n in range(1, longest + 1)]
+    hashes = graph.add("MatMul", np.array(factors), members, name=f"{name}/products")
+    hashes = graph.add("Mod", hashes, np.array(layer.buckets), name=f"{name}/hashes")
+    every = graph.add("Add", hashes, np.array(half), name=f"{name}/buckets")
     weights = graph.add("Gather", values(layer.table), every, name=f"{name}/weights")
     by_token = graph.add("ReduceSum", weights, np.array([1]), name=f"{name}/by_token", keepdims=0)
     valid = graph.add("Min", tokens, np.array(1, np.int32), name=f"{name}/valid")
