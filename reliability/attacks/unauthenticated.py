@@ -14,10 +14,10 @@ from server.launch.process import Server
 
 from ..malformed.live_target import address
 from ..malformed.requests.http_requests import PATH
+from .http2_frames import GRPC_HEALTH, PINGS, RESETS, endless_header, grpc_request, pings, reset_streams
 
 Row = dict[str, Any]
 HEALTH: Final = "/v2/health/ready"
-GRPC_HEALTH: Final = "/inference.GRPCInferenceService/ServerReady"
 GRPC_INFERENCE: Final = "/inference.GRPCInferenceService/ModelInfer"
 BODY: Final = 12 * 2**20
 PIECE: Final = bytes(2**16)
@@ -27,10 +27,8 @@ TIMEOUT_S: Final = 2.0
 HEALTH_PER_S: Final = 20
 LINES_EACH: Final = 2
 SAMPLE_S: Final = 0.04
-PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 # What one stream may send before the server enlarges its window.
 WINDOW: Final = 65_535
-FRAME: Final = 2**14
 Attack = Callable[[ReverseProxy], bytes]
 
 
@@ -45,9 +43,12 @@ def attacks() -> dict[str, Attack]:
         "health with endless chunks": partial(_http, "GET", HEALTH, chunked, BODY),
         "health with a newline": partial(_http, "GET", f"{HEALTH}%0a", "", 0),
         "health by M-SEARCH": partial(_http, "M-SEARCH", HEALTH, "", 0),
-        "gRPC inference": partial(_grpc, GRPC_INFERENCE, {}, WINDOW),
-        "gRPC health with a body": partial(_grpc, GRPC_HEALTH, {}, WINDOW),
-        "gRPC health with a malformed header": partial(_grpc, GRPC_HEALTH, {"grpc-timeout": "soon"}, 5),
+        "gRPC inference": partial(_http2, grpc_request(GRPC_INFERENCE, {}, WINDOW)),
+        "gRPC health with a body": partial(_http2, grpc_request(GRPC_HEALTH, {}, WINDOW)),
+        "gRPC health with a malformed header": partial(_http2, grpc_request(GRPC_HEALTH, {"grpc-timeout": "soon"}, 5)),
+        f"{RESETS} gRPC health checks, canceled": partial(_http2, reset_streams()),
+        "gRPC health with an endless header": partial(_http2, endless_header()),
+        f"{PINGS:,} pings over HTTP/2": partial(_http2, pings()),
     }
 
 
@@ -93,23 +94,11 @@ def _http(method: str, path: str, header: str, size: int, proxy: ReverseProxy) -
         return connection.recv(100)
 
 
-def _grpc(path: str, headers: dict[str, str], size: int, proxy: ReverseProxy) -> bytes:
-    fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "localhost", "te": "trailers"}
-    fields |= {"content-type": "application/grpc", **headers}
-    block = b"".join(b"\0" + _string(name) + _string(value) for name, value in fields.items())
-    data = b"".join(_frame(0, 0, bytes(min(FRAME, size - begin))) for begin in range(0, size, FRAME))
+def _http2(frames: bytes, proxy: ReverseProxy) -> bytes:
     with socket.create_connection(address(proxy.grpc_url), TIMEOUT_S) as connection:
-        connection.sendall(PREFACE + _frame(1, 4, block) + data + _frame(0, 1, b""))
+        with suppress(ConnectionError, TimeoutError):
+            connection.sendall(frames)
         return connection.recv(100)
-
-
-def _string(text: str) -> bytes:
-    return bytes([len(text)]) + text.encode()
-
-
-def _frame(kind: int, flags: int, payload: bytes) -> bytes:
-    """Return a frame of stream 1."""
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags, 0, 0, 0, 1]) + payload
 
 
 def _memory_mb(server: Server, proxy: ReverseProxy) -> float:
