@@ -13,6 +13,7 @@ from PIL import Image
 
 from genderprep.tensors import IMAGE
 from tests.support.training.stand_in import small_towers
+from training.gender.average import average
 from training.gender.config import ConfigError, import_config
 from training.gender.evaluate_tower import evaluate_tower
 from training.gender.model import AVATAR_ONLY, load_model
@@ -107,6 +108,25 @@ def test_tower_of_another_backbone_is_refused(pictures: Path, tmp_path: Path) ->
     tower = pretrain(CONFIG, pictures, "mobilenetv2", tmp_path / "tower", minutes=1e-9)
     with pytest.raises(ConfigError, match=r"model\.keras is not a tower of this backbone and size"):
         pretrain(CONFIG, pictures, "densenet121", tmp_path / "out", weights=tower)
+
+
+def test_towers_of_one_training_are_averaged(pictures: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / "first", tmp_path / "second"]
+    first = pretrain(CONFIG, pictures, "mobilenetv2", runs[0])
+    pretrain(CONFIG, pictures, "mobilenetv2", runs[1], weights=first)
+    models = [load_model(file) for file in (first, runs[1] / "model.keras", average(runs, pictures, tmp_path / "out"))]
+    before, after, averaged = (model.trainable_weights for model in models)
+    for weights in zip(before, after, averaged, strict=True):
+        np.testing.assert_allclose((weights[0] + weights[1]) / 2, weights[2], atol=1e-6)
+    report = read_run(tmp_path / "out")
+    assert (report["backbone"], [run["steps"] for run in report["averaged"]]) == ("mobilenetv2", [6, 6])
+
+
+def test_towers_of_two_backbones_are_not_averaged(pictures: Path, tmp_path: Path) -> None:
+    for backbone in ("mobilenetv2", "densenet121"):
+        pretrain(CONFIG, pictures, backbone, tmp_path / backbone, minutes=1e-9)
+    with pytest.raises(ConfigError, match="expected towers of one backbone, got densenet121, mobilenetv2"):
+        average([tmp_path / "mobilenetv2", tmp_path / "densenet121"], pictures, tmp_path / "out")
 
 
 def test_saved_tower_computes_in_float32(pictures: Path, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ r"""Both image towers, trained on from the published ones on two cores.
         --pictures runs/pictures.parquet --out runs/restored
     python -m training.gender.pretrain --config training/gender/configs/avatars_continued.py \
         --pictures runs/pictures.parquet --backbone densenet121 --weights runs/restored/model.keras \
-        --out runs/avatars_densenet --minutes 83 --bfloat16
+        --out runs/continued_densenet --minutes 83 --bfloat16
+    python -m training.gender.average --runs runs/restored runs/continued_densenet --pictures runs/pictures.parquet \
+        --out runs/avatars_densenet
 
 MobileNetV2 cannot be restored; it goes on from the run of `avatars_taught.py`, with the same teacher. More of the faces
 are small than there.
