@@ -10,7 +10,7 @@ from genderclient._retry import Retry
 
 DEFAULT_MODEL: Final = "gender_mobilenet"
 DEFAULT_TIMEOUT_S: Final = 10.0
-DEFAULT_UNKNOWN_BELOW: Final = 0.62
+DEFAULT_UNKNOWN_BELOW: Final = 0.64
 DEFAULT_RETRY: Final = Retry()
 
 _HEADER_NAME: Final = re.compile(r"[a-z0-9_.-]+")
