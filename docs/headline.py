@@ -35,7 +35,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "first_use": "From `git clone`, without the time to read and type, the [tutorial](docs/tutorial.md) takes "
         "{first_prediction:.0f} s to the first prediction, {demo_page:.0f} s to the demo page, {own_code:.0f} s to a "
         "prediction from your code, {score_file:.0f} s to a scored file of 1,000 users, and {own_minutes:.0f} minutes "
-        "to a model that you trained and serve. The packages came from a nearby index.",
+        "to a model that you trained and serve. The packages came from a nearby index; timed on {machine}.",
         "source": "From [versions](MODEL_CARD.md#this-version-beside-version-2), [latency]"
         "(results/PERFORMANCE.md#latency-and-throughput) and [ranking](results/PERFORMANCE.md#ranking), on {machine}, "
         "by `python -m docs.headline`.",
@@ -53,7 +53,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "first_use": "从 `git clone` 算起，不计阅读和输入的时间，按[教程](docs/zh/tutorial.md)操作："
         "{first_prediction:.0f} 秒得到第一次预测，{demo_page:.0f} 秒打开演示页，"
         "{own_code:.0f} 秒在自己的代码里完成预测，{score_file:.0f} 秒给一千个用户的文件打完分，"
-        "{own_minutes:.0f} 分钟后用上自己训练的模型。安装包来自就近的镜像。",
+        "{own_minutes:.0f} 分钟后用上自己训练的模型。安装包来自就近的镜像，计时机器：{machine}。",
         "source": "数据来自[各版本对比](MODEL_CARD.md#this-version-beside-version-2)、[延迟]"
         "(results/PERFORMANCE.md#latency-and-throughput)和[排序](results/PERFORMANCE.md#ranking)，"
         "测试机器：{machine}；由 `python -m docs.headline` 写入。",
@@ -110,9 +110,10 @@ def _share_of_ceiling() -> str:
     return f"{_result('ranking')['rows'][PUBLISHED]['all']['share']:.0%}"
 
 
-def _first_use(tutorial: str) -> dict[str, float]:
-    seconds: dict[str, float] = _result("first_use")["seconds"][tutorial]
-    return {**seconds, "own_minutes": seconds["own_model"] / 60}
+def _first_use(tutorial: str) -> dict[str, Any]:
+    result = _result("first_use")
+    seconds: dict[str, float] = result["seconds"][tutorial]
+    return {**seconds, "own_minutes": seconds["own_model"] / 60, "machine": result["machine"]}
 
 
 def _median(rows: list[dict[str, str]], clients: int, column: str) -> float:
