@@ -29,7 +29,7 @@ from training.engine.batch_norm import adopt_batch_norm
 from training.gender.backbones import BACKBONES
 from training.gender.model import AVATAR_ONLY, build_avatar_model
 from training.gender.pictures import draw_batches, read_packed
-from training.gender.pretraining import Pretraining
+from training.gender.pretraining import SHARES
 from training.report import write_report
 
 from .errors import ConversionError
@@ -95,10 +95,14 @@ def make_trainable(model: keras.Model, pictures: Path) -> None:
     Args:
         model: A result of `restore`.
         pictures: A file of `training.synthetic.pack_pictures`.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ManifestError: It is damaged, or a column is missing.
     """
     rescaling, network = _parts(model)
     train = read_packed(pictures, IMAGE_SIZE, "train")
-    batches = draw_batches(train, Pretraining(pictures=0).shares, _BATCH, _BATCHES, seed=0, augmentation=None)
+    batches = draw_batches(train, SHARES, _BATCH, _BATCHES, seed=0, augmentation=None)
     adopt_batch_norm(network, (rescaling(images) for images, _ in batches))
 
 

@@ -24,7 +24,7 @@ from ..engine.errors import ConfigError
 from ..report import read_run, write_report
 from .model import image_size, load_model
 from .pictures import draw_batches, read_packed
-from .pretraining import Pretraining
+from .pretraining import SHARES
 
 _BATCH: Final = 128
 _BATCHES: Final = 16
@@ -51,7 +51,7 @@ def average(runs: Sequence[Path], pictures: Path, out: Path) -> Path:
     tower = models[-1]
     tower.set_weights([np.mean(weights, axis=0) for weights in zip(*(m.get_weights() for m in models), strict=True)])
     train = read_packed(pictures, image_size(tower), "train")
-    clean = draw_batches(train, Pretraining(pictures=0).shares, _BATCH, _BATCHES, seed=0, augmentation=None)
+    clean = draw_batches(train, SHARES, _BATCH, _BATCHES, seed=0, augmentation=None)
     estimate_batch_norm(tower, ({IMAGE: images} for images, _ in clean))
     out.mkdir(parents=True, exist_ok=True)
     tower.save(out / "model.keras")

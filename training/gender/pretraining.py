@@ -3,10 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from genderprep.tensors import IMAGE_SIZE
 
 from ..data.augmentation import STRONG, Augmentation
+
+# How often each kind of picture is drawn; `neutral` is everything that tells nothing.
+SHARES: Final = {"photo": 0.54, "render": 0.08, "cartoon": 0.1, "emoji": 0.08, "neutral": 0.2}
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,7 @@ class Pretraining:
     seed: int = 1
     image_size: int = IMAGE_SIZE
     augmentation: Augmentation = STRONG
-    shares: Mapping[str, float] = field(
-        default_factory=lambda: {"photo": 0.54, "render": 0.08, "cartoon": 0.1, "emoji": 0.08, "neutral": 0.2}
-    )
+    shares: Mapping[str, float] = field(default_factory=SHARES.copy)
 
     @property
     def steps(self) -> int:

@@ -16,17 +16,17 @@ _EMOJI_NAMES: Final = ("id", "ko", "pt", "tr")
 # Languages that put no space between words.
 UNSPACED: Final = frozenset(("ja_JP", "th_TH"))
 _GENDERED: Final = """
-    أم বাবা স্বামী babička bratr chlapec dcera dívka dědeček holka kluk král královna maminka manžel manželka matka muž máma
-    otec paní pán sestra slečna syn tatínek táta žena datter søn bruder frau herr junge mama mann mutter mädchen oma opa
-    papa schwester sohn vater hermano hija hijo hijos hombre hombres madre mujer mujeres niño niños padre rey señor
-    señora برادر
-    خانم خواهر دختر زن مادر مرد مردها پدر پسر ama babae dame femme fille fils frère garçon homme madame mari
-    monsieur père roi կին հայր մայր տղամարդ bambina bambino donna figlia figlio fratello marito moglie ragazza ragazzo
-    signora signore sorella uomo 彼 彼女 брат мајка сестра татко broer dochter jongen koning koningin man meisje mevrouw
-    moeder vader vrouw zoon zus brat chłopak córka dziewczyna kobieta król królowa mąż mężczyzna ojciec pan pani panna
-    siostra żona актриса парень сынок พ่อ แม่ แม่มด мати синок хлопець 공주 남성 남자 여성 여자 왕자 할머니 할아버지
-    homem menina menino mulher mulheres princesa príncipe anne baba erkek erkekler kadın kadınlar kız prens prenses ibu
-    pangeran pria putri raja wanita
+    أم বাবা স্বামী babička bratr chlapec dcera dívka dědeček holka kluk král královna maminka manžel manželka
+    matka muž máma otec paní pán sestra slečna syn tatínek táta žena datter søn bruder frau herr junge mama mann
+    mutter mädchen oma opa papa schwester sohn vater hermano hija hijo hijos hombre hombres madre mujer mujeres
+    niño niños padre rey señor señora برادر خانم خواهر دختر زن مادر مرد مردها پدر پسر ama babae dame femme fille
+    fils frère garçon homme madame mari monsieur père roi կին հայր մայր տղամարդ bambina bambino donna figlia
+    figlio fratello marito moglie ragazza ragazzo signora signore sorella uomo 彼 彼女 брат мајка сестра татко
+    broer dochter jongen koning koningin man meisje mevrouw moeder vader vrouw zoon zus brat chłopak córka
+    dziewczyna kobieta król królowa mąż mężczyzna ojciec pan pani panna siostra żona актриса парень сынок พ่อ
+    แม่ แม่มด мати синок хлопець 공주 남성 남자 여성 여자 왕자 할머니 할아버지 homem menina menino mulher
+    mulheres princesa príncipe anne baba erkek erkekler kadın kadınlar kız prens prenses ibu pangeran pria putri
+    raja wanita
 """
 _WORD: Final = regex.compile(r"\p{L}[\p{L}\p{M}]+")
 

@@ -142,7 +142,7 @@ class OpenWorld:
         style = rng.choice((str.lower, str.lower, str.title, str.upper))
         return rng.choice((" ", " ", "", "_")).join(map(style, chosen))
 
-    def foreign_words(self, rng: Random) -> str:
+    def _foreign_words(self, rng: Random) -> str:
         """Return one to three words of a language other than Chinese and English."""
         language, every = rng.choice(self._foreign)
         chosen = rng.choices(every, k=rng.choice((1, 1, 1, 2, 2, 3)))
@@ -228,7 +228,7 @@ _NEUTRAL: Final[dict[Callable[[OpenWorld, Random], str], float]] = {
     OpenWorld._chinese_words: 0.45,
     OpenWorld._sentence: 0.08,
     OpenWorld._english_words: 0.14,
-    OpenWorld.foreign_words: 0.1,
+    OpenWorld._foreign_words: 0.1,
     OpenWorld._emoji_only: 0.03,
     OpenWorld._pinyin_words: 0.05,
     lambda _, rng: _syllables(rng): 0.09,

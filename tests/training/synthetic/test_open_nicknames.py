@@ -104,7 +104,7 @@ def test_words_of_other_languages_are_neutral_and_in_one_split(tables: NameTable
     assert {part_split(word) for word in words["test"]} == {"test"}
     assert {"солнце", "soleil"} <= set().union(*words.values())
     assert not {"homme", "mujer", "공주"} & set().union(*words.values())
-    drawn = {worlds["train"].foreign_words(Random(seed)).lower() for seed in range(500)}
+    drawn = {worlds["train"]._foreign_words(Random(seed)).lower() for seed in range(500)}
     assert 200 < len(drawn & words["train"]) < 400
 
 
