@@ -1,12 +1,13 @@
 """What the reverse proxy reports of its requests: counts, the failed ones as JSON, and its certificate's expiry."""
 
+import io
 import json
 import socket
 import ssl
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,14 @@ def observed(triton: Server, files: EdgeFiles, nginx: None) -> Iterator[tuple[Ed
         yield Edge(proxy, files), port
 
 
+def complete_lines(printed: io.StringIO, path: str) -> list[str]:
+    """The complete lines about a path; others may belong to requests of an earlier test.
+
+    They are read from a redirected stdout: reading `capfd` loses what another thread prints during the read.
+    """
+    return [line for line in printed.getvalue().splitlines(True) if path in line and line.endswith("\n")]
+
+
 def metrics_of(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
         return str(response.read().decode())
@@ -132,36 +141,31 @@ def test_requests_of_both_protocols_are_counted_by_client(observed: tuple[Edge, 
     wait_until(lambda: lines <= set(metrics_of(port).splitlines()))
 
 
-def test_client_cannot_hide_a_request_by_its_path(
-    observed: tuple[Edge, int], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_client_cannot_hide_a_request_by_its_path(observed: tuple[Edge, int]) -> None:
     """nginx normalizes a path that begins with a folder which is not UTF-8, and forwards the request."""
     edge, port = observed
     host, number = edge.proxy.http_url.split(":")
     sample = 'gender_edge_requests_total{client="bulk-scoring",status="400",grpc_status="",answered_by="front"} 1'
     head = f"Host: {host}\r\nAuthorization: Bearer {JOB}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
-    with socket.create_connection((host, int(number))) as raw, edge.tls().wrap_socket(raw, server_hostname=host) as tls:
-        tls.sendall(b"POST /\xff/.." + INFER.path.encode() + b" HTTP/1.1\r\n" + head.encode())
-        assert tls.recv(1000).startswith(b"HTTP/1.1 400 ")
-    wait_until(lambda: sample in metrics_of(port).splitlines())
-    assert json.loads(capfd.readouterr().out)["path"] == f"/\N{REPLACEMENT CHARACTER}/..{INFER.path}"
+    path = f"/\N{REPLACEMENT CHARACTER}/..{INFER.path}"
+    with redirect_stdout(io.StringIO()) as printed:
+        with (
+            socket.create_connection((host, int(number))) as raw,
+            edge.tls().wrap_socket(raw, server_hostname=host) as tls,
+        ):
+            tls.sendall(b"POST /\xff/.." + INFER.path.encode() + b" HTTP/1.1\r\n" + head.encode())
+            assert tls.recv(1000).startswith(b"HTTP/1.1 400 ")
+        wait_until(lambda: sample in metrics_of(port).splitlines())
+        wait_until(lambda: path in [json.loads(line)["path"] for line in complete_lines(printed, INFER.path)])
 
 
-def test_failed_request_is_logged_by_its_id_without_query_or_token(
-    observed: tuple[Edge, int], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_failed_request_is_logged_by_its_id_without_query_or_token(observed: tuple[Edge, int]) -> None:
     edge, _ = observed
-    edge.http("GET", "/v2/nowhere?nickname=secret", bearer(JOB) | {"X-Request-ID": "0a1b"})
-    edge.http("GET", "/v2/nowhere", bearer(JOB) | {"X-Request-ID": "odd\tid"})
-    output: list[str] = []
-
-    def printed() -> list[str]:
-        """The complete lines about these requests; others may belong to requests of an earlier test."""
-        output.append(capfd.readouterr().out)
-        return [line for line in "".join(output).splitlines(True) if "/v2/nowhere" in line and line.endswith("\n")]
-
-    wait_until(lambda: len(printed()) == 2)
-    first, second = map(json.loads, printed())
+    with redirect_stdout(io.StringIO()) as printed:
+        edge.http("GET", "/v2/nowhere?nickname=secret", bearer(JOB) | {"X-Request-ID": "0a1b"})
+        edge.http("GET", "/v2/nowhere", bearer(JOB) | {"X-Request-ID": "odd\tid"})
+        wait_until(lambda: len(complete_lines(printed, "/v2/nowhere")) == 2)
+    first, second = map(json.loads, complete_lines(printed, "/v2/nowhere"))
     assert (first["request"], first["client"], first["status"], first["path"]) == (
         "0a1b",
         "bulk-scoring",
@@ -169,8 +173,8 @@ def test_failed_request_is_logged_by_its_id_without_query_or_token(
         "/v2/nowhere",
     )
     assert len(second["request"]) == 32
-    assert "secret" not in "".join(output)
-    assert JOB not in "".join(output)
+    assert "secret" not in printed.getvalue()
+    assert JOB not in printed.getvalue()
 
 
 def test_expiry_is_that_of_the_presented_certificate(observed: tuple[Edge, int]) -> None:
