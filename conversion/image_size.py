@@ -24,10 +24,10 @@ from training.data.labels import add_label_map
 from training.data.manifest import ManifestError
 from training.evaluation.platt import PlattScaling
 from training.gender.build import Pretrained
-from training.gender.config import Config, ConfigError, is_trained, load_config
+from training.gender.config import Config, ConfigError, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, serving_model
-from training.gender.train import train
+from training.gender.train import is_trained, train
 from training.report import markdown_table, write_report
 
 from .export import to_onnx
@@ -51,7 +51,7 @@ def report(
     runs = {size: out / str(size) for size in sizes}
     for size, run in runs.items():
         of_size = replace(config, image_size=size)
-        if not is_trained(run, of_size):
+        if not is_trained(of_size, manifest, run, pretrained):
             train(of_size, manifest, run, pretrained)
     rows = summarize(latencies_ms(runs), {size: evaluate(run, manifest, "test") for size, run in runs.items()})
     write_report(results / "image_size.json", manifest=manifest.name, config=config, sizes=rows)

@@ -28,6 +28,7 @@ from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, Manifest, ManifestError
 from training.gender.model import load_model
 from training.report import read_run, write_report
+from training.trained_with import check_preprocessing
 
 from . import served
 from .convert import HELD_OUT_USERS, convert, measure, sample_users
@@ -35,7 +36,6 @@ from .export import stamp
 from .foreign_preprocessing import prepare, preprocessing_of
 from .install import installing, new_version
 from .parity import ConversionError
-from .trained_with import check_preprocessing
 from .verdict import served_file, verdict
 
 ROOT: Final = Path(__file__).parent.parent
@@ -65,6 +65,7 @@ def publish(
         PrepMismatch: The model was trained with another preprocessing than the one served.
         ConversionError: ONNX deviates from Keras, or int8 from fp32, or it is worse than the served version.
         CatalogError: The repository has no such model.
+        ManifestError: The manifest cannot be used, or its test split is empty or lacks a label.
         FileNotFoundError: The run does not exist.
         FileExistsError: The version exists.
     """
@@ -73,9 +74,10 @@ def publish(
     folder = new_version(catalog.model(model), version)
     config = report["config"]
     users = Manifest(manifest, config.get("max_bad_rows", MAX_BAD_ROWS), config.get("label_map"))
+    users.require_splits("test")
     converted = convert(load_model(run / "model.keras"), users, config["precision"])
     # Training chose its epoch and its calibration on validation, so only test is fair to the served version.
-    table, held_out = sample_users(users, "test" if users.stats.rows["test"] else "validation", HELD_OUT_USERS)
+    table, held_out = sample_users(users, "test", HELD_OUT_USERS)
     comparison = _comparison(Catalog(release) if release else catalog, model, converted.int8, table, held_out)
     gate = verdict(comparison, force, f"{len(held_out)} users")
     measured = {"comparison": comparison, **measure(converted, table, held_out)}

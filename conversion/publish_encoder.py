@@ -33,6 +33,7 @@ from training.data.bad_rows import ManifestError
 from training.pretrain.pictures import Pictures, read_pictures
 from training.pretrain.whitening import Whitening
 from training.report import read_run, write_report
+from training.trained_with import check_preprocessing
 
 from .encoder_gate import check_int8, check_vectors, compare_with_served
 from .encoder_model import serving_model
@@ -41,7 +42,6 @@ from .install import installing, new_version
 from .parity import ConversionError, run_onnx
 from .publish_gallery import ENCODER
 from .quantize import to_int8
-from .trained_with import check_preprocessing
 from .verdict import served_file, verdict
 
 ROOT: Final = Path(__file__).parent.parent

@@ -43,6 +43,7 @@ from picturegallery.ranking_inputs import (
 )
 from server.catalog import GATE, RANK, Catalog, CatalogError
 from training.arrays import Arrays, FloatsND
+from training.data.bad_rows import ManifestError
 from training.ranking.held_out import read_held_out
 from training.report import read_run, write_report
 
@@ -165,7 +166,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         print(publish_ranker(args.run, args.repository, args.version, args.temperature, args.force))
-    except (PrepMismatch, GalleryError, ConversionError, CatalogError, FileNotFoundError, FileExistsError) as exc:
+    except (PrepMismatch, GalleryError, ConversionError, CatalogError, ManifestError, OSError) as exc:
         raise SystemExit(f"publish_ranker: {exc}") from exc
 
 

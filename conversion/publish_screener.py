@@ -36,6 +36,7 @@ from training.curation.pictures import UNKNOWN, LabeledPictures, join_pictures, 
 from training.data.bad_rows import ManifestError
 from training.pretrain.pictures import Pictures, read_pictures
 from training.report import read_run, write_report
+from training.trained_with import check_preprocessing
 
 from .errors import ConversionError
 from .export import stamp, to_onnx
@@ -46,7 +47,6 @@ from .screener_gate import check_int8, check_parity, measure, regressions
 from .screener_limits import PRECISION, PREVALENCE, REFUSING, tune_limits
 from .screener_model import FIRST, SECOND, serving_model, with_verdict
 from .screening import ATTRIBUTES_KEY, LIMITS_KEY, SCREENER, Screener
-from .trained_with import check_preprocessing
 from .verdict import served_file, verdict
 
 ROOT: Final = Path(__file__).parent.parent

@@ -41,7 +41,7 @@ def compare_rankers(served: str, new: bytes, examples: Examples, table: FloatsND
     candidates, liked = examples.candidates[:, :LIST_SIZE], examples.liked[:, :LIST_SIZE]
     inputs = _inputs(examples, candidates, table)
     before, after = (
-        summary(liked == 1, _p_like(run_onnx(model, inputs), candidates.shape[1]), candidates > 0)
+        summary(liked == 1, _p_like(run_onnx(model, inputs), candidates.shape[1]), candidates > 0, examples.users)
         for model in (served, new)
     )
     losses = {

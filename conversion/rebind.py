@@ -16,10 +16,10 @@ from typing import Final
 
 import onnx
 
-from genderprep import check_probes, prep_digest
+from genderprep import PrepMismatch, check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
 from picturegallery.files import ABOUT
-from server.catalog import CONFIG, Catalog
+from server.catalog import CONFIG, Catalog, CatalogError
 from server.checksums import record
 
 from .export import read_metadata, stamp
@@ -89,7 +89,10 @@ def main() -> None:
     parser.add_argument("--repository", type=Path, default=ROOT / "model_repository")
     parser.add_argument("--explanations", type=Path, default=ROOT / "explain_repository")
     args = parser.parse_args()
-    rebind(args.repository, args.explanations)
+    try:
+        rebind(args.repository, args.explanations)
+    except (CatalogError, PrepMismatch) as exc:
+        raise SystemExit(f"rebind: {exc}") from exc
 
 
 if __name__ == "__main__":

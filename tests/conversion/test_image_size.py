@@ -44,5 +44,8 @@ def test_each_size_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     report(config, (32, 128), manifest, tmp_path / "runs", Pretrained(), tmp_path)
     assert "90.0%" in (tmp_path / "image_size.md").read_text()
 
-    with pytest.raises(ConfigError, match="another config"):
+    with pytest.raises(ConfigError, match="epochs was 1, is now 2"):
         report(replace(config, epochs=2), (32,), manifest, tmp_path / "runs", Pretrained(), tmp_path)
+    other = manifest.rename(tmp_path / "other.csv")
+    with pytest.raises(ConfigError, match=r"manifest was 'manifest\.csv', is now 'other\.csv'"):
+        report(config, (32,), other, tmp_path / "runs", Pretrained(), tmp_path)

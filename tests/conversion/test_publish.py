@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 import onnxruntime
+import pandas as pd
 import pytest
 
 from conversion import convert, gate, served
@@ -20,6 +21,7 @@ from server.catalog import CatalogError
 from server.checksums import check_files
 from tests.support.training.stand_in import small_towers
 from tests.support.tritonserver import ROOT
+from training.data.manifest import ManifestError
 from training.evaluation.platt import PlattScaling
 from training.gender.config import Config
 from training.gender.train import train
@@ -155,6 +157,15 @@ def test_repository_of_another_preprocessing_is_rejected(run: Path, manifest: Pa
     config.write_text(config.read_text().replace(prep_digest(), "0" * 64))
     with pytest.raises(PrepMismatch, match=f'set a prep_digest_<version> to "{prep_digest()}"'):
         publish(run, manifest, "mobilenet", repository)
+    assert files(repository) == CONFIGS
+
+
+def test_manifest_without_test_users_is_rejected(run: Path, manifest: Path, repository: Path) -> None:
+    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    table.loc[table["split"] == "test", "split"] = "train"
+    table.to_csv(manifest.parent / "untested.csv", index=False)
+    with pytest.raises(ManifestError, match="no rows in the split 'test'"):
+        publish(run, manifest.parent / "untested.csv", "mobilenet", repository)
     assert files(repository) == CONFIGS
 
 

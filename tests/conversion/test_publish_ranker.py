@@ -137,6 +137,7 @@ def write_sessions(run: Path) -> None:
     history, candidates = (rng.integers(1, len(table), (sessions, size)).astype(np.int32) for size in (1, 25))
     near = np.einsum("ntd,nkd->nk", table[history], table[candidates])
     examples = Examples(
+        users=np.arange(sessions),
         days=np.zeros(sessions, np.int64),
         history=np.pad(history, ((0, 0), (0, 49))),
         candidates=candidates,

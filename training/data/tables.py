@@ -1,7 +1,11 @@
 """Read whole tables and arrays. What cannot be used is named, without its content."""
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -51,13 +55,38 @@ def read_array(file: Path) -> NDArray[Any]:
         ManifestError: It is no npy file.
         FileNotFoundError: It does not exist.
     """
-    try:
+    with _damaged_is(file, expected="an npy file with one array"):
         array = np.load(file)
-    except (EOFError, IsADirectoryError, ValueError) as exc:
-        raise ManifestError(f"{file}: expected an npy file with one array, got {type(exc).__name__}") from None
     if not isinstance(array, np.ndarray):
         raise ManifestError(f"{file}: expected an npy file with one array, got an npz")
     return array
+
+
+def read_arrays(file: Path, *names: str) -> dict[str, NDArray[Any]]:
+    """Read some arrays of an npz file; all of them if no name is given.
+
+    Raises:
+        ManifestError: It is no npz file, or lacks an array.
+        FileNotFoundError: It does not exist.
+    """
+    with _damaged_is(file, expected="an npz file"):
+        arrays = np.load(file)
+    if isinstance(arrays, np.ndarray):
+        raise ManifestError(f"{file}: expected an npz file, got an npy")
+    with arrays, _damaged_is(file, expected="an npz file"):
+        if missing := [name for name in names if name not in arrays]:
+            raise ManifestError(f"{file}: expected the arrays {', '.join(names)}, missing {', '.join(missing)}")
+        return {name: arrays[name] for name in names or arrays}
+
+
+@contextmanager
+def _damaged_is(file: Path, expected: str) -> Iterator[None]:
+    try:
+        yield
+    except ManifestError:
+        raise
+    except (BadZipFile, EOFError, IsADirectoryError, ValueError, zlib.error) as exc:
+        raise ManifestError(f"{file}: expected {expected}, got {type(exc).__name__}") from None
 
 
 def _with_columns(file: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from ..arrays import Arrays, FloatsN1, IntsN, TokensNT
 from .batches import Preparation
 from .manifest import SPLITS, Manifest, ManifestError
 from .stream import prepare_chunks
+from .tables import read_arrays
 
 # Batches that are drawn from one sorted block.
 _BLOCK = 64
@@ -45,11 +46,17 @@ class Nicknames:
 
 
 def write_token_file(manifest: Manifest, file: Path) -> Path:
-    """Tokenize all splits of a manifest; return the file."""
+    """Tokenize all splits of a manifest; return the file.
+
+    Raises:
+        ManifestError: The manifest cannot be used, or a split has no nickname.
+    """
     arrays: Arrays = {}
     for split in SPLITS:
         users = [part for _, part in prepare_chunks(manifest.tables(split), Preparation(manifest.bad_rows, None))]
         shown = [part.rows(part.present[:, 1]) for part in users]
+        if not sum(map(len, shown)):
+            raise ManifestError(f"{manifest.file}: expected nicknames in the split {split!r}, got none")
         tokens = np.concatenate([part.tokens for part in shown])
         arrays |= {
             f"{split}/tokens": tokens[tokens > 0].astype(np.uint16),
@@ -66,18 +73,19 @@ def read_token_file(file: Path, split: str) -> Nicknames:
     """Read a split of a token file.
 
     Raises:
-        ManifestError: The tokens belong to another preprocessing.
+        ManifestError: It is no npz file or lacks an array, or the tokens belong to another preprocessing.
+        FileNotFoundError: It does not exist.
     """
-    with np.load(file) as arrays:
-        if (digest := str(arrays["prep_digest"])) != prep_digest():
-            raise ManifestError(
-                f"{file}: expected tokens of preprocessing {prep_digest()[:12]}, got {digest[:12]}; tokenize again"
-            )
-        lengths = arrays[f"{split}/lengths"]
-        tokens = np.zeros((len(lengths), MAX_TOKENS), np.int32)
-        tokens[np.arange(MAX_TOKENS) < lengths[:, None]] = arrays[f"{split}/tokens"]
-        labels = (arrays[f"{split}/{name}"].astype(np.float32) for name in ("female", "p_female"))
-        return Nicknames(tokens, *labels)
+    digest, lengths, shown, *labels = read_arrays(
+        file, "prep_digest", *(f"{split}/{name}" for name in ("lengths", "tokens", "female", "p_female"))
+    ).values()
+    if str(digest) != prep_digest():
+        raise ManifestError(
+            f"{file}: expected tokens of preprocessing {prep_digest()[:12]}, got {str(digest)[:12]}; tokenize again"
+        )
+    tokens = np.zeros((len(lengths), MAX_TOKENS), np.int32)
+    tokens[np.arange(MAX_TOKENS) < lengths[:, None]] = shown
+    return Nicknames(tokens, *(label.astype(np.float32) for label in labels))
 
 
 def batches_by_length(nicknames: Nicknames, batch: int, rng: Generator) -> Iterator[IntsN]:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 
+from ..data.tables import read_arrays
 from ..layers import CBAM
 from .batch_norm import lower_batch_norm_momentum
 from .errors import ConfigError
@@ -20,15 +20,22 @@ def load_imagenet(trunk: keras.Model, file: Path) -> list[keras.layers.Layer]:
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ConfigError: An entry is missing.
+        ManifestError: It is no npz file.
+        ConfigError: An entry is missing, or of another shape.
     """
     network = next(layer for layer in trunk.layers if isinstance(layer, keras.Model))
     pretrained = [layer for layer in network.layers if layer.weights and not isinstance(layer, CBAM)]
-    with np.load(file) as entries:
-        for layer in pretrained:
-            keys = [f"{layer.name}/{weight.name.split('/')[-1]}" for weight in layer.weights]
-            if missing := [key for key in keys if key not in entries]:
-                raise ConfigError(f"{file}: expected an entry {missing[0]!r}; use the weights of this backbone")
-            layer.set_weights([entries[key] for key in keys])
+    entries = read_arrays(file)
+    for layer in pretrained:
+        for weight in layer.weights:
+            key = f"{layer.name}/{weight.name.split('/')[-1]}"
+            if key not in entries:
+                raise ConfigError(f"{file}: expected an entry {key!r}; use the weights of this backbone")
+            if entries[key].shape != tuple(weight.shape):
+                raise ConfigError(
+                    f"{file}: expected {key!r} of shape {list(weight.shape)}, got {list(entries[key].shape)}; use the "
+                    "weights of this backbone"
+                )
+            weight.assign(entries[key])
     lower_batch_norm_momentum(trunk)
     return pretrained

@@ -1,4 +1,4 @@
-"""Metrics of rankings: scores and likes of S shown pictures for each of N users, `[N, S]`.
+"""Metrics of rankings: scores and likes of N lists of S shown pictures, `[N, S]`.
 
 A mask `[N, S]` selects pictures, such as those never seen in training.
 """
@@ -6,6 +6,7 @@ A mask `[N, S]` selects pictures, such as those never seen in training.
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.stats import rankdata
 
 from ..arrays import BoolsNK, FloatsN, FloatsNK, IntsN, IntsNK
@@ -31,17 +32,24 @@ class UserAUC:
         return float(np.average(values[both], weights=weights[both])) if both.any() else float("nan")
 
 
-def user_auc(liked: BoolsNK, scores: FloatsNK, mask: BoolsNK | None = None) -> UserAUC:
-    """Return the AUC of each user's impressions; ties count ½."""
+def user_auc(liked: BoolsNK, scores: FloatsNK, mask: BoolsNK | None = None, users: IntsN | None = None) -> UserAUC:
+    """Return the AUC of each user's impressions; ties count ½.
+
+    Args:
+        liked: [N, S].
+        scores: [N, S].
+        mask: The impressions that count, [N, S]; by default all.
+        users: Number of the user of each row, [N]; by default each row is a user.
+    """
     mask = np.ones_like(liked, bool) if mask is None else mask
-    # Masked pictures rank last, so they do not change the ranks of the others.
-    ranks = rankdata(np.where(mask, scores, np.inf), axis=1)
-    positive = (liked.astype(bool) & mask).sum(axis=1)
-    negative = mask.sum(axis=1) - positive
-    u = (ranks * (liked & mask)).sum(axis=1) - positive * (positive + 1) / 2
-    pairs = positive * negative
-    values = np.divide(u, pairs, out=np.full(len(u), np.nan), where=pairs > 0)
-    return UserAUC(values, mask.sum(axis=1).astype(float))
+    users = np.arange(len(liked)) if users is None else np.unique(users, return_inverse=True)[1]
+    count = int(users.max(initial=-1)) + 1
+    user, is_liked = np.repeat(users, mask.sum(axis=1)), liked[mask].astype(bool)
+    ranks = pd.Series(scores[mask]).groupby(user).rank().to_numpy()
+    shown, positive = np.bincount(user, minlength=count), np.bincount(user, is_liked, count)
+    u = np.bincount(user, ranks * is_liked, count) - positive * (positive + 1) / 2
+    pairs = positive * (shown - positive)
+    return UserAUC(np.divide(u, pairs, out=np.full(count, np.nan), where=pairs > 0), shown.astype(float))
 
 
 def ndcg(liked: BoolsNK, scores: FloatsNK, k: int = 10, mask: BoolsNK | None = None) -> FloatsN:
@@ -82,16 +90,20 @@ def like_calibration_error(liked: FloatsN, p_like: FloatsN, bins: int = 15) -> f
     return float(np.abs(np.bincount(edges, p_like - liked, bins)).sum() / len(liked))
 
 
-def summary(liked: BoolsNK, p_like: FloatsNK, mask: BoolsNK | None = None) -> dict[str, float]:
-    """Return AUC over all impressions, GAUC with the number of skipped users, NDCG@10, calibration error and log loss.
+def summary(
+    liked: BoolsNK, p_like: FloatsNK, mask: BoolsNK | None = None, users: IntsN | None = None
+) -> dict[str, float]:
+    """Return AUC over all impressions, GAUC with the number of skipped users, NDCG@10 of a list, calibration error and
+    log loss.
 
     Args:
         liked: [N, S].
         p_like: P(like), [N, S].
         mask: The impressions that count, [N, S]; by default all.
+        users: Number of the user of each row, [N]; by default each row is a user.
     """
     mask = np.ones_like(liked, bool) if mask is None else mask
-    by_user, y, p = user_auc(liked, p_like, mask), liked[mask].astype(float), p_like[mask]
+    by_user, y, p = user_auc(liked, p_like, mask, users), liked[mask].astype(float), p_like[mask]
     clipped = np.clip(p, 1e-7, 1 - 1e-7)
     values = {
         "auc": auc(y, p),
@@ -101,4 +113,4 @@ def summary(liked: BoolsNK, p_like: FloatsNK, mask: BoolsNK | None = None) -> di
         "log_loss": float(-np.mean(np.where(y == 1, np.log(clipped), np.log(1 - clipped)))),
     }
     rounded = {name: round(value, 4) for name, value in values.items()}
-    return {"users": len(liked), "skipped": by_user.skipped, "impressions": len(y), **rounded}
+    return {"users": len(by_user.values), "skipped": by_user.skipped, "impressions": len(y), **rounded}

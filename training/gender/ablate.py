@@ -35,9 +35,9 @@ from ..report import read_run, write_report
 from . import ablation_report, ablation_results
 from .ablation_rows import ROWS, Row, with_dependencies
 from .build import Pretrained
-from .config import ConfigError, is_trained
+from .config import ConfigError
 from .model import load_model, main_logits
-from .train import train
+from .train import is_trained, train
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -76,9 +76,10 @@ class Study:
         """Return whether a run is trained.
 
         Raises:
-            ConfigError: Its folder holds a run of another config.
+            ConfigError: Its folder holds another run.
         """
-        return is_trained(self.folder(run.row.name, run.seed), replace(run.row.config, seed=run.seed))
+        config, folder = replace(run.row.config, seed=run.seed), self.folder(run.row.name, run.seed)
+        return is_trained(config, self.manifest, folder, self._pretrained(run))
 
     def train(self, run: Run) -> None:
         """Train a run, unless it is trained, and store its predictions. What Keras prints goes to `log.txt`."""
@@ -90,14 +91,26 @@ class Study:
             p_female = self._predict(folder, run.row.config.image_size)
         write_report(
             self.predictions(run.row.name, run.seed),
+            manifest=self.manifest.name,
             prep_digest=prep_digest(),
             p_female=[round(float(p), 6) for p in p_female],
         )
 
     def finished(self, row: Row) -> dict[int, dict[str, Any]]:
-        """Return the stored predictions of a row, by seed."""
+        """Return the stored predictions of a row, by seed.
+
+        Raises:
+            ConfigError: They are of the users of another manifest.
+        """
         files = {seed: self.predictions(row.name, seed) for seed in range(1, row.seeds + 1)}
-        return {seed: json.loads(file.read_text()) for seed, file in files.items() if file.is_file()}
+        found = {seed: json.loads(file.read_text()) for seed, file in files.items() if file.is_file()}
+        for seed, stored in found.items():
+            if stored["manifest"] != self.manifest.name:
+                raise ConfigError(
+                    f"{files[seed]}: expected predictions of {self.manifest.name}, got those of {stored['manifest']}; "
+                    "choose another --out"
+                )
+        return found
 
     def users(self) -> GroundTruth:
         """Return the test users.

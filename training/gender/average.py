@@ -16,12 +16,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
+from genderprep import PrepMismatch, prep_digest
 from genderprep.tensors import IMAGE
 
 from ..data.bad_rows import ManifestError
 from ..engine.batch_norm import estimate_batch_norm
 from ..engine.errors import ConfigError
 from ..report import read_run, write_report
+from ..trained_with import check_preprocessing
 from .model import image_size, load_model
 from .pictures import draw_batches, read_packed
 from .pretraining import SHARES
@@ -42,8 +44,11 @@ def average(runs: Sequence[Path], pictures: Path, out: Path) -> Path:
         FileNotFoundError: A file does not exist.
         ConfigError: The towers are of different backbones.
         ManifestError: The pictures cannot be read.
+        PrepMismatch: A tower was trained with another preprocessing.
     """
     reports = [read_run(run) for run in runs]
+    for report in reports:
+        check_preprocessing(report)
     backbones = {report["backbone"] for report in reports}
     if len(backbones) != 1:
         raise ConfigError(f"expected towers of one backbone, got {', '.join(sorted(backbones))}")
@@ -55,7 +60,7 @@ def average(runs: Sequence[Path], pictures: Path, out: Path) -> Path:
     estimate_batch_norm(tower, ({IMAGE: images} for images, _ in clean))
     out.mkdir(parents=True, exist_ok=True)
     tower.save(out / "model.keras")
-    write_report(out / "report.json", backbone=backbones.pop(), averaged=reports)
+    write_report(out / "report.json", backbone=backbones.pop(), prep_digest=prep_digest(), averaged=reports)
     return out / "model.keras"
 
 
@@ -67,7 +72,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         print(average(args.runs, args.pictures, args.out))
-    except (ConfigError, ManifestError, FileNotFoundError) as exc:
+    except (ConfigError, ManifestError, PrepMismatch, FileNotFoundError) as exc:
         raise SystemExit(f"average: {exc}") from exc
 
 

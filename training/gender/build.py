@@ -174,7 +174,7 @@ def _optimizer(
 ) -> keras.optimizers.Optimizer:
     warmup = max(1, steps // 20)
     schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate / warmup, steps, warmup_target=config.learning_rate, warmup_steps=warmup
+        config.learning_rate / warmup, max(1, steps - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
     )
     ngrams = [layer for layer in model._flatten_layers() if isinstance(layer, NgramScore)]
     multipliers = lr_multipliers(

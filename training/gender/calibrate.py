@@ -9,8 +9,9 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from genderprep import prep_digest
+from genderprep import PrepMismatch, prep_digest
 
 from ..arrays import FloatsN1
 from ..data.batches import Users
@@ -20,7 +21,8 @@ from ..engine.predict import predict_split
 from ..evaluation.metrics import summary, threshold_for
 from ..evaluation.platt import fit_platt
 from ..report import read_run, write_report
-from .config import Config, config_from
+from ..trained_with import check_preprocessing
+from .config import Config, ConfigError, config_from
 from .features import Features
 from .model import load_model, main_logits
 
@@ -80,12 +82,19 @@ def main() -> None:
     args = parser.parse_args()
     try:
         report = read_run(args.run)
+        _check(args.run, report)
         config = config_from(report["config"]).with_label_map(args.label_map)
         config = replace(config, precision=args.precision or config.precision)
         rows = Manifest(args.data, config.max_bad_rows, config.label_map)
         calibrate(args.run, config, rows, report.get("pretrained", {}))
-    except (ManifestError, FileNotFoundError) as exc:
+    except (ConfigError, ManifestError, PrepMismatch, FileNotFoundError) as exc:
         raise SystemExit(f"calibrate: {exc}") from exc
+
+
+def _check(run: Path, report: Mapping[str, Any]) -> None:
+    if "scaling" not in report:
+        raise ConfigError(f"{run}: expected a run of training.gender.train or fuse, got one of another command")
+    check_preprocessing(report)
 
 
 if __name__ == "__main__":

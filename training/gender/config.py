@@ -1,9 +1,8 @@
 """The configuration of a training run. A config file returns one from `get_config()`."""
 
 import importlib.util
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
@@ -15,7 +14,6 @@ from ..data.manifest import MAX_BAD_ROWS
 from ..engine.errors import ConfigError as ConfigError
 from ..losses.distillation import Distillation
 from ..losses.late_mask import LateMask
-from ..report import read_run
 
 T = TypeVar("T")
 
@@ -112,19 +110,6 @@ def config_from(values: Mapping[str, Any]) -> Config:
     """Restore a config from the values in `report.json`."""
     nested = {name: kind(**values[name]) for name, kind in _NESTED.items() if values.get(name)}
     return Config(**{**values, **nested})
-
-
-def is_trained(run: Path, config: Config) -> bool:
-    """Return whether a folder holds the finished run of a config.
-
-    Raises:
-        ConfigError: It holds that of another config.
-    """
-    if not (run / "report.json").is_file():
-        return False
-    if read_run(run)["config"] != json.loads(json.dumps(asdict(config))):
-        raise ConfigError(f"{run} holds a run of another config; delete it, or choose another folder for the runs")
-    return True
 
 
 def load_config(file: Path) -> Config:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy.special import expit, logit
 
-from genderprep import prep_digest
+from genderprep import PrepMismatch, prep_digest
 
 from ..arrays import Arrays, BoolsN2, FloatsN, FloatsN1, FloatsN2, FloatsND
 from ..data.arrow import shards_of
@@ -39,6 +39,8 @@ from ..engine.kept import kept
 from ..engine.variables import create_variables
 from ..evaluation.platt import Line, fit_platt
 from ..losses.distillation import GATE
+from ..report import read_run
+from ..trained_with import check_preprocessing
 from .build import Pretrained, digests, initialized
 from .calibrate import write_calibrated
 from .config import Config, ConfigError, load_config
@@ -55,6 +57,8 @@ GATE_LOSS: Final = 0.3
 PATTERNS: Final = {(True, True): 0.6, (True, False): 0.2, (False, True): 0.2}
 # One modality alone makes no gender more probable: some users show someone else.
 MOST_PROBABLE: Final = 0.98
+# The array of `features_*.npz` that holds the bad rows found so far.
+_BAD_ROWS: Final = "bad_rows"
 # Evidence of both modalities, a logit, that counts as none when the shares are computed.
 NO_EVIDENCE: Final = 0.1
 WEIGHT_DECAY: Final = 1e-4
@@ -137,11 +141,15 @@ def fuse(config: Config, data: Path, towers: Pretrained, out: Path) -> Path:
     Raises:
         ManifestError: The manifest cannot be used, or train or validation is empty or lacks a label.
         ConfigError: The config has one tower only, or the weights are of another network.
+        PrepMismatch: A tower was trained with another preprocessing.
     """
     if not config.is_fused:
         raise ConfigError("expected a config with a backbone and text=True")
     manifest = Manifest(data, config.max_bad_rows, config.label_map)
     manifest.require_splits("train", "validation")
+    for tower in (towers.avatar, towers.text):
+        if tower and (tower.parent / "report.json").is_file():
+            check_preprocessing(read_run(tower.parent))
     keras.utils.set_random_seed(config.seed)
     model, _ = initialized(config, towers)
     out.mkdir(parents=True, exist_ok=True)
@@ -165,14 +173,15 @@ def _features(
     rows = [manifest.file.name, [(each.st_size, each.st_mtime_ns) for each in files], config.label_map]
 
     def features(name: str, split: str, augmentation: Augmentation | None = None) -> Features:
+        def compute() -> dict[str, Any]:
+            computed = vars(features_of(model, manifest, split, augmentation))
+            return computed | {_BAD_ROWS: json.dumps(manifest.bad_rows.state())}
+
         changes = asdict(augmentation) if augmentation else None
-        return Features(
-            **kept(
-                out / f"features_{name}.npz",
-                json.dumps([towers, rows, config.image_size, changes, prep_digest()]),
-                lambda: vars(features_of(model, manifest, split, augmentation)),
-            )
-        )
+        key = json.dumps([towers, rows, config.image_size, changes, prep_digest(), _BAD_ROWS])
+        arrays = kept(out / f"features_{name}.npz", key, compute)
+        manifest.bad_rows.restore(json.loads(str(arrays.pop(_BAD_ROWS))))
+        return Features(**arrays)
 
     seen = [features("train", "train"), features("augmented", "train", config.augmentation)]
     return Features.join(seen), features("validation", "validation")
@@ -182,7 +191,9 @@ def _fit(
     part: keras.Model, train: Features, validation: Features, evidence: Evidence, seed: int, history: Path
 ) -> None:
     warmup = STEPS // 20
-    schedule = keras.optimizers.schedules.CosineDecay(0.0, STEPS, warmup_target=LEARNING_RATE, warmup_steps=warmup)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, STEPS - warmup, warmup_target=LEARNING_RATE, warmup_steps=warmup
+    )
     losses = {GENDER: keras.losses.BinaryCrossentropy(from_logits=True), GATE: keras.losses.CategoricalCrossentropy()}
     part.compile(keras.optimizers.AdamW(schedule, WEIGHT_DECAY), losses, loss_weights={GENDER: 1.0, GATE: GATE_LOSS})
     known = np.stack([evidence(validation.avatar, 0), evidence(validation.nickname, 1)], axis=1)
@@ -210,7 +221,7 @@ def main() -> None:
     try:
         config = load_config(args.config).with_label_map(args.label_map)
         print(fuse(config, args.data, Pretrained(avatar=args.avatar, text=args.text), args.out))
-    except (ManifestError, ConfigError, FileNotFoundError) as exc:
+    except (ManifestError, ConfigError, PrepMismatch, FileNotFoundError) as exc:
         raise SystemExit(f"fuse: {exc}") from exc
 
 

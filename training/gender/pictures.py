@@ -10,11 +10,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from keras import ops
+from numpy.random import Generator
 
-from genderprep import prepare_image
+from genderprep import InvalidInput, prepare_image
 
-from ..arrays import BoolsN, FloatsN, ImagesNSS3, TensorB1, TensorBSS3
+from ..arrays import BoolsN, FloatsN, ImagesNSS3, IntsN, TensorB1, TensorBSS3
 from ..data.augmentation import Augmentation, augment_images
+from ..data.bad_rows import ManifestError
 from ..data.stream import run_ahead
 from ..data.tables import read_parquet
 
@@ -50,14 +52,19 @@ def read_packed(file: Path, size: int, *splits: str) -> Pictures:
 
     Raises:
         FileNotFoundError: The file does not exist.
-        ManifestError: It is damaged, or a column is missing.
+        ManifestError: It is damaged, a column is missing, or there is no picture of these splits.
     """
     if not file.is_file():
         raise FileNotFoundError(f"no pictures {file}; `python -m training.synthetic.pack_pictures` writes them")
     table = read_parquet(file, "avatar", "gender", "source", "kind", "split")
     table = table[table["split"].isin(splits)].reset_index(drop=True)
+    if table.empty:
+        raise ManifestError(f"{file}: expected pictures of the split {' or '.join(splits)}, got none")
     with ThreadPoolExecutor() as pool:
-        images = np.stack([image for image, _ in pool.map(partial(prepare_image, size=size), table["avatar"])])
+        try:
+            images = np.stack([image for image, _ in pool.map(partial(prepare_image, size=size), table["avatar"])])
+        except InvalidInput as exc:
+            raise ManifestError(f"{file}: {exc}; pack the pictures again") from None
     return Pictures(table.drop(columns="avatar"), images)
 
 
@@ -84,6 +91,9 @@ def draw_batches(
     drawn = pictures.table["kind"].isin(_DRAWN).to_numpy()
     scenes = np.flatnonzero(pictures.table["kind"] == NEUTRAL)
 
+    def behind(part: IntsN, rng: Generator) -> ImagesNSS3 | None:
+        return pictures.images[rng.choice(scenes, len(part))] if len(scenes) else None
+
     def job(number: int) -> tuple[TensorBSS3, TensorB1]:
         rng = np.random.default_rng((seed, number))
         rows = rng.choice(len(weights), batch, p=weights)
@@ -91,7 +101,7 @@ def draw_batches(
             return pictures.images[rows], p_female[rows]
         parts = rows[~drawn[rows]], rows[drawn[rows]]
         images = [
-            augment_images(pictures.images[part], changes, rng, pictures.images[rng.choice(scenes, len(part))])
+            augment_images(pictures.images[part], changes, rng, behind(part, rng))
             for part, changes in zip(parts, (augmentation, replace(augmentation, hue=_ANY_HUE)), strict=True)
             if len(part)
         ]

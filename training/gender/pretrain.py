@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 
+from genderprep import prep_digest
 from genderprep.tensors import IMAGE
 
 from ..arrays import TensorB1, TensorBSS3
@@ -89,6 +90,7 @@ def pretrain(
             backbone=backbone,
             teacher=teacher and teacher_name(teacher),
             weights=weights and weights.name,
+            prep_digest=prep_digest(),
             steps=steps,
             pictures=steps * config.batch,
         )

@@ -12,10 +12,13 @@ import argparse
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+
+from genderprep import prep_digest
 
 from ..data.batches import Heads
 from ..data.labels import add_label_map
@@ -41,12 +44,7 @@ def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SC
     rows.require_splits("train", "validation", *(["test"] if rows.stats.rows["test"] else []))
     use_all_devices(config.batch)
     model, stream = build(config, rows, pretrained)
-    run = {
-        "config": asdict(config),
-        "manifest": manifest.name,
-        "rows": rows.stats.rows,
-        "pretrained": digests(pretrained),
-    }
+    run = _about(config, manifest, pretrained) | {"rows": rows.stats.rows}
     check_finished_run(out, run)
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = Checkpoint(out, run, _monitor(stream.heads), rows.bad_rows)
@@ -56,6 +54,18 @@ def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SC
     calibrate(out, config, rows, digests(pretrained))
     checkpoint.finish()
     return out / "model.keras"
+
+
+def is_trained(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SCRATCH) -> bool:
+    """Return whether a folder holds this run, finished.
+
+    Raises:
+        ConfigError: It holds another run.
+    """
+    if not (out / "report.json").is_file():
+        return False
+    check_finished_run(out, _about(config, manifest, pretrained))
+    return True
 
 
 def main() -> None:
@@ -74,6 +84,15 @@ def main() -> None:
         print(train(load_config(args.config).with_label_map(args.label_map), args.data, args.out, pretrained))
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
+
+
+def _about(config: Config, manifest: Path, pretrained: Pretrained) -> dict[str, Any]:
+    return {
+        "config": asdict(config),
+        "manifest": manifest.name,
+        "pretrained": digests(pretrained),
+        "prep_digest": prep_digest(),
+    }
 
 
 def _fit(

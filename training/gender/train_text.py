@@ -29,7 +29,7 @@ from ..evaluation.metrics import summary, threshold_for
 from ..evaluation.platt import fit_platt
 from ..report import write_report
 from .build import build_text
-from .config import Config, load_config
+from .config import Config, ConfigError, load_config
 from .model import NICKNAME_ONLY, main_logits
 
 CONFIG = Path(__file__).parent / "configs" / "open_nicknames.py"
@@ -39,9 +39,14 @@ def train_text(config: Config, data: Path, out: Path) -> Path:
     """Train on the train split, calibrate on the validation split, write the run to `out`, and return the model file.
 
     Raises:
-        ManifestError: The tokens belong to another preprocessing.
+        ManifestError: The token file cannot be used, or has fewer train nicknames than a batch.
+        ConfigError: The config has an image tower.
     """
+    if config.backbone:
+        raise ConfigError("expected a config without backbone, such as training/gender/configs/open_nicknames.py")
     nicknames, held_out = (read_token_file(data, split) for split in ("train", "validation"))
+    if len(nicknames) < config.batch:
+        raise ManifestError(f"{data}: expected at least {config.batch} train nicknames, got {len(nicknames)}")
     steps = config.epochs * (len(nicknames) // config.batch)
     model = build_text(config, steps)
     create_variables(model, {TOKENS: held_out.tokens}, {NICKNAME_ONLY: held_out.p_female})
@@ -87,7 +92,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         print(train_text(load_config(args.config), args.data, args.out))
-    except (ManifestError, FileNotFoundError) as exc:
+    except (ConfigError, ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"train_text: {exc}") from exc
 
 

@@ -90,9 +90,12 @@ def run(config: Config, manifest: Path, out: Path, weights: Path | None = None) 
             f"{manifest}: expected at least {config.batch} train and 20 validation pictures, "
             f"got {len(train)} and {len(watched)}"
         )
-    about = {"config": asdict(config), "manifest": manifest.name, "pictures": len(pictures)}
-    if weights is not None:
-        about["weights"] = weights.name
+    about = {
+        "config": asdict(config),
+        "manifest": manifest.name,
+        "pictures": len(pictures),
+        "weights": weights and weights.name,
+    }
     check_finished_run(out, about)
     if (out / "report.json").is_file():
         return out / "model.keras"

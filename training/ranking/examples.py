@@ -25,8 +25,9 @@ class Examples:
     """N sessions. Pictures are rows of a table [P + 1, D]; row 0 is padding.
 
     Args:
+        users: Number of the user of each session, [N].
         days: Number of the UTC day of each session, [N].
-        history: Newest first, [N, MAX_HISTORY].
+        history: Newest first, padding last, [N, MAX_HISTORY].
         candidates: By position, [N, K].
         liked: 1, 0 or `PADDING`, [N, K].
         priors: P(like) of each candidate from the likes and shows of earlier days, [N, K].
@@ -34,6 +35,7 @@ class Examples:
         embeddings: EMBEDDING, zeros if unknown, [N, 256].
     """
 
+    users: IntsN
     days: IntsN
     history: IntsNK
     candidates: IntsNK
@@ -75,7 +77,8 @@ def examples_of(impressions: pd.DataFrame, pictures: IntsN) -> Examples:
 
     Args:
         impressions: One row per shown list.
-        pictures: The ids of the table's rows 1 to P. Other pictures are padding.
+        pictures: The ids of the table's rows 1 to P. Other candidates are padding, and other pictures of a history do
+            not take the places of known ones, as in serving.
     """
     rows = pd.Series(np.arange(1, len(pictures) + 1), index=pictures)
     days = ((impressions["time"] - pd.Timestamp(0, tz="UTC")) // _DAY).to_numpy()
@@ -87,8 +90,9 @@ def examples_of(impressions: pd.DataFrame, pictures: IntsN) -> Examples:
         known = impressions["embedding"].notna().to_numpy()
         embeddings[known] = np.stack(impressions["embedding"][known].to_list())
     return Examples(
+        pd.factorize(impressions["user"])[0],
         days,
-        _rows_of(_padded(impressions["history"], MAX_HISTORY, -1), rows),
+        _histories(impressions["history"], rows),
         candidates,
         liked,
         _priors(days, candidates, liked, len(pictures)),
@@ -129,6 +133,12 @@ def _dropped(inputs: Arrays, config: Config, rng: np.random.Generator) -> Arrays
 def _ids(rows: IntsNK, known: BoolsN) -> IntsNK:
     ids = np.where(known[rows], rows - 1 + FIRST_ID, UNKNOWN_ID)
     return np.where(rows > 0, ids, PADDING_ID).astype(np.int32)
+
+
+def _histories(lists: pd.Series, rows: "pd.Series[int]") -> IntsNK:
+    liked = _rows_of(_padded(lists, max(MAX_HISTORY, int(lists.map(len).max())), -1), rows)
+    known_first = np.argsort(liked == 0, axis=1, kind="stable")[:, :MAX_HISTORY]
+    return np.take_along_axis(liked, known_first, axis=1)
 
 
 def _padded(lists: pd.Series, width: int | None, fill: int) -> NDArray[np.int64]:

@@ -1,11 +1,13 @@
 """The sessions on which a new ranker is compared with the served one; a run keeps them."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from ..arrays import FloatsND
+from ..data.tables import read_arrays
 from .examples import Examples
 
 FILE: Final = "held_out.npz"
@@ -23,9 +25,10 @@ def read_held_out(run: Path) -> tuple[Examples, FloatsND]:
 
     Raises:
         FileNotFoundError: The run has no such file.
+        ManifestError: The file is damaged, or of an earlier form.
     """
     if not (file := run / FILE).is_file():
         raise FileNotFoundError(f"{file} does not exist: train the ranker again, or copy the whole run")
-    with np.load(file) as arrays:
-        held_out = dict(arrays)
-    return Examples(**{name: array for name, array in held_out.items() if name != "table"}), held_out["table"]
+    names = [field.name for field in fields(Examples)]
+    table, *columns = read_arrays(file, "table", *names).values()
+    return Examples(**dict(zip(names, columns, strict=True))), table

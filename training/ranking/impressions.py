@@ -58,7 +58,7 @@ def read_log(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """Read a log: a JSON Lines or Parquet file, or a folder of such files; `time` becomes UTC timestamps.
 
     Raises:
-        LogError: There is no file, or a column is missing.
+        LogError: There is no file, a column is missing, or a time is no number.
     """
     files = sorted(path.glob("*.jsonl")) + sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
@@ -67,7 +67,10 @@ def read_log(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if missing := [name for name in columns if name not in log]:
         raise LogError(f"{path}: expected the columns {', '.join(columns)}; {', '.join(missing)} missing")
     if "time" in log and not isinstance(log["time"].dtype, pd.DatetimeTZDtype):
-        log["time"] = pd.to_datetime(log["time"].astype(float), unit="s", utc=True)
+        seconds = pd.to_numeric(log["time"], errors="coerce")
+        if seconds.isna().any():
+            raise LogError(f"{path}: expected Unix seconds in the column time")
+        log["time"] = pd.to_datetime(seconds, unit="s", utc=True)
     return log
 
 

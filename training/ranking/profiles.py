@@ -20,7 +20,7 @@ from genderprep.tensors import EMBEDDING, PROBABILITIES
 
 from ..arrays import FloatsN, FloatsND
 from ..data.batches import Preparation, Users
-from ..data.manifest import Manifest
+from ..data.manifest import Manifest, ManifestError
 from ..data.stream import prepare_chunks
 from ..synthetic.preference_sessions import Profiles
 
@@ -48,7 +48,12 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True, nargs="+", help="ONNX files of gender models")
     parser.add_argument("--out", type=Path, required=True, help="npz file")
     args = parser.parse_args()
-    profiles = profiles_of(Manifest(args.data), args.models)
+    try:
+        if missing := [str(model) for model in args.models if not model.is_file()]:
+            raise FileNotFoundError(f"no model {missing[0]}")
+        profiles = profiles_of(Manifest(args.data), args.models)
+    except (ManifestError, FileNotFoundError) as exc:
+        raise SystemExit(f"profiles: {exc}") from exc
     args.out.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(args.out, p_female=profiles.p_female, embeddings=profiles.embeddings)
     print(args.out)

@@ -27,9 +27,9 @@ from scipy.special import expit
 
 from ..arrays import BoolsN, FloatsND, IntsN
 from ..data.bad_rows import ManifestError
-from ..data.tables import read_parquet
+from ..data.tables import read_array, read_arrays, read_parquet
 from ..engine.errors import ConfigError
-from ..evaluation.ranking import summary
+from ..evaluation.ranking import summary, user_auc
 from ..gender.config import import_config
 from ..report import write_report
 from .config import Config
@@ -67,9 +67,10 @@ def read_gallery(folder: Path) -> Gallery:
 
     Raises:
         FileNotFoundError: One of the files is missing.
+        ManifestError: One of them is no npy file.
         ConfigError: They have different lengths.
     """
-    vectors, ids = np.load(folder / "vectors.npy"), np.load(folder / "ids.npy")
+    vectors, ids = read_array(folder / "vectors.npy"), read_array(folder / "ids.npy")
     if len(vectors) != len(ids):
         raise ConfigError(f"{folder}: expected one id for each vector, got {len(ids)} ids and {len(vectors)} vectors")
     file = folder / "gallery.json"
@@ -88,13 +89,16 @@ def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path
         warm: What to start from.
 
     Raises:
-        ConfigError: There are too few days or sessions, or the weights do not fit.
+        ConfigError: There are too few days, sessions or likes, or the weights do not fit.
     """
     examples = examples_of(impressions, gallery.ids)
     last = examples.days == examples.days.max()
     past, held_out = examples.rows(~last), examples.rows(last)
+    odd = np.arange(len(held_out)) % 2 == 1
+    calibration, measured = held_out.rows(~odd), held_out.rows(odd)
     if len(past) < config.batch:
         raise ConfigError(f"expected at least {config.batch} sessions before the last day, got {len(past)}")
+    _check_last_day(calibration, measured)
     known = past.seen(len(gallery.ids))
     table = picture_table(gallery.vectors)
     out.mkdir(parents=True, exist_ok=True)
@@ -102,16 +106,13 @@ def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path
     ranker = Ranker(config, table.shape[1])
     model = ranker.training_model(table)
     if warm is not None:
-        with np.load(warm.weights) as weights:
-            set_weights(model, dict(weights), warm.with_ids)
+        set_weights(model, read_arrays(warm.weights), warm.with_ids)
     losses = fit(model, config, past, known)
-    odd = np.arange(len(held_out)) % 2 == 1
-    calibrate(ranker, predict_logits(model, held_out.rows(~odd), known), held_out.rows(~odd))
+    calibrate(ranker, predict_logits(model, calibration, known), calibration)
     np.savez(out / "weights.npz", **weights_of(model))
     if not config.ids:
         ranker.served_model().save(out / "ranker.keras")
     prerank = _prerank(table, past, known, out)
-    measured = held_out.rows(odd)
     write_held_out(out, measured, table)
     write_report(
         out / "report.json",
@@ -152,7 +153,22 @@ def _prerank(table: FloatsND, past: Examples, known: BoolsN, out: Path) -> keras
 
 def _measure(model: keras.Model, examples: Examples, known: BoolsN) -> dict[str, float]:
     p_like = expit(predict_logits(model, examples, known))
-    return summary(examples.liked == 1, p_like, examples.candidates > 0)
+    return summary(examples.liked == 1, p_like, examples.candidates > 0, examples.users)
+
+
+def _check_last_day(calibration: Examples, measured: Examples) -> None:
+    """Refuse a last day on which there is nothing to learn about ranking.
+
+    Raises:
+        ConfigError: Half of its lists has no like, or likes only.
+    """
+    for half in (calibration, measured):
+        shown = half.candidates > 0
+        if np.isnan(user_auc(half.liked == 1, half.priors, shown, half.users).mean()):
+            raise ConfigError(
+                f"expected users of the last day who liked some of the shown pictures and not others in both halves of "
+                f"its {len(calibration) + len(measured)} lists; train on logs of more users or of longer lists"
+            )
 
 
 if __name__ == "__main__":

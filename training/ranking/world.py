@@ -21,7 +21,7 @@ from sklearn.preprocessing import normalize
 from ..arrays import FloatsND, IntsN
 from ..data.bad_rows import ManifestError
 from ..data.manifest import split_of
-from ..data.tables import read_array, read_text_columns
+from ..data.tables import read_array, read_arrays, read_text_columns
 from ..synthetic.preference_log import impressions_of
 from ..synthetic.preference_pictures import Stock, publish
 from ..synthetic.preference_sessions import Profiles, Sessions, draw_profiles, draw_sessions
@@ -132,6 +132,10 @@ def main() -> None:
     args = parser.parse_args()
     try:
         cards, vectors = read_cards(args.cards), read_array(args.vectors)
+        if len(cards) != len(vectors):
+            raise ManifestError(f"{args.vectors}: expected a vector of each of {len(cards)} cards, got {len(vectors)}")
+        if args.gallery_json and not args.gallery_json.is_file():
+            raise FileNotFoundError(f"no file {args.gallery_json}")
         profiles = args.profiles and read_profiles(args.profiles)
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"world: {exc}") from exc
@@ -147,9 +151,14 @@ def main() -> None:
 
 
 def read_profiles(file: Path) -> Profiles:
-    """Read profiles that `training.ranking.profiles` wrote."""
-    with np.load(file) as arrays:
-        return Profiles(arrays["p_female"], arrays["embeddings"])
+    """Read profiles that `training.ranking.profiles` wrote.
+
+    Raises:
+        ManifestError: It is no npz file, or lacks an array.
+        FileNotFoundError: It does not exist.
+    """
+    arrays = read_arrays(file, "p_female", "embeddings")
+    return Profiles(arrays["p_female"], arrays["embeddings"])
 
 
 if __name__ == "__main__":

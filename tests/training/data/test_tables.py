@@ -10,13 +10,13 @@ import pytest
 
 from training.curation.review_manifest import ReviewManifest
 from training.data.bad_rows import ManifestError
-from training.data.tables import read_array, read_parquet, read_text_columns
+from training.data.tables import read_array, read_arrays, read_parquet, read_text_columns
 from training.ranking import ablate, world
-from training.ranking.world import read_cards
+from training.ranking.world import read_cards, read_profiles
 from training.synthetic import open_users
 
 SECRET = "jiangnan88"
-READERS = (read_text_columns, read_parquet, read_array, read_cards, ReviewManifest.read)
+READERS = (read_text_columns, read_parquet, read_array, read_arrays, read_cards, read_profiles, ReviewManifest.read)
 
 
 def test_tables_are_read(tmp_path: Path) -> None:
@@ -27,6 +27,9 @@ def test_tables_are_read(tmp_path: Path) -> None:
     assert read_text_columns(tmp_path / "cards.csv", "card")["card"].tolist() == ["007"]
     assert read_parquet(tmp_path / "cards.parquet", "theme")["theme"].tolist() == ["tea"]
     assert read_array(tmp_path / "vectors.npy").tolist() == np.eye(2).tolist()
+    np.savez(tmp_path / "arrays.npz", a=1, b=2)
+    assert read_arrays(tmp_path / "arrays.npz") == {"a": 1, "b": 2}
+    assert read_arrays(tmp_path / "arrays.npz", "b") == {"b": 2}
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -56,6 +59,21 @@ def test_an_archive_is_no_array(tmp_path: Path) -> None:
     np.savez(tmp_path / "vectors.npz", a=np.eye(2))
     with pytest.raises(ManifestError, match="expected an npy file with one array, got an npz"):
         read_array(tmp_path / "vectors.npz")
+    with pytest.raises(ManifestError, match=r"expected the arrays vectors, ids, missing vectors, ids$"):
+        read_arrays(tmp_path / "vectors.npz", "vectors", "ids")
+    np.save(tmp_path / "vectors.npy", np.eye(2))
+    with pytest.raises(ManifestError, match="expected an npz file, got an npy"):
+        read_arrays(tmp_path / "vectors.npy")
+
+
+def test_damaged_array_of_an_npz_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "arrays.npz"
+    np.savez_compressed(file, a=np.arange(10_000))
+    content = bytearray(file.read_bytes())
+    content[500:600] = bytes(100)
+    file.write_bytes(content)
+    with pytest.raises(ManifestError, match="expected an npz file, got "):
+        read_arrays(file, "a")
 
 
 def test_ids_of_cards_are_numbers(tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ def test_tokens_of_another_preprocessing_are_rejected(file: Path) -> None:
         read_token_file(file, "train")
 
 
+def test_split_without_nicknames_is_named(tmp_path: Path) -> None:
+    row: dict[str, object] = {"nickname": "婷婷", "avatar": "", "gender": "female", "split": "train"}
+    manifest = Manifest(write_manifest([row, row | {"nickname": "", "split": "validation"}], tmp_path / "a.csv"))
+    with pytest.raises(ManifestError, match="expected nicknames in the split 'validation', got none"):
+        write_token_file(manifest, tmp_path / "a.npz")
+
+
 def test_batches_are_of_similar_length_and_random() -> None:
     rng = np.random.default_rng(0)
     lengths = rng.integers(1, 33, 1000)

@@ -34,6 +34,16 @@ def test_gauc_weights_users_by_impressions_and_counts_the_skipped() -> None:
     assert result.skipped == 1
 
 
+def test_lists_of_a_user_are_one_list() -> None:
+    users = np.arange(len(LIKED)) % 7
+    result = user_auc(LIKED, SCORES, MASK, users * 10)
+    for user, value in enumerate(result.values):
+        shown = MASK[users == user]
+        liked, scores = LIKED[users == user][shown], SCORES[users == user][shown]
+        assert value == pytest.approx(roc_auc_score(liked, scores))
+        assert result.weights[user] == len(liked)
+
+
 def test_ndcg_is_that_of_scikit_learn() -> None:
     values = ndcg(LIKED, SCORES, 5, MASK)
     for user, value in enumerate(values):

@@ -104,8 +104,10 @@ def test_run_killed_after_training_is_not_trained_again(manifest: Path, tmp_path
         study.train(run)
     assert model.stat().st_mtime_ns == trained
     assert stored(study, "text", 1)["p_female"] == pytest.approx(before, abs=1e-6)
-    with pytest.raises(ConfigError, match="seed_1 holds a run of another config"):
+    with pytest.raises(ConfigError, match="seed_1: a finished run has another config"):
         study.train(Run(Row("text", Config(backbone="", epochs=2)), 1))
+    with pytest.raises(ConfigError, match=r"expected predictions of other\.csv, got those of manifest\.csv"):
+        Study(Path("other.csv"), tmp_path, imagenet={}).finished(run.row)
 
 
 def test_results_have_every_finished_row(manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

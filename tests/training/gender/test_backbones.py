@@ -9,6 +9,7 @@ import pytest
 from genderprep.tensors import IMAGE_SIZE
 from tests.support.training.stand_in import small_towers
 from training.arrays import Arrays, ImagesNSS3
+from training.data.bad_rows import ManifestError
 from training.engine.imagenet import load_imagenet
 from training.gender.backbones import BACKBONES, build_trunk
 from training.gender.config import ConfigError
@@ -85,6 +86,15 @@ def test_load_imagenet_names_missing_entry(small_trunk: keras.Model, tmp_path: P
     del entries["bn_Conv1/moving_mean"]
     np.savez(tmp_path / "weights.npz", **entries)
     with pytest.raises(ConfigError, match=r"weights\.npz: expected an entry 'bn_Conv1/moving_mean'"):
+        load_imagenet(small_trunk, tmp_path / "weights.npz")
+
+
+def test_load_imagenet_names_damaged_file_and_other_shape(small_trunk: keras.Model, tmp_path: Path) -> None:
+    (tmp_path / "weights.npz").write_bytes(b"garbage")
+    with pytest.raises(ManifestError, match=r"weights\.npz: expected an npz file"):
+        load_imagenet(small_trunk, tmp_path / "weights.npz")
+    np.savez(tmp_path / "weights.npz", **weights_of(small_trunk) | {"bn_Conv1/gamma": np.ones(3)})
+    with pytest.raises(ConfigError, match=r"expected 'bn_Conv1/gamma' of shape \[8\], got \[3\]"):
         load_imagenet(small_trunk, tmp_path / "weights.npz")
 
 

@@ -1,14 +1,18 @@
 """Fusing two towers trains what is behind them and nothing else."""
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from genderprep import PrepMismatch
 from tests.support.training.stand_in import small_towers
 from training.data.manifest import Manifest
 from training.evaluation.platt import PlattScaling
@@ -27,6 +31,7 @@ from training.gender.model import (
     load_model,
 )
 from training.losses.distillation import GATE
+from training.report import read_run
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
@@ -74,10 +79,18 @@ def test_towers_and_their_heads_stay(manifest: Path, towers: Pretrained, tmp_pat
 
 
 def test_repeated_command_keeps_the_features(manifest: Path, towers: Pretrained, tmp_path: Path) -> None:
+    table = pd.read_csv(manifest, dtype=str, keep_default_na=False)
+    table.loc[table.index[table["split"] == "train"][:2], "avatar"] = manifest.name
+    damaged = manifest.with_name("damaged.csv")
+    table.to_csv(damaged, index=False)
+    config = replace(CONFIG, max_bad_rows=0.1)
     with small_towers():
-        fuse(CONFIG, manifest, towers, tmp_path)
+        fuse(config, damaged, towers, tmp_path)
         kept = {file: file.stat().st_mtime_ns for file in tmp_path.glob("features_*.npz")}
-        fuse(CONFIG, manifest, towers, tmp_path)
+        first = read_run(tmp_path)["bad_rows"]
+        fuse(config, damaged, towers, tmp_path)
+    assert read_run(tmp_path)["bad_rows"] == first
+    assert first["rows"] == 2
     assert len(kept) == 3
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
 
@@ -90,6 +103,14 @@ def test_features_of_another_tower_are_computed_again(manifest: Path, towers: Pr
         build_nickname_model().save(other)
         fuse(CONFIG, manifest, Pretrained(avatar=towers.avatar, text=other), tmp_path / "run")
     assert (np.load(tmp_path / "run" / "features_train.npz")["nickname"] != before).any()
+
+
+def test_towers_of_another_preprocessing_are_refused(manifest: Path, towers: Pretrained, tmp_path: Path) -> None:
+    assert towers.text
+    text = Path(shutil.copy(towers.text, tmp_path / "model.keras"))
+    (tmp_path / "report.json").write_text(json.dumps({"prep_digest": "0" * 64}))
+    with pytest.raises(PrepMismatch, match="got 000000000000; retrain it"):
+        fuse(CONFIG, manifest, Pretrained(avatar=towers.avatar, text=text), tmp_path / "run")
 
 
 def test_features_are_those_of_the_towers(manifest: Path, towers: Pretrained) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from genderprep.tensors import IMAGE
 from tests.support.training.stand_in import small_towers
+from training.data.bad_rows import ManifestError
 from training.gender.average import average
 from training.gender.config import ConfigError, import_config
 from training.gender.evaluate_tower import evaluate_tower
@@ -62,6 +63,23 @@ def test_batches_are_drawn_by_kind_and_gender(pictures: Path) -> None:
     assert (p_female[kinds == "neutral"] == 0.5).all()
     assert p_female[kinds == "photo"].mean() == pytest.approx(0.5, abs=0.05)
     assert ((images[:, 0, 0, 0] > 160) == (p_female[:, 0] == 1)).all()
+
+
+def test_unusable_files_of_pictures_are_refused(pictures: Path) -> None:
+    with pytest.raises(ManifestError, match="expected pictures of the split validation, got none"):
+        read_packed(pictures, 32, "validation")
+    table = pd.read_parquet(pictures)
+    table.at[0, "avatar"] = b"garbage"
+    table.to_parquet(pictures)
+    with pytest.raises(ManifestError, match=r"not an image.*; pack the pictures again"):
+        read_packed(pictures, 32, "train")
+
+
+def test_batches_without_neutral_pictures_are_augmented(pictures: Path) -> None:
+    train = read_packed(pictures, 32, "train")
+    photos = train.rows((train.table["kind"] == "photo").to_numpy())
+    ((images, _),) = draw_batches(photos, {"photo": 1.0}, 16, 1, 3, CONFIG.augmentation)
+    assert images.shape == (16, 32, 32, 3)
 
 
 def test_augmented_batches_keep_pictures_with_their_targets(pictures: Path) -> None:

@@ -119,6 +119,25 @@ def test_calibrate_command_changes_precision(nicknames: Path, run: Path, monkeyp
     assert report["unknown_below"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prep_digest": "0" * 64}, "trained with preprocessing .*, got 000000000000"),
+        ({"scaling": None}, "expected a run of training.gender.train or fuse"),
+    ],
+)
+def test_calibrate_command_refuses_other_runs(
+    changes: dict[str, Any], message: str, nicknames: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = json.loads((run / "report.json").read_text()) | changes
+    kept = {name: value for name, value in report.items() if value is not None}
+    (run / "report.json").write_text(json.dumps(kept))
+    monkeypatch.setattr(sys, "argv", ["calibrate", "--run", str(run), "--data", str(nicknames)])
+    with pytest.raises(SystemExit, match=f"calibrate: .*{message}"):
+        calibrate.main()
+    assert json.loads((run / "report.json").read_text()) == kept
+
+
 def test_interrupted_run_resumes_after_last_complete_epoch(
     nicknames: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from genderprep.tensors import TOKENS
 from tests.support.training.stand_in import small_towers
-from training.data.manifest import Manifest, write_manifest
+from training.data.manifest import Manifest, ManifestError, write_manifest
 from training.data.token_file import read_token_file, write_token_file
 from training.evaluation.platt import PlattScaling
-from training.gender.config import Config
+from training.gender.config import Config, ConfigError
 from training.gender.configs import open_nicknames
 from training.gender.model import load_model, main_logits
 from training.gender.train_text import CONFIG, train_text
@@ -54,3 +54,10 @@ def test_default_config_is_the_text_tower_alone() -> None:
     assert CONFIG.is_file()
     config: Config = open_nicknames.get_config()
     assert (config.backbone, config.ngrams, config.max_ngram) == ("", True, None)
+
+
+def test_unfit_configs_and_token_files_are_refused(tokens: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected a config without backbone"):
+        train_text(Config(backbone="mobilenetv2", epochs=1), tokens, tmp_path / "run")
+    with pytest.raises(ManifestError, match="expected at least 5000 train nicknames, got 1200"):
+        train_text(replace(open_nicknames.get_config(), batch=5000), tokens, tmp_path / "run")

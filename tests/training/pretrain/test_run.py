@@ -115,6 +115,11 @@ def test_repeated_command_changes_nothing_and_another_config_is_rejected(
     assert run(small("moco"), cards, file.parent).stat().st_mtime_ns == first
     with pytest.raises(ConfigError, match=r"config\.seed was 1, is now 2"):
         run(small("moco", seed=2), cards, file.parent)
+    report = json.loads((file.parent / "report.json").read_text())
+    (file.parent / "report.json").write_text(json.dumps(report | {"weights": "mobilenet.npz"}))
+    with pytest.raises(ConfigError, match=r"weights was 'mobilenet\.npz', is now None"):
+        run(small("moco"), cards, file.parent)
+    (file.parent / "report.json").write_text(json.dumps(report))
 
 
 def test_interrupted_run_continues_to_the_same_encoder(

@@ -140,6 +140,20 @@ def test_examples_are_rows_of_the_table(joined: Any) -> None:
     assert not examples.embeddings.any()
 
 
+def test_unknown_pictures_of_a_history_do_not_take_the_places_of_known_ones(joined: Any) -> None:
+    lists = [[9] * 60 + [3, 2], [9, 4], [9]]
+    examples = examples_of(joined.impressions.assign(history=lists), np.array([4, 3, 2, 1]))
+    np.testing.assert_array_equal(examples.history[:, :3], [[2, 3, 0], [1, 0, 0], [0, 0, 0]])
+    assert not examples.history[:, 3:].any()
+    narrow = examples.inputs(np.ones(5, bool))["history"]
+    np.testing.assert_array_equal((narrow > 0).sum(axis=1), [2, 1, 0])
+
+
+def test_times_are_unix_seconds(tmp_path: Path) -> None:
+    with pytest.raises(LogError, match="expected Unix seconds in the column time"):
+        log(tmp_path, "likes", [{**LIKED[0], "time": "2026-11-25T08:00:00Z"}], LIKES)
+
+
 def test_priors_count_earlier_days_only(tmp_path: Path) -> None:
     tomorrow = [exposure("d", "8", DAY + HOUR, [1, 4])]
     impressions = join(

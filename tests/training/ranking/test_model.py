@@ -37,6 +37,7 @@ def examples(count: int = 5) -> Examples:
     p_female = RNG.random(count)
     return Examples(
         np.arange(count),
+        np.arange(count),
         history,
         candidates,
         liked,

@@ -67,3 +67,11 @@ def test_command_writes_what_a_world_reads(manifest: Path, tmp_path: Path, monke
     monkeypatch.setattr(sys, "argv", ["profiles", "--data", str(manifest), "--out", str(file), "--models", *models])
     profiles.main()
     np.testing.assert_array_equal(rows(read_profiles(file)), rows(profiles_of(Manifest(manifest), MODELS)))
+
+
+def test_missing_files_are_named(manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent, models = str(tmp_path / "absent"), [str(model) for model in MODELS]
+    for data, files in ((absent, models), (str(manifest), [absent])):
+        monkeypatch.setattr(sys, "argv", ["profiles", "--data", data, "--out", absent, "--models", *files])
+        with pytest.raises(SystemExit, match=r"^profiles: .*absent"):
+            profiles.main()

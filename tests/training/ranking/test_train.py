@@ -107,3 +107,16 @@ def test_gallery_needs_one_id_for_each_vector(tmp_path: Path) -> None:
     np.save(tmp_path / "ids.npy", np.arange(2))
     with pytest.raises(ConfigError, match="got 2 ids and 3 vectors"):
         training.read_gallery(tmp_path)
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_last_day_without_likes_or_with_likes_only_is_refused(
+    value: bool, setting: Setting, impressions: pd.DataFrame, tmp_path: Path
+) -> None:
+    last = impressions["time"].dt.date == impressions["time"].dt.date.max()
+    liked = [
+        np.full(len(each), value) if is_last else each for each, is_last in zip(impressions["liked"], last, strict=True)
+    ]
+    gallery = training.Gallery(setting.vectors, setting.stock.ids, {})
+    with pytest.raises(ConfigError, match="expected users of the last day who liked some of the shown pictures"):
+        training.train(SMALL, impressions.assign(liked=pd.Series(liked)), gallery, tmp_path)

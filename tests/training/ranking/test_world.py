@@ -68,5 +68,16 @@ def test_files_are_those_that_training_reads(
     assert (~examples.rows(~last).seen(len(ids))[examples.candidates[last]]).any()
 
 
+def test_vectors_of_other_cards_are_refused(
+    cards: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards.to_csv(tmp_path / "cards.csv", index=False)
+    np.save(tmp_path / "vectors.npy", np.zeros((len(cards) - 1, 4)))
+    files = ["--cards", str(tmp_path / "cards.csv"), "--vectors", str(tmp_path / "vectors.npy")]
+    monkeypatch.setattr(sys, "argv", ["world", *files, "--out", str(tmp_path / "world")])
+    with pytest.raises(SystemExit, match=f"expected a vector of each of {len(cards)} cards, got {len(cards) - 1}"):
+        world.main()
+
+
 def _names(cards: pd.DataFrame) -> tuple[list[str], list[str]]:
     return cards["theme"].tolist(), cards["style"].tolist()

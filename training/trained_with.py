@@ -1,4 +1,4 @@
-"""Weights are published with the preprocessing that they were trained with."""
+"""Weights are used with the preprocessing that they were trained with."""
 
 from collections.abc import Mapping
 from typing import Any
