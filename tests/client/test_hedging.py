@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -122,3 +123,56 @@ def test_tasks_cancel_the_slower_request() -> None:
 def test_invalid_hedge_is_rejected(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="expected"):
         Hedge(**options)
+
+
+SERVERS = ("grpc://127.0.0.1:1", "grpc://127.0.0.1:2")
+
+
+@pytest.mark.parametrize("others", [0, 1, 2, 3])
+def test_hedge_goes_to_another_server(others: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever other threads have sent meanwhile."""
+    asked: list[str] = []
+    overtaken = threading.Event()
+
+    def respond(server: str, request: InferenceRequest) -> InferenceResponse:
+        asked.append(server)
+        if len(asked) > 1:
+            overtaken.set()
+            return respond_male(request)
+        for _ in range(others):
+            client._pool.replicas.pick()
+        overtaken.wait(10)
+        return respond_male(request)
+
+    monkeypatch.setattr(Client, "_open_transport", lambda _, url: FakeTransport(partial(respond, str(url))))
+    with Client(SERVERS, hedge=HEDGE, timeout_s=10) as client:
+        client.predict(nickname="小美")
+    assert sorted(asked) == sorted(SERVERS)
+
+
+@pytest.mark.parametrize(("hedge", "ejects"), [(None, False), (Hedge(after_s=60), False), (Hedge(after_s=0.01), True)])
+def test_only_cancelled_requests_that_were_late_eject_a_server(
+    hedge: Hedge | None, ejects: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: InferenceRequest) -> InferenceResponse:
+        await asyncio.sleep(60)
+        raise AssertionError("not cancelled")
+
+    async def main() -> bool:
+        monkeypatch.setattr(AsyncClient, "_open_transport", lambda *_: AsyncFakeTransport(hang))
+        async with AsyncClient(SERVERS, hedge=hedge, timeout_s=50) as client:
+            tasks = [asyncio.create_task(client.predict(nickname="小美")) for _ in range(12)]
+            await asyncio.sleep(0.1)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return not client._pool.replicas.any_available()
+
+    assert asyncio.run(main()) is ejects
+
+
+def test_closed_client_with_a_hedge_says_so() -> None:
+    client = Client(transport=FakeTransport(respond_male), hedge=HEDGE)
+    client.close()
+    with pytest.raises(RuntimeError, match="the client is closed; create a new one"):
+        client.predict(nickname="小美")

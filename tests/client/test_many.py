@@ -21,7 +21,7 @@ from genderclient import (
     TransportError,
     User,
 )
-from tests.support.client.fakes import respond_male
+from tests.support.client.fakes import respond_male, respond_male_async
 from tests.support.pictures import encode, noise
 
 Many = Callable[..., list[Scored]]
@@ -247,3 +247,42 @@ def test_real_server(url: str) -> None:
     for scored, expected in zip(results[:3:2], alone, strict=True):
         assert scored.prediction is not None
         assert scored.prediction.probability == pytest.approx(expected.probability, abs=1e-3)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_results_that_are_ready_do_not_wait_for_a_slow_source(ordered: bool) -> None:
+    received: list[Scored] = []
+
+    def users() -> Iterator[User]:
+        for _ in range(10):
+            yield User(nickname="0")
+        time.sleep(0.3)  # all ten are answered
+        yield User(nickname="0")
+        assert len(received) >= 10
+        yield User(nickname="0")
+
+    with Client(transport=FakeTransport(respond_male)) as client:
+        for scored in client.predict_many(users(), concurrency=16, ordered=ordered):
+            received.append(scored)
+    assert len(received) == 12
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_results_that_are_ready_do_not_wait_for_a_slow_async_source(ordered: bool) -> None:
+    received: list[Scored] = []
+
+    async def users() -> AsyncIterator[User]:
+        for _ in range(10):
+            yield User(nickname="0")
+        await asyncio.sleep(0.3)
+        yield User(nickname="0")
+        assert len(received) >= 10
+        yield User(nickname="0")
+
+    async def main() -> None:
+        async with AsyncClient(transport=AsyncFakeTransport(respond_male_async)) as client:
+            async for scored in client.predict_many(users(), concurrency=16, ordered=ordered):
+                received.append(scored)
+
+    asyncio.run(main())
+    assert len(received) == 12

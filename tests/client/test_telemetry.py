@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from genderclient import Client, FakeTransport, InvalidAvatar, ServerError, Status
+from genderclient.telemetry import _histogram
 from tests.support.client.fakes import Recorder, failing
 
 NICKNAME = "planted-nickname"
@@ -112,3 +113,25 @@ def test_predict_works_without_opentelemetry() -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout == "male\n"
+
+
+def test_names_of_trace_headers_are_lower_case(spans: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    monkeypatch.setattr("genderclient.telemetry.inject", lambda headers: headers.update({"X-Amzn-Trace-Id": "Root=1"}))
+    with Client(transport=FakeTransport(recorder)) as client:
+        client.predict(nickname=NICKNAME)
+    (request,) = recorder.requests
+    assert request.headers["x-amzn-trace-id"] == "Root=1"
+    assert spans.get_finished_spans()
+
+
+def test_meters_without_bucket_boundaries_are_used() -> None:
+    class OldMeter:
+        """That of OpenTelemetry before 1.30."""
+
+        def create_histogram(self, name: str, unit: str = "", description: str = "") -> tuple[str, str]:
+            return name, unit
+
+    meter: Any = OldMeter()
+    histogram: Any = _histogram(meter, "genderclient.duration", [1.0], "s")
+    assert histogram == ("genderclient.duration", "s")

@@ -302,15 +302,19 @@ class AsyncClient(BaseClient[AsyncTransport]):
     async def _send(self, request: InferenceRequest) -> Result:
         await self._leave_other_loop()
         transports, replicas = self._pool.transports(), self._pool.replicas
-        index = replicas.pick()
+        index = replicas.pick(request.tried)
+        request.tried.append(index)
+        started_s = time.monotonic()
         try:
             response = await transports[index].infer(request)
         except TransportError as failure:
             replicas.report(index, failure.status)
             return failure
         except asyncio.CancelledError:
-            # A cancelled request counts as slow as one that missed its deadline.
-            replicas.report(index, Status.DEADLINE_EXCEEDED)
+            # One that was late enough for a hedge counts as one that missed its deadline. Otherwise the caller has
+            # left, which says nothing about the server.
+            if self._hedge and time.monotonic() - started_s >= self._hedge.after_s:
+                replicas.report(index, Status.DEADLINE_EXCEEDED)
             raise
         replicas.report(index, None)
         return response

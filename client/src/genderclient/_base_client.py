@@ -141,6 +141,7 @@ class BaseClient(ABC, Generic[T]):
                 use = "experiment or on_impression" if question.name == RANK else "experiment"
                 raise ValueError(f"user_id: this client has no {use} for {question.name}; give it one, or omit the id")
         self._check_options(model, timeout_s)
+        self._pool.check_open()
         options = self._request_options
         call = Call(
             question=question,

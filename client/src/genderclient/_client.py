@@ -397,7 +397,8 @@ class Client(BaseClient[Transport]):
 
     def _send(self, request: InferenceRequest) -> Result:
         transports, replicas = self._pool.transports(), self._pool.replicas
-        index = replicas.pick()
+        index = replicas.pick(request.tried)
+        request.tried.append(index)
         try:
             response = transports[index].infer(request)
         except TransportError as failure:

@@ -119,7 +119,7 @@ def ask_in_threads(
         for index, item in enumerate(items):
             in_flight.append(pool.submit(attempt, index, item))
             # Before the next item is read, which may take long.
-            if len(in_flight) >= concurrency or _has_result(in_flight, ordered):
+            while len(in_flight) >= concurrency or (in_flight and _has_result(in_flight, ordered)):
                 yield _take_result(in_flight, ordered)
         while in_flight:
             yield _take_result(in_flight, ordered)
@@ -163,7 +163,7 @@ async def ask_in_tasks(
         async for item in _as_async(items):
             in_flight.append(asyncio.create_task(attempt(index, item)))
             index += 1
-            if len(in_flight) >= concurrency or _has_result(in_flight, ordered):
+            while len(in_flight) >= concurrency or (in_flight and _has_result(in_flight, ordered)):
                 yield await _take_task_result(in_flight, ordered)
         while in_flight:
             yield await _take_task_result(in_flight, ordered)

@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
-from opentelemetry.metrics import get_meter
+from opentelemetry.metrics import Histogram, Meter, get_meter
 from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind, Status, StatusCode, get_current_span, get_tracer
 
@@ -47,13 +47,9 @@ class Telemetry(Extension):
         self._predictions = meter.create_counter("genderclient.predictions")
         self._results = meter.create_counter("genderclient.results")
         self._errors = meter.create_counter("genderclient.errors")
-        self._probability = meter.create_histogram(
-            "genderclient.probability", explicit_bucket_boundaries_advisory=_SHARES
-        )
-        self._weight = meter.create_histogram("genderclient.weight.avatar", explicit_bucket_boundaries_advisory=_SHARES)
-        self._duration = meter.create_histogram(
-            "genderclient.duration", unit="s", explicit_bucket_boundaries_advisory=_SECONDS
-        )
+        self._probability = _histogram(meter, "genderclient.probability", _SHARES)
+        self._weight = _histogram(meter, "genderclient.weight.avatar", _SHARES)
+        self._duration = _histogram(meter, "genderclient.duration", _SECONDS, unit="s")
 
     def handle(self, call: Call[R], proceed: Callable[[Call[R]], Flow[R]]) -> Flow[R]:
         question = {"question": call.question.name}
@@ -95,9 +91,16 @@ class Telemetry(Extension):
         self._errors.add(1, {**question, **kind})
 
 
+def _histogram(meter: Meter, name: str, boundaries: list[float], unit: str = "") -> Histogram:
+    try:
+        return meter.create_histogram(name, unit, explicit_bucket_boundaries_advisory=boundaries)
+    except TypeError:  # OpenTelemetry before 1.30
+        return meter.create_histogram(name, unit)
+
+
 def _trace_headers() -> dict[str, str]:
-    """The context of a sampled span. Triton traces every request that carries one."""
+    """The context of a sampled span. Triton traces every request that carries one. Names are lower case for gRPC."""
     headers: dict[str, str] = {}
     if get_current_span().get_span_context().trace_flags.sampled:
         inject(headers)
-    return headers
+    return {name.lower(): value for name, value in headers.items()}

@@ -119,7 +119,7 @@ def test_failing_stream_is_invalid(error: Exception) -> None:
 
 
 def test_empty_bytes_are_rejected() -> None:
-    with pytest.raises(InvalidAvatar, match="0 bytes; pass None"):
+    with pytest.raises(InvalidAvatar, match="0 bytes, expected an image; pass None"):
         encode_avatar(b"")
 
 

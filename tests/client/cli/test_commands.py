@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from genderclient import Experiment
 from genderclient._cli.app import app
-from genderclient._cli.inspection import DEFAULT_MODELS
-from server.catalog import GENDER, Catalog
+from genderclient._cli.inspection import DEFAULT_MODELS, OTHER_MODELS
+from server.catalog import Catalog
 from tests.client.cli.conftest import Run
 from tests.support.client.model_repository import GENDER_IO, add_model
 from tests.support.pictures import encode, noise
@@ -61,15 +61,16 @@ def test_error_is_one_line(run: Run, arguments: tuple[str, ...], code: int, mess
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_health_checks_models_with_role_gender(run: Run, url: str) -> None:
+def test_health_checks_models_with_a_role(run: Run, url: str) -> None:
     result = run("health", "--url", url)
     assert result.exit_code == 0
     checked = re.findall(r"^(\w+): ok, [\d.]+ ms$", result.output, re.MULTILINE)
-    assert sorted(checked) == sorted(ensemble.name for ensemble in CATALOG.ensembles(GENDER))
+    assert sorted(checked) == sorted(ensemble.name for ensemble in CATALOG.ensembles())
 
 
 def test_default_models_are_the_stable_gender_ensembles() -> None:
     assert {*DEFAULT_MODELS} == {CATALOG.ensemble(backbone).name for backbone in CATALOG.backbones()}
+    assert {*DEFAULT_MODELS, *OTHER_MODELS} == {ensemble.name for ensemble in CATALOG.ensembles()}
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,25 @@ def test_health_checks_default_models_and_canaries_if_index_is_locked(locked: Se
 def test_health_checks_models_by_role_not_by_name(renamed: Server, scheme: str) -> None:
     result = CliRunner().invoke(app, ["health", "--url", address(renamed, scheme), "--json"])
     assert (list(json.loads(result.stdout)), result.exit_code) == (["anything"], 0)
+
+
+def test_health_checks_every_server(locked: Server, renamed: Server) -> None:
+    first, second = address(locked, "grpc"), address(renamed, "http")
+    result = CliRunner().invoke(app, ["health", "--url", f"{first},{second}", "--json"])
+    assert {name: check["ok"] for name, check in json.loads(result.stdout).items()} == {
+        f"{first} gender_densenet": False,
+        f"{first} gender_mobilenet": True,
+        f"{first} gender_mobilenet_canary": True,
+        f"{second} anything": True,
+    }
+    assert result.exit_code == 1
+
+
+def test_health_of_a_server_that_is_gone_asks_little() -> None:
+    (port,) = free_ports(1)
+    result = CliRunner().invoke(app, ["health", "--url", f"grpc://127.0.0.1:{port}", "--json"])
+    assert sorted(json.loads(result.stdout)) == sorted(DEFAULT_MODELS)
+    assert (result.exit_code, result.stderr) == (1, "")
 
 
 def test_health_asks_each_model_its_own_question(run: Run) -> None:

@@ -1,6 +1,7 @@
 """The further columns of a table are kept, with the values of their rows."""
 
 import datetime
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,17 @@ def test_values_keep_their_types(score: Score, tmp_path: Path, output: str, valu
     score(tmp_path / "users.parquet", tmp_path / f"out.{output}")
     (row,) = read_table(tmp_path / f"out.{output}")
     assert {name: row[name] for name in values} == values
+
+
+def test_nanoseconds_are_dropped(score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)  # with it, Arrow has a type for them
+    times = pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns", "UTC"))
+    pq.write_table(pa.table({"nickname": ["x", "y"], "seen": times}), tmp_path / "users.parquet")
+    score(tmp_path / "users.parquet", tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet")["seen"].cast(pa.int64()).to_pylist() == [
+        1_700_000_000_123_456_000,
+        None,
+    ]
 
 
 def test_json_values_are_text_in_parquet(score: Score, tmp_path: Path) -> None:

@@ -182,3 +182,11 @@ def test_job_is_resumed_but_not_with_other_arguments(asked: Asked, tmp_path: Pat
             make(other).run(concurrency=1)
     assert make(RankingTask(k=3)).run(concurrency=1).succeeded == 1
     assert read_table(tmp_path / "out.jsonl")[0]["model"] == "earlier"
+
+
+def test_rows_with_a_fault_fail_for_popular_lists_too(asked: Asked, tmp_path: Path) -> None:
+    users = tmp_path / "users.csv"
+    users.write_text("uid,liked\na,[1]\nb,abc\nc,[2],surplus\n")
+    result = rank(users, "-o", tmp_path / "lists.jsonl", "--popular", "--id-column", "uid")
+    assert "1 ranked, 2 failed" in result.stderr
+    assert [row["id"] for row in read_table(tmp_path / "lists.jsonl")] == ["a"]

@@ -93,3 +93,21 @@ def test_folder_is_no_output(users: Path) -> None:
 def test_missing_folder_of_the_output_is_named(users: Path) -> None:
     with pytest.raises(TableError, match=r"^nowhere: is no folder; create it"):
         run(users, Path("nowhere/out.csv"))
+
+
+def test_job_that_was_interrupted_after_its_output_is_finished_by_the_same_command(
+    users: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = users.parent / "out.csv"
+    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+        interrupted.setattr("genderclient.tables.job.shutil.rmtree", interrupt)
+        run(users, output)
+    assert output.is_file()
+    assert run(users, output) == 1
+    assert not output.with_name("out.csv.chunks").exists()
+    with pytest.raises(TableError, match="exists"):
+        run(users, output)
+
+
+def interrupt(_: Path) -> None:
+    raise KeyboardInterrupt

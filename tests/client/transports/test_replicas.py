@@ -62,9 +62,26 @@ def test_ejection_time_is_bounded() -> None:
     replicas = Replicas(1, now=clock)
     for _ in range(2000):
         replicas.report(0, Status.UNAVAILABLE)
-    assert not replicas.any_available()
-    clock.now_s = 30
-    assert replicas.any_available()
+        assert not replicas.any_available()
+        clock.now_s += 30
+        assert replicas.any_available()
+
+
+def test_requests_that_fail_together_eject_once() -> None:
+    clock = Clock()
+    replicas = Replicas(2, now=clock)
+    for _ in range(6):
+        replicas.report(0, Status.UNAVAILABLE)
+    clock.now_s = 1.1
+    assert {replicas.pick() for _ in range(2)} == {0, 1}
+
+
+def test_untried_servers_come_first() -> None:
+    replicas = Replicas(3)
+    assert [replicas.pick([0, 1]) for _ in range(3)] == [2, 2, 2]
+    assert {replicas.pick([0, 1, 2]) for _ in range(3)} == {0, 1, 2}
+    replicas.report(2, Status.UNAVAILABLE)
+    assert replicas.pick([0, 1]) in (0, 1)
 
 
 def test_first_ejection_to_end_is_used_if_all_are_ejected() -> None:

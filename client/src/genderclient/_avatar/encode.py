@@ -32,6 +32,7 @@ else:
     # Annotations are evaluated by `typing.get_type_hints` and pydantic, which cannot check these types.
     Avatar = Any
 
+FOR_NO_AVATAR: Final = "; pass None for a user without an avatar"
 _ACCEPTED: Final = (
     "a path, bytes, a data: URL, base64, a file opened in binary mode, a PIL image, "
     "a uint8 array of shape [H,W], [H,W,3] or [H,W,4], or None"
@@ -53,7 +54,7 @@ def encode_avatar(avatar: "Avatar | None", *, allow_paths: bool = True) -> bytes
         return b""
     encoded = _encode(avatar, allow_paths)
     if not encoded:
-        raise InvalidAvatar("avatar: 0 bytes; pass None for a user without an avatar")
+        raise InvalidAvatar(f"avatar: 0 bytes, expected an image{FOR_NO_AVATAR}")
     check_size(len(encoded))
     return encoded
 

@@ -1,6 +1,6 @@
 """Pictures of a gallery, which may be whatever an avatar may be."""
 
-from genderclient._avatar.encode import Avatar, encode_avatar
+from genderclient._avatar.encode import FOR_NO_AVATAR, Avatar, encode_avatar
 from genderclient._exceptions import InvalidAvatar, InvalidPicture
 
 
@@ -15,4 +15,5 @@ def encode_picture(picture: "Avatar | None", *, allow_paths: bool = True) -> byt
 
 
 def _about_picture(error: Exception) -> str:
-    return f"picture{str(error).removeprefix('avatar').removesuffix(', or None')}"
+    message = str(error).removeprefix("avatar").removesuffix(", or None")
+    return f"picture{message.removesuffix(FOR_NO_AVATAR)}"

@@ -6,14 +6,15 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from genderclient import Client, GenderClientError, Retry
+from genderclient import Client, DeadlineExceeded, GenderClientError, Retry, Unavailable
 from genderclient._base_client import DEFAULT_TIMEOUT_S
 from genderclient._cli.options import CaFile, Json, Timeout, Token, Url, errors_as_exit_codes, tls
-from genderclient._cli.repository import Repository, gender_models
+from genderclient._cli.repository import Repository, models_with_roles
 from genderclient._transports.credentials import Credentials
 from genderclient._transports.url import server_urls
 
 DEFAULT_MODELS: Final = ("gender_densenet", "gender_mobilenet")
+OTHER_MODELS: Final = ("rank_densenet", "rank_mobilenet", "rank_embedding", "similar", "embed", "screen")
 # Of the trial of another version beside the stable model.
 CANARY_SUFFIX: Final = "_canary"
 
@@ -22,7 +23,7 @@ def health(
     url: Url = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Any model to check; may be repeated. By default all with the role gender."),
+        typer.Option("--model", help="Any model to check; may be repeated. By default all that answer questions."),
     ] = None,
     timeout_s: Timeout = 3.0,
     token: Token = None,
@@ -34,16 +35,14 @@ def health(
     Exit code 0: all models answered.
     """
     checks: dict[str, dict[str, Any]] = {}
-    with (
-        errors_as_exit_codes(),
-        Client(url, timeout_s=timeout_s, retry=Retry(attempts=1), token=token, tls=tls(ca_file)) as client,
-    ):
-        for model in models or _models_to_check(_repositories(url, token, ca_file, timeout_s)):
-            try:
-                latency_s = client._run(client._probe(model)).latency_s
-                checks[model] = {"ok": True, "latency_ms": round(1000 * latency_s, 1)}
-            except GenderClientError as exc:
-                checks[model] = {"ok": False, "error": str(exc)}
+    with errors_as_exit_codes():
+        repositories = _repositories(url, token, ca_file, timeout_s)
+        for repository in repositories:
+            server = str(repository.url)
+            name = "{}" if len(repositories) == 1 else f"{server} {{}}"
+            with Client(server, timeout_s=timeout_s, retry=Retry(attempts=1), token=token, tls=tls(ca_file)) as client:
+                for model in models or _models_to_check(repository):
+                    checks[name.format(model)] = _check(client, model)
     if as_json:
         typer.echo(json.dumps(checks))
     else:
@@ -51,6 +50,14 @@ def health(
             typer.echo(f"{model}: " + (f"ok, {check['latency_ms']} ms" if check["ok"] else check["error"]))
     if not all(check["ok"] for check in checks.values()):
         raise typer.Exit(1)
+
+
+def _check(client: Client, model: str) -> dict[str, Any]:
+    try:
+        latency_s = client._run(client._probe(model)).latency_s
+    except GenderClientError as exc:
+        return {"ok": False, "error": str(exc)}
+    return {"ok": True, "latency_ms": round(1000 * latency_s, 1)}
 
 
 def models(
@@ -83,18 +90,19 @@ def _repositories(url: str | None, token: str | None, ca_file: Path | None, time
     ]
 
 
-def _models_to_check(repositories: list[Repository]) -> list[str]:
-    """What the first server that lists its models has, else the default models and their canaries.
+def _models_to_check(repository: Repository) -> list[str]:
+    """What the server lists, else the default models, and of the other ones and the canaries those that it has.
 
     The latter is noted on stderr.
     """
-    for repository in repositories:
-        try:
-            if names := gender_models(repository, DEFAULT_MODELS):
-                return names
-            reason = "no loaded model has the role gender"
-        except GenderClientError as exc:
-            reason = str(exc)
+    try:
+        if names := models_with_roles(repository, DEFAULT_MODELS):
+            return names
+        reason = "no loaded model has a role"
+    except (DeadlineExceeded, Unavailable):
+        return [*DEFAULT_MODELS]
+    except GenderClientError as exc:
+        reason = str(exc)
     typer.echo(f"genderclient: checking the default models, because the server lists none: {reason}", err=True)
-    canaries = (f"{model}{CANARY_SUFFIX}" for model in DEFAULT_MODELS)
-    return [*DEFAULT_MODELS, *(name for name in canaries if any(each.serves(name) for each in repositories))]
+    canaries = (f"{model}{CANARY_SUFFIX}" for model in (*DEFAULT_MODELS, *OTHER_MODELS))
+    return [*DEFAULT_MODELS, *filter(repository.serves, (*OTHER_MODELS, *canaries))]

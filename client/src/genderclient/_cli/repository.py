@@ -14,7 +14,8 @@ from genderclient._transports.credentials import LOOPBACK, Credentials
 from genderclient._transports.url import ServerUrl
 
 FIELDS: Final = ("name", "version", "state", "reason")
-ROLE: Final = "gender"
+# The roles of the ensembles that answer questions.
+ROLES: Final = ("gender", "rank", "embed", "similar", "screen")
 # The header that unlocks the repository of a server that this project's launcher started.
 ADMIN_HEADER: Final = "admin-key"
 
@@ -103,13 +104,13 @@ class Repository:
         return error_for(exc, InferenceRequest(model="repository", inputs=(), timeout_s=self.timeout_s))
 
 
-def gender_models(repository: Repository, expected: tuple[str, ...]) -> list[str]:
-    """The loaded models whose configuration has the role `gender`, and the `expected` models that are not loaded."""
+def models_with_roles(repository: Repository, expected: tuple[str, ...]) -> list[str]:
+    """The loaded models whose configuration has one of `ROLES`, and the `expected` models that are not loaded."""
     entries = repository.index()
     loaded = dict.fromkeys(entry["name"] for entry in entries if entry["state"] == "READY")
     absent = [name for name in expected if name not in loaded and any(entry["name"] == name for entry in entries)]
     try:
-        return [name for name in loaded if repository.role(name) == ROLE] + absent
+        return [name for name in loaded if repository.role(name) in ROLES] + absent
     except (AttributeError, TypeError) as exc:
         raise GenderClientError("the configuration of a model does not follow the v2 protocol") from exc
 

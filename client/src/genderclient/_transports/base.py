@@ -19,6 +19,7 @@ class InferenceRequest:
         request_id: Identifies the request in Triton's log.
         version: The version of the model. If it is empty, the server chooses.
         headers: Sent along, for example the context of a trace. Names are lower case, as gRPC requires.
+        tried: The servers that this request, its retries and its hedge have been sent to, which share this list.
     """
 
     model: str
@@ -27,6 +28,7 @@ class InferenceRequest:
     request_id: str = ""
     version: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    tried: list[int] = field(default_factory=list, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,12 +40,18 @@ class Tls:
             raise ValueError("certificate_file, key_file: got only one of them; a client certificate needs both")
 
     def context(self) -> "ssl.SSLContext":
-        """Creates an SSL context from the files."""
+        """Creates an SSL context from the files. Raises ValueError if one of them has another format."""
         import ssl
 
-        context = ssl.create_default_context(cafile=self.ca_file)
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except ssl.SSLError:
+            raise ValueError("ca_file: expected a PEM file with certificates") from None
         if self.certificate_file is not None:
-            context.load_cert_chain(self.certificate_file, self.key_file)
+            try:
+                context.load_cert_chain(self.certificate_file, self.key_file)
+            except ssl.SSLError:
+                raise ValueError("certificate_file, key_file: expected PEM files that belong together") from None
         return context
 
     def read(self) -> tuple[bytes | None, bytes | None, bytes | None]:

@@ -56,15 +56,19 @@ class TransportPool(Generic[T]):
 
     def transports(self) -> list[T]:
         """Returns the transports to all servers."""
-        if self._opened:
-            return self._opened
+        if opened := self._opened:
+            return opened
         with self._lock:
-            if self._closed:
-                raise RuntimeError("the client is closed; create a new one")
+            self.check_open()
             if not self._opened:
                 self._check_grpc()
                 self._opened = self._open_all()
             return self._opened
+
+    def check_open(self) -> None:
+        """Raises RuntimeError if the pool is closed."""
+        if self._closed:
+            raise RuntimeError("the client is closed; create a new one")
 
     def detach(self, owner: object) -> list[T]:
         """Makes `owner` the owner of the transports. Returns those that belonged to another one."""

@@ -16,7 +16,7 @@ from genderclient.tables import chunks, formats
 from genderclient.tables.columns import Columns, Row
 from genderclient.tables.errors import TableError
 from genderclient.tables.settings import ClientSettings
-from genderclient.tables.targets import check_targets
+from genderclient.tables.targets import DESCRIPTION, check_targets
 from genderclient.tables.tasks import FAILURE_SCHEMA, KEY_SCHEMA, ScoringTask, Task
 from genderclient.tables.users import UserReader
 
@@ -113,7 +113,7 @@ class TableJob:
             "chunk_rows": chunks.CHUNK_ROWS,
             **self._task.describe(),
         }
-        description = self._chunk_folder / "job.json"
+        description = self._chunk_folder / DESCRIPTION
         if not description.is_file():
             self._chunk_folder.mkdir(exist_ok=True)
             draft = description.with_suffix(".draft")

@@ -142,5 +142,16 @@ def _as_text(value: Any) -> str | None:
 def _drop_rows(count: int, batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
     """All rows but the first `count`, which are not converted to Python objects."""
     for batch in batches:
-        yield from batch.slice(min(count, batch.num_rows)).to_pylist()
+        yield from _without_nanoseconds(batch.slice(min(count, batch.num_rows))).to_pylist()
         count = max(count - batch.num_rows, 0)
+
+
+def _without_nanoseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with times in microseconds: Python has no nanoseconds."""
+    columns = [
+        column.cast(pa.timestamp("us", column.type.tz), safe=False)
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)

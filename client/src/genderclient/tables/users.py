@@ -28,8 +28,8 @@ class LazyAvatar:
         error: Why there is no picture. The client's own error only says that this file cannot be read.
     """
 
-    def __init__(self, load: Callable[[], bytes]) -> None:
-        self.error: InvalidInput | None = None
+    def __init__(self, load: Callable[[], bytes], error: InvalidInput | None = None) -> None:
+        self.error = error
         self._load = load
         self._stream: io.BytesIO | None = None
 
@@ -53,11 +53,11 @@ class UserReader:
     def user(self, row: Row) -> User:
         """The user of a row; one whose avatar fails if the row has a fault, or a value that is not of its column."""
         if fault := row.get(FAULT):
-            return User(avatar=LazyAvatar(partial(_fail, fault)))
+            return _failing_user(fault)
         try:
             features, liked = _features(row), _liked(row.get("liked"))
         except (TypeError, ValueError) as exc:
-            return User(avatar=LazyAvatar(partial(_fail, InvalidInput(str(exc)))))
+            return _failing_user(InvalidInput(str(exc)))
         if features:
             return User(features=features, liked=liked)
         return User(avatar=self._avatar(row.get("avatar")), nickname=text_of(row.get("nickname")), liked=liked)
@@ -82,6 +82,11 @@ class UserReader:
         if self.fetch is None:
             raise InvalidAvatar("avatar: got a web address; to fetch avatars, use --fetch")
         return self.fetch(f"https:{url}" if url.startswith("//") else url)
+
+
+def _failing_user(error: InvalidInput) -> User:
+    """A user whose question fails, even if it does not read the avatar."""
+    return User(avatar=LazyAvatar(partial(_fail, error), error))
 
 
 def _fail(error: InvalidInput) -> bytes:
