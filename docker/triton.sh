@@ -12,15 +12,23 @@ rm -rf "$folder"/models.*
 # Serve only files that SHA256SUMS lists, and a private copy of them, which nobody changes after the check.
 for argument; do
     shift
+    case $argument in
+        --model-repository | --model-store*)
+            echo "$argument: expected --model-repository=FOLDER, whose files are then verified" >&2
+            exit 2
+            ;;
+    esac
     repository=${argument#--model-repository=}
     if [ -f "$repository/SHA256SUMS" ]; then
         copy=$(mktemp -d "$folder/models.XXXXXX")
         cp -RL "$repository/." "$copy"
         (
             cd "$copy"
-            sha256sum --check --quiet SHA256SUMS
+            # As the launcher: hidden files, such as unfinished versions, are not served; versions may have been removed.
+            find . -mindepth 1 \( -name '.*' ! -name .gitkeep -o -name __pycache__ \) -prune -exec rm -rf {} +
+            sha256sum --check --quiet --ignore-missing SHA256SUMS
             # The path follows 64 digits and two spaces.
-            find ./*/ ! -type d | while read -r file; do
+            find ./*/ ! -type d | while IFS= read -r file; do
                 cut -c 67- SHA256SUMS | grep -qxF "${file#./}" || { echo "$file is not in SHA256SUMS" >&2; exit 1; }
             done
         )

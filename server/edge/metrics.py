@@ -12,8 +12,10 @@ Neither contains inputs, tokens or query strings. Requests without a token are c
 import argparse
 import json
 import re
+import signal
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections import Counter
@@ -58,7 +60,8 @@ class EdgeMetrics:
             return None
         self.requests[client, status, grpc_status, "triton" if upstream else "front"] += 1
         failed = status >= "400" or grpc_status not in ("", "0")
-        return self._limited(request, now_s) if failed and client else None
+        is_fault = status >= "500" or grpc_status in GRPC_FAULTS
+        return self._limited(request, is_fault, now_s) if failed and client else None
 
     def text(self, expiry_s: float | None) -> str:
         """The metrics in Prometheus' text format; `expiry_s` is None if the reverse proxy does not listen."""
@@ -77,14 +80,14 @@ class EdgeMetrics:
             text += family(name, "gauge", meaning, {"": expiry_s})
         return text
 
-    def _limited(self, request: Any, now_s: float) -> str | None:
+    def _limited(self, request: Any, is_fault: bool, now_s: float) -> str | None:
         if int(now_s) != self._second:
             self._second, self._lines = int(now_s), 0
         self._lines += 1
         if self._lines > LINES_PER_S:
             self.unlogged += 1
             return None
-        level = "error" if request["status"] >= "500" or request["grpc_status"] in GRPC_FAULTS else "warning"
+        level = "error" if is_fault else "warning"
         return json.dumps({"level": level, "source": "edge", "event": "request_failed", **request})
 
 
@@ -167,6 +170,8 @@ def main() -> None:
         "--front", type=_address, default=("127.0.0.1", 8080), metavar="HOST:PORT", help="nginx, for its certificate"
     )
     args = parser.parse_args()
+    # In a container, this is the first process, which Linux does not end by a signal without a handler.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with running_metrics(args.listen, args.address, args.port, args.front):
             threading.Event().wait()

@@ -123,15 +123,23 @@ def signals_blocked() -> Iterator[None]:
 
 
 def exit_on_stop_signals() -> None:
-    """Raise SystemExit at the first stop signal and ignore the next ones, which would interrupt the cleanup."""
+    """Raise SystemExit at the first stop signal and ignore the next ones, which would interrupt the cleanup.
+
+    A hangup that `nohup` has made this process ignore stays ignored.
+    """
 
     def stop(number: int, _: object) -> NoReturn:
         for each in STOP_SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         sys.exit(128 + number)
 
-    for number in STOP_SIGNALS:
+    for number in unignored(STOP_SIGNALS):
         signal.signal(number, stop)
+
+
+def unignored(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
+    """Return the signals without the hangup, if `nohup` has made this process ignore it."""
+    return [each for each in signals if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
 
 
 def check_free(ports: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from server.catalog import CONFIG
+from server.checksums import MANIFEST
 from server.checksums.snapshot import refresh_snapshots
 from server.edge.admin_lock import KEY_VARIABLE
 from server.errors import ControlError, LaunchError, RolloutError
@@ -76,7 +77,8 @@ def _check_controllable(server: TritonControl) -> None:
 def _restore(undo: FileChanges, repository: Path, servers: Sequence[TritonControl]) -> str:
     """Restore the files and make the servers follow them; returns a summary."""
     try:
-        write_changes(undo)
+        # Not the old checksums: another command may have recorded other files meanwhile.
+        write_changes(with_checksums({file: text for file, text in undo.items() if file.name != MANIFEST}, repository))
     except RolloutError as exc:
         return (
             f"the files still hold the change, because undoing it failed: {exc}; make room and run the opposite command"

@@ -12,7 +12,7 @@ from typing import IO, Final
 from server.edge.admin_lock import KEY_VARIABLE, admin_key
 from server.errors import LaunchError
 from server.launch.flags import Flags, with_defaults
-from server.launch.process import LAUNCHER, STOP_S, end, signals_blocked, spawn
+from server.launch.process import LAUNCHER, end, signals_blocked, spawn
 from server.launch.shared_memory import SharedMemory
 from server.triton_control import METADATA_PREFIX, TritonControl, admin_metadata
 
@@ -28,18 +28,25 @@ DEFAULTS: Final = {
     "exit-timeout-secs": "5",
 }
 LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+# It takes this long beyond that, at most.
+EXIT_S: Final = 5.0
 CALL_TIMEOUT_S: Final = 1.0
 LOAD_TIMEOUT_S: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Command:
-    """A complete command line of tritonserver, and what the supervisor needs to know about it."""
+    """A complete command line of tritonserver, and what the supervisor needs to know about it.
+
+    Attributes:
+        grace_s: How long Triton may take to end.
+    """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     repositories: tuple[Path, ...]
     control: TritonControl
+    grace_s: float
 
     @classmethod
     def parse(cls, arguments: Sequence[str], launcher: Sequence[str] = LAUNCHER) -> "Command":
@@ -61,6 +68,7 @@ class Command:
             {**os.environ, KEY_VARIABLE: key},
             tuple(map(Path, flags.all("model-repository") + flags.all("model-store"))),
             TritonControl(_grpc_url(flags), metadata, CALL_TIMEOUT_S, LOAD_TIMEOUT_S),
+            _seconds(flags, "exit-timeout-secs") + EXIT_S,
         )
 
 
@@ -71,6 +79,13 @@ def _grpc_url(flags: Flags) -> str:
     address = flags.last("grpc-address", "127.0.0.1")
     host = LOOPBACK_OF.get(address, address)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _seconds(flags: Flags, name: str) -> int:
+    value = flags.last(name, DEFAULTS[name])
+    if not value.isdecimal():
+        raise LaunchError(f"--{name}: expected whole seconds, got {value}")
+    return int(value)
 
 
 def _metadata(restricted: Sequence[str]) -> dict[str, str]:
@@ -84,6 +99,7 @@ class Child:
 
     def __init__(self, command: Command, log: IO[bytes] | None) -> None:
         self._grpc_port = int(command.control.url.rpartition(":")[2])
+        self._grace_s = command.grace_s
         with signals_blocked():
             self._shared_memory = SharedMemory()
             self._process = spawn([*command.argv, self._shared_memory.flag], log, command.environment)
@@ -98,11 +114,15 @@ class Child:
         """None while it runs."""
         return self._process.poll()
 
-    def end(self, grace_s: float = STOP_S) -> None:
-        """End it and its stubs after at most `grace_s` for requests in flight, and free its shared memory."""
+    def end(self, grace_s: float | None = None) -> None:
+        """End it and its stubs, and free its shared memory.
+
+        Args:
+            grace_s: Seconds for requests in flight; by default what its command allows.
+        """
         with signals_blocked():
             if not self._ended:
-                end(self._process, grace_s)
+                end(self._process, self._grace_s if grace_s is None else grace_s)
                 self._shared_memory.free()
                 self._ended = True
 

@@ -89,6 +89,12 @@ def test_configurations_are_mounted_read_only(target: str) -> None:
     assert any(target in mount and ("ro" in mount.split(":")[-1] or "'read_only': True" in mount) for mount in mounts)
 
 
+def test_grafana_reads_the_mounted_dashboards() -> None:
+    provider = yaml.safe_load((DOCKER / "grafana" / "provisioning" / "dashboards" / "gender.yml").read_text())
+    path, mounts = provider["providers"][0]["options"]["path"], service("grafana")["volumes"]
+    assert any(f":{path}:" in str(mount) or f"'target': '{path}'" in str(mount) for mount in mounts)
+
+
 def test_prometheus_scrapes_both_tritons() -> None:
     config = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}

@@ -112,6 +112,7 @@ def test_container_ends_when_a_model_stops_answering(container: Container) -> No
         ("model.onnx", b"as published", ""),
         ("model.onnx", b"something else", "net/model.onnx: FAILED"),
         ("model.py", b"added", "./net/model.py is not in SHA256SUMS"),
+        (".publish-1/model.onnx", b"unfinished", ""),
     ],
 )
 def test_changed_or_added_model_file_stops_the_start(name: str, served: bytes, output: str, tmp_path: Path) -> None:
@@ -119,10 +120,37 @@ def test_changed_or_added_model_file_stops_the_start(name: str, served: bytes, o
     program.write_text("#!/bin/sh\nexit 0\n")
     program.chmod(0o755)
     write_published(tmp_path / "models")
-    (tmp_path / "models" / "net" / name).write_bytes(served)
+    file = tmp_path / "models" / "net" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(served)
     done = start(tmp_path)
     assert done.returncode == (1 if output else 0)
     assert output in done.stdout + done.stderr
+
+
+def test_hidden_models_are_not_served_and_removed_versions_are_not_missed(tmp_path: Path) -> None:
+    program = tmp_path / "tritonserver"
+    program.write_text('#!/bin/sh\nfor each; do case $each in --model-repository=*) ls -A "${each#*=}";; esac; done\n')
+    program.chmod(0o755)
+    write_published(tmp_path / "models")
+    (tmp_path / "models" / ".hidden" / "1").mkdir(parents=True)
+    (tmp_path / "models" / ".hidden" / "1" / "model.py").write_text("")
+    with (tmp_path / "models" / "SHA256SUMS").open("a") as manifest:
+        manifest.write(f"{'0' * 64}  net/removed.onnx\n")
+    done = start(tmp_path)
+    assert (done.returncode, done.stdout.split()) == (0, ["SHA256SUMS", "net"])
+
+
+@pytest.mark.parametrize("flags", [["--model-repository", "models"], ["--model-store=models"]])
+def test_repository_that_would_not_be_verified_is_refused(flags: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(ROOT / "docker" / "triton.sh"), *flags],
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "expected --model-repository=FOLDER" in done.stderr
 
 
 @pytest.mark.parametrize("is_link", [False, True])

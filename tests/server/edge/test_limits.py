@@ -11,10 +11,11 @@ from contextlib import ExitStack, closing
 
 import grpc
 import pytest
+from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from server.edge.reverse_proxy import running_reverse_proxy
-from tests.support.server.edge import INFER, JOB, SHOP, Edge, EdgeFiles, bearer, infer_message
+from tests.support.server.edge import INFER, JOB, MODEL, SHOP, Edge, EdgeFiles, bearer, infer_message
 from tests.support.tritonserver import Server
 from tests.support.waiting import wait_until
 
@@ -47,9 +48,20 @@ def test_compressed_body_is_rejected(edge: Edge) -> None:
     assert (response.status, response.error) == (415, "compressed")
     credentials = grpc.ssl_channel_credentials(edge.files.authority.read_bytes())
     compressing = grpc.secure_channel(edge.proxy.grpc_url, credentials, compression=grpc.Compression.Gzip)
-    with compressing as channel, pytest.raises(grpc.RpcError) as caught:
-        GRPCInferenceServiceStub(channel).ModelInfer(infer_message(), metadata=tuple(bearer(SHOP).items()))
-    assert (caught.value.code().name, caught.value.details()[:10]) == ("UNIMPLEMENTED", "compressed")
+    with compressing as channel:
+        stub = GRPCInferenceServiceStub(channel)
+        for call, message in (
+            (stub.ModelInfer, infer_message()),
+            (stub.ModelReady, pb.ModelReadyRequest(name=MODEL)),
+            (stub.ModelMetadata, pb.ModelMetadataRequest(name=MODEL)),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                call(message, metadata=tuple(bearer(SHOP).items()))
+            assert (caught.value.code().name, caught.value.details()[:10]) == ("UNIMPLEMENTED", "compressed")
+
+
+def test_large_question_about_a_model_is_rejected(edge: Edge) -> None:
+    assert edge.grpc("ModelReady", pb.ModelReadyRequest(name="a" * 2000), SHOP).startswith("RESOURCE_EXHAUSTED")
 
 
 def test_rate_limit_applies_to_each_client(triton: Server, files: EdgeFiles) -> None:

@@ -2,8 +2,10 @@
 
 import io
 import json
+import signal
 import socket
 import ssl
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -50,6 +52,29 @@ def test_other_datagrams_are_ignored(sent: bytes) -> None:
     metrics = EdgeMetrics()
     assert metrics.note(sent, 0) is None
     assert not metrics.requests
+
+
+def test_numbers_in_place_of_texts_are_counted() -> None:
+    metrics = EdgeMetrics()
+    line = metrics.note(PREFIX + b'{"client": "shop", "status": 500, "grpc_status": 14, "upstream": ""}', 0)
+    assert line
+    assert json.loads(line)["level"] == "error"
+
+
+def test_program_ends_on_sigterm() -> None:
+    port = free_ports(1)[0]
+    with subprocess.Popen(
+        [sys.executable, "-m", "server.edge.metrics", "--listen=127.0.0.1:0", f"--port={port}"]
+    ) as program:
+        wait_until(lambda: is_open(port))
+        program.terminate()
+        assert program.wait(10) == 128 + signal.SIGTERM
+
+
+def is_open(port: int) -> bool:
+    with suppress(OSError):
+        return bool(metrics_of(port))
+    return False
 
 
 def test_path_that_is_not_utf8_is_counted_and_logged() -> None:

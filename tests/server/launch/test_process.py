@@ -1,11 +1,14 @@
 """Triton as a child process: the reasons why it does not start, and the cleanup when it ends."""
 
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from server.launch.process import StartError, free_ports, running_triton
+from server.launch.process import ROOT, StartError, free_ports, running_triton
 
 CONFIG = 'name: "incomplete" platform: "onnxruntime_onnx" max_batch_size: 0'
 
@@ -41,3 +44,17 @@ def test_process_and_port_are_gone_after_exit(tmp_path: Path) -> None:
     assert server.process.poll() is not None
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(server.http_url.split(":")[1])), timeout=2)
+
+
+def test_hangup_stays_ignored_under_nohup() -> None:
+    program = (
+        "import os, signal; from server.launch.process import exit_on_stop_signals; exit_on_stop_signals();"
+        "os.kill(os.getpid(), signal.SIGHUP); print('alive', flush=True); os.kill(os.getpid(), signal.SIGTERM)"
+    )
+    for command, output, code in (
+        (["nohup", sys.executable], "alive", 128 + signal.SIGTERM),
+        ([sys.executable], "", 128 + signal.SIGHUP),
+    ):
+        call = [*command, "-c", program]
+        done = subprocess.run(call, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert (done.stdout.strip(), done.returncode) == (output, code)

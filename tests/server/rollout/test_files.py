@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from server.checksums import MANIFEST, check_files, record_all
+from server.checksums import MANIFEST, check_files, record, record_all
 from server.errors import ControlError, RolloutError
 from server.launch.process import ROOT, free_ports
 from server.rollout import apply
@@ -289,6 +289,28 @@ def test_interrupted_command_restores_files_and_servers(
         rollout(*CANARY, "--url", "127.0.0.1:1")
     assert tree(repository) == before
     assert len(followed) == 2
+
+
+def test_failed_command_keeps_what_another_has_recorded_meanwhile(
+    rollout: Rollout, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_all(repository)
+    before, other = tree(repository), repository / "preprocess" / "1" / "other.py"
+
+    def follow(*_: object) -> None:
+        if not other.exists():
+            other.write_text("published meanwhile")
+            record(other, other, repository)
+            raise ControlError("the server has ended")
+
+    monkeypatch.setattr(apply, "_follow", follow)
+    monkeypatch.setattr(apply, "_check_controllable", lambda _: None)
+    with pytest.raises(SystemExit, match=r"^rollout: the server has ended; everything is served as before$"):
+        rollout(*CANARY, "--url", "127.0.0.1:1")
+    check_files(repository)
+    other.unlink()
+    record_all(repository)
+    assert tree(repository) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -31,6 +31,8 @@ KEY = "triton-grpc-protocol-admin-key"
 def test_command_defaults() -> None:
     command = Command.parse([f"--model-repository={REPOSITORY}", "--grpc-port", "99"])
     assert {"--model-control-mode=explicit", "--load-model=*", "--exit-timeout-secs=5"} < set(command.argv)
+    assert command.grace_s == 10
+    assert Command.parse(["--exit-timeout-secs=30"]).grace_s == 35
     assert command.control.url == "127.0.0.1:99"
     assert command.repositories == (REPOSITORY,)
 
