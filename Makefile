@@ -81,6 +81,7 @@ perf: .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
 	@$(IN_VENV)/python -m perf ranking_latency
 	@$(IN_VENV)/python -m perf ab
 	@$(IN_VENV)/python -m perf offline_scoring
+	@$(IN_VENV)/python -m perf install_size
 	@$(IN_VENV)/python -m perf report
 	@$(IN_VENV)/python -m docs.headline
 

@@ -29,7 +29,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "both": "AUC, unseen users with avatar and nickname",
         "surely_wrong": "wrong although more than 90% sure, all unseen users",
         "p50": "milliseconds per prediction, one client (median)",
-        "users": "million users a day on one core",
+        "users": "million users a day on one core at full load",
         "ranking": "Choosing the best of 200 pictures for a user with a stored embedding takes {p50} ms. In a "
         "[simulated world whose tastes are known](results/ranking.md), the ranker reaches {share} of what is possible.",
         "first_use": "From `git clone`, without the time to read and type, the [tutorial](docs/tutorial.md) takes "
@@ -47,7 +47,7 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "both": "AUC，未见过的用户（头像和昵称都有）",
         "surely_wrong": "把握超过 90% 却答错，全部未见过的用户",
         "p50": "单客户端每次预测的毫秒数（中位数）",
-        "users": "单核每天可服务的用户（百万）",
+        "users": "单核满载每天可服务的用户（百万）",
         "ranking": "如果用户的嵌入向量已经存好，从 200 张图片中选出最合适的只需 {p50} 毫秒。"
         "在[偏好已知的模拟世界](results/ranking.md)中，排序模型达到理论上限的 {share}。",
         "first_use": "从 `git clone` 算起，不计阅读和输入的时间，按[教程](docs/zh/tutorial.md)操作："
