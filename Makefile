@@ -29,7 +29,7 @@ PIP := $(IN_VENV)/python -m pip --quiet --disable-pip-version-check
 # Bytecode is compiled on first use, because most modules are never imported.
 INSTALL := $(PIP) install --no-compile
 # Install the requirements in $(2) into the separate environment $(1), which needs no pip of its own.
-INSTALL_INTO = "$(PYTHON)" -m venv --without-pip $(1) && \
+INSTALL_INTO = $(IN_VENV)/python -m venv --without-pip $(1) && \
 	$(PIP) --python $(1)/bin/python install --no-compile --require-hashes --requirement $(2)
 
 HTTP_PORT ?= 8000
@@ -67,7 +67,7 @@ release: .venv/dev.stamp .venv/package.stamp .venv/audit.stamp
 
 perf-tools: .venv/perf_analyzer.stamp
 
-perf: .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
+perf: .venv/dev.stamp .venv/perf_analyzer.stamp .venv/peers/fastapi.stamp
 	@$(IN_VENV)/python -m perf latency
 	@$(IN_VENV)/python -m perf breakdown
 	@$(IN_VENV)/python -m perf earlier
@@ -173,7 +173,7 @@ check: .venv/dev.stamp
 
 .venv/audit.stamp: requirements/audit.txt .venv/serve.stamp
 	@echo "Installing requirements/audit.txt into .venv/audit"
-	@"$(PYTHON)" -m venv .venv/audit
+	@$(IN_VENV)/python -m venv .venv/audit
 	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 

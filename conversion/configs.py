@@ -60,9 +60,11 @@ def write_configs(repository: Path, add: str | None = None) -> None:
         add: The name of a backbone that the repository lacks. Its weights are then published as version 1.
 
     Raises:
-        CatalogError: The repository cannot be read, or a rollout is under way.
+        CatalogError: The repository cannot be read or has a model of this name, or a rollout is under way.
     """
     catalog = Catalog(repository)
+    if add and (repository / add).exists():
+        raise CatalogError(f"{repository} has a model {add} already; choose another name for the backbone")
     steps = {backbone: catalog.ensemble(backbone).steps for backbone in catalog.backbones()}
     ranking = {each.backbone: each.steps for each in catalog.ensembles(RANK)}
     if canaries := [each.name for each in catalog.ensembles() if each.is_canary]:
@@ -72,7 +74,9 @@ def write_configs(repository: Path, add: str | None = None) -> None:
     if add:
         # The ensemble ranks with the gallery and the ranker of the others.
         others = next(iter(ranking.values()), None)
-        texts = render(add, ranking={**others, "preprocess": 1, add: 1} if others else None)
+        preprocess = max((versions["preprocess"] for versions in steps.values()), default=1)
+        ranked = {**others, "preprocess": preprocess, add: 1} if others else None
+        texts = render(add, preprocess_version=preprocess, ranking=ranked)
         _write(repository, texts)
         for folder in texts.keys() - {add}:
             _add_version_folder(repository / folder, others["ranker"] if others and folder.startswith("rank_") else 1)

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
+from math import inf
 from pathlib import Path
 
 from training.data.bad_rows import ManifestError
@@ -43,7 +44,7 @@ def listed_pictures(manifest: Path) -> Iterator[Picture]:
     `likes` and `shows`.
 
     Raises:
-        ManifestError: The file cannot be read, lacks the column `picture`, or a number is none.
+        ManifestError: The file cannot be read or lacks the column `picture`, a number is none, or an id is repeated.
     """
     try:
         with manifest.open(encoding="utf-8-sig", newline="") as file:
@@ -53,12 +54,18 @@ def listed_pictures(manifest: Path) -> Iterator[Picture]:
     if not rows or "picture" not in rows[0]:
         columns = ", ".join(rows[0]) if rows else "no rows"
         raise ManifestError(f"{manifest}: expected rows with the column picture, got {columns}")
+    ids = set[int]()
     for number, row in enumerate(rows):
         try:
             own = int(row["id"]) if row.get("id") else None
             likes, shows = (float(row.get(name) or 0) for name in ("likes", "shows"))
         except ValueError:
             raise ManifestError(f"{manifest}: row {number}: expected numbers in id, likes and shows") from None
+        if own is not None and (own in ids or not 0 < own < 2**63):
+            raise ManifestError(f"{manifest}: row {number}: expected an id from 1 to 2^63 - 1 that no other row has")
+        if not 0 <= likes <= shows < inf:
+            raise ManifestError(f"{manifest}: row {number}: expected at most as many likes as shows, and none below 0")
+        ids |= {own} if own is not None else set()
         name = row["picture"] or ""
         yield Picture(_read(manifest.parent / name), row.get("title") or "", own, likes, shows, name)
 

@@ -94,5 +94,7 @@ def prepared(pictures: Iterable[Picture], refused: dict[int, str]) -> Iterator[P
             continue
         if present:
             yield Prepared(row, picture, pixels)
-        else:
+        elif picture.encoded or not picture.file:
             refused[row] = "no picture: empty, or plain gray or white"
+        else:
+            refused[row] = "no picture: the file is missing, empty or cannot be read"

@@ -85,6 +85,8 @@ def publish_encoder(
     check_preprocessing(report)
     folder = new_version(catalog.model(ENCODER), version)
     pictures = read_pictures(manifest, IMAGE_SIZE)
+    if missing := [split for split in ("train", "test") if not len(pictures.split(split))]:
+        raise ManifestError(f"{manifest}: expected pictures of the split {missing[0]}, got none")
     trained = keras.saving.load_model(run / "model.keras", compile=False)
     whitening = fit_whitening(trained, pictures.split("train")) if whiten else no_whitening(trained)
     int8, measured = convert_encoder(serving_model(trained, whitening), pictures)

@@ -78,11 +78,14 @@ def publish_ranker(
     Raises:
         PrepMismatch: The gender model behind its inputs belongs to another preprocessing.
         GalleryError: No version of the gallery has the encoder that it was trained with.
-        ConversionError: ONNX deviates from Keras, or the ranker has no ONNX form, or it is worse than the served one.
+        ConversionError: ONNX deviates from Keras, or the ranker has no ONNX form, or it is worse than the served one;
+            or the temperature is not positive.
         CatalogError: The repository has no ranker or no gallery.
         FileNotFoundError: The run does not exist, or lacks its served model or its held-out sessions.
         FileExistsError: The version exists.
     """
+    if not 0 < temperature < np.inf:
+        raise ConversionError(f"expected a positive temperature, such as {TEMPERATURE}, got {temperature}")
     report, catalog = read_run(run), Catalog(repository)
     folder = new_version(catalog.model(RANKER), version)
     vectors = _vectors(report, catalog)
@@ -173,10 +176,12 @@ def main() -> None:
 def _comparison(catalog: Catalog, new: onnx.ModelProto, run: Path, encoder: str) -> dict[str, Any] | None:
     """Compare with the served ranker; None if there is none, or if it ranks the vectors of another encoder."""
     served = [each.steps[RANKER] for each in catalog.ensembles(RANK) if not each.is_canary]
-    if not served:
+    if not served or not catalog.model(RANKER).versions:
         return None
     version = max(served) if max(served) > 0 else catalog.model(RANKER).versions[-1]
     file = catalog.model(RANKER).folder / str(version) / "model.onnx"
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is served but not on disk; restore it, or roll back to a version on disk")
     if read_metadata(file)[ENCODER_DIGEST] != encoder:
         return None
     compared = compare_rankers(str(file), new.SerializeToString(), *read_held_out(run))

@@ -45,7 +45,7 @@ from .parity import run_onnx
 from .quantize import to_int8
 from .screener_gate import check_int8, check_parity, measure, regressions
 from .screener_limits import PRECISION, PREVALENCE, REFUSING, tune_limits
-from .screener_model import FIRST, SECOND, serving_model, with_verdict
+from .screener_model import CASCADED, FIRST, SECOND, serving_model, with_verdict
 from .screening import ATTRIBUTES_KEY, LIMITS_KEY, SCREENER, Screener
 from .verdict import served_file, verdict
 
@@ -86,7 +86,8 @@ def publish_screener(
     Raises:
         PrepMismatch: The networks were trained with another preprocessing, or this machine decodes pictures
             differently.
-        ConversionError: ONNX deviates from Keras, or int8 from fp32, or it is worse than the served version.
+        ConversionError: ONNX deviates from Keras, or int8 from fp32, or it is worse than the served version; or
+            `refusing` lacks `unsuitable` or names an unknown attribute.
         CatalogError: The repository has no screener.
         ManifestError: The manifest cannot be used.
         FileNotFoundError: The run does not exist.
@@ -97,6 +98,8 @@ def publish_screener(
     attributes: list[str] = report["attributes"]
     folder = new_version(catalog.model(SCREENER), version)
     pictures = _read(manifests, attributes)
+    if not {CASCADED} <= {*refusing} <= {*attributes}:
+        raise ConversionError(f"expected {CASCADED} and others of {', '.join(attributes)} to refuse a picture")
     train, validation, test = (_split(pictures, name) for name in ("train", "validation", "test"))
     if good:
         validation = _with_good(validation, read_pictures(good, IMAGE_SIZE), refusing)

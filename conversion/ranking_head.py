@@ -42,7 +42,7 @@ def ranking_head(graph: Graph, logits: Tensor, temperature: float = TEMPERATURE)
     mask = graph.as_float(CANDIDATE_MASK, f"{name}/mask")
     weights = graph.add("Mul", graph.add("Exp", clipped, name=f"{name}/exp"), mask, name=f"{name}/weights")
 
-    keys = graph.add("Add", clipped, NOISE, name=f"{name}/noisy")
+    keys = graph.add("Add", below, NOISE, name=f"{name}/noisy")
     keys = graph.add("Where", CANDIDATE_MASK, keys, np.array(_LAST, np.float32), name=f"{name}/keys")
     _, places = graph.top_k(keys, LIST_SIZE, f"{name}/top")
 

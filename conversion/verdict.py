@@ -21,7 +21,7 @@ def served_file(catalog: Catalog, model: str, role: str = GENDER) -> Path | None
         CatalogError: The repository has no such model.
         FileNotFoundError: Other versions are on disk, but the served one is not.
     """
-    if model not in catalog.backbones(role) or not catalog.model(model).versions:
+    if not catalog.model(model).versions or model not in catalog.backbones(role):
         return None
     file = catalog.served_onnx(model, role)
     if not file.is_file():

@@ -40,7 +40,16 @@ _CHUNK: Final = 1024
 
 
 def measure(repositories: list[Path], sets: Mapping[str, Path], results: Path) -> dict[str, Any]:
-    """Measure all served backbones of `repositories` on `sets`, and write `versions.json` to the folder `results`."""
+    """Measure all served backbones of `repositories` on `sets`, and write `versions.json` to the folder `results`.
+
+    Raises:
+        CatalogError: A repository serves no gender model.
+        ManifestError: A set cannot be read, or has no test rows.
+        FileNotFoundError: A set does not exist.
+    """
+    for repository in repositories:
+        if not Catalog(repository).backbones():
+            raise CatalogError(f"{repository}: expected a model repository that serves a gender model")
     measured: dict[str, Any] = {}
     for name, file in sets.items():
         table = held_out(file)
@@ -58,6 +67,8 @@ def held_out(file: Path) -> pd.DataFrame:
     table = read_parquet(file, "gender")
     if "split" in table:
         table = table[table["split"] == "test"]
+    if table.empty:
+        raise ManifestError(f"{file}: expected rows of the split test, got none")
     table = table.reset_index(drop=True)
     avatars = table.get("avatar", pd.Series(b"", table.index))
     table["avatar"] = avatars.where(avatars.notna(), b"")

@@ -9,6 +9,7 @@ a package index and the default ports of `make serve` and `make demo`. Packages 
 import argparse
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,7 @@ milestone begin
 """
 # `make serve` and `make demo` say how to stop them once they serve.
 _IN_BACKGROUND: Final = """\
+: > "$TIMES.log"
 {command} > "$TIMES.log" 2>&1 &
 until grep -q Ctrl-C "$TIMES.log"; do kill -0 $!; sleep 0.1; done
 """
@@ -46,7 +48,7 @@ def follow(page: Path) -> dict[str, float]:
     Raises:
         subprocess.CalledProcessError: A command failed.
     """
-    script = "".join([_BEGIN, *steps(page.read_text(encoding="utf-8").replace("ADDRESS", str(ROOT)))])
+    script = "".join([_BEGIN, *steps(page.read_text(encoding="utf-8").replace("ADDRESS", shlex.quote(str(ROOT))))])
     with TemporaryDirectory() as folder:
         times = Path(folder, "times")
         environment = {**os.environ, "TIMES": str(times), "PIP_NO_CACHE_DIR": "1"}

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class RankingAB(Experiment):
         python -m perf ab_ranking --exposures logs/exposures --likes logs/likes.jsonl
 
     Exposures are what `Client(experiment=…, on_impression=ImpressionLog("logs/exposures"))` logs, likes those of your
-    product: `user`, `picture`, `time` and, if it is known, `request_id`. The report begins with the verdict.
+    product: `user`, `picture`, `time` and, if it is known, `request_id`. If the arms of the experiment have unequal
+    weights, name both: `--arms A B --weights 0.9 0.1`. The report begins with the verdict.
     """
 
     name = "ab_ranking"
@@ -32,6 +34,9 @@ class RankingAB(Experiment):
         parser.add_argument("--exposures", type=Path, required=True, help="folder of the SDK's impressions")
         parser.add_argument("--likes", type=Path, required=True, help="JSON Lines or Parquet of likes")
         parser.add_argument("--arms", nargs=2, metavar="MODEL", help="by default the two of the log, by name")
+        parser.add_argument(
+            "--weights", nargs=2, type=float, metavar="W", default=[1, 1], help="of the arms; default: equal"
+        )
 
     def measure(self, args: Any) -> Measurement:
         try:
@@ -43,7 +48,9 @@ class RankingAB(Experiment):
         arms = args.arms or sorted(lists["arm"].unique())
         if len(arms) != 2:
             raise MeasurementError(f"expected the lists of two arms, got {len(arms)}; choose two with --arms")
-        return Measurement(pd.DataFrame(), compare(lists, arms))
+        if not all(0 < weight < inf for weight in args.weights):
+            raise MeasurementError("--weights: expected two positive numbers, as the experiment has")
+        return Measurement(pd.DataFrame(), compare(lists, arms, args.weights))
 
     def table(self, measurement: Measurement) -> str:
         analysis = measurement.metadata
@@ -76,10 +83,11 @@ def likes_a_list(exposures: pd.DataFrame, likes: pd.DataFrame) -> pd.DataFrame:
     return lists.loc[lists["arm"].notna(), ["user", "arm", "pictures", "likes"]]
 
 
-def compare(lists: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any]:
+def compare(lists: pd.DataFrame, arms: Sequence[str], weights: Sequence[float] = (1, 1)) -> dict[str, Any]:
     """Return the figures of both arms, and the difference of likes a list, second arm minus first.
 
-    The interval is Welch's, over users, because lists of one user are not independent.
+    The interval is Welch's, over users, because lists of one user are not independent. `weights` are those of the arms
+    in the experiment.
 
     Raises:
         MeasurementError: An arm has fewer than two users.
@@ -96,7 +104,7 @@ def compare(lists: pd.DataFrame, arms: Sequence[str]) -> dict[str, Any]:
     return {
         "arms": list(arms),
         "in_both": int(lists.loc[in_both, "user"].nunique()),
-        "sample_ratio_p": sample_ratio_p(len(users[0]), len(users[1])),
+        "sample_ratio_p": sample_ratio_p(len(users[0]), len(users[1]), *weights),
         "difference": {"value": float(users[1].mean() - users[0].mean()), "low": float(low), "high": float(high)},
         "rows": rows,
     }

@@ -53,7 +53,8 @@ reverse proxies in front of one Triton take turns, one without this check. Value
                 name: stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url, template=file))
                 for name, file in ((UNCHECKED, template), (CHECKED, TEMPLATE))
             }
-            for number, model, clients, name in product(range(args.rounds), ensembles, args.clients, proxies):
+            for number, model, clients, turn in product(range(args.rounds), ensembles, args.clients, range(2)):
+                name = (UNCHECKED, CHECKED)[(number + turn) % 2]
                 requests = [triton_request(ensembles[model], user) for user in users]
                 before_s = cpu_seconds(proxies[name].process.pid)
                 figures = closed_loop(proxies[name].http_url, requests, clients, args.seconds)
@@ -62,9 +63,12 @@ reverse proxies in front of one Triton take turns, one without this check. Value
                 yield {"round": number, "model": model, "clients": clients, "arm": name, **figures}
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
-        arms = self.summarize(measurement.rows)
-        on, figures = ["model", "clients"], ["per_s", "nginx_ms"]
-        pairs = compare(arms[arms["arm"] == CHECKED], arms[arms["arm"] == UNCHECKED], on, figures)
-        extra_ms, kept = pairs["nginx_ms_difference"].max(), pairs["per_s_ratio"].median()
+        rows, on = measurement.rows, ["model", "clients"]
+        checked, unchecked = (rows[rows["arm"] == arm] for arm in (CHECKED, UNCHECKED))
+        rounds = compare(checked, unchecked, ["round", *on], ["per_s", "nginx_ms"])
+        pairs = rounds.groupby(on)[["per_s_ratio", "nginx_ms_difference"]].median()
+        extra_ms, kept = pairs["nginx_ms_difference"].max(), pairs["per_s_ratio"].min()
+        worst: Any = pairs["per_s_ratio"].idxmin()
         yield Goal(f"the check takes at most {MAX_MS} ms of CPU", f"{extra_ms:.2f} ms", extra_ms <= MAX_MS)
-        yield Goal(f"the check keeps {MIN_KEPT:.0%} of the throughput", f"{kept:.0%}", kept >= MIN_KEPT)
+        text = f"the check keeps {MIN_KEPT:.0%} of the throughput everywhere"
+        yield Goal(text, f"{kept:.0%} at the worst: {worst[0]}, clients: {worst[1]}", kept >= MIN_KEPT)

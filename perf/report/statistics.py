@@ -35,8 +35,8 @@ def paired_bootstrap(
     return float(low), float(high)
 
 
-def sample_ratio_p(first: int, second: int) -> float:
-    """Return the p-value of the hypothesis that both arms should have equal counts (chi-square).
+def sample_ratio_p(first: int, second: int, first_weight: float = 1, second_weight: float = 1) -> float:
+    """Return the p-value of the hypothesis that the counts of both arms follow their weights (chi-square).
 
     A value below 0.001 indicates a fault of the experiment.
 
@@ -45,4 +45,5 @@ def sample_ratio_p(first: int, second: int) -> float:
     """
     if first + second <= 0:
         raise ValueError(f"expected users in at least one arm, got {first} and {second}")
-    return float(stats.chisquare([first, second]).pvalue)
+    weights = np.array([first_weight, second_weight])
+    return float(stats.chisquare([first, second], (first + second) * weights / weights.sum()).pvalue)

@@ -20,6 +20,7 @@ from .app import build_app
 REPOSITORY: Final = ROOT / "model_repository"
 EXPLAIN_REPOSITORY: Final = ROOT / "explain_repository"
 PORT: Final = 8080
+DEFAULT_PORT: Final = 80
 START_TIMEOUT_S: Final = 180.0
 
 
@@ -45,7 +46,9 @@ def serve(port: int) -> None:
     print("Starting Triton …", flush=True)
     more = f"--model-repository={os.path.relpath(EXPLAIN_REPOSITORY, ROOT)}"
     with running_triton(REPOSITORY, more, timeout_s=START_TIMEOUT_S) as server:
-        app = build_app(catalog, server.grpc_url, [f"{host}:{port}" for host in ("127.0.0.1", "localhost")])
+        # Browsers leave out the default port.
+        hosts = [host if port == DEFAULT_PORT else f"{host}:{port}" for host in ("127.0.0.1", "localhost")]
+        app = build_app(catalog, server.grpc_url, hosts)
         print(f"Open http://127.0.0.1:{port} in a browser; press Ctrl-C to stop.", flush=True)
         # Neither requests nor their bodies are logged.
         uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, server_header=False)

@@ -1,12 +1,11 @@
 """Attacks through the reverse proxy as an experiment."""
 
 import secrets
-import subprocess
 import tempfile
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,12 +20,11 @@ from server.edge.reverse_proxy import ReverseProxy, running_reverse_proxy
 from server.launch.process import Server
 
 from ..malformed.live_target import LiveTarget
+from ..malformed.runner import dies
 from .poisoned_requests import poisoned_requests
 from .unauthenticated import Row, flood_all, most_log_lines
 
 MAX_MB: Final = 64
-
-DEATH_S: Final = 5.0
 
 
 class Attacks(Experiment):
@@ -58,6 +56,9 @@ class Attacks(Experiment):
         poisoned, floods = _proxied(measurement), measurement.metadata["floods"]
         text = "poisoned inferences kill neither Triton nor nginx"
         yield Goal(text, f"{poisoned['deaths']} deaths in {poisoned['sent']:,}", not poisoned["deaths"])
+        silent = [row["attack"] for row in floods if row["died"] or not row["answered"]]
+        text = "Triton and the proxy answer during every flood"
+        yield Goal(text, f"{len(floods) - len(silent)} of {len(floods)}", not silent)
         memory_mb = max(row["memory_mb"] for row in floods)
         text = f"nginx and Triton grow by at most {MAX_MB} MB under requests without a token"
         yield Goal(text, f"{memory_mb:.0f} MB", memory_mb <= MAX_MB)
@@ -118,7 +119,7 @@ def send_poisoned(seed: int, count: int, proxied: bool) -> Row:
         for content in poisoned_requests(seed, count):
             response = target.http(content, half_close=False)
             results["rejected" if _is_from_proxy(response.message) else response.result] += 1
-            if response.result == "hung up" and _dies(server):
+            if response.result == "hung up" and dies(server):
                 break
         deaths = int(server.process.poll() is not None) + proxy.log().count("exited on signal")
     return {
@@ -134,13 +135,6 @@ def send_poisoned(seed: int, count: int, proxied: bool) -> Row:
 
 def _is_from_proxy(message: str) -> bool:
     return '"malformed: ' in message or '"length: ' in message
-
-
-def _dies(server: Server) -> bool:
-    """Return whether the server ends; a crashing one closes its connections first."""
-    with suppress(subprocess.TimeoutExpired):
-        server.process.wait(DEATH_S)
-    return server.process.poll() is not None
 
 
 def _proxied(measurement: Measurement) -> Row:

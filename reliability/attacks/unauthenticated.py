@@ -14,6 +14,7 @@ from server.launch.process import Server
 
 from ..malformed.live_target import address
 from ..malformed.requests.http_requests import PATH
+from ..malformed.side_effects import memory_mb
 from .http2_frames import GRPC_HEALTH, PINGS, RESETS, endless_header, grpc_request, pings, reset_streams
 
 Row = dict[str, Any]
@@ -102,7 +103,7 @@ def _http2(frames: bytes, proxy: ReverseProxy) -> bytes:
 
 
 def _memory_mb(server: Server, proxy: ReverseProxy) -> float:
-    return sum(sum(pss_mb(process.pid).values()) for process in (server.process, proxy.process))
+    return memory_mb(server) + sum(pss_mb(proxy.process.pid).values())
 
 
 def _log_lines(server: Server, proxy: ReverseProxy) -> int:

@@ -1,9 +1,10 @@
 """Send every malformed input on every route: to the preprocessing alone, and to a live server over gRPC and HTTP."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -32,6 +33,8 @@ INPUT_RESULTS: Final = ("answered", "refused")
 REQUEST_RESULTS: Final = (*INPUT_RESULTS, "another error", "hung up")
 HALF_OPEN: Final = 2000
 HALF_OPEN_S: Final = 3.0
+# A crash may write a core dump before the process ends.
+DEATH_S: Final = 5.0
 
 
 def prepare_all(per_kind: int, seed: int) -> Iterator[Row]:
@@ -103,10 +106,15 @@ def _survival(server: Server, content: bytes, proxied: bool) -> Row:
             endpoint = stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url))
         target = stack.enter_context(closing(LiveTarget(endpoint.http_url, endpoint.grpc_url)))
         result = target.http(content, half_close=False)
-        # A crashing server closes its connections before the process ends.
-        time.sleep(0.5)
-        died = server.process.poll() is not None
+        died = dies(server) if result.result == "hung up" else server.process.poll() is not None
     return {**asdict(result), "memory_mb": effects.memory_mb, "died": died}
+
+
+def dies(server: Server) -> bool:
+    """Return whether a server ends that has closed a connection; a crashing one closes its connections first."""
+    with suppress(subprocess.TimeoutExpired):
+        server.process.wait(DEATH_S)
+    return server.process.poll() is not None
 
 
 def _row(route: str, what: str, case: Case, result: CaseResult) -> Row:

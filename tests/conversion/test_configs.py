@@ -54,3 +54,11 @@ def test_rewriting_is_refused_during_rollout(repository: Path) -> None:
         CatalogError, match="expected no canary while configurations are rewritten, got gender_densenet_c"
     ):
         write_configs(repository)
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "gallery", "preprocess"])
+def test_existing_model_is_not_replaced(name: str, repository: Path) -> None:
+    before = (repository / name / CONFIG).read_text()
+    with pytest.raises(CatalogError, match=f"has a model {name} already"):
+        write_configs(repository, add=name)
+    assert (repository / name / CONFIG).read_text() == before

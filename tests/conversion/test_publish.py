@@ -214,6 +214,13 @@ def test_first_version_of_an_added_backbone_is_published(run: Path, manifest: Pa
     assert published_report(served_repository)["gate"] == "first version"
 
 
+def test_release_that_is_no_repository_is_refused(
+    run: Path, manifest: Path, served_repository: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(CatalogError, match="mobilenet"):
+        publish(run, manifest, "mobilenet", served_repository, release=tmp_path / "relase")
+
+
 def test_version_as_good_as_the_served_one_passes(
     run: Path, manifest: Path, served_repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,8 +94,8 @@ def test_encoder_of_another_preprocessing_is_refused(repository: Path) -> None:
 def test_manifest_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PICTURES[0])
     manifest = tmp_path / "pictures.csv"
-    manifest.write_text("picture,title,id,likes\na.png,早安,7,3\nb.png,,,\n", encoding="utf-8")
-    assert list(listed_pictures(manifest)) == [Picture(PICTURES[0], "早安", 7, 3.0), Picture(b"")]
+    manifest.write_text("picture,title,id,likes,shows\na.png,早安,7,3,4\nb.png,,,,\n", encoding="utf-8")
+    assert list(listed_pictures(manifest)) == [Picture(PICTURES[0], "早安", 7, 3.0, 4.0), Picture(b"")]
 
 
 def test_manifest_may_have_long_titles_and_short_rows(tmp_path: Path) -> None:
@@ -112,8 +112,13 @@ def test_manifest_may_have_long_titles_and_short_rows(tmp_path: Path) -> None:
     [
         ("file\na.png\n", "expected rows with the column picture, got file"),
         ("picture,id\na,x\n", "row 0: expected num"),
+        ("picture,id\na,5\nb,5\n", "row 1: expected an id from 1 to .* that no other row has"),
+        ("picture,id\na,99999999999999999999\n", "row 0: expected an id"),
+        ("picture,id\na,0\n", "row 0: expected an id"),
+        ("picture,likes,shows\na,3,2\n", "row 0: expected at most as many likes as shows"),
+        ("picture,likes,shows\na,nan,2\n", "row 0: expected at most as many likes as shows"),
     ],
-    ids=["columns", "number"],
+    ids=["columns", "number", "repeated", "huge", "zero", "likes", "nan"],
 )
 def test_bad_manifest_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "pictures.csv").write_text(text)

@@ -188,6 +188,17 @@ def test_another_preprocessing_is_rejected(run: Path, repository: Path) -> None:
         publish_ranker(run, repository)
 
 
+@pytest.mark.parametrize("temperature", [0.0, -0.25, float("nan"), float("inf")])
+def test_temperature_is_positive(temperature: float, run: Path, repository: Path) -> None:
+    with pytest.raises(ConversionError, match=r"expected a positive temperature, such as 0\.25"):
+        publish_ranker(run, repository, temperature=temperature)
+
+
+def test_first_ranker_of_a_repository_is_published(run: Path, serving: Path) -> None:
+    shutil.rmtree(serving / "ranker" / "1")
+    assert publish_ranker(run, serving).name == "1"
+
+
 def test_command_fails_with_one_line(run: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (run / "ranker.keras").unlink()
     monkeypatch.setattr(sys, "argv", ["publish_ranker", "--run", str(run), "--repository", str(repository)])

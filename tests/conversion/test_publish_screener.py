@@ -149,6 +149,12 @@ def test_manifest_without_test_pictures_is_rejected(run: Path, manifest: Path, r
         publish_screener(run, [manifest.parent / "train.csv"], repository)
 
 
+@pytest.mark.parametrize("refusing", [["blurred"], ["unsuitable", "blured"]])
+def test_wrong_attributes_to_refuse_are_named(refusing: list[str], run: Path, manifest: Path, repository: Path) -> None:
+    with pytest.raises(ConversionError, match=r"expected unsuitable and others of blurred, .* to refuse a picture"):
+        publish_screener(run, [manifest], repository, refusing=refusing)
+
+
 def test_command_names_what_is_wrong(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = [f"--run={tmp_path}", f"--data={tmp_path}/none.csv", f"--repository={repository}"]
     monkeypatch.setattr("sys.argv", ["publish_screener", *command])

@@ -44,7 +44,8 @@ def test_served_version_must_be_on_disk(tmp_path: Path) -> None:
 
 
 def test_unknown_model_has_no_served_version(tmp_path: Path) -> None:
-    assert served_file(repository(tmp_path, 1, 1), "other", SCREEN) is None
+    with pytest.raises(CatalogError, match="got 'other'"):
+        served_file(repository(tmp_path, 1, 1), "other", SCREEN)
     with pytest.raises(CatalogError, match="got 'other'"):
         Catalog(tmp_path).served_onnx("other", SCREEN)
 

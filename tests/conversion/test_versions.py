@@ -89,3 +89,17 @@ def test_missing_set_fails_with_one_line(repositories: list[Path], monkeypatch: 
     monkeypatch.setattr(sys, "argv", ["versions", f"--repository={repositories[0]}", "--set", "users=none.parquet"])
     with pytest.raises(SystemExit, match=r"versions: .*none\.parquet"):
         versions.main()
+
+
+def test_wrong_repository_and_set_without_test_rows_fail_with_one_line(
+    repositories: list[Path], users: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users.assign(split="train").to_parquet(tmp_path / "users.parquet")
+    given = f"users={tmp_path / 'users.parquet'}"
+    for repository, message in (
+        (tmp_path, "expected a model repository that serves a gender model"),
+        (repositories[0], "expected rows of the split test, got none"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["versions", f"--repository={repository}", "--set", given])
+        with pytest.raises(SystemExit, match=f"versions: .*{message}"):
+            versions.main()

@@ -1,14 +1,11 @@
 """A cascade of two detectors: positive if both fire, and the second looks only at what the first let through."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import BoolsN, FloatsN, ImagesNSS3
+from ..arrays import BoolsN, FloatsN
 from .prevalence import Curve, curve
-
-Detector = Callable[[ImagesNSS3], FloatsN]
 
 
 class Thresholds(NamedTuple):
@@ -23,17 +20,6 @@ class Thresholds(NamedTuple):
 def fires(first: FloatsN, second: FloatsN, thresholds: Thresholds) -> BoolsN:
     """Return whether both detectors fire, `[N]`, from their scores `[N]`."""
     return (first >= thresholds.first) & (second >= thresholds.second)
-
-
-def short_circuit(
-    pictures: ImagesNSS3, first: Detector, second: Detector, thresholds: Thresholds
-) -> tuple[BoolsN, int]:
-    """Return whether both detectors fire, `[N]`, and how many pictures the second had to look at."""
-    verdicts: BoolsN = first(pictures) >= thresholds.first
-    rows = np.flatnonzero(verdicts)
-    if len(rows):
-        verdicts[rows] = second(pictures[rows]) >= thresholds.second
-    return verdicts, len(rows)
 
 
 def tune(first: FloatsN, second: FloatsN, positive: BoolsN, precision: float, prevalence: float) -> Thresholds | None:

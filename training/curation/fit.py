@@ -1,4 +1,7 @@
-"""Train the networks of this folder: each function trains in place and returns the mean loss of the steps."""
+"""Train the networks of this folder in place.
+
+Unless stated otherwise, a function returns the mean loss of the last twentieth of the steps.
+"""
 
 import math
 from collections.abc import Iterator

@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,7 +101,7 @@ def main() -> None:
     config = config_of(args.size, args.steps, args.weights is not None, tuple(args.strategies))
     kept = args.out / "sets"
     try:
-        claim(args.out, config)
+        claim(args.out, config, weights=args.weights, encoder=args.encoder)
         sets = draw_sets(kept)
         seen = see(sets, args.size, args.weights, kept)
     except (ConfigError, FileNotFoundError) as exc:
@@ -128,13 +129,15 @@ def config_of(size: int, steps: int, pretrained: bool, strategies: tuple[str, ..
     return Config(Trunk(size), Trunk(size, blocks=2), steps, strategies=strategies)
 
 
-def claim(folder: Path, config: Config) -> None:
-    """Note the config in a folder, so that the trainings in it are of one config; strategies can be added.
+def claim(folder: Path, config: Config, **files: Path | None) -> None:
+    """Note config and files in a folder, so that the trainings in it are of the same; strategies can be added.
 
     Raises:
-        ConfigError: The folder holds trainings of another config.
+        ConfigError: The folder holds trainings of another config or other files.
+        FileNotFoundError: A file does not exist.
     """
-    about = {"config": asdict(replace(config, strategies=()))}
+    digests = {name: file and sha256(file.read_bytes()).hexdigest() for name, file in files.items()}
+    about = {"config": asdict(replace(config, strategies=())), **digests}
     check_finished_run(folder, about)
     write_report(folder / "report.json", **about)
 

@@ -249,6 +249,8 @@ def _article(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 def _share_of_gain(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
     strategies = report["selected"]["strategies"]
+    if not {BOTH, ALL} <= strategies.keys():
+        return []
     share = strategies[BOTH]["labels"] / strategies[ALL]["labels"]
     part, whole = (strategies[name]["pr_auc_gain"] for name in (BOTH, ALL))
     most = "same direction" if part > whole / 2 else "not reproduced"

@@ -16,11 +16,6 @@ def confidence_band(p: FloatsN, high: float, low: float) -> IntsN:
     return np.flatnonzero((p >= high) | (p <= low))
 
 
-def hard_in_band(p: FloatsN, labels: IntsN, high: float, low: float) -> IntsN:
-    """Return the rows of negatives with p ≥ `high` and of positives with p ≤ `low`."""
-    return np.flatnonzero(((labels == 0) & (p >= high)) | ((labels == 1) & (p <= low)))
-
-
 def highest(values: FloatsN, count: int) -> IntsN:
     """Return the rows of the largest values, such as predicted losses, largest first."""
     return np.argsort(-values, kind="stable")[:count]

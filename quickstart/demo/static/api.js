@@ -37,6 +37,7 @@ async function request(path, options) {
 
 /** The bytes of a picture in base64. */
 export async function base64(blob) {
+  if (!blob.size) throw new Failure("avatar");
   const url = await new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result);

@@ -10,6 +10,7 @@ export class Ranking {
   #ranked = null;
   #previous = [];
   #liked = []; // newest first
+  #asked = 0;
 
   /** `ask({liked, personalize, seed})` returns a ranking, or null if that failed. */
   constructor(ask) {
@@ -26,8 +27,9 @@ export class Ranking {
 
   async ask() {
     const seed = byId("explore").checked ? Math.floor(Math.random() * 2 ** 31) : null;
+    const asked = ++this.#asked;
     const ranked = await this.#ask({ liked: this.#liked, personalize: byId("personalize").checked, seed });
-    if (!ranked) return;
+    if (!ranked || asked !== this.#asked) return; // failed, or an answer to an earlier click
     this.#previous = this.#ranked?.cards.map(({ id }) => id) ?? [];
     this.#ranked = { ...ranked, personal: byId("personalize").checked, explored: seed !== null };
     this.show();
@@ -70,6 +72,7 @@ export class Ranking {
     button.setAttribute("aria-label", `${text("like")}: ${title}`);
     button.addEventListener("click", () => {
       this.#liked = isLiked ? this.#liked.filter((each) => each !== id) : [id, ...this.#liked];
+      this.show();
       this.ask();
     });
     return button;

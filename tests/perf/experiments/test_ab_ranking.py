@@ -29,7 +29,8 @@ def write_logs(folder: Path, p_like: dict[str, float], arms: list[str]) -> argpa
             likes += [{"user": f"u{number}", "picture": picture, "time": time + 1} for picture in chosen]
     for name, rows in (("exposures", exposures), ("likes", likes)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return argparse.Namespace(exposures=folder / "exposures.jsonl", likes=folder / "likes.jsonl", arms=None)
+    files = {name: folder / f"{name}.jsonl" for name in ("exposures", "likes")}
+    return argparse.Namespace(**files, arms=None, weights=[1, 1])
 
 
 def analyze(folder: Path, p_like: dict[str, float], arms: list[str]) -> Any:
@@ -55,6 +56,15 @@ def test_difference_by_chance_is_undecided(tmp_path: Path) -> None:
 def test_unequal_arms_are_a_fault(tmp_path: Path) -> None:
     analysis = analyze(tmp_path, {"rank_a": 0.2, "rank_b": 0.4}, ["rank_a"] * 300 + ["rank_b"] * 100)
     assert verdict(analysis) == "Choose neither yet: rank_a had 300 users, rank_b 100; find the fault."
+
+
+def test_arms_of_unequal_weights_are_compared(tmp_path: Path) -> None:
+    args = write_logs(tmp_path, {"rank_a": 0.2, "rank_b": 0.4}, ["rank_a"] * 300 + ["rank_b"] * 100)
+    args.arms, args.weights = ["rank_b", "rank_a"], [0.1, 0.3]
+    assert verdict(RankingAB().measure(args).metadata).startswith("Choose rank_b")
+    args.weights = [0.1, 0.0]
+    with pytest.raises(MeasurementError, match="--weights: expected two positive numbers"):
+        RankingAB().measure(args)
 
 
 def test_users_of_both_arms_are_left_out(tmp_path: Path) -> None:

@@ -23,6 +23,19 @@ def test_both_arms_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (rows["answers"] > 0).all()
 
 
+def test_worst_arm_counts_and_rounds_are_compared_alone() -> None:
+    """The second round is slower for all; with one client, the check costs a fifth in both."""
+    shared = {"model": "mobilenet", "p50_ms": 20.0, "p99_ms": 30.0, "nginx_ms": 0.1}
+    rows = [
+        {**shared, "round": number, "clients": clients, "arm": arm, "per_s": speed * (kept if arm == CHECKED else 1)}
+        for number, speed in ((0, 400.0), (1, 100.0))
+        for clients, kept in ((1, 0.8), (8, 1.1))
+        for arm in (UNCHECKED, CHECKED)
+    ]
+    _, throughput = InferenceCheck().goals(Measurement(pd.DataFrame(rows), {}))
+    assert (throughput.figure, throughput.met) == ("80% at the worst: mobilenet, clients: 1", False)
+
+
 @pytest.mark.parametrize(("nginx_ms", "per_s", "met"), [(0.2, 390.0, [True, True]), (0.5, 300.0, [False, False])])
 def test_goals_compare_the_medians(nginx_ms: float, per_s: float, met: list[bool]) -> None:
     shared = {"round": 0, "model": "mobilenet", "clients": 8, "p50_ms": 20.0, "p99_ms": 30.0}

@@ -22,6 +22,11 @@ def test_sample_ratio_of_no_users_is_an_error() -> None:
         sample_ratio_p(0, 0)
 
 
+def test_sample_ratio_follows_the_weights() -> None:
+    assert sample_ratio_p(900, 100, 0.9, 0.1) == 1
+    assert sample_ratio_p(900, 100) < 1e-9
+
+
 def test_bootstrap_interval_of_a_median_difference() -> None:
     """The literals come from plain numpy with 100,000 resamples."""
     rng = np.random.default_rng(7)

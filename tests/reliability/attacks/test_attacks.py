@@ -59,12 +59,13 @@ def test_flood_without_a_token_leaves_little(triton: Server, proxy: ReverseProxy
     [
         (measurement(), None),
         (measurement(deaths=1), 0),
-        (measurement(memory_mb=65.0), 1),
-        (measurement(log_lines=81), 2),
+        (measurement(answered=0), 1),
+        (measurement(memory_mb=65.0), 2),
+        (measurement(log_lines=81), 3),
     ],
 )
 def test_goals_and_exit_code(measured: Measurement, missed: int | None) -> None:
     experiment = Attacks()
-    assert [goal.met for goal in experiment.goals(measured)] == [number != missed for number in range(3)]
+    assert [goal.met for goal in experiment.goals(measured)] == [number != missed for number in range(4)]
     assert bool(experiment.failure(measured)) == (missed == 0)
     assert experiment.table(measured).count("| yes ") == 1

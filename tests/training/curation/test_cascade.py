@@ -1,12 +1,12 @@
-"""The cascade's logic, its short-circuit and its thresholds."""
+"""The cascade's logic and its thresholds."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from training.arrays import BoolsN, FloatsN, ImagesNSS3
-from training.curation.cascade import Thresholds, fires, short_circuit, tune
+from training.arrays import BoolsN, FloatsN
+from training.curation.cascade import Thresholds, fires, tune
 from training.curation.prevalence import precision_at
 
 HALF = Thresholds(0.5, 0.5, 1.0, 1.0)
@@ -15,24 +15,6 @@ HALF = Thresholds(0.5, 0.5, 1.0, 1.0)
 def test_truth_table_of_and() -> None:
     first, second = np.array([0.4, 0.4, 0.5, 0.5]), np.array([0.4, 0.5, 0.4, 0.5])
     assert fires(first, second, HALF).tolist() == [False, False, False, True]
-
-
-def test_the_second_detector_sees_only_what_the_first_lets_through() -> None:
-    pictures = np.arange(200, dtype=np.uint8).reshape(200, 1, 1, 1).repeat(3, axis=3)
-    seen = []
-
-    def first(batch: ImagesNSS3) -> FloatsN:
-        return batch[:, 0, 0, 0] / 200
-
-    def second(batch: ImagesNSS3) -> FloatsN:
-        seen.extend(batch[:, 0, 0, 0].tolist())
-        return (batch[:, 0, 0, 0] % 2).astype(float)
-
-    verdicts, calls = short_circuit(pictures, first, second, Thresholds(0.9, 0.5, 1, 1))
-    assert (calls, seen) == (20, list(range(180, 200)))
-    assert np.flatnonzero(verdicts).tolist() == list(range(181, 200, 2))
-    assert short_circuit(pictures, first, second, Thresholds(2, 0.5, 1, 1))[1] == 0
-    assert len(seen) == 20
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -92,6 +92,8 @@ def test_loop_reports_all_parts(study: Study) -> None:
     assert 0 <= results["cleaned"]["wrong_of_suspected"][O2U] <= 1
     json.dumps(results, allow_nan=False)
     assert markdown({**ABOUT, **results}).count("\n## ") == 8
+    del strategies[ALL]
+    assert markdown({**ABOUT, **results}).count("\n## ") == 8
 
 
 def test_parts_that_are_not_there_are_named(study: Study) -> None:
@@ -157,6 +159,9 @@ def test_trainings_of_another_config_are_refused(tmp_path: Path) -> None:
     claim(tmp_path, replace(CONFIG, strategies=("random",)))
     with pytest.raises(ConfigError, match=r"config.steps was 400, is now 3000; use another --out"):
         claim(tmp_path, replace(CONFIG, steps=3000))
+    (tmp_path / "weights.npz").write_bytes(b"other")
+    with pytest.raises(ConfigError, match="weights was None"):
+        claim(tmp_path, CONFIG, weights=tmp_path / "weights.npz")
 
 
 def test_pretrained_networks_of_the_cascade_differ_in_depth() -> None:

@@ -9,10 +9,8 @@ from training.curation import selection
 P = np.array([0.99, 0.95, 0.6, 0.45, 0.2, 0.05, 0.01])
 
 
-def test_confidence_band_and_its_hard_examples() -> None:
+def test_confidence_band() -> None:
     assert selection.confidence_band(P, 0.95, 0.05).tolist() == [0, 1, 5, 6]
-    labels = np.array([1, 0, 0, 1, 1, 1, 0])
-    assert selection.hard_in_band(P, labels, 0.95, 0.05).tolist() == [1, 5]
 
 
 def test_entropy_takes_the_most_uncertain() -> None:
