@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+from genderclient import InvalidAvatar
 from genderprep.limits import MAX_AVATAR_BYTES
 
 # The picture in base64, and room for the rest.
@@ -67,12 +68,16 @@ def question_of(fields: dict[str, Any]) -> Question:
 
     Raises:
         BadRequest: A field has another type than expected.
+        InvalidAvatar: The avatar is text.
     """
     avatar = _text(fields, "avatar")
     try:
         picture = base64.b64decode(avatar, validate=True)
     except (binascii.Error, ValueError) as exc:
         raise BadRequest("request", "avatar: expected base64") from exc
+    # The SDK would decode it, which the models of the explanation do not.
+    if picture and picture.isascii():
+        raise InvalidAvatar("avatar: got text, expected a picture")
     return Question(picture or None, _text(fields, "nickname"), _text(fields, "user_id") or "me", _text(fields, "arm"))
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,11 @@ def test_answers_have_everything_that_the_page_shows(demo: str) -> None:
         ({"avatar": "?"}, 400, "request"),
         ({"arm": "other"}, 400, "request"),
         ({"avatar": "bm8="}, 422, "avatar"),
+        ({"avatar": b64encode(b"data:image/png;base64,iVBORw0KGgo=").decode()}, 422, "avatar"),
         ({"nickname": "a" * 4097}, 422, "nickname"),
         (b" " * (15 * 2**20), 413, "too_large"),
     ],
-    ids=["list", "no JSON", "deep", "number", "no base64", "arm", "no picture", "long", "too large"],
+    ids=["list", "no JSON", "deep", "number", "no base64", "arm", "no picture", "text", "long", "too large"],
 )
 def test_bad_requests_are_rejected_with_a_code(demo: str, fields: Any, status: int, code: str) -> None:
     got, error = ask(demo, fields)
