@@ -71,4 +71,4 @@ reverse proxies in front of one Triton take turns, one without this check. Value
         worst: Any = pairs["per_s_ratio"].idxmin()
         yield Goal(f"the check takes at most {MAX_MS} ms of CPU", f"{extra_ms:.2f} ms", extra_ms <= MAX_MS)
         text = f"the check keeps {MIN_KEPT:.0%} of the throughput everywhere"
-        yield Goal(text, f"{kept:.0%} at the worst: {worst[0]}, clients: {worst[1]}", kept >= MIN_KEPT)
+        yield Goal(text, f"{kept:.1%} at the worst: {worst[0]}, clients: {worst[1]}", kept >= MIN_KEPT)

@@ -33,7 +33,7 @@ class Peer:
         setup: How it is configured.
         environment: The virtual environment that has it.
         command: Its command line. `{bin}` stands for the programs of the environment, `{folder}` for an empty folder,
-            and `{http}`, `{grpc}` and `{metrics}` for free ports.
+            `{http}`, `{grpc}` and `{metrics}` for free ports, and `{backbone}` for the measured one.
         request: Encodes a user as a request to the ensemble of a backbone.
         probabilities: Extracts the probabilities of `LABELS` from the JSON of an answer.
         variables: Environment variables, with the same placeholders.
@@ -97,6 +97,8 @@ PEERS: Final = (
             "--http-port={http}",
             "--grpc-port={grpc}",
             "--metrics-port={metrics}",
+            "--model-control-mode=explicit",
+            "--load-model=gender_{backbone}",
         ],
         binary_request,
         of_tensor,

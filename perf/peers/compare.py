@@ -49,8 +49,7 @@ class Peers(RoundsExperiment, Charted):
 All servers run the same network, preprocessing, users and load, one after the other, and start again in every round.
 {CHECKED} answers of each are compared with those of the network. Values are medians of the rounds; p50 and the
 throughput relative to {FASTAPI} in the same round have their range. Memory is that of all processes after the load;
-`ready` is the time from launch to the first answer. {TRITON} has loaded the other models of the repository, too, which
-are idle.
+`ready` is the time from launch to the first answer.
 
 {SETUPS}"""
     columns: ClassVar = {

@@ -57,7 +57,8 @@ def running(peer: Peer, ports: Sequence[int], backbone: str, model: Path, user: 
     with tempfile.TemporaryDirectory() as name:
         folder, start = Path(name), time.perf_counter()
         values = dict(zip(("http", "grpc", "metrics"), map(str, ports), strict=True))
-        process = _start(peer, {**values, "bin": str(peer.environment / "bin")}, model, folder)
+        values |= {"bin": str(peer.environment / "bin"), "backbone": backbone}
+        process = _start(peer, values, model, folder)
         url = f"127.0.0.1:{ports[0]}"
         try:
             _wait(peer, url, backbone, user, process, folder / "log")

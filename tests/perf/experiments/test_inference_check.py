@@ -33,7 +33,7 @@ def test_worst_arm_counts_and_rounds_are_compared_alone() -> None:
         for arm in (UNCHECKED, CHECKED)
     ]
     _, throughput = InferenceCheck().goals(Measurement(pd.DataFrame(rows), {}))
-    assert (throughput.figure, throughput.met) == ("80% at the worst: mobilenet, clients: 1", False)
+    assert (throughput.figure, throughput.met) == ("80.0% at the worst: mobilenet, clients: 1", False)
 
 
 @pytest.mark.parametrize(("nginx_ms", "per_s", "met"), [(0.2, 390.0, [True, True]), (0.5, 300.0, [False, False])])
