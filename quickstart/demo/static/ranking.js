@@ -28,10 +28,12 @@ export class Ranking {
   async ask() {
     const seed = byId("explore").checked ? Math.floor(Math.random() * 2 ** 31) : null;
     const asked = ++this.#asked;
-    const ranked = await this.#ask({ liked: this.#liked, personalize: byId("personalize").checked, seed });
+    const liked = this.#liked;
+    const ranked = await this.#ask({ liked, personalize: byId("personalize").checked, seed });
     if (!ranked || asked !== this.#asked) return; // failed, or an answer to an earlier click
     this.#previous = this.#ranked?.cards.map(({ id }) => id) ?? [];
-    this.#ranked = { ...ranked, personal: byId("personalize").checked, explored: seed !== null };
+    const personal = byId("personalize").checked;
+    this.#ranked = { ...ranked, likes: liked.length, personal, explored: seed !== null };
     this.show();
   }
 
@@ -40,9 +42,9 @@ export class Ranking {
     byId("forget").hidden = !this.#liked.length;
     byId("forget").textContent = text("forget", { count: this.#liked.length });
     if (!this.#ranked) return;
-    const { model, total_ms: ms, cards, personal } = this.#ranked;
+    const { model, total_ms: ms, cards, likes, personal } = this.#ranked;
     byId("ranking-status").textContent = text(personal ? "ranked" : "notPersonal", {
-      model, count: cards.length, ms: ms.toFixed(1), likes: this.#liked.length,
+      model, count: cards.length, ms: ms.toFixed(1), likes,
     });
     const focused = document.activeElement?.dataset.card;
     byId("ranked").replaceChildren(...cards.map((card, place) => this.#item(card, place)));
