@@ -28,11 +28,10 @@ export class Ranking {
   async ask() {
     const seed = byId("explore").checked ? Math.floor(Math.random() * 2 ** 31) : null;
     const asked = ++this.#asked;
-    const liked = this.#liked;
-    const ranked = await this.#ask({ liked, personalize: byId("personalize").checked, seed });
+    const [liked, personal] = [this.#liked, byId("personalize").checked];
+    const ranked = await this.#ask({ liked, personalize: personal, seed });
     if (!ranked || asked !== this.#asked) return; // failed, or an answer to an earlier click
     this.#previous = this.#ranked?.cards.map(({ id }) => id) ?? [];
-    const personal = byId("personalize").checked;
     this.#ranked = { ...ranked, likes: liked.length, personal, explored: seed !== null };
     this.show();
   }
