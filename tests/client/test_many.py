@@ -256,7 +256,7 @@ def test_results_that_are_ready_do_not_wait_for_a_slow_source(ordered: bool) -> 
     def users() -> Iterator[User]:
         for _ in range(10):
             yield User(nickname="0")
-        time.sleep(0.3)  # all ten are answered
+        time.sleep(1)  # all ten are answered
         yield User(nickname="0")
         assert len(received) >= 10
         yield User(nickname="0")
@@ -274,7 +274,7 @@ def test_results_that_are_ready_do_not_wait_for_a_slow_async_source(ordered: boo
     async def users() -> AsyncIterator[User]:
         for _ in range(10):
             yield User(nickname="0")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
         yield User(nickname="0")
         assert len(received) >= 10
         yield User(nickname="0")
