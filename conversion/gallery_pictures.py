@@ -65,7 +65,8 @@ def listed_pictures(manifest: Path) -> Iterator[Picture]:
             raise ManifestError(f"{manifest}: row {number}: expected an id from 1 to 2^63 - 1 that no other row has")
         if not 0 <= likes <= shows < inf:
             raise ManifestError(f"{manifest}: row {number}: expected at most as many likes as shows, and none below 0")
-        ids |= {own} if own is not None else set()
+        if own is not None:
+            ids.add(own)
         name = row["picture"] or ""
         yield Picture(_read(manifest.parent / name), row.get("title") or "", own, likes, shows, name)
 

@@ -54,7 +54,7 @@ from .parity import MAX_DIFFERENCE, run_onnx
 from .ranker_gate import compare_rankers
 from .ranker_graph import LOGITS, ranker_to_onnx
 from .ranking_head import TEMPERATURE
-from .verdict import verdict
+from .verdict import on_disk, verdict
 
 ROOT: Final = Path(__file__).parent.parent
 RANKER: Final = "ranker"
@@ -179,9 +179,7 @@ def _comparison(catalog: Catalog, new: onnx.ModelProto, run: Path, encoder: str)
     if not served or not catalog.model(RANKER).versions:
         return None
     version = max(served) if max(served) > 0 else catalog.model(RANKER).versions[-1]
-    file = catalog.model(RANKER).folder / str(version) / "model.onnx"
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is served but not on disk; restore it, or roll back to a version on disk")
+    file = on_disk(catalog.model(RANKER).folder / str(version) / "model.onnx")
     if read_metadata(file)[ENCODER_DIGEST] != encoder:
         return None
     compared = compare_rankers(str(file), new.SerializeToString(), *read_held_out(run))

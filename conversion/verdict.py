@@ -23,10 +23,14 @@ def served_file(catalog: Catalog, model: str, role: str = GENDER) -> Path | None
     """
     if not catalog.model(model).versions or model not in catalog.backbones(role):
         return None
-    file = catalog.served_onnx(model, role)
-    if not file.is_file():
-        raise FileNotFoundError(f"{file} is served but not on disk; restore it, or roll back to a version on disk")
-    return file
+    return on_disk(catalog.served_onnx(model, role))
+
+
+def on_disk(served: Path) -> Path:
+    """Return the file of a served version, or raise FileNotFoundError if it does not exist."""
+    if not served.is_file():
+        raise FileNotFoundError(f"{served} is served but not on disk; restore it, or roll back to a version on disk")
+    return served
 
 
 def verdict(comparison: Mapping[str, Any] | None, force: bool, judged: str) -> str:

@@ -133,13 +133,13 @@ def exit_on_stop_signals() -> None:
             signal.signal(each, signal.SIG_IGN)
         sys.exit(128 + number)
 
-    for number in unignored(STOP_SIGNALS):
+    for number in unignored_stop_signals():
         signal.signal(number, stop)
 
 
-def unignored(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
-    """Return the signals without the hangup, if `nohup` has made this process ignore it."""
-    return [each for each in signals if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
+def unignored_stop_signals() -> list[signal.Signals]:
+    """Return the stop signals, without the hangup if `nohup` has made this process ignore it."""
+    return [each for each in STOP_SIGNALS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
 
 
 def check_free(ports: Sequence[int]) -> None:

@@ -24,7 +24,7 @@ from typing import Final
 from server.catalog import CatalogError
 from server.checksums import check_files
 from server.errors import ControlError, LaunchError, RolloutError
-from server.launch.process import ROOT, STOP_SIGNALS, unignored
+from server.launch.process import ROOT, unignored_stop_signals
 from server.triton_control import TritonControl
 
 from .apply import apply, served_steps
@@ -98,6 +98,6 @@ def _listed(steps: dict[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    for number in unignored(STOP_SIGNALS):
+    for number in unignored_stop_signals():
         signal.signal(number, signal.default_int_handler)  # each restores what was changed, as Ctrl-C does
     main()

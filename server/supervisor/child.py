@@ -28,7 +28,7 @@ DEFAULTS: Final = {
     "exit-timeout-secs": "5",
 }
 LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-# It takes this long beyond that, at most.
+# How long Triton takes to end beyond --exit-timeout-secs, at most.
 EXIT_S: Final = 5.0
 CALL_TIMEOUT_S: Final = 1.0
 LOAD_TIMEOUT_S: Final = 60.0
@@ -68,7 +68,7 @@ class Command:
             {**os.environ, KEY_VARIABLE: key},
             tuple(map(Path, flags.all("model-repository") + flags.all("model-store"))),
             TritonControl(_grpc_url(flags), metadata, CALL_TIMEOUT_S, LOAD_TIMEOUT_S),
-            _seconds(flags, "exit-timeout-secs") + EXIT_S,
+            _exit_timeout_s(flags) + EXIT_S,
         )
 
 
@@ -81,11 +81,11 @@ def _grpc_url(flags: Flags) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _seconds(flags: Flags, name: str) -> int:
-    value = flags.last(name, DEFAULTS[name])
-    if not value.isdecimal():
-        raise LaunchError(f"--{name}: expected whole seconds, got {value}")
-    return int(value)
+def _exit_timeout_s(flags: Flags) -> int:
+    seconds = flags.last("exit-timeout-secs", "")
+    if not seconds.isdecimal():
+        raise LaunchError(f"--exit-timeout-secs: expected whole seconds, got {seconds}")
+    return int(seconds)
 
 
 def _metadata(restricted: Sequence[str]) -> dict[str, str]:

@@ -55,7 +55,7 @@ def read_array(file: Path) -> NDArray[Any]:
         ManifestError: It is no npy file.
         FileNotFoundError: It does not exist.
     """
-    with _damaged_is(file, expected="an npy file with one array"):
+    with _damage_named(file, expected="an npy file with one array"):
         array = np.load(file)
     if not isinstance(array, np.ndarray):
         raise ManifestError(f"{file}: expected an npy file with one array, got an npz")
@@ -69,22 +69,21 @@ def read_arrays(file: Path, *names: str) -> dict[str, NDArray[Any]]:
         ManifestError: It is no npz file, or lacks an array.
         FileNotFoundError: It does not exist.
     """
-    with _damaged_is(file, expected="an npz file"):
+    with _damage_named(file, expected="an npz file"):
         arrays = np.load(file)
     if isinstance(arrays, np.ndarray):
         raise ManifestError(f"{file}: expected an npz file, got an npy")
-    with arrays, _damaged_is(file, expected="an npz file"):
+    with arrays:
         if missing := [name for name in names if name not in arrays]:
             raise ManifestError(f"{file}: expected the arrays {', '.join(names)}, missing {', '.join(missing)}")
-        return {name: arrays[name] for name in names or arrays}
+        with _damage_named(file, expected="an npz file"):
+            return {name: arrays[name] for name in names or arrays}
 
 
 @contextmanager
-def _damaged_is(file: Path, expected: str) -> Iterator[None]:
+def _damage_named(file: Path, expected: str) -> Iterator[None]:
     try:
         yield
-    except ManifestError:
-        raise
     except (BadZipFile, EOFError, IsADirectoryError, ValueError, zlib.error) as exc:
         raise ManifestError(f"{file}: expected {expected}, got {type(exc).__name__}") from None
 

@@ -136,7 +136,7 @@ def _ids(rows: IntsNK, known: BoolsN) -> IntsNK:
 
 
 def _histories(lists: pd.Series, rows: "pd.Series[int]") -> IntsNK:
-    liked = _rows_of(_padded(lists, max(MAX_HISTORY, int(lists.map(len).max())), -1), rows)
+    liked = _rows_of(_padded(lists, max([MAX_HISTORY, *map(len, lists)]), -1), rows)
     known_first = np.argsort(liked == 0, axis=1, kind="stable")[:, :MAX_HISTORY]
     return np.take_along_axis(liked, known_first, axis=1)
 

@@ -49,8 +49,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="npz file")
     args = parser.parse_args()
     try:
-        if missing := [str(model) for model in args.models if not model.is_file()]:
-            raise FileNotFoundError(f"no model {missing[0]}")
+        for model in args.models:
+            if not model.is_file():
+                raise FileNotFoundError(f"no model {model}")
         profiles = profiles_of(Manifest(args.data), args.models)
     except (ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"profiles: {exc}") from exc

@@ -39,10 +39,10 @@ def health(
         repositories = _repositories(url, token, ca_file, timeout_s)
         for repository in repositories:
             server = str(repository.url)
-            name = "{}" if len(repositories) == 1 else f"{server} {{}}"
+            prefix = f"{server} " if len(repositories) > 1 else ""
             with Client(server, timeout_s=timeout_s, retry=Retry(attempts=1), token=token, tls=tls(ca_file)) as client:
                 for model in models or _models_to_check(repository):
-                    checks[name.format(model)] = _check(client, model)
+                    checks[f"{prefix}{model}"] = _check(client, model)
     if as_json:
         typer.echo(json.dumps(checks))
     else:
