@@ -164,6 +164,19 @@ def test_any_mixture_is_normalized(parts: list[str]) -> None:
     assert len(normalize(text)) <= 4 * len(text) + 4
 
 
-@pytest.mark.parametrize("unit", ["<", "&#", "[", ":", "\\u", "<span ", "/:", "&amp;", "[[", "<b>"])
-def test_repeated_markup_ends(unit: str) -> None:
-    normalize((unit * 4096)[:4096])
+REPEATED = ("<", "&#", "[", ":", "\\u", "\\", "\\x41", "<span ", "/:", "&amp;", "[[", "<b>")
+# Digits that are code points in more than one way, and a letter at the end that belongs to none.
+AMBIGUOUS = ("1f001f000", "23fe0f20e3", "a9fe0f", "1f3f4e0067")
+
+
+@pytest.mark.parametrize("text", [*(unit * 4096 for unit in REPEATED), "\\" * 4000 + "&amp;amp;amp;amp;lt;"])
+def test_repeated_markup_ends(text: str) -> None:
+    normalize(text[:4096])
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("points", AMBIGUOUS)
+@pytest.mark.parametrize("end", ['g">', '">', ".pngx"])
+def test_code_points_that_can_be_read_in_many_ways_end(points: str, end: str) -> None:
+    for begin in ('<span class="emoji', '<img src="/'):
+        normalize(begin + (points * 4096)[:4000] + end)

@@ -28,9 +28,10 @@ _POINT: Final = (
     r"|1f[0-9a-f]{3}|[0-9a-f]{4})"
 )
 _REFERENCE: Final = regex.compile(r"&(?:#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));?|([a-z][a-z0-9]{1,31};))", regex.IGNORECASE)
-_ESCAPE: Final = regex.compile(r"\\+(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
-_BYTES: Final = regex.compile(r"(?:\\+x[0-9a-fA-F]{2}){2,}")
-_WHITESPACE_ESCAPE: Final = regex.compile(r"\\+[nrt](?![A-Za-z])")
+# Runs of backslashes and code points are matched at once and never divided again, so that no text takes long.
+_ESCAPE: Final = regex.compile(r"\\++(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
+_BYTES: Final = regex.compile(r"(?:\\++x[0-9a-fA-F]{2}){2,}")
+_WHITESPACE_ESCAPE: Final = regex.compile(r"\\++[nrt](?![A-Za-z])")
 _SURROGATE_PAIR: Final = regex.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 _SURROGATE: Final = regex.compile(r"[\ud800-\udfff]")
 # An image or span may be cut off by the end of the text.
@@ -43,7 +44,7 @@ _TAG: Final = regex.compile(
 _PAIR: Final = regex.compile(r"<([abipsu])(?:\s[^<>]*)?>([^<>]*)</\1>", regex.IGNORECASE)
 _ALT: Final = regex.compile(r"""\s(?:alt|data-emoji)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", regex.IGNORECASE)
 # `class="emoji emoji1f338"`, `class='emoji1f1e81f1f3'`, `src="…/emoji/1f338.png"`.
-_CLASS: Final = regex.compile(rf"emoji[_-]?({_POINT}(?:[-_]?{_POINT})*)(?![0-9a-z])", regex.IGNORECASE)
+_CLASS: Final = regex.compile(rf"emoji[_-]?({_POINT}(?:[-_]?{_POINT})*+)(?![0-9a-z])", regex.IGNORECASE)
 _FILE: Final = regex.compile(rf"/({_POINT}(?:[-_]{_POINT})*)\.(?:png|svg|gif|webp)", regex.IGNORECASE)
 _SHORTCODE: Final = regex.compile(r":([^\s:]{1,96}):")
 _SKIN_TONE: Final = regex.compile(r":skin-tone-[2-6]:")
