@@ -17,6 +17,7 @@ from genderclient import (
     Hedge,
     InferenceRequest,
     InferenceResponse,
+    InvalidAvatar,
     Status,
     TransportError,
     Unavailable,
@@ -31,17 +32,19 @@ LOST = TransportError(Status.UNAVAILABLE, "gone")
 class SlowFirst:
     """The first request waits until it is released; the second is responded to, or fails, at once."""
 
-    def __init__(self, second: TransportError | None = None) -> None:
+    def __init__(self, second: TransportError | None = None, *, releases: bool = True) -> None:
         self.requests: list[InferenceRequest] = []
         self.released = threading.Event()
         self._second = second
+        self._releases = releases
 
     def __call__(self, request: InferenceRequest) -> InferenceResponse:
         self.requests.append(request)
         if len(self.requests) == 1:
             self.released.wait(10)
         elif self._second:
-            self.released.set()
+            if self._releases:
+                self.released.set()
             raise self._second
         return respond_male(request)
 
@@ -67,6 +70,35 @@ def test_late_response_is_hedged_within_deadline() -> None:
 def test_hedge_that_fails_leaves_first_request() -> None:
     with Client(transport=FakeTransport(SlowFirst(LOST)), hedge=HEDGE) as client:
         assert client.predict(nickname="小美").attempts == 2
+
+
+REFUSED = TransportError(Status.INVALID_ARGUMENT, "AVATAR: not an image")
+
+
+def test_refused_input_does_not_wait_for_the_first_request() -> None:
+    server = SlowFirst(REFUSED, releases=False)
+    with Client(transport=FakeTransport(server), hedge=HEDGE, timeout_s=20) as client:
+        with pytest.raises(InvalidAvatar):
+            client.predict(nickname="小美")
+        assert not server.released.is_set()
+        server.released.set()
+
+
+def test_refused_input_cancels_the_first_request() -> None:
+    requests: list[InferenceRequest] = []
+
+    async def respond(request: InferenceRequest) -> InferenceResponse:
+        requests.append(request)
+        if len(requests) == 1:
+            await asyncio.sleep(30)
+        raise REFUSED
+
+    async def main() -> None:
+        async with AsyncClient(transport=AsyncFakeTransport(respond), hedge=HEDGE, timeout_s=60) as client:
+            with pytest.raises(InvalidAvatar):
+                await asyncio.wait_for(client.predict(nickname="小美"), 20)
+
+    asyncio.run(main())
 
 
 # The budget holds one token, so one of three attempts is hedged.

@@ -249,6 +249,33 @@ def test_real_server(url: str) -> None:
         assert scored.prediction.probability == pytest.approx(expected.probability, abs=1e-3)
 
 
+def test_ids_are_ignored_without_an_experiment(many: tuple[SlowServer, Many]) -> None:
+    _, predict_many = many
+    assert [scored.error for scored in predict_many([User(nickname="1", id="7")], concurrency=1)] == [None]
+
+
+def test_requests_of_tasks_leave_before_the_next_user_is_read() -> None:
+    sent: list[InferenceRequest] = []
+    before: list[int] = []
+
+    async def respond(request: InferenceRequest) -> InferenceResponse:
+        sent.append(request)
+        await asyncio.sleep(0.01)
+        return respond_male(request)
+
+    def users() -> Iterator[User]:
+        for _ in range(4):
+            before.append(len(sent))
+            yield User(nickname="0")
+
+    async def main() -> None:
+        async with AsyncClient(transport=AsyncFakeTransport(respond)) as client:
+            assert len([scored async for scored in client.predict_many(users(), concurrency=16)]) == 4
+
+    asyncio.run(main())
+    assert before == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("ordered", [False, True])
 def test_results_that_are_ready_do_not_wait_for_a_slow_source(ordered: bool) -> None:
     received: list[Scored] = []

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from genderclient import Client, FakeTransport, InvalidAvatar, ServerError, Status
 from genderclient.telemetry import _histogram
-from tests.support.client.fakes import Recorder, failing
+from tests.support.client.fakes import Recorder, failing, respond_list
 
 NICKNAME = "planted-nickname"
 
@@ -102,6 +102,32 @@ def test_metrics(reader: InMemoryMetricReader, spans: InMemorySpanExporter) -> N
         assert (point.min, point.max, point.attributes["model"]) == (value, value, "gender_mobilenet")
     assert sum(point.count for point in metric_points["genderclient.duration"]) >= 1
     assert NICKNAME not in str(metric_points)
+
+
+def test_no_exemplar_links_a_gender_to_a_trace(reader: InMemoryMetricReader, spans: InMemorySpanExporter) -> None:
+    tracer = trace.get_tracer("product")
+    with tracer.start_as_current_span("GET /user/42"), Client(transport=FakeTransport(Recorder())) as client:
+        client.predict(nickname=NICKNAME)
+    metric_points = points(reader)
+    linked = {
+        name
+        for name, of_metric in metric_points.items()
+        for point in of_metric
+        if any(exemplar.trace_id for exemplar in point.exemplars)
+    }
+    assert linked == {"genderclient.duration"}
+
+
+def test_results_and_errors_are_counted(reader: InMemoryMetricReader, spans: InMemorySpanExporter) -> None:
+    with Client(transport=failing(Status.FAILED, NICKNAME)) as client, pytest.raises(ServerError):
+        client.rank(nickname=NICKNAME, model="rank_failing")
+    with Client(transport=FakeTransport(respond_list)) as client:
+        client.rank(nickname=NICKNAME)
+    metric_points = points(reader)
+    attributes = [dict(point.attributes) for point in metric_points["genderclient.results"]]
+    assert attributes == [{"question": "rank", "model": "rank_mobilenet", "version": "1", "arm": ""}]
+    failed = [dict(point.attributes) for point in metric_points["genderclient.errors"]]
+    assert {"question": "rank", "model": "rank_failing", "error.type": "ServerError"} in failed
 
 
 def test_predict_works_without_opentelemetry() -> None:

@@ -28,7 +28,7 @@ from genderclient._many import (
     checked_item,
 )
 from genderclient._models import Embedding, Neighbors, Prediction, Ranking, Screening
-from genderclient._questions.gender import predict_question
+from genderclient._questions.gender import PREDICT, predict_question
 from genderclient._questions.pictures import embed_question, similar_question
 from genderclient._questions.question import R
 from genderclient._questions.ranking import RANK, checked_options, rank_question, seed_of_user
@@ -84,7 +84,7 @@ class AsyncClient(BaseClient[AsyncTransport]):
             return await self.predict(
                 avatar=user.avatar,
                 nickname=user.nickname,
-                user_id=user.id,
+                user_id=self._used_id(PREDICT, user.id),
                 model=model,
                 timeout_s=timeout_s,
                 embedding=embedding,

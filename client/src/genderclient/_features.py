@@ -47,7 +47,7 @@ def _checked_numbers(name: str, values: Any, size: int) -> tuple[float, ...]:
     """Returns `size` numbers that are finite as FP32. The errors do not repeat them."""
     try:
         numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name}: expected {size} numbers") from None
     if len(numbers) != size or not all(abs(number) <= _MAX for number in numbers):
         raise ValueError(f"{name}: got {len(numbers)} numbers, expected {size} finite FP32 numbers")

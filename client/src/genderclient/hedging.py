@@ -13,8 +13,10 @@ from typing import Final
 from genderclient._config.checks import check_number
 from genderclient._flow import Attempt, Call, Extension, Flow, Result, Send, TaskRunner, ThreadRunner
 from genderclient._questions.question import R
-from genderclient._transports.base import InferenceRequest, InferenceResponse
+from genderclient._transports.base import InferenceRequest, InferenceResponse, Status
 
+# Another server would fail likewise.
+_FINAL: Final = (Status.INVALID_ARGUMENT, Status.TOO_LARGE)
 # Each hedged request waits in a thread of its own.
 MAX_THREADS: Final = 1024
 
@@ -133,15 +135,19 @@ class HedgedSend:
 
 
 def _first_response(in_flight: set[Future[Result]]) -> Result:
-    """Waits for the first response, or for the last failure if there is none."""
+    """Waits for the first response or refusal of the input, or for the last failure if there is neither."""
     for each in as_completed(in_flight):
-        if isinstance(result := each.result(), InferenceResponse):
+        if _is_final(result := each.result()):
             break
     return result
 
 
 async def _first_response_async(in_flight: set[asyncio.Future[Result]]) -> Result:
     for each in asyncio.as_completed(in_flight):
-        if isinstance(result := await each, InferenceResponse):
+        if _is_final(result := await each):
             break
     return result
+
+
+def _is_final(result: Result) -> bool:
+    return isinstance(result, InferenceResponse) or result.status in _FINAL

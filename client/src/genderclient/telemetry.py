@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.metrics import Histogram, Meter, get_meter
 from opentelemetry.propagate import inject
 from opentelemetry.trace import SpanKind, Status, StatusCode, get_current_span, get_tracer
@@ -80,9 +81,14 @@ class Telemetry(Extension):
             self._results.add(1, {**question, **model, "arm": result.arm or ""})
 
     def _record_prediction(self, prediction: Prediction, model: dict[str, str]) -> None:
-        self._predictions.add(1, {**model, "gender": prediction.gender, "arm": prediction.arm or ""})
-        self._probability.record(prediction.probabilities.female, model)
-        self._weight.record(prediction.weights.avatar, model)
+        # Outside any span: an exemplar would link the gender to the trace of the user.
+        token = attach(Context())
+        try:
+            self._predictions.add(1, {**model, "gender": prediction.gender, "arm": prediction.arm or ""})
+            self._probability.record(prediction.probabilities.female, model)
+            self._weight.record(prediction.weights.avatar, model)
+        finally:
+            detach(token)
 
     def _record_error(self, span: Any, error: GenderClientError, question: dict[str, str]) -> None:
         kind = {"model": error.model or "", "error.type": type(error).__name__}

@@ -24,9 +24,9 @@ class PictureServer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        if path == "/to":
+        if path in ("/to", "/raw"):
             self.send_response(302)
-            self.send_header("Location", query)
+            self.send_header("Location", query or "/头 像.png?a=%20&b".encode().decode("latin-1"))
             self.send_header("Content-Length", "0")
             self.end_headers()
         elif path == "/gone":
@@ -96,6 +96,11 @@ def test_redirect_to_an_invalid_url_is_rejected(https: tuple[str, AvatarFetcher]
     url, fetch = https
     with pytest.raises(InvalidAvatar, match=r"redirects to an invalid URL|not a URL"):
         fetch(f"{url}/to?https://[::1/")
+
+
+def test_redirect_in_raw_utf8_is_followed(https: tuple[str, AvatarFetcher]) -> None:
+    origin, fetch = https
+    assert fetch(f"{origin}/raw") == PICTURE + b"/%E5%A4%B4%20%E5%83%8F.png?a=%20&b"
 
 
 def test_three_redirects_are_followed(https: tuple[str, AvatarFetcher]) -> None:

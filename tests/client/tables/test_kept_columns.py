@@ -74,6 +74,21 @@ def test_shards_may_have_different_further_columns(score: Score, tmp_path: Path)
     assert [(row["city"], row["age"]) for row in read_table(tmp_path / "out.jsonl")] == [("x", 1), (None, 2.5)]
 
 
+def test_shard_without_further_columns_does_not_take_those_of_the_next(score: Score, tmp_path: Path) -> None:
+    write_table(tmp_path / "0.parquet", [{"nickname": "a"}, {"nickname": "b"}])
+    write_table(tmp_path / "1.parquet", [{"nickname": "c", "city": "x"}, {"nickname": "d", "city": "y"}])
+    score(tmp_path, tmp_path / "out.jsonl")
+    assert [row["city"] for row in read_table(tmp_path / "out.jsonl")] == [None, None, "x", "y"]
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.csv.gz", "out.parquet"])
+def test_half_a_character_in_json_becomes_a_question_mark(score: Score, tmp_path: Path, output: str) -> None:
+    (tmp_path / "users.jsonl").write_text(r'{"nickname": "a", "bio": "caf\ud83d", "uid": "1\ud83d"}' + "\n")
+    assert score(tmp_path / "users.jsonl", tmp_path / output, id="uid").succeeded == 1
+    (row,) = read_table(tmp_path / output)
+    assert (row["bio"], row["id"]) == ("caf?", "1?")
+
+
 def test_incompatible_shards_are_refused(score: Score, tmp_path: Path) -> None:
     write_table(tmp_path / "0.parquet", [{"nickname": "a", "age": "one"}])
     write_table(tmp_path / "1.parquet", [{"nickname": "b", "age": 2}])

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genderclient.tables import Columns
-from genderclient.tables.parquet import ParquetTable
+from genderclient.tables.parquet import ParquetTable, read_parquet
 
 
 def test_rows_reads_any_range_across_files(tmp_path: Path) -> None:
@@ -19,3 +19,8 @@ def test_rows_reads_any_range_across_files(tmp_path: Path) -> None:
     for start in range(13):
         for stop in range(start, 15):
             assert list(parquet.rows(start, stop)) == rows[start:stop]
+
+
+def test_rows_of_a_file_without_the_columns_count(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"nickname": ["a0", "a1"]}), tmp_path / "a.parquet")
+    assert list(read_parquet(tmp_path / "a.parquet", [])) == [{}, {}]

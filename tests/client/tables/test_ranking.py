@@ -84,11 +84,12 @@ def test_invalid_values_fail_their_own_row(asked: Asked, tmp_path: Path) -> None
         {"liked": "planted", "embedding": None},
         {"liked": ["planted"], "embedding": None},
         {"liked": 7, "embedding": None},
+        {"liked": [1], "embedding": [10**400] * 256, "male": 0.5, "female": 0.5},
         {"liked": "4 5", "embedding": None},
     ]
     result = rank(write_table(tmp_path / "users.jsonl", rows), "-o", tmp_path / "lists.jsonl")
     assert result.exit_code == 1
-    assert "2 ranked, 5 failed" in result.stderr
+    assert "2 ranked, 6 failed" in result.stderr
     failed = (tmp_path / "lists.jsonl.failed.csv").read_text()
     assert re.findall(r"^(\d),,\w+,\"?(.*?)[:;\n]", failed, re.MULTILINE) == [
         ("1", "embedding"),
@@ -96,6 +97,7 @@ def test_invalid_values_fail_their_own_row(asked: Asked, tmp_path: Path) -> None
         ("3", "liked"),
         ("4", "liked, position 0"),
         ("5", "liked"),
+        ("6", "embedding"),
     ]
     assert "planted" not in failed + result.output
     assert asked[-1][1]["HISTORY"] == (4, 5)

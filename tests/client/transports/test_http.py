@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import aiohttp
@@ -258,6 +259,23 @@ def test_redirect_is_not_followed(send: Callable[..., None]) -> None:
             ):
                 send(port, timeout_s=10)
     assert received == []
+
+
+def test_silent_address_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as full, socket_server(replies(http_reply(200, b"ok"))) as port:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        with ExitStack() as stack:
+            for _ in range(4):  # further connections get no answer
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            addresses = [("127.0.0.1", each) for each in (full.getsockname()[1], port)]
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: found)
+            connection = Connection("triton.example", port, max_bytes=100)
+            assert connection.exchange("GET", "/", Deadline.after(4), headers={}).body == b"ok"
+            connection.close()
 
 
 def test_next_address_of_host_is_used(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:

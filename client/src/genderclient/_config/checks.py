@@ -1,8 +1,11 @@
 """Checks of the types of options. Imported by every module with options, so it imports none of them."""
 
-import math
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import Final
+
+# Longer than this, operating systems and gRPC cannot wait.
+_YEAR_S: Final = 365 * 86_400
 
 
 def check_type(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
@@ -36,9 +39,9 @@ def _check_not_bool(name: str, value: object, expected: str) -> None:
 
 
 def checked_timeout(timeout_s: float) -> float:
-    """Returns a positive, finite number of seconds. Raises TypeError or ValueError for anything else."""
-    expected = "a positive number of seconds"
+    """Returns a positive number of seconds. Raises TypeError or ValueError for anything else."""
+    expected = "a positive number of seconds, at most a year"
     check_number("timeout_s", timeout_s, expected)
-    if not (math.isfinite(timeout_s) and timeout_s > 0):
+    if not 0 < timeout_s <= _YEAR_S:
         raise ValueError(f"timeout_s: got {timeout_s}, expected {expected}")
     return timeout_s

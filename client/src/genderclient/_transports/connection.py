@@ -139,12 +139,16 @@ class _DeadlineTlsSocket(_DeadlineMixin, ssl.SSLSocket):
 
 
 def _connect(host: str, port: int, deadline: Deadline) -> _DeadlineSocket:
-    """Connects to the first address of `host` that accepts, within the deadline for all of them."""
+    """Connects to the first address of `host` that accepts, within the deadline for all of them.
+
+    A silent address has an equal share of what is left of the deadline.
+    """
     failure = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in look_up_within(deadline.remaining_s(), host, port):
+    addresses = look_up_within(deadline.remaining_s(), host, port)
+    for left, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         plain = _DeadlineSocket(family, kind, protocol)
         try:
-            plain.settimeout(deadline.remaining_s())
+            plain.settimeout(deadline.remaining_s() / left)
             plain.connect(address)
             return plain
         except OSError as exc:

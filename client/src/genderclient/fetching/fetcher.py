@@ -2,12 +2,13 @@
 
 import http.client
 import ipaddress
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from ssl import SSLContext
 from typing import Final
-from urllib.parse import SplitResult, urljoin
+from urllib.parse import SplitResult, quote, urljoin
 
 from genderclient._avatar import MAX_AVATAR_BYTES
 from genderclient._config.checks import check_integer, check_type, checked_timeout
@@ -69,7 +70,8 @@ class AvatarFetcher:
             if response.code not in _REDIRECTS or not (location := response.headers.get("Location")):
                 raise InvalidAvatar(f"avatar: {target.hostname} responded with {response.code}; check the URL")
             try:
-                url = urljoin(url, location)
+                # http.client decodes headers as Latin-1, but servers send UTF-8.
+                url = urljoin(url, quote(location.encode("latin-1"), safe=string.punctuation))
             except ValueError:
                 raise InvalidAvatar(f"avatar: {target.hostname} redirects to an invalid URL") from None
         raise InvalidAvatar(f"avatar: {target.hostname} redirects more than {self.max_redirects} times")

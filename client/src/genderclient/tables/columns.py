@@ -56,7 +56,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingColumns(Columns):
-    """The names of the columns of a `RankingJob`: those of `Columns`, and three more inputs of `rank`.
+    """The names of the columns of a `RankingTask`: those of `Columns`, and three more inputs of `rank`.
 
     By default, liked pictures are in `liked`, and the stored features of a user in `embedding`, `male` and `female`, as
     `genderclient score --embedding` writes them. A row with an embedding needs neither avatar nor nickname.

@@ -136,7 +136,10 @@ def _with_text(row: Row, schema: pa.Schema) -> Row:
 
 
 def _as_text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text.encode(errors="replace").decode()  # JSON can hold half a character
 
 
 def _drop_rows(count: int, batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
@@ -148,6 +151,8 @@ def _drop_rows(count: int, batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
 
 def _without_nanoseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The batch with times in microseconds: Python has no nanoseconds."""
+    if not batch.num_columns:
+        return batch  # made of its columns, it would lose its rows
     columns = [
         column.cast(pa.timestamp("us", column.type.tz), safe=False)
         if pa.types.is_timestamp(column.type) and column.type.unit == "ns"

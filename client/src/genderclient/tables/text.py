@@ -53,9 +53,10 @@ def read_lines(file: Path, encoding: str | None) -> Iterator[str]:
 
 
 def open_for_writing(file: Path, *, compressed: bool) -> IO[str]:
+    """A file in UTF-8. Half a character, which JSON can hold, becomes a question mark."""
     if compressed:
-        return gzip.open(file, "wt", encoding="utf-8", newline="")
-    return file.open("w", encoding="utf-8", newline="")
+        return gzip.open(file, "wt", encoding="utf-8", errors="replace", newline="")
+    return file.open("w", encoding="utf-8", errors="replace", newline="")
 
 
 def _open_binary(file: Path) -> io.BufferedReader:

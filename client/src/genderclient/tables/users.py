@@ -114,7 +114,7 @@ def _parse_numbers(name: str, value: Any, kind: Callable[[Any], T]) -> tuple[T, 
     parts = value.strip("[] \t\r\n").replace(",", " ").split() if isinstance(value, str) else value
     try:
         return tuple(map(kind, parts))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InvalidInput(f"{name}: expected numbers, for example [1, 2]") from None
 
 
