@@ -6,7 +6,7 @@
 # make wheel   build and check the client's wheel, install it in clean environments and test it there
 # make release   build all files of a release into dist/, and say what a person has to do next
 # make perf-tools   install perf_analyzer in .venv/perf_analyzer
-# make perf    run all performance experiments except peers, write results/PERFORMANCE.md; needs nginx
+# make perf    run all performance experiments except peers and ab_ranking, write results/PERFORMANCE.md; needs nginx
 # make soak    run half an hour at 60% load; check that memory, handles and latency stay flat
 # make peers   install FastAPI, LitServe, BentoML, MLServer and Ray Serve, and compare Triton with them
 # make reliability   run all reliability experiments (an hour), write results/RELIABILITY.md; needs nginx, Prometheus
@@ -26,6 +26,8 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin
 PIP := $(IN_VENV)/python -m pip --quiet --disable-pip-version-check
+# Two `make` at the same time would spoil the environment that both install.
+ONE_AT_A_TIME := flock pyproject.toml
 # Bytecode is compiled on first use, because most modules are never imported.
 INSTALL := $(PIP) install --no-compile
 # Install the requirements in $(2) into the separate environment $(1), which needs no pip of its own.
@@ -128,12 +130,12 @@ check: .venv/dev.stamp
 # All environments need its pip only, so that they can be installed at the same time.
 .venv/bin/pip:
 	@sh requirements/check_machine.sh "$(PYTHON)"
-	@"$(PYTHON)" -m venv .venv
+	@$(ONE_AT_A_TIME) "$(PYTHON)" -m venv .venv
 
 .venv/%.stamp: requirements/%.txt pyproject.toml client/pyproject.toml | .venv/bin/pip
 	@echo "Installing requirements/$*.txt into .venv; this takes a minute or two"
-	@$(INSTALL) --require-hashes --requirement requirements/$*.txt
-	@$(INSTALL) --no-deps --no-build-isolation --editable . --editable ./client
+	@$(ONE_AT_A_TIME) $(INSTALL) --require-hashes --requirement requirements/$*.txt
+	@$(ONE_AT_A_TIME) $(INSTALL) --no-deps --no-build-isolation --editable . --editable ./client
 	@touch $@
 
 # A separate folder without dependencies: those of this old wheel conflict with the rest of the environment.

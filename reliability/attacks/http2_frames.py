@@ -1,5 +1,6 @@
 """HTTP/2 frames of requests without a token, and of abuses of the protocol (RFC 9113)."""
 
+from collections.abc import Mapping
 from typing import Final
 
 GRPC_HEALTH: Final = "/inference.GRPCInferenceService/ServerReady"
@@ -14,7 +15,7 @@ PINGS: Final = 5000
 HEADER: Final = 2**20
 
 
-def grpc_request(path: str, headers: dict[str, str], size: int) -> bytes:
+def grpc_request(path: str, headers: Mapping[str, str], size: int) -> bytes:
     """Return a gRPC request with a body of `size` zeros."""
     data = b"".join(_frame(_DATA, 0, bytes(min(_FRAME, size - begin))) for begin in range(0, size, _FRAME))
     return _PREFACE + _frame(_HEADERS, _END_HEADERS, _block(path, headers)) + data + _frame(_DATA, _END_STREAM, b"")
@@ -41,7 +42,7 @@ def pings() -> bytes:
     return _PREFACE + _frame(_PING, 0, bytes(8), 0) * PINGS
 
 
-def _block(path: str, headers: dict[str, str]) -> bytes:
+def _block(path: str, headers: Mapping[str, str]) -> bytes:
     fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "localhost", "te": "trailers"}
     fields |= {"content-type": "application/grpc", **headers}
     return b"".join(b"\0" + _string(name) + _string(value) for name, value in fields.items())

@@ -1,34 +1,31 @@
-"""HTTP/2 frames on a plain socket: requests that no gRPC library sends, and the exact frames of the responses."""
+"""gRPC requests as HTTP/2 frames on a plain socket, and the exact frames of their responses."""
 
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, SETTINGS = 0, 1, 4
-END_STREAM, END_HEADERS = 1, 4
-EMPTY_MESSAGE: Final = bytes(5)
+from reliability.attacks.http2_frames import grpc_request
+
+HEADERS: Final = 1
+END_STREAM: Final = 1
 # HPACK's index of `:status: 200`.
 STATUS_200: Final = b"\x88"
 
 
 class Frame(NamedTuple):
-    """A frame of the request's stream."""
+    """A frame of the response's stream."""
 
     type: int
     ends_stream: bool
     payload: bytes
 
 
-def post_grpc(url: str, path: str, **headers: str) -> list[Frame]:
+def post_grpc(url: str, path: str, headers: Mapping[str, str]) -> list[Frame]:
     """Post an empty gRPC message and return the frames of the response."""
-    fields = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "triton", "te": "trailers"}
-    fields |= {"content-type": "application/grpc"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    block = b"".join(b"\0" + _string(name) + _string(value) for name, value in fields.items())
     host, port = url.split(":")
     with socket.create_connection((host, int(port)), 5) as connection, connection.makefile("rb") as stream:
-        request = _frame(HEADERS, END_HEADERS, 1, block) + _frame(DATA, END_STREAM, 1, EMPTY_MESSAGE)
-        connection.sendall(PREFACE + _frame(SETTINGS, 0, 0, b"") + request)
+        connection.sendall(grpc_request(path, headers, size=5))
         frames = []
         with suppress(TimeoutError):
             while head := stream.read(9):
@@ -39,12 +36,3 @@ def post_grpc(url: str, path: str, **headers: str) -> list[Frame]:
                 if frames[-1].ends_stream:
                     break
     return frames
-
-
-def _string(text: str) -> bytes:
-    assert len(text) < 127, "a longer string needs another encoding of its length"
-    return bytes([len(text)]) + text.encode()
-
-
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
