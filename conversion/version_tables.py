@@ -21,9 +21,12 @@ _MEASURES: Final = {
     "wrong with more than 90%": "surely_wrong",
     "recall of women minus that of men": "recall_gap",
 }
-_FAIRNESS: Final = {"accuracy": "accuracy", "recall of women minus that of men": "recall_gap"} | {
-    "calibration error": "balanced_ece"
+_FAIRNESS: Final = {
+    "accuracy": "accuracy",
+    "recall of women minus that of men": "recall_gap",
+    "P(female) too high by": "calibration_in_the_large",
 }
+_SIGNED: Final = ("recall_gap", "calibration_in_the_large")
 
 
 def comparison(sets: Mapping[str, Set]) -> str:
@@ -93,7 +96,7 @@ def _users(measures: Group) -> str:
 
 
 def _cell(measures: Mapping[str, Any], key: str) -> str:
-    style = ".3f" if key in ("auc", "balanced_ece", "macro_f1", "brier") else ".1%"
+    style = "+.1%" if key in _SIGNED else ".3f" if key in ("auc", "balanced_ece", "macro_f1", "brier") else ".1%"
     value, low, high = (format(measures[f"{key}{end}"], style) for end in ("", "_low", "_high"))
     return f"{value} ({low} to {high})"
 

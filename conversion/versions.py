@@ -30,8 +30,9 @@ from .foreign_preprocessing import prepare, preprocessing_of
 from .parity import run_onnx
 
 ROOT: Final = Path(__file__).parent.parent
-# A group of fewer rows has no figures.
+# A group of fewer rows or identities has no figures: resampling a few identities gives too narrow an interval.
 MIN_ROWS: Final = 40
+MIN_IDENTITIES: Final = 10
 _GROUPED_BY: Final = ("set", "source", "pattern")
 # Columns that describe the people in photographs.
 _PEOPLE: Final = ("origin", "age")
@@ -95,7 +96,12 @@ def groups(table: pd.DataFrame) -> dict[str, BoolsN]:
     for column in (column for column in (*_GROUPED_BY, *_PEOPLE) if column in table):
         values = table[column].where(photos, "") if column in _PEOPLE else table[column]
         members |= {f"{column} {value}": (values == value).to_numpy() for value in sorted({*values} - {""})}
-    return {name: rows for name, rows in members.items() if rows.sum() >= MIN_ROWS}
+    identities = identities_of(table)
+    return {
+        name: rows
+        for name, rows in members.items()
+        if rows.sum() >= MIN_ROWS and len({*identities[rows]}) >= MIN_IDENTITIES
+    }
 
 
 def measures(table: pd.DataFrame, p_female: FloatsN) -> dict[str, Any]:

@@ -32,6 +32,14 @@ def balanced_calibration_error(labels: FloatsN, p_female: FloatsN, bins: int = B
     return float(np.abs(np.bincount(edges, weights * (p_female - labels), bins)).sum())
 
 
+def calibration_in_the_large(labels: FloatsN, p_female: FloatsN) -> float:
+    """Return how far P(female) is too high on average if women and men were equally many (Van Calster et al., 2019).
+
+    Unlike an error over bins, its expectation is 0 for calibrated probabilities of any number of users.
+    """
+    return float(p_female[labels == 1].mean() + p_female[labels == 0].mean() - 1) / 2
+
+
 def surely_wrong(labels: FloatsN, p_female: FloatsN) -> float:
     """Return the share of users whose other gender has a probability above `SURE`."""
     return float(np.mean(np.where(labels == 1, 1 - p_female, p_female) > SURE))
@@ -84,6 +92,7 @@ def trust(labels: FloatsN, p_female: FloatsN, identities: IntsN, draws: int = 30
         "brier": brier,
         "recall_gap": recall_gap,
         "balanced_ece": balanced_calibration_error,
+        "calibration_in_the_large": calibration_in_the_large,
         "surely_wrong": surely_wrong,
     }
     results: dict[str, Any] = {"users": len(labels), "identities": len(np.unique(identities))}

@@ -3,10 +3,10 @@
     python -m training.gender.evaluate_tower --run runs/avatars_densenet --pictures runs/pictures.parquet \
         --out results/avatars_densenet.json
 
-The test split has identities, designs, styles and whole sources that this training does not see. Of the trunks that it
-starts from, `*_avatars.npz` were tuned on nine tenths of each source: they saw most of the whole sources, but none of
-the people of `faces_fairface` that are tested. P(female) is that of the tower alone, not calibrated. Intervals are over
-identities. Prints a table.
+The test split has identities, designs and whole sources that this training does not see. The trunks `*_avatars.npz`
+that it starts from were tuned on nine tenths of each source. They saw none of the people in the photographs that are
+tested, but may have seen some of the cartoons and emoji. P(female) is that of the tower alone, not calibrated.
+Intervals are over identities. Prints a table.
 """
 
 import argparse

@@ -10,13 +10,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import import_module
 from importlib.resources import files
-from itertools import accumulate
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Final, Self
+from typing import Final
 
 import pandas as pd
 import regex
@@ -45,15 +43,6 @@ class NameTable:
 
     weights: dict[str, float]
     p_female: dict[str, float]
-
-    @cached_property
-    def cumulative(self) -> tuple[list[str], list[float]]:
-        """Names and cumulative weights, the fast input of `Random.choices`."""
-        return list(self.weights), list(accumulate(self.weights.values()))
-
-    def restricted(self, names: Iterable[str]) -> Self:
-        """Return the table of these names only. Each keeps its P(female)."""
-        return type(self)({name: self.weights[name] for name in names}, self.p_female)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@ r"""Write the nicknames on which text towers are compared; no train row of the o
 
     python -m training.synthetic.nickname_sets --data runs/nicknames.parquet --out runs/nickname_sets.parquet
 
-The columns are `nickname`, `gender`, `p_female` and `set`: `open mix` is the test split of an open-world manifest, and
-`names` are its names. `random words` are phrases of jieba's dictionary, and `foreign words` are phrases of 25 other
-languages; they say nothing. `census` holds the 100 commonest first names of women and of men in the US census of 1990;
-most of them are train rows too.
+The columns are `nickname`, `gender`, `p_female` and `set`. `names` are the names of the test split of an open-world
+manifest, and `other nicknames` are the rest of it. `random words` are phrases of jieba's dictionary, and
+`foreign words` are phrases of 25 other languages; they say nothing. `census` holds the 100 commonest first names of
+women and of men in the US census of 1990; most of them are train rows too.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def nickname_sets(manifest: Manifest) -> pd.DataFrame:
     test = pd.concat(manifest.tables("test", columns=("nickname", "source", "p_female")))
     names = [(name, gender) for gender in LABELS for name, _ in census()[gender][:CENSUS_NAMES]]
     sets = {
-        "open mix": test,
         "names": test[test["source"].isin(NAMES)],
+        "other nicknames": test[~test["source"].isin(NAMES)],
         "random words": _neutral(random_phrases(PHRASES, Random(0))),
         "foreign words": _neutral(foreign_phrases(PHRASES, Random(0))),
         "census": pd.DataFrame(names, columns=["nickname", "gender"]),

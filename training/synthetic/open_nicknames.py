@@ -5,14 +5,14 @@ r"""Write nicknames of an open world, with soft labels.
 A third are neutral: random words, handles, digits and emoji, with P(female) = 1/2. The others hold a name or a gendered
 word, and two fifths of them a neutral part besides. `p_female` is the exact posterior, `gender` is drawn from it.
 A hash of each name and word assigns its split, so validation and test hold names and words that no train row has. The
-commonest names of each table are train rows only, because a model should know them; gendered words and emoji are in
+commonest names of every table are train rows only, because a model should know them; gendered words and emoji are in
 every split, because there are few.
 """
 
 import argparse
 import string
 from bisect import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from heapq import nlargest
@@ -82,9 +82,10 @@ class OpenWorld:
     """Composes nicknames of one split."""
 
     def __init__(self, names: NameTables, split: str) -> None:
+        tables = (names.han, names.han_endings, names.pinyin, names.latin, names.japanese, names.others)
+        common = {name for table in tables for name in _commonest(table)}
         self._han, self._endings, self._pinyin, self._latin, self._japanese, self._others = (
-            _restricted(table, split)
-            for table in (names.han, names.han_endings, names.pinyin, names.latin, names.japanese, names.others)
+            _restricted(table, split, common) for table in tables
         )
         self._surnames = _pool(names.surnames)
         self._latin_surnames = _pool({n: w for n, w in names.latin_surnames.items() if part_split(n) == split})
@@ -253,9 +254,12 @@ def _rows(names: NameTables, split: str, count: int, seed: int) -> Iterator[tupl
         yield text, "", LABELS[rng.random() < p_female], split, kind, round(p_female, 4)
 
 
-def _restricted(table: NameTable, split: str) -> tuple[Pool, dict[str, float]]:
-    """Return the names of one split, and P(female | name)."""
-    common = {*nlargest(round(COMMON_NAMES * len(table.weights)), table.weights, table.weights.__getitem__)}
+def _commonest(table: NameTable) -> list[str]:
+    return nlargest(round(COMMON_NAMES * len(table.weights)), table.weights, table.weights.__getitem__)
+
+
+def _restricted(table: NameTable, split: str, common: Set[str]) -> tuple[Pool, dict[str, float]]:
+    """Return the names of one split, to which `common` names belong if it is train, and P(female | name)."""
     names = (name for name in table.weights if split == ("train" if name in common else part_split(name)))
     return _pool({name: table.weights[name] for name in names}), table.p_female
 

@@ -20,8 +20,11 @@ from .emoji_designs import design_of
 
 # `gender` is empty for a picture that tells nothing. `identity` is who or what it shows, such as a person or a design.
 COLUMNS: Final = ("avatar", "gender", "source", "identity", "kind", "licence", "origin", "age", "split")
-# Sources, styles and emoji sets that are in the test split as a whole: training sees nothing like them.
-UNSEEN: Final = ("faces_uk_parliament", "faces_us_congress_new", "cartoon_dicebear/micah", "emoji/streamline-emojis")
+# Sources whose pictures are in no split but test. Weights that were tuned on avatars before saw nine tenths of them, so
+# only the last tenth is tested, which those weights chose by `split_of` too.
+UNSEEN: Final = ("faces_uk_parliament", "faces_us_congress_new")
+# So few heads of hair that a test would show what training saw.
+TRAIN_ONLY: Final = ("render_makehuman",)
 
 _SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp")
 _GROUPED: Final = ("avatar", "gender", "group", "kind", "licence", "origin", "age")
@@ -34,7 +37,7 @@ Row = dict[str, Any]
 
 
 def read_pictures(*folders: Path) -> pd.DataFrame:
-    """Read the sources below some folders; the result has `COLUMNS`.
+    """Read the sources below some folders, but for the pictures of no split; the result has `COLUMNS`.
 
     Raises:
         FileNotFoundError: A folder has no source.
@@ -42,12 +45,16 @@ def read_pictures(*folders: Path) -> pd.DataFrame:
     """
     rows = [row for folder in folders for row in _sources(folder)]
     table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "split"])
-    return table.fillna("").assign(split=table["identity"].map(picture_split))
+    table = table.fillna("").assign(split=table["identity"].map(picture_split))
+    return table[table["split"] != ""].reset_index(drop=True)
 
 
 def picture_split(identity: str) -> str:
-    """Return the split of an identity."""
-    return "test" if any(f"{identity}/".startswith(f"{unseen}/") for unseen in UNSEEN) else split_of(identity)
+    """Return the split of an identity; empty if neither training nor tests may use it."""
+    source, split = identity.partition("/")[0], split_of(identity)
+    if source in TRAIN_ONLY:
+        return "train"
+    return "" if source in UNSEEN and split != "test" else split
 
 
 def _sources(folder: Path) -> Iterator[Row]:

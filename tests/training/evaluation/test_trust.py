@@ -8,6 +8,7 @@ from training.evaluation.trust import (
     accuracy_of_surest,
     balanced_calibration_error,
     brier,
+    calibration_in_the_large,
     doubt,
     macro_f1,
     recall_gap,
@@ -29,6 +30,13 @@ def test_calibrated_probabilities_have_a_small_error() -> None:
     labels = (RNG.random(100_000) < p_female).astype(float)
     assert balanced_calibration_error(labels, p_female) < 0.01
     assert balanced_calibration_error(labels, 0.5 + (p_female - 0.5) / 2) > 0.1
+
+
+def test_calibration_in_the_large_weighs_women_and_men_alike_and_has_a_sign() -> None:
+    labels = np.array([1.0] + [0.0] * 9)
+    assert calibration_in_the_large(labels, np.full(10, 0.6)) == pytest.approx(0.1)
+    assert calibration_in_the_large(labels, np.array([0.9] + [0.1] * 9)) == pytest.approx(0)
+    assert calibration_in_the_large(labels, np.array([0.5] + [0.1] * 9)) == pytest.approx(-0.2)
 
 
 def test_surely_wrong_counts_wrong_answers_above_nine_tenths() -> None:
@@ -69,6 +77,7 @@ def test_measures_have_intervals_over_identities() -> None:
         "brier",
         "recall_gap",
         "balanced_ece",
+        "calibration_in_the_large",
         "surely_wrong",
     ):
         assert alone[name] == repeated[name]
