@@ -1,6 +1,6 @@
 """The document and the chart of `training.gender.ablate`, from the content of `results/ablation.json`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from figures.markdown import picture
 from figures.style import WIDTH, theme
 
 from ..report import markdown_table
+from .ablation_results import NO_DIFFERENCE, OPPOSITE_DIRECTION, SAME_DIRECTION
 
 _COLUMNS: Final = ("", "article", "accuracy", "of the ceiling", "determinable users", "AUC", "ECE", "epochs", "seeds")
 
@@ -38,10 +39,11 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 {markdown_table(map(_claim, report["claims"]), ("claim", "article", "here, 95% interval", "seeds", "verdict"))}
 
-A claim has the same direction if its interval lies on the article's side of 0. Otherwise it is not reproduced if the
-interval excludes the article's difference, and not decided if it contains both 0 and that difference. One seed decides
-nothing. The article trained FastText on 15 million users and its other models on 3 million, so its first difference is
-also one of data; here, all rows have the same users.
+A direction is shown if the interval, over several seeds, excludes 0. The article's sizes cannot be compared: its users
+have another ceiling. It trained FastText on 15 million users and its other models on 3 million, so its first difference
+is also one of data; here, all rows have the same users, and the models of both towers as many epochs. Concat and
+attention have a loss of each tower and inputs that are dropped at random, which help concat most; the row "concat, one
+loss, no dropped inputs" is without.
 
 Not finished in the time of this run: {"; ".join(unfinished) or "none"}.
 Not trained: {"; ".join(report["not_trained"]) or "none"}.
@@ -99,13 +101,17 @@ def chart(report: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def _verdicts(claims: Iterable[Mapping[str, Any]]) -> str:
+def _verdicts(claims: Sequence[Mapping[str, Any]]) -> str:
     """Return one sentence for each verdict, what is not reproduced first."""
-    by_verdict: dict[str, list[str]] = {}
-    for claim in claims:
-        by_verdict.setdefault(claim["verdict"], []).append(f"{claim['row']} against {claim['against']}")
-    first = sorted(by_verdict, key=lambda verdict: (verdict != "not reproduced", verdict))
-    lines = [f"**{verdict.capitalize()}: {'; '.join(by_verdict[verdict])}.**" for verdict in first]
+    sentences = (
+        (OPPOSITE_DIRECTION, "Not reproduced, the direction is opposite"),
+        (NO_DIFFERENCE, "Not reproduced, no difference is shown"),
+        (SAME_DIRECTION, "The same direction"),
+    )
+    lines = []
+    for verdict, sentence in sentences:
+        if named := [f"{claim['row']} against {claim['against']}" for claim in claims if claim["verdict"] == verdict]:
+            lines.append(f"**{sentence}: {'; '.join(named)}.**")
     return "\n".join(lines) or "No claim of the article was tested."
 
 

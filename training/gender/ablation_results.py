@@ -16,8 +16,8 @@ Finished = Mapping[Row, Mapping[int, Mapping[str, Any]]]
 Predictions = Mapping[str, Mapping[int, FloatsN]]
 
 SAME_DIRECTION: Final = "same direction"
-NOT_DECIDED: Final = "not decided"
-NOT_REPRODUCED: Final = "not reproduced"
+OPPOSITE_DIRECTION: Final = "opposite direction"
+NO_DIFFERENCE: Final = "no difference shown"
 
 
 def content(users: GroundTruth, finished: Finished) -> dict[str, Any]:
@@ -43,17 +43,15 @@ def content(users: GroundTruth, finished: Finished) -> dict[str, Any]:
 
 
 def verdict(article: float, pair: Mapping[str, Any]) -> str:
-    """Compare a measured difference in accuracy with the article's.
+    """Compare the direction of a measured difference in accuracy with the article's.
 
-    The direction is the same if the interval lies on the article's side of 0. Otherwise the claim is not reproduced if
-    the interval excludes the article's difference, and not decided if it contains both. One seed decides nothing.
+    A direction is shown if the interval, over several seeds, excludes 0. The article's sizes cannot be compared: its
+    accuracies are those of other users, with another ceiling.
     """
     found = Estimate(pair["difference"], pair["difference_low"], pair["difference_high"])
-    if len(pair["seeds"]) == 1:
-        return NOT_DECIDED
-    if found.excludes_zero and found.value * article > 0:
-        return SAME_DIRECTION
-    return NOT_DECIDED if found.low <= article <= found.high else NOT_REPRODUCED
+    if len(pair["seeds"]) == 1 or not found.excludes_zero:
+        return NO_DIFFERENCE
+    return SAME_DIRECTION if found.value * article > 0 else OPPOSITE_DIRECTION
 
 
 def _row(row: Row, users: GroundTruth, by_seed: Mapping[int, FloatsN]) -> dict[str, Any]:
