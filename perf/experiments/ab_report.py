@@ -84,10 +84,11 @@ def _by_speed_and_accuracy(analysis: Analysis, fast: int, speed: str) -> str:
     allowed = f"{100 * margin:g} points less are allowed"
     if low >= -margin:
         return f"Choose {arms[fast]}: {speed}, and its accuracy is not too much lower ({interval}; {allowed})."
-    if high < -margin or gain <= -margin:
+    if high < -margin:
         return f"Choose {arms[1 - fast]}: {arms[fast]} costs too much ({interval}; {allowed}), though {speed}."
-    needed = ceil(analysis["labelled"] * ((gain - low) / (gain + margin)) ** 2)
-    return f"Undecided: {arms[fast]} may cost too much ({interval}; {allowed}); measure about {needed} users."
+    needed = ceil(analysis["labelled"] * ((gain - low) / (gain + margin)) ** 2) if gain > -margin else None
+    users = f"about {needed}" if needed else "more"
+    return f"Undecided: {arms[fast]} may cost too much ({interval}; {allowed}); measure {users} users."
 
 
 def table(analysis: Analysis) -> str:

@@ -87,7 +87,8 @@ rounds; the ratio has its range."""
         for arm in arms[(arms["model"] == GOAL_MODEL) & (arms["state"] == PRESENT)].to_dict("records"):
             if arm["clients"] in GOAL_CLIENTS:
                 text = f"{GOAL_MODEL}, {arm['clients']} clients: at least {GOAL_RATIO} times the answers of version 2"
-                yield Goal(text, f"{arm['ratio']:.2f} times", arm["ratio"] >= GOAL_RATIO)
+                rounds = f"{arm['ratio_low']:.2f} to {arm['ratio_high']:.2f} in the rounds"
+                yield Goal(text, f"{arm['ratio']:.2f} times ({rounds})", arm["ratio"] >= GOAL_RATIO)
 
 
 def _checkout(commit: str, folder: Path) -> Path:

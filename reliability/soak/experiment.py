@@ -63,7 +63,7 @@ class Soak(Experiment, Charted):
         for kind, suffix in GOALS.items():
             rows = series[series["series"].str.endswith(suffix)]
             worst = rows.sort_values("growth_high").iloc[-1]
-            text = f"{kind}: growth over the run is at most {worst['bound']:.0%}"
+            text = f"{kind}: the second half, over the length of the run, grows by at most {worst['bound']:.0%}"
             figure = f"at most {worst['growth_high']:+.1%} ({_label(worst['series'])})"
             yield Goal(text, figure, bool(rows["verdict"].eq(FLAT).all()))
         sent, failed = sum(about[name] for name in ENDS), about["failed"]

@@ -271,7 +271,7 @@ def _found_and_gained(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
             f"wrong labels among the {article.CHECKED_SHARE:.0%} checked",
             f"{article.WRONG_OF_CHECKED:.0%}",
             f"{found:.0%} ({report['cleaned']['wrong_share']:.0%} of all labels are wrong)",
-            "same direction" if found > article.WRONG_OF_CHECKED / 2 else "not reproduced",
+            "no verdict: it depends on how many labels are wrong",
         ),
         (
             "gain from checking labels",
@@ -336,7 +336,9 @@ def _verdicts(row: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def _interval(row: Mapping[str, float], name: str, sign: str = "") -> str:
-    value, low, high = (100 * row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    """Return a share, or with a sign a difference of shares, in percent with its interval, within what is possible."""
+    least = -1.0 if sign else 0.0
+    value, low, high = (100 * min(max(row[f"{name}{end}"], least), 1.0) for end in ("", "_low", "_high"))
     return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
