@@ -29,7 +29,8 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "both": "AUC, unseen users with avatar and nickname",
         "surely_wrong": "wrong although more than 90% sure, all unseen users",
         "p50": "milliseconds per prediction, one client (median)",
-        "users": "million users a day on one core at full load",
+        "users": "users a day on one core, from the CPU time of each request at full load",
+        "users_a_day": "{millions:.0f} million",
         "ranking": "Choosing the best of 200 pictures for a user with a stored embedding takes {p50} ms. In a "
         "[simulated world whose tastes are known](results/ranking.md), the ranker reaches {share} of what is possible.",
         "first_use": "From `git clone`, without the time to read and type, the [tutorial](docs/tutorial.md) takes "
@@ -45,9 +46,10 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "faces": "AUC，未见过的人脸照片（FairFace）",
         "nicknames": "AUC，仅凭未见过的真实姓名",
         "both": "AUC，未见过的用户（头像和昵称都有）",
-        "surely_wrong": "把握超过 90% 却答错，全部未见过的用户",
+        "surely_wrong": "置信度超过 90% 却判断错误（全部未见过的用户）",
         "p50": "单客户端每次预测的毫秒数（中位数）",
-        "users": "单核满载每天可服务的用户（百万）",
+        "users": "单核每天可服务的用户数（按满载时每个请求的 CPU 时间推算）",
+        "users_a_day": "{ten_thousands:.0f} 万",
         "ranking": "如果用户的嵌入向量已经存好，从 200 张图片中选出最合适的只需 {p50} 毫秒。"
         "在[偏好已知的模拟世界](results/ranking.md)中，排序模型达到理论上限的 {share}。",
         "first_use": "从 `git clone` 算起，不计阅读和输入的时间，按[教程](docs/zh/tutorial.md)操作："
@@ -73,7 +75,7 @@ def _with_figures(readme: Path, words: Mapping[str, str]) -> str:
 
 
 def _figures(words: Mapping[str, str]) -> str:
-    columns = [_backbone(name) for name in _BACKBONES]
+    columns = [_backbone(name, words["users_a_day"]) for name in _BACKBONES]
     rows = [[words[key], *(column[key] for column in columns)] for key in columns[0]]
     ranking = words["ranking"].format(p50=_ranking_p50(), share=_share_of_ceiling())
     first_use = words["first_use"].format(**_first_use(words["tutorial"]))
@@ -81,19 +83,20 @@ def _figures(words: Mapping[str, str]) -> str:
     return f"{markdown_table(rows, ['', *_BACKBONES.values()])}\n\n{ranking}\n\n{first_use}\n\n{source}\n"
 
 
-def _backbone(name: str) -> dict[str, str]:
+def _backbone(name: str, users_a_day: str) -> dict[str, str]:
     sets = _result("versions")["sets"]
     version = max(sets["users"]["all"], key=lambda column: (column.startswith(f"{name} "), column))
     faces = sets["pictures"]["source faces_fairface"][version]
     names = sets["nicknames"]["set names"][version]
     rounds = [row for row in _rows("latency") if (row["model"], row["how"]) == (name, "grpc")]
+    users = 86_400_000 / _median(rounds, 32, "cpu_ms")
     return {
         "faces": _auc(faces),
         "nicknames": _auc(names),
         "both": _auc(sets["users"]["pattern both"][version]),
         "surely_wrong": f"{sets['users']['all'][version]['surely_wrong']:.1%}",
         "p50": f"{_median(rounds, 1, 'p50_ms'):.1f}",
-        "users": f"{86_400 / _median(rounds, 32, 'cpu_ms') / 1000:.0f}",
+        "users": users_a_day.format(millions=users / 1e6, ten_thousands=users / 1e4),
     }
 
 
