@@ -64,8 +64,10 @@ def running_image(files: EdgeFiles, http_server: str, grpc_server: str, **settin
     (folder / "nginx.conf").write_text(substituted(variables | settings))
     nginx, *options = [word.replace("/tmp", str(folder)) for word in IMAGE.command]
     with subprocess.Popen([find_nginx() or nginx, *options], stderr=subprocess.DEVNULL) as process:
-        yield f"127.0.0.1:{grpc}"
-        process.terminate()
+        try:
+            yield f"127.0.0.1:{grpc}"
+        finally:
+            process.terminate()
 
 
 def substituted(variables: dict[str, str]) -> str:

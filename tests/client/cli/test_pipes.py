@@ -102,8 +102,9 @@ def test_reader_that_ends_early_gets_no_message(tmp_path: Path, environment: dic
     assert process.returncode == 1
 
 
-def test_ray_needs_files(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        [*COMMAND, "-", "-o", "out.csv", "--engine", "ray"], input=b"", capture_output=True, env=environment
-    )
+@pytest.mark.parametrize("files", [("-", "-o", "out.csv"), ("users.parquet", "-o", "-")])
+def test_ray_needs_files(tmp_path: Path, environment: dict[str, str], files: tuple[str, ...]) -> None:
+    command = [*COMMAND, *files, "--engine", "ray"]
+    done = subprocess.run(command, input=b"", capture_output=True, env=environment, cwd=tmp_path)
     assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"--engine ray needs files" in done.stderr

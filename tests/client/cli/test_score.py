@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from genderclient._cli import table_job
 from genderclient.tables.chunks import CHUNK_ROWS
 from tests.client.cli.conftest import Run
 from tests.support.client.tables import Row, read_table, write_table
@@ -64,6 +65,24 @@ def test_score_keeps_positions_of_ragged_csv_rows(run: Run, folder: Path) -> Non
     assert [(row["row"], row["id"]) for row in read_table(folder / "out.csv")] == [
         *(("0", "a"), ("1", ""), ("2", "b"), ("3", "c")),
     ]
+
+
+def test_options_of_the_command_reach_the_job(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        return AVATAR
+
+    monkeypatch.setattr(table_job, "AvatarFetcher", lambda: fetch)
+    (folder / "users.csv").write_text("avatar,nickname\nhttps://host/me.png,小美\n", encoding="gb18030")
+    (folder / "out.csv").write_text("an older result")
+    command = ("score", folder / "users.csv", "-o", folder / "out.csv", "--encoding", "gb18030", "--fetch", "--quiet")
+    assert run(*command).exit_code == 2
+    assert run(*command, "--overwrite").exit_code == 0
+    assert fetched == ["https://host/me.png"]
+    (row,) = read_table(folder / "out.csv")
+    assert min(float(row["weight_avatar"]), float(row["weight_nickname"])) > 0
 
 
 @pytest.mark.parametrize(

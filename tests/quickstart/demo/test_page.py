@@ -12,7 +12,6 @@ from tests.support.tritonserver import ROOT
 from training.synthetic.sample_users import sample_users
 
 ENSEMBLES = Catalog(ROOT / "model_repository", ROOT / "explain_repository").ensembles()
-RANKS = any(each.role == "rank" for each in ENSEMBLES)
 
 # Rejected however severe: the page is small enough to have none.
 ALL_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -172,7 +171,6 @@ def test_both_languages_have_the_same_sentences() -> None:
     assert pattern.findall(english) == pattern.findall(chinese.split("let language")[0])
 
 
-@pytest.mark.skipif(not RANKS, reason="the repository has no model of role rank")
 def test_likes_change_the_ranking(page: Page) -> None:
     use_example(page, "X国强")
     expect(page.locator("#ranked li")).to_have_count(12)
@@ -190,10 +188,3 @@ def test_likes_change_the_ranking(page: Page) -> None:
 def ranked(page: Page) -> list[str]:
     """Titles and scores, best first."""
     return [text.split("♡")[0].split("♥")[0] for text in page.locator("#ranked li").all_inner_texts()]
-
-
-@pytest.mark.skipif(RANKS, reason="the repository has a model of role rank")
-def test_without_a_ranker_there_are_no_cards(page: Page) -> None:
-    use_example(page, "X国强")
-    cards(page)
-    expect(page.locator("#ranking")).to_be_hidden()

@@ -13,13 +13,16 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import psutil
 import pytest
 
 from genderclient import Client, Tls
+from server.edge import __main__ as edge
+from server.edge.access_policy import AccessPolicy
 from server.edge.readiness import Triton, ready_tritons
+from server.errors import LaunchError
 from server.launch.process import free_ports
 from server.status_server import serve_text
 from tests.support.server.edge import INFER, JOB, MODEL, SHOP, EdgeFiles, bearer
@@ -65,15 +68,36 @@ def refused(*flags: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("nginx")
-def test_command_applies_all_options(triton: Server, files: EdgeFiles) -> None:
+def test_command_serves_with_tokens_and_tls(triton: Server, files: EdgeFiles) -> None:
     access: Sequence[object] = ("--clients", files.clients, "--certificate", files.certificate, "--key", files.key)
-    limits = ("--rate", "9", "--bulk", "2", "--in-flight", "4")
     tls = Tls(ca_file=files.authority)
     with (
-        running_command(triton, *access, *limits) as (_, http_url),
+        running_command(triton, *access) as (_, http_url),
         Client(f"https://{http_url}", tls=tls, token=SHOP) as client,
     ):
         assert client.predict(nickname="小美").gender == "female"
+
+
+def test_command_applies_all_options(files: EdgeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    policies: list[AccessPolicy] = []
+
+    def record(http: str, grpc: str, policy: AccessPolicy, *args: Any, **options: Any) -> NoReturn:
+        policies.append(policy)
+        raise LaunchError("recorded")
+
+    given: dict[str, Any] = {
+        "in_flight": 4, "bulk": 2, "rate": 9, "clients": files.clients, "certificate": files.certificate,
+        "key": files.key,
+    }  # fmt: skip
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    monkeypatch.setattr(sys, "argv", ["edge", *flags])
+    monkeypatch.setattr(edge, "running_reverse_proxy", record)
+    monkeypatch.setattr(edge, "exit_on_stop_signals", lambda: None)
+    hangup = signal.getsignal(signal.SIGHUP)
+    with pytest.raises(SystemExit, match="recorded"):
+        edge.main()
+    signal.signal(signal.SIGHUP, hangup)
+    assert policies == [AccessPolicy(**given)]
 
 
 @pytest.mark.usefixtures("nginx")

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ def test_run_with_switch_trains(name: str, trained: Callable[[str], Path], manif
     assert logits.shape == (32, 1)
     assert np.isfinite(logits).all()
     report = json.loads((file.parent / "report.json").read_text())
-    assert report["config"] == json.loads(json.dumps(report["config"])) and report["validation"]["users"] == 16
+    assert report["config"] == json.loads(json.dumps(asdict(config_with(SWITCHES[name]))))
+    assert report["validation"]["users"] == 16
 
 
 def test_models_with_switches_load_in_another_process(trained: Callable[[str], Path]) -> None:

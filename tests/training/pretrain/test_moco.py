@@ -73,7 +73,7 @@ def test_queue_keeps_the_newest_keys_and_wraps() -> None:
 
 
 def test_keys_come_back_in_the_order_of_the_pictures() -> None:
-    """With one picture in all rows of each half and statistics per split, order is the only thing that can differ."""
+    """With one part, the statistics do not depend on the order, so the keys can differ by their order only."""
     model = small(splits=1)
     keys = ops.convert_to_numpy(model._shuffled_keys(VIEWS[1], training=True))
     np.testing.assert_allclose(keys, ops.convert_to_numpy(model.keys(VIEWS[1], training=True)), atol=1e-5)
@@ -82,6 +82,12 @@ def test_keys_come_back_in_the_order_of_the_pictures() -> None:
 def test_splits_have_statistics_of_their_own() -> None:
     keys = [ops.convert_to_numpy(small_with_same_weights(splits)._shuffled_keys(VIEWS[1], True)) for splits in (1, 4)]
     assert np.abs(keys[0] - keys[1]).max() > 1e-3
+
+
+def test_every_call_shuffles_the_parts_anew() -> None:
+    model = small(splits=2)
+    keys = [ops.convert_to_numpy(model._shuffled_keys(VIEWS[1], training=True)) for _ in range(4)]
+    assert max(np.abs(each - keys[0]).max() for each in keys[1:]) > 1e-3
 
 
 def small_with_same_weights(splits: int) -> MoCo:
