@@ -27,6 +27,7 @@ from genderprep import prep_digest
 
 from ..arrays import FloatsN
 from ..data.manifest import Manifest, ManifestError, read_manifest
+from ..engine.exclusive import end_with_parent
 from ..engine.predict import predict_split
 from ..evaluation.benchmark import GroundTruth
 from ..evaluation.intervals import identities_of
@@ -161,7 +162,7 @@ def train_all(study: Study, runs: Iterable[Run], jobs: int) -> list[str]:
     waiting = [run for run in runs if not study.predictions(run.row.name, run.seed).is_file()]
     training: dict[Future[None], Run] = {}
     failed: list[str] = []
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), end_with_parent) as pool:
         while True:
             ready = [run for run in waiting if study.is_ready(run)][: jobs - len(training)]
             waiting = [run for run in waiting if run not in ready]

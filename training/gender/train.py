@@ -25,6 +25,7 @@ from ..data.labels import add_label_map
 from ..data.manifest import Manifest, ManifestError
 from ..data.stream import BatchStream, sample
 from ..engine.devices import use_all_devices
+from ..engine.exclusive import exclusive
 from ..engine.resume import Checkpoint, check_finished_run
 from ..engine.variables import create_variables
 from .build import SCRATCH, Pretrained, build, digests
@@ -37,7 +38,8 @@ def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SC
 
     Raises:
         ManifestError: The manifest cannot be used, or train or validation is empty, or a split lacks a label.
-        ConfigError: A config value is invalid, the weights are of another network, or `out` holds another run.
+        ConfigError: A config value is invalid, the weights are of another network, or `out` holds another run or is
+            in use.
     """
     rows = Manifest(manifest, config.max_bad_rows, config.label_map)
     # A test split is optional, but an evaluation on one label has no AUC.
@@ -47,12 +49,13 @@ def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SC
     run = _about(config, manifest, pretrained) | {"rows": rows.stats.rows}
     check_finished_run(out, run)
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = Checkpoint(out, run, _monitor(stream.heads), rows.bad_rows)
-    checkpoint.restore(model)
-    if len(checkpoint.history) < config.epochs:
-        _fit(model, config, stream, checkpoint, *_tensorboard(out))
-    calibrate(out, config, rows, digests(pretrained))
-    checkpoint.finish()
+    with exclusive(out):
+        checkpoint = Checkpoint(out, run, _monitor(stream.heads), rows.bad_rows)
+        checkpoint.restore(model)
+        if len(checkpoint.history) < config.epochs:
+            _fit(model, config, stream, checkpoint, *_tensorboard(out))
+        calibrate(out, config, rows, digests(pretrained))
+        checkpoint.finish()
     return out / "model.keras"
 
 
