@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -50,6 +50,12 @@ def markdown_table(rows: Iterable[Sequence[str]], columns: Sequence[str]) -> str
     """Format rows of text as a Markdown table."""
     frame = pd.DataFrame(rows, columns=list(columns))
     return str(frame.to_markdown(index=False, tablefmt="github", disable_numparse=True))
+
+
+def interval(values: Mapping[str, Any], name: str, form: str) -> str:
+    """Format a value with the ends of its interval, `name_low` and `name_high`."""
+    value, low, high = (format(values[f"{name}{end}"], form) for end in ("", "_low", "_high"))
+    return f"{value} ({low} to {high})"
 
 
 def _versions() -> dict[str, str]:

@@ -4,18 +4,12 @@ Each positive of the test set counts π / positives, each negative (1 − π) / 
 positive among 20,000 negatives weighs as much as 5 % of all positives, so each figure needs its interval.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import BoolsN, FloatsN, IntsN
-from ..evaluation.intervals import estimate
+from ..arrays import BoolsN, FloatsN
 from ..evaluation.metrics import wilson_interval
-
-# Resamples of an interval.
-_DRAWS: Final = 200
 
 
 class OperatingPoint(NamedTuple):
@@ -96,38 +90,3 @@ def curve(positive: BoolsN, scores: FloatsN, prevalence: float) -> Curve:
     false = np.cumsum(~positive[order])[last_of_ties] / negatives
     found = prevalence * recall
     return Curve(falling[last_of_ties], found / (found + (1 - prevalence) * false), recall)
-
-
-def summary(
-    positive: BoolsN,
-    scores: FloatsN,
-    prevalence: float,
-    recall: float = 0.9,
-    precision: float = 0.95,
-    identities: IntsN | None = None,
-) -> dict[str, float]:
-    """Return the average precision, the precision at a recall and the recall at a precision, with 95 % intervals.
-
-    A recall at a precision that no threshold reaches is 0.
-
-    Args:
-        positive, scores, prevalence: As for `curve`.
-        recall: Where to measure the precision.
-        precision: Where to measure the recall.
-        identities: Pictures of one identity, such as the design of a motif, are resampled together; `[N]`.
-    """
-    measures: dict[str, Callable[[Curve], float]] = {
-        "pr_auc": lambda points: points.average_precision(),
-        f"precision_at_recall_{recall:g}": lambda points: points.at_recall(recall).precision,
-        f"recall_at_precision_{precision:g}": lambda points: points.at_precision(precision).recall,
-    }
-
-    def of(rows: IntsN, measure: Callable[[Curve], float]) -> float:
-        drawn = positive[rows]
-        return measure(curve(drawn, scores[rows], prevalence)) if drawn.any() and not drawn.all() else float("nan")
-
-    rows = np.arange(len(positive)) if identities is None else identities
-    values: dict[str, float] = {}
-    for name, measure in measures.items():
-        values |= estimate(partial(of, measure=measure), rows, _DRAWS).rounded(name)
-    return values

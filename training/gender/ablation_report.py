@@ -12,7 +12,7 @@ from figures.colors import BLUE
 from figures.markdown import picture
 from figures.style import WIDTH, theme
 
-from ..report import markdown_table
+from ..report import interval, markdown_table
 from .ablation_results import NO_DIFFERENCE, OPPOSITE_DIRECTION, SAME_DIRECTION
 
 _COLUMNS: Final = ("", "article", "accuracy", "of the ceiling", "determinable users", "AUC", "ECE", "epochs", "seeds")
@@ -119,7 +119,7 @@ def _claim(claim: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         f"{claim['row']} against {claim['against']}",
         f"{claim['article']:+.1%}",
-        _interval(claim, "difference", "+.1%"),
+        interval(claim, "difference", "+.1%"),
         str(len(claim["seeds"])),
         claim["verdict"],
     )
@@ -129,14 +129,14 @@ def _pair(pair: Mapping[str, Any]) -> tuple[str, ...]:
     seeds = len(pair["seeds"])
     shown = pair["difference_low"] > 0 or pair["difference_high"] < 0
     verdict = ("yes" if shown else "no") if seeds > 1 else "one seed"
-    return (pair["row"], pair["against"], _interval(pair, "difference", "+.1%"), str(seeds), verdict)
+    return (pair["row"], pair["against"], interval(pair, "difference", "+.1%"), str(seeds), verdict)
 
 
 def _line(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         name,
         row["article"],
-        _interval(row, "accuracy", ".1%"),
+        interval(row, "accuracy", ".1%"),
         f"{row['share_of_ceiling']:.1%}",
         f"{row['determinable_accuracy']:.1%}",
         f"{row['auc']:.3f}",
@@ -144,8 +144,3 @@ def _line(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         str(row["epochs"]),
         ", ".join(f"{accuracy:.1%}" for accuracy in row["accuracy_by_seed"]) if len(row["seeds"]) > 1 else "one",
     )
-
-
-def _interval(values: Mapping[str, Any], name: str, form: str) -> str:
-    value, low, high = (format(values[f"{name}{end}"], form) for end in ("", "_low", "_high"))
-    return f"{value} ({low} to {high})"

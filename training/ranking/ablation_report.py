@@ -11,7 +11,7 @@ from figures.colors import BLUE, ORANGE
 from figures.markdown import picture
 from figures.style import WIDTH, theme
 
-from ..report import markdown_table
+from ..report import interval, markdown_table
 from .ablation_results import GOALS, LENGTHS, MAX_ECE
 from .ablation_rows import PUBLISHED
 
@@ -144,9 +144,9 @@ def _line(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         name,
         row["article"],
-        _interval(everything, "gauc", ".4f"),
+        interval(everything, "gauc", ".4f"),
         _share(everything),
-        _interval(unseen, "gauc", ".4f"),
+        interval(unseen, "gauc", ".4f"),
         _share(unseen),
         f"{everything['auc']:.4f}",
         f"{everything['ndcg_10']:.4f}",
@@ -166,7 +166,7 @@ def _pair(pair: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         pair["row"],
         pair["against"],
-        *(_interval(pair[part], "difference", "+.4f") for part in GOALS),
+        *(interval(pair[part], "difference", "+.4f") for part in GOALS),
         str(len(pair["seeds"])),
     )
 
@@ -185,7 +185,7 @@ def _gender(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
                 for name in (_SERVED, without)
                 for key in ("gauc", "ceiling")
             ),
-            _interval(pair[label], "difference", "+.4f"),
+            interval(pair[label], "difference", "+.4f"),
         )
         for label in LENGTHS
         if label in rows[_SERVED]["by_length"]
@@ -195,8 +195,3 @@ def _gender(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _ceiling(name: str, parts: Mapping[str, Any]) -> tuple[str, ...]:
     values = (f"{parts['all'][metric]:.4f}" for metric in ("gauc", "auc", "ndcg_10", "log_loss"))
     return (name, *values, f"{parts['unseen']['gauc']:.4f}")
-
-
-def _interval(values: Mapping[str, Any], name: str, form: str) -> str:
-    value, low, high = (format(values[f"{name}{end}"], form) for end in ("", "_low", "_high"))
-    return f"{value} ({low} to {high})"

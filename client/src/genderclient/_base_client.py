@@ -95,7 +95,6 @@ class BaseClient(ABC, Generic[T]):
         self._experiment = experiment
         self._hedge = hedge
         self._on_impression = on_impression
-        self._transport = transport
         self._pool: TransportPool[T] = TransportPool(
             len(self._urls) if transport is None else 1,
             open_all=lambda: [self._open_transport(url) for url in self._urls] if transport is None else [transport],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from training.curation.prevalence import curve, precision_at, precision_interval, summary
+from training.curation.prevalence import curve, precision_at, precision_interval
 
 # Methods reference, section 4.9: with these rates, precision is .95 and recall .94.
 POSITIVE = np.array([True, True, False, True, False, False, False, False])
@@ -59,17 +59,3 @@ def test_an_interval_without_false_positives_is_not_a_point() -> None:
 def test_a_curve_needs_both_classes() -> None:
     with pytest.raises(ValueError, match="got 0 and 8"):
         curve(np.zeros(8, bool), SCORES, 0.001)
-
-
-def test_summary_has_intervals_and_resamples_identities() -> None:
-    rng = np.random.default_rng(1)
-    positive = np.arange(600) < 200
-    scores = rng.normal(size=600) + 2 * positive
-    values = summary(positive, scores, 0.01, recall=0.8, precision=0.5)
-    for name in ("pr_auc", "precision_at_recall_0.8", "recall_at_precision_0.5"):
-        assert values[f"{name}_low"] < values[name] < values[f"{name}_high"]
-    # Ten designs of twenty pictures each say less than two hundred pictures.
-    design = np.where(positive, np.arange(600) // 20, np.arange(600))
-    scores[:200] += np.repeat(rng.normal(size=10), 20)
-    wide, narrow = (summary(positive, scores, 0.01, identities=each) for each in (design, None))
-    assert wide["pr_auc_high"] - wide["pr_auc_low"] > 1.5 * (narrow["pr_auc_high"] - narrow["pr_auc_low"])

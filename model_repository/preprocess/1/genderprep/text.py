@@ -55,11 +55,6 @@ def prepare_text(nickname: bytes) -> tuple[Tokens, bool]:
     return tokens, bool(ids)
 
 
-def is_missing(nickname: str) -> bool:
-    """Whether a nickname has no visible character, or is one that the platform gives to every user."""
-    return _is_empty(normalize(nickname))
-
-
 def tokenize(nickname: str) -> list[int]:
     """One id per visible grapheme cluster: `"小宝🌹"` gives three."""
     return [token_id(cluster) for cluster in segment(nickname)]
