@@ -67,7 +67,8 @@ def convert(trained: keras.Model, manifest: Manifest, precision: float) -> Conve
     _, users = sample_users(manifest, "validation", CALIBRATION_USERS)
     inputs, prior_female = seen.inputs(model.input), manifest.stats.prior_female
     fp32 = to_onnx(model)
-    parity = check_parity(model.predict(inputs, batch_size=64, verbose=0), run_onnx(fp32.SerializeToString(), inputs))
+    expected = model.predict(inputs, batch_size=64, verbose=0)
+    parity = check_parity(expected, run_onnx(fp32.SerializeToString(), inputs), PROBABILITIES)
     int8 = to_int8(fp32, inputs)
     calibrate(fp32, users, prior_female)
     scaling = calibrate(int8, users, prior_female)

@@ -2,16 +2,14 @@
 
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
-from picturegallery.tensors import TITLE_VECTOR, VECTOR
+from picturegallery.tensors import VECTOR
 from training.arrays import Arrays, FloatsND
 from training.pretrain.neighbors import label_consistency, recall_at
 
 from .errors import ConversionError
 
-MAX_DIFFERENCE: Final = 1e-4
 # What int8 must keep: the mean cosine of its vectors with those of fp32, and the label consistency at K = 10.
 MIN_MEAN_COSINE: Final = 0.95
 MAX_CONSISTENCY_LOSS: Final = 0.01
@@ -19,18 +17,6 @@ MAX_CONSISTENCY_LOSS: Final = 0.01
 MAX_LOSS: Final = 0.02
 _K: Final = 10
 _LABELS: Final = ("theme", "style")
-
-
-def check_vectors(expected: Arrays, actual: Arrays) -> float:
-    """Return the largest difference between the vectors of two models.
-
-    Raises:
-        ConversionError: It exceeds `MAX_DIFFERENCE`, or is NaN.
-    """
-    largest = max(float(np.abs(expected[name] - actual[name]).max()) for name in (VECTOR, TITLE_VECTOR))
-    if not largest <= MAX_DIFFERENCE:
-        raise ConversionError(f"expected vectors that differ by at most {MAX_DIFFERENCE:.0e}, got {largest:.2e}")
-    return largest
 
 
 def check_int8(fp32: Arrays, int8: Arrays, table: pd.DataFrame) -> dict[str, Any]:

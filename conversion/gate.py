@@ -10,7 +10,7 @@ from training.data.batches import Users
 from training.evaluation.metrics import UNKNOWN, decisions, summary
 from training.evaluation.slices import by_slice
 
-from .parity import ConversionError
+from .errors import ConversionError
 
 # What int8 may lose of the AUC and add to the log loss, in nats, and the share of decisions that it may change.
 MAX_AUC_LOSS: Final = 0.003

@@ -5,10 +5,9 @@ from typing import Final
 import numpy as np
 import onnxruntime
 
-from genderprep.tensors import PROBABILITIES
 from training.arrays import Arrays
 
-from .errors import ConversionError as ConversionError
+from .errors import ConversionError
 
 MAX_DIFFERENCE: Final = 1e-4
 
@@ -25,13 +24,15 @@ def run_onnx(model: bytes | str, inputs: Arrays, batch: int = 32) -> Arrays:
     return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(names)}
 
 
-def check_parity(expected: Arrays, actual: Arrays, limit: float = MAX_DIFFERENCE) -> float:
-    """Return the largest difference between the probabilities of two models.
+def check_parity(expected: Arrays, actual: Arrays, *names: str) -> float:
+    """Return the largest difference between the named outputs of two models, such as probabilities.
 
     Raises:
-        ConversionError: The difference exceeds `limit`, or is NaN.
+        ConversionError: It exceeds `MAX_DIFFERENCE`, or is NaN.
     """
-    largest = float(np.abs(expected[PROBABILITIES] - actual[PROBABILITIES]).max())
-    if not largest <= limit:
-        raise ConversionError(f"expected probabilities that differ by at most {limit:.0e}, got {largest:.2e}")
+    largest = max(float(np.abs(expected[name] - actual[name]).max()) for name in names)
+    if not largest <= MAX_DIFFERENCE:
+        raise ConversionError(
+            f"{', '.join(names)}: expected outputs that differ by at most {MAX_DIFFERENCE:.0e}, got {largest:.2e}"
+        )
     return largest

@@ -32,10 +32,10 @@ from training.trained_with import check_preprocessing
 
 from . import served
 from .convert import HELD_OUT_USERS, convert, measure, sample_users
+from .errors import ConversionError
 from .export import stamp
 from .foreign_preprocessing import prepare, preprocessing_of
 from .install import installing, new_version
-from .parity import ConversionError
 from .verdict import served_file, verdict
 
 ROOT: Final = Path(__file__).parent.parent

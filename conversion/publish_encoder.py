@@ -26,7 +26,7 @@ from genderprep import PrepMismatch, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, TOKENS
 from picturegallery.files import ENCODER_DIGEST
-from picturegallery.tensors import VECTOR
+from picturegallery.tensors import TITLE_VECTOR, VECTOR
 from server.catalog import EMBED, GATE, Catalog, CatalogError
 from training.arrays import Arrays
 from training.data.bad_rows import ManifestError
@@ -35,11 +35,12 @@ from training.pretrain.whitening import Whitening
 from training.report import read_run, write_report
 from training.trained_with import check_preprocessing
 
-from .encoder_gate import check_int8, check_vectors, compare_with_served
+from .encoder_gate import check_int8, compare_with_served
 from .encoder_model import serving_model
+from .errors import ConversionError
 from .export import stamp, to_onnx
 from .install import installing, new_version
-from .parity import ConversionError, run_onnx
+from .parity import check_parity, run_onnx
 from .publish_gallery import ENCODER
 from .quantize import to_int8
 from .verdict import served_file, verdict
@@ -135,7 +136,7 @@ def convert_encoder(model: keras.Model, pictures: Pictures) -> tuple[onnx.ModelP
     seen = encoder_inputs(_first(pictures.split("train"), QUANTIZATION_PICTURES))
     fp32 = to_onnx(model)
     expected = model.predict(seen, batch_size=64, verbose=0)
-    parity = check_vectors(expected, run_onnx(fp32.SerializeToString(), seen))
+    parity = check_parity(expected, run_onnx(fp32.SerializeToString(), seen), VECTOR, TITLE_VECTOR)
     int8 = to_int8(fp32, seen)
     held_out = _first(pictures.split("test"), GATE_PICTURES)
     before, after = (run_onnx(each.SerializeToString(), encoder_inputs(held_out)) for each in (fp32, int8))

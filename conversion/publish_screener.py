@@ -41,9 +41,9 @@ from training.trained_with import check_preprocessing
 from .errors import ConversionError
 from .export import stamp, to_onnx
 from .install import installing, new_version
-from .parity import run_onnx
+from .parity import check_parity, run_onnx
 from .quantize import to_int8
-from .screener_gate import check_int8, check_parity, measure, regressions
+from .screener_gate import check_int8, measure, regressions
 from .screener_limits import PRECISION, PREVALENCE, REFUSING, tune_limits
 from .screener_model import CASCADED, FIRST, SECOND, serving_model, with_verdict
 from .screening import ATTRIBUTES_KEY, LIMITS_KEY, SCREENER, Screener
@@ -152,8 +152,14 @@ def convert(model: keras.Model, seen: ImagesNSS3) -> tuple[onnx.ModelProto, onnx
     """
     inputs: Arrays = {IMAGE: seen}
     fp32 = to_onnx(model)
-    parity = check_parity(model.predict(inputs, batch_size=64, verbose=0), run_onnx(fp32.SerializeToString(), inputs))
+    expected = _probabilities(model.predict(inputs, batch_size=64, verbose=0))
+    actual = _probabilities(run_onnx(fp32.SerializeToString(), inputs))
+    parity = check_parity(expected, actual, FIRST, SECOND)
     return fp32, to_int8(fp32, inputs), parity
+
+
+def _probabilities(logits: Arrays) -> Arrays:
+    return {name: expit(logits[name]) for name in (FIRST, SECOND)}
 
 
 def run_networks(model: onnx.ModelProto, pixels: ImagesNSS3) -> Probabilities:

@@ -3,35 +3,20 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
-from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
-from training.arrays import Arrays, BoolsN, FloatsN, FloatsND, LabelsN, LabelsNA
+from training.arrays import BoolsN, FloatsN, FloatsND, LabelsN, LabelsNA
 from training.curation.prevalence import precision_interval
 
 from .errors import ConversionError
 from .screener_model import Limits
 
-MAX_DIFFERENCE: Final = 1e-4
 # What int8 may lose of the AUC of any attribute, and the share of pictures on which it may decide otherwise.
 MAX_AUC_LOSS: Final = 0.01
 MAX_CHANGED: Final = 0.01
 # How much worse than the served version a new one may be.
 MAX_RECALL_LOSS: Final = 0.05
 MAX_FALSE_REFUSALS_GAIN: Final = 0.005
-
-
-def check_parity(expected: Arrays, actual: Arrays) -> float:
-    """Return the largest difference between the probabilities of two models, from their logits.
-
-    Raises:
-        ConversionError: It exceeds `MAX_DIFFERENCE`, or is NaN.
-    """
-    largest = max(float(np.abs(expit(expected[name]) - expit(actual[name])).max()) for name in expected)
-    if not largest <= MAX_DIFFERENCE:
-        raise ConversionError(f"expected probabilities that differ by at most {MAX_DIFFERENCE:.0e}, got {largest:.2e}")
-    return largest
 
 
 def check_int8(

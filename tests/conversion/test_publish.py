@@ -12,8 +12,8 @@ import pytest
 
 from conversion import convert, gate, served
 from conversion import publish as command
+from conversion.errors import ConversionError
 from conversion.export import read_metadata
-from conversion.parity import ConversionError
 from conversion.publish import publish
 from genderprep import PrepMismatch, prep_digest
 from genderprep.tensors import EMBEDDING, PROBABILITIES, WEIGHTS

@@ -14,9 +14,9 @@ from scipy.special import expit
 
 from conversion.errors import ConversionError
 from conversion.export import stamp, to_onnx
-from conversion.parity import run_onnx
+from conversion.parity import check_parity, run_onnx
 from conversion.publish_screener import convert
-from conversion.screener_gate import check_int8, check_parity, measure, regressions
+from conversion.screener_gate import check_int8, measure, regressions
 from conversion.screener_limits import tune_limits
 from conversion.screener_model import (
     ATTRIBUTES,
@@ -86,7 +86,7 @@ def test_onnx_equals_keras_and_the_networks(
 ) -> None:
     inputs = {IMAGE: rows[IMAGE]}
     logits = run_onnx(fp32.SerializeToString(), inputs)
-    assert check_parity(serving.predict(inputs, verbose=0), logits) < 1e-5
+    assert check_parity(serving.predict(inputs, verbose=0), logits, FIRST, SECOND) < 1e-5
     blocks = rows[IMAGE].reshape(len(rows[IMAGE]), 64, 2, 64, 2, 3).mean(axis=(2, 4), dtype=np.float32)
     for network, name in zip(networks, (FIRST, SECOND), strict=True):
         np.testing.assert_allclose(network.predict(blocks, verbose=0), logits[name], atol=1e-4)
