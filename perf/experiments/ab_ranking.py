@@ -38,6 +38,8 @@ class RankingAB(Experiment):
             "--weights", nargs=2, type=float, metavar="W", default=[1, 1], help="of the arms; default: equal"
         )
 
+        parser.add_argument("--source", default="logs", help="where the logs are from, for the report")
+
     def measure(self, args: Any) -> Measurement:
         try:
             exposures = read_log(args.exposures, (*EXPOSURES, "arm"))
@@ -50,7 +52,7 @@ class RankingAB(Experiment):
             raise MeasurementError(f"expected the lists of two arms, got {len(arms)}; choose two with --arms")
         if not all(0 < weight < inf for weight in args.weights):
             raise MeasurementError("--weights: expected two positive numbers, as the experiment has")
-        return Measurement(pd.DataFrame(), compare(lists, arms, args.weights))
+        return Measurement(pd.DataFrame(), {"source": args.source, **compare(lists, arms, args.weights)})
 
     def table(self, measurement: Measurement) -> str:
         analysis = measurement.metadata
@@ -64,8 +66,8 @@ class RankingAB(Experiment):
         }
         return f"""**{verdict(analysis)}**
 
-Likes a list are means over users. Users of both arms ({analysis["in_both"]}) are left out. Sample ratio p =
-{analysis["sample_ratio_p"]:.2g}.
+From {analysis["source"]}. Likes a list are means over users. Users of both arms ({analysis["in_both"]}) are left out.
+Sample ratio p = {analysis["sample_ratio_p"]:.2g}.
 
 {table(analysis["rows"], columns)}"""
 

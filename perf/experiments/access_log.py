@@ -8,7 +8,6 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from itertools import product
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any, ClassVar, Final
@@ -18,7 +17,7 @@ from server.launch.process import end, free_ports, spawn
 
 from ..load.process_stats import cpu_seconds
 from ..report.experiment import Goal, Measurement
-from ..report.rounds import RoundsExperiment, Row
+from ..report.rounds import RoundsExperiment, Row, rotated
 
 MAX_MS: Final = 0.1
 DIRECTIVE: Final = "access_log ${LOG};"
@@ -57,17 +56,18 @@ medians of the rounds."""
                 name: stack.enter_context(running_reverse_proxy(NOWHERE, NOWHERE, template=file))
                 for name, file in ((NOT_LOGGED, TEMPLATE), (LOGGED, template))
             }
-            for number, name in product(range(args.rounds), proxies):
-                processes, counted = (proxies[name].process.pid, receiver), _counted(metrics_port)
-                before_s = [*map(cpu_seconds, processes)]
-                answers = _request_for(proxies[name].http_url, args.seconds)
-                nginx_ms, receiver_ms = (
-                    1000 * (cpu_seconds(pid) - before) / answers
-                    for pid, before in zip(processes, before_s, strict=True)
-                )
-                lost = 1 - (_counted(metrics_port) - counted) / answers if name == LOGGED else 0.0
-                figures = {"per_s": answers / args.seconds, "nginx_ms": nginx_ms, "receiver_ms": receiver_ms}
-                yield {"round": number, "arm": name, **figures, "lost": lost}
+            for number in range(args.rounds):
+                for name in rotated(proxies, number):
+                    processes, counted = (proxies[name].process.pid, receiver), _counted(metrics_port)
+                    before_s = [*map(cpu_seconds, processes)]
+                    answers = _request_for(proxies[name].http_url, args.seconds)
+                    nginx_ms, receiver_ms = (
+                        1000 * (cpu_seconds(pid) - before) / answers
+                        for pid, before in zip(processes, before_s, strict=True)
+                    )
+                    lost = 1 - (_counted(metrics_port) - counted) / answers if name == LOGGED else 0.0
+                    figures = {"per_s": answers / args.seconds, "nginx_ms": nginx_ms, "receiver_ms": receiver_ms}
+                    yield {"round": number, "arm": name, **figures, "lost": lost}
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
         arms = self.summarize(measurement.rows).set_index("arm")

@@ -19,7 +19,7 @@ from ..load import perf_analyzer
 from ..load.served import REPOSITORY, gender_ensembles, running_gender_models
 from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.experiment import Goal, Measurement, MeasurementError
-from ..report.rounds import RoundsExperiment, Row, compare
+from ..report.rounds import RoundsExperiment, Row, compare, rotated
 
 # The last commit that served version 2 of both backbones.
 VERSION_2: Final = "6486178da15adad2d3b6b64a8ded1b138260fffe"
@@ -72,10 +72,12 @@ rounds; the ratio has its range."""
             running_gender_models() as present,
         ):
             servers = {EARLIER: earlier, PRESENT: present}
-            arms = product(range(args.rounds), gender_ensembles().items(), args.clients, servers.items())
-            for number, (model, ensemble), clients, (state, server) in arms:
-                figures = perf_analyzer.measure(server, ensemble, "grpc", data, args.seconds, clients)
-                yield {"round": number, "model": model, "state": state, "clients": clients, **figures}
+            for number, (model, ensemble), clients in product(
+                range(args.rounds), gender_ensembles().items(), args.clients
+            ):
+                for state in rotated(servers, number):
+                    figures = perf_analyzer.measure(servers[state], ensemble, "grpc", data, args.seconds, clients)
+                    yield {"round": number, "model": model, "state": state, "clients": clients, **figures}
 
     def summarize(self, rows: pd.DataFrame) -> pd.DataFrame:
         earlier = rows[rows["state"] == EARLIER]

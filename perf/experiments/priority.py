@@ -15,7 +15,7 @@ from ..load.http_client_load import Request, background_job, triton_request
 from ..load.open_loop import RateStep, open_loop, summarize
 from ..load.served import gender_ensembles, running_gender_models
 from ..load.workload import synthetic_users
-from ..report.rounds import RoundsExperiment, Row
+from ..report.rounds import RoundsExperiment, Row, rotated
 
 # A third of what the slower backbone answers on two cores.
 RATE_PER_S: Final = 50
@@ -44,6 +44,7 @@ class Priority(RoundsExperiment):
         "arm": "{arm}",
         "answered per second": "{per_s:.0f}",
         "refused": "{refused_per_s:.1f}",
+        "sent late, ms (p99)": "{late_p99_ms:.1f}",
         "p50 ms": "{p50_ms:.1f}",
         "p99 ms": "{p99_ms:.1f}",
         "p99 ms of the worst round": "{p99_ms_high:.1f}",
@@ -61,8 +62,8 @@ class Priority(RoundsExperiment):
                 for number, (model, ensemble) in product(range(args.rounds), ensembles.items()):
                     plain = [triton_request(ensemble, user) for user in users]
                     requests = {name: _with_token(plain, token) for name, token in tokens.items()}
-                    for arm, job in ARMS.items():
-                        figures = _measure(proxy.http_url, requests, job, args.seconds, args.seed)
+                    for arm in rotated(ARMS, number):
+                        figures = _measure(proxy.http_url, requests, ARMS[arm], args.seconds, args.seed + number)
                         yield {"round": number, "model": model, "arm": arm, **figures}
 
 

@@ -33,7 +33,7 @@ from ..load.workload import SyntheticUser
 from ..peers.catalogue import ENVIRONMENTS, FASTAPI, TRITON, Peer
 from ..peers.serving import PeerError, PeerProcess, running
 from ..report.experiment import Goal, Measurement
-from ..report.rounds import RoundsExperiment, Row
+from ..report.rounds import RoundsExperiment, Row, rotated
 from ..report.runner import positive
 
 SIZES: Final = (1_000, 10_000, 100_000)
@@ -100,7 +100,7 @@ load generator; both run the same reader of the gallery and the same ONNX file, 
             for number in range(args.rounds):
                 for size, repository in repositories.items():
                     users = {kind: ranked_users(args.users, size, *kind[1:], args.seed) for kind in KINDS}
-                    for row in _measure_size(repository, users, args):
+                    for row in _measure_size(repository, users, number, args):
                         yield {"round": number, "pictures": size, **row}
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
@@ -129,7 +129,7 @@ def write_repository(folder: Path, size: int, seed: int) -> Path:
     return folder
 
 
-def _measure_size(repository: Path, users: dict[Kind, list[RankedUser]], args: Any) -> Iterator[Row]:
+def _measure_size(repository: Path, users: dict[Kind, list[RankedUser]], number: int, args: Any) -> Iterator[Row]:
     first = users[KINDS[0]][0]
     with _triton(repository, first) as triton, _fastapi(repository, first) as fastapi:
         host, port = triton.url.split(":")
@@ -140,7 +140,8 @@ def _measure_size(repository: Path, users: dict[Kind, list[RankedUser]], args: A
             _check(triton.url, fastapi.url, of_kind[0])
             servers = {TRITON: (triton, triton_request), FASTAPI: (fastapi, json_request)}
             for clients in args.clients if kind is KINDS[0] else args.clients[:1]:
-                for name, (server, encode) in servers.items():
+                for name in rotated(servers, number):
+                    server, encode = servers[name]
                     requests = [encode(user) for user in of_kind]
                     yield {"asked": kind.name, "server": name, "clients": clients} | _load(
                         server.url, server.pid, requests, clients, args.seconds
@@ -179,5 +180,7 @@ def _serving(
     """Start a server, and wait until it answers a request."""
     packages = ("", "model_repository/preprocess/1", "model_repository/gallery/1")
     paths = os.pathsep.join(str(ROOT / package) for package in packages)
-    peer = Peer(name, "", environment, command, lambda *_: request, list, (("PYTHONPATH", paths),))
+    # The launcher sets the same for Triton: a second thread of NumPy takes CPU and no time off.
+    variables = (("PYTHONPATH", paths), ("OPENBLAS_NUM_THREADS", "1"))
+    peer = Peer(name, "", environment, command, lambda *_: request, list, variables)
     return running(peer, free_ports(3), MODEL, repository, SyntheticUser(b"", ""))

@@ -9,7 +9,7 @@ from ..load.perf_analyzer import PROTOCOLS
 from ..load.served import REPOSITORY, gender_ensembles, running_gender_models
 from ..load.workload import perf_analyzer_data, synthetic_users
 from ..report.experiment import Goal, Measurement
-from ..report.rounds import RoundsExperiment, Row
+from ..report.rounds import RoundsExperiment, Row, rotated
 
 CACHE: Final = "--cache-config=local,size=268435456"
 CACHING: Final = "with a cache"
@@ -47,10 +47,11 @@ One client; the servers have seen every request before. Values are medians of th
         ):
             servers = {"without a cache": plain, CACHING: caching}
             # The first round fills the cache and does not count.
-            for number, model, protocol, name in product(range(-1, args.rounds), ensembles, PROTOCOLS, servers):
-                figures = perf_analyzer.measure(servers[name], ensembles[model], protocol, data, args.seconds)
-                if number >= 0:
-                    yield {"round": number, "model": model, "protocol": protocol, "server": name, **figures}
+            for number, model, protocol in product(range(-1, args.rounds), ensembles, PROTOCOLS):
+                for name in rotated(servers, number + 1):
+                    figures = perf_analyzer.measure(servers[name], ensembles[model], protocol, data, args.seconds)
+                    if number >= 0:
+                        yield {"round": number, "model": model, "protocol": protocol, "server": name, **figures}
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
         arms = self.summarize(measurement.rows)

@@ -1,9 +1,7 @@
-"""The cost of answers as work grows: more clients, more instances, more users."""
+"""The cost of answers as work grows: more clients, more users."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from itertools import product
 from time import perf_counter
 from typing import Any, ClassVar, Final
 
@@ -22,10 +20,7 @@ from ..report.charts import plot_latency, plot_lines
 from ..report.experiment import Charted, Goal, Measurement, records
 from ..report.markdown import table
 from ..report.rounds import RoundsExperiment, Row
-from .server_settings import COUNT, Edit, Variant, repository_of
 
-INSTANCES: Final = (1, 2, 4)
-SHIPPED_INSTANCES: Final = 2
 SCORED: Final = (1_000, 10_000, 100_000)
 # Keeps every core busy without long queues.
 CONCURRENCY: Final = 16
@@ -39,7 +34,7 @@ FLAT: Final = 1.05
 
 
 class Scaling(RoundsExperiment, Charted):
-    """Measure throughput, latency, CPU and memory with more clients, more instances and more users.
+    """Measure throughput, latency, CPU and memory with more clients and more users.
 
     The experiment for more requests than the server can answer is `python -m reliability overload`.
     """
@@ -47,7 +42,7 @@ class Scaling(RoundsExperiment, Charted):
     name = "scaling"
     title = "Cost as work grows"
     clients = (1, 2, 4, 8, 16, 32, 64)
-    arm = ("model", "kind", "amount")
+    arm = ("model", "clients")
     spread = ("per_s",)
     columns: ClassVar = {
         "per second": "{per_s:.0f} ({per_s_low:.0f} to {per_s_high:.0f})",
@@ -67,19 +62,11 @@ class Scaling(RoundsExperiment, Charted):
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, ensembles = synthetic_users(args.users, args.seed), gender_ensembles()
         for number in range(args.rounds):
-            with ExitStack() as stack:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                servers = {
-                    count: stack.enter_context(running_gender_models(repository_of(variant, folder / str(count))))
-                    for count, variant in ((count, _instances(count, [*ensembles])) for count in INSTANCES)
-                }
-                for model, ensemble in ensembles.items():
+            with running_gender_models() as server:
+                for clients, (model, ensemble) in product(args.clients, ensembles.items()):
                     requests = [triton_request(ensemble, user) for user in users]
-                    arms = [("clients", count, servers[SHIPPED_INSTANCES], count) for count in args.clients]
-                    arms += [("instances", count, server, CONCURRENCY) for count, server in servers.items()]
-                    for kind, amount, server, clients in arms:
-                        figures = _measure(server, requests, clients, args.seconds)
-                        yield {"round": number, "model": model, "kind": kind, "amount": amount, **figures}
+                    figures = _measure(server, requests, clients, args.seconds)
+                    yield {"round": number, "model": model, "clients": clients, **figures}
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
         for model, rows in _scored(measurement).groupby("model", sort=False):
@@ -90,7 +77,7 @@ class Scaling(RoundsExperiment, Charted):
             yield Goal(f"{model}: memory flat over {max(SCORED):,} requests", figure, bool(is_met))
 
     def table(self, measurement: Measurement) -> str:
-        arms, scored = self.summarize(measurement.rows), _scored(measurement)
+        scored = _scored(measurement)
         scored_columns = {name: f"{{{name}:.0f}}" for name in scored.columns if name != "model"}
         capacity_columns = {
             "model": "{model}",
@@ -100,11 +87,7 @@ class Scaling(RoundsExperiment, Charted):
         }
         return f"""Values are medians of the rounds; throughput has its range.
 
-{table(arms[arms["kind"] == "clients"], {"model": "{model}", "clients": "{amount}", **self.columns})}
-
-Instances of each model, {CONCURRENCY} clients:
-
-{table(arms[arms["kind"] == "instances"], {"model": "{model}", "instances": "{amount}", **self.columns})}
+{table(self.summarize(measurement.rows), {"model": "{model}", "clients": "{clients}", **self.columns})}
 
 Users scored without a pause, {CONCURRENCY} at once, and the memory of all of Triton's processes afterwards, MB:
 
@@ -116,17 +99,16 @@ What this machine does at {BUSY:.0%} of its highest throughput, and what ten mil
 
     def chart(self, measurement: Measurement) -> Figure:
         arms, scored = self.summarize(measurement.rows), _scored(measurement)
-        by_clients = arms[arms["kind"] == "clients"]
         figure = Figure(figsize=(WIDTH, 3.4))
         latency, cpu, memory = figure.subplots(1, 3)
-        plot_latency(latency, by_clients, x="amount", thing="model")
-        plot_lines(cpu, by_clients, x="amount", y="cpu_ms", thing="model")
+        plot_latency(latency, arms, x="clients", thing="model")
+        plot_lines(cpu, arms, x="clients", y="cpu_ms", thing="model")
         plot_lines(memory, scored, x="users", y="together", thing="model")
         cpu.set_ylabel("CPU ms per request")
         memory.set_ylabel("memory, MB")
         for axes, amount, ticks in (
-            (latency, "clients", [*by_clients["amount"].unique()]),
-            (cpu, "clients", [*by_clients["amount"].unique()]),
+            (latency, "clients", [*arms["clients"].unique()]),
+            (cpu, "clients", [*arms["clients"].unique()]),
             (memory, "users scored", SCORED),
         ):
             axes.set_xlabel(amount)
@@ -151,8 +133,7 @@ def capacities(rows: pd.DataFrame) -> pd.DataFrame:
     Columns: `per_s` and `cpu_ms` at the highest throughput (medians of the rounds), `users_a_day` (millions at `BUSY`),
     `machine_h` and `core_h` (hours of this machine and of one core for `USERS` users).
     """
-    steady = rows[rows["kind"] == "clients"]
-    best = steady.loc[steady.groupby(["round", "model"])["per_s"].idxmax()]
+    best = rows.loc[rows.groupby(["round", "model"])["per_s"].idxmax()]
     capacity = best.groupby("model", sort=False)[["per_s", "cpu_ms"]].median()
     capacity["users_a_day"] = BUSY * capacity["per_s"] * DAY_S / 1e6
     capacity["machine_h"] = USERS / (BUSY * capacity["per_s"]) / 3600
@@ -165,11 +146,6 @@ def _measure(server: Server, requests: Sequence[Request], clients: int, seconds:
     cpu = cpu_seconds(server.process.pid)
     figures = closed_loop(server.http_url, requests, clients, seconds)
     return {**figures, "cpu_ms": 1000 * (cpu_seconds(server.process.pid) - cpu) / figures["answers"]}
-
-
-def _instances(count: int, backbones: Sequence[str]) -> Variant:
-    edit = Edit(("preprocess", *backbones), COUNT, COUNT.replace(str(SHIPPED_INSTANCES), str(count)))
-    return Variant(f"{count} instances", (edit,))
 
 
 def _scored(measurement: Measurement) -> pd.DataFrame:

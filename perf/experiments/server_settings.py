@@ -17,7 +17,7 @@ from server.launch.process import Server
 from ..load.perf_analyzer import measure
 from ..load.served import REPOSITORY, gender_ensembles, running_gender_models
 from ..load.workload import perf_analyzer_data, synthetic_users
-from ..report.rounds import RoundsExperiment, Row, compare
+from ..report.rounds import RoundsExperiment, Row, compare, rotated
 
 SHIPPED: Final = "as shipped"
 COUNT: Final = """instance_group [
@@ -86,7 +86,7 @@ better, except for answers per second."""
                 running = running_gender_models(repository, environment=variant.environment)
                 servers[variant.name] = stack.enter_context(running)
             for number, model, clients in product(range(args.rounds), ensembles, args.clients):
-                for name in _rotated([*servers], number):
+                for name in rotated(servers, number):
                     figures = measure(servers[name], ensembles[model], "grpc", data, args.seconds, clients)
                     yield {"round": number, "model": model, "clients": clients, "variant": name, **figures}
 
@@ -133,9 +133,3 @@ def repository_of(variant: Variant, folder: Path) -> Path:
                 raise ValueError(f"{variant.name}: expected {edit.old!r} in {config.relative_to(folder)}")
             config.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
     return repository
-
-
-def _rotated(names: list[str], number: int) -> list[str]:
-    """Start each round with another server, so that no variant is always measured first."""
-    start = number * (len(names) // 2 + 1) % len(names)
-    return names[start:] + names[:start]

@@ -8,6 +8,7 @@ Writes `out/load.html`.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,8 @@ def main() -> None:
     parser.add_argument("--web", action="store_true", help="serve locust's web page instead of writing a report")
     parser.add_argument("--report", type=Path, default=ROOT / "out" / "load.html", help="file to write")
     args = parser.parse_args()
+    # Without a handler, SIGTERM would leave locust behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         raise SystemExit(run_locust(args.users, args.seconds, None if args.web else args.report))
     except StartError as exc:

@@ -76,7 +76,7 @@ def open_loop(url: str, requests: Sequence[Request], steps: Sequence[RateStep], 
 
 
 def summarize(results: Sequence[RequestResult], seconds: float) -> dict[str, float]:
-    """Return the rates of requests by status, and percentiles of the latency, for steps that took `seconds`."""
+    """Return the rates of requests by status, and percentiles of latency and lateness, for steps of `seconds`."""
     times_ms = {
         status: [each.took_ms for each in results if each.status == status] for status in (ANSWERED, REFUSED, LOST)
     }
@@ -87,6 +87,7 @@ def summarize(results: Sequence[RequestResult], seconds: float) -> dict[str, flo
         "given_up_per_s": len(times_ms[LOST]) / seconds,
         **percentiles_ms(times_ms[ANSWERED]),
         "refused_p99_ms": percentiles_ms(times_ms[REFUSED])["p99_ms"],
+        "late_p99_ms": percentiles_ms([each.late_ms for each in results])["p99_ms"],
     }
 
 

@@ -21,7 +21,7 @@ from ..load.served import REPOSITORY
 from ..load.workload import SyntheticUser, synthetic_users
 from ..report.charts import plot_latency
 from ..report.experiment import Charted, Goal, Measurement
-from ..report.rounds import RoundsExperiment, Row, compare
+from ..report.rounds import RoundsExperiment, Row, compare, rotated
 from .catalogue import FASTAPI, PEERS, TRITON, Peer
 from .serving import PeerError, running
 
@@ -67,9 +67,10 @@ throughput relative to {FASTAPI} in the same round have their range. Memory is t
 
     def measure_rounds(self, args: Any) -> Iterator[Row]:
         users, models = synthetic_users(args.users, args.seed), Catalog(REPOSITORY).backbones()
-        for number, model, peer in product(range(args.rounds), models, PEERS):
-            for row in measure_peer(peer, model, users, args.clients, args.seconds):
-                yield {"round": number, "model": model, "peer": peer.name, **row}
+        for number, model in product(range(args.rounds), models):
+            for peer in rotated(PEERS, number):
+                for row in measure_peer(peer, model, users, args.clients, args.seconds):
+                    yield {"round": number, "model": model, "peer": peer.name, **row}
 
     def summarize(self, rows: pd.DataFrame) -> pd.DataFrame:
         on, figures = ["round", "model", "clients"], ["per_s", "cpu_ms"]

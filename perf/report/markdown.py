@@ -18,6 +18,8 @@ PROVENANCE: Final = {
     "file": "[{name}.json]({name}.json)",
     "date": "{date:.10}",
     "machine": "{machine}",
+    "load before": "{load_average_before}",
+    "gender models": "{served}",
     "seed": "{seed}",
 }
 
@@ -58,7 +60,7 @@ class Document:
             FileNotFoundError: An experiment has no results in `folder`.
         """
         results = [(experiment, experiment.read(folder)) for experiment in self.experiments]
-        files = [{**each.metadata, "title": experiment.title, "name": experiment.name} for experiment, each in results]
+        files = [_provenance(experiment, measurement) for experiment, measurement in results]
         sections = [section(experiment, measurement) for experiment, measurement in results]
         return f"""# {self.title}
 
@@ -75,6 +77,13 @@ Written by `python -m {self.command} report`. Each experiment runs again with `p
 {table(files, PROVENANCE)}
 
 {chr(10).join(sections)}"""
+
+
+def _provenance(experiment: Experiment, measurement: Measurement) -> dict[str, Any]:
+    about = {"load_average_before": None, "served": {}, **measurement.metadata}
+    versions = sorted({str(version) for version in about["served"].values()})
+    served = f"version {', '.join(versions)}" if versions else "before version 5"
+    return {**about, "served": served, "title": experiment.title, "name": experiment.name}
 
 
 def goals_table(results: Sequence[tuple[Experiment, Measurement]]) -> str:

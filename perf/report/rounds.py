@@ -2,8 +2,8 @@
 
 from abc import abstractmethod
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from .markdown import table
 from .runner import add_users, positive
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class RoundsExperiment(Experiment):
@@ -65,6 +66,13 @@ def medians(rows: pd.DataFrame, by: Sequence[str], spread: Sequence[str] = ()) -
     for name in spread:
         summary[f"{name}_low"], summary[f"{name}_high"] = arms[name].min(), arms[name].max()
     return summary.reset_index()
+
+
+def rotated(arms: Iterable[T], number: int) -> list[T]:
+    """Return the arms in the order of a round: each round starts with another one, so that none is always first."""
+    arms = list(arms)
+    start = number * (len(arms) // 2 + 1) % len(arms)
+    return arms[start:] + arms[:start]
 
 
 def compare(rows: pd.DataFrame, reference: pd.DataFrame, on: Sequence[str], figures: Sequence[str]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import psutil
 
 from genderclient import GenderClientError
-from server.catalog import CatalogError
+from server.catalog import Catalog, CatalogError
 from server.errors import LaunchError
 from server.launch.process import ROOT, StartError
 
@@ -64,9 +64,11 @@ def _write(document: Document, folder: Path) -> None:
 
 
 def _run_metadata(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the numeric options of a run, and the load of the machine before it."""
+    """Return the numeric options of a run, the load of the machine before it, and the versions of the gender models."""
     options = {name: value for name, value in vars(args).items() if isinstance(value, int | float)}
-    return {**options, "load_average_before": round(os.getloadavg()[0], 1)}
+    catalog = Catalog(ROOT / "model_repository")
+    served = {backbone: catalog.served_version(backbone) for backbone in catalog.backbones()}
+    return {**options, "load_average_before": round(os.getloadavg()[0], 1), "served": served}
 
 
 def _parser(document: Document) -> argparse.ArgumentParser:

@@ -105,7 +105,17 @@ class Loop:
                     self.expose(town, url, DAYS + 1, self.folder / "split", experiment=split)
                     logs = self.folder / "split"
                     arms = ("--arms", ENSEMBLE, value.CANARY, "--results", self.results)
-                    run("perf", "ab_ranking", "--exposures", logs / "exposures", "--likes", logs / "likes.jsonl", *arms)
+                    about = ("--source", "the simulated town of quickstart.loop", "--seed", self.seed)
+                    run(
+                        "perf",
+                        "ab_ranking",
+                        "--exposures",
+                        logs / "exposures",
+                        "--likes",
+                        logs / "likes.jsonl",
+                        *arms,
+                        *about,
+                    )
                 with self.timed("decision"):
                     self.rollout("promote" if self.is_promoted() else "end", server.grpc_url)
                 time.sleep(1)

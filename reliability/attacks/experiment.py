@@ -30,7 +30,7 @@ MAX_MB: Final = 64
 class Attacks(Experiment):
     """Send poisoned inferences, and floods without a token, through the reverse proxy. Takes five minutes; needs nginx.
 
-    Exits with 1 if Triton dies.
+    Exits with 1 if Triton or nginx dies.
     """
 
     name = "attacks"
@@ -45,20 +45,21 @@ class Attacks(Experiment):
         with ExitStack() as stack:
             server = stack.enter_context(running_gender_models())
             clients = stack.enter_context(tempfile.NamedTemporaryFile("w"))
-            clients.write(f'"Bearer {secrets.token_hex(32)}" unused;\n')
+            token = secrets.token_hex(32)
+            clients.write(f'"Bearer {token}" valid;\n')
             clients.flush()
             policy = AccessPolicy(clients=Path(clients.name))
             proxy = stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url, policy))
-            floods = list(flood_all(server, proxy, args.flood))
+            floods = list(flood_all(server, proxy, token, args.flood))
         return Measurement(pd.DataFrame(), {"poisoned": poisoned, "floods": floods})
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
         poisoned, floods = _proxied(measurement), measurement.metadata["floods"]
         text = "poisoned inferences kill neither Triton nor nginx"
         yield Goal(text, f"{poisoned['deaths']} deaths in {poisoned['sent']:,}", not poisoned["deaths"])
-        silent = [row["attack"] for row in floods if row["died"] or not row["answered"]]
-        text = "Triton and the proxy answer during every flood"
-        yield Goal(text, f"{len(floods) - len(silent)} of {len(floods)}", not silent)
+        valid, failed = (sum(row[name] for row in floods) for name in ("valid", "valid_failed"))
+        text = "a client with a token is answered during every flood, and no process crashes"
+        yield Goal(text, f"{failed} of {valid:,} failed", not failed and not any(row["died"] for row in floods))
         memory_mb = max(row["memory_mb"] for row in floods)
         text = f"nginx and Triton grow by at most {MAX_MB} MB under requests without a token"
         yield Goal(text, f"{memory_mb:.0f} MB", memory_mb <= MAX_MB)
@@ -77,14 +78,14 @@ died, and through the reverse proxy:
 
 {table(poisoned, _POISONED)}
 
-Floods without a token, each over connections of their own. Memory is that of nginx, Triton and its stubs above the
-start. The log lines are those of nginx and Triton.
+Floods without a token, each over connections of their own, while a client with a token predicts. Memory is that of
+nginx, Triton and its stubs above the start. The log lines are those of nginx and Triton.
 
 {table(floods, _FLOODS)}"""
 
     def failure(self, measurement: Measurement) -> str:
         died = any(row["died"] for row in measurement.metadata["floods"])
-        return "Triton died, see above" if died or _proxied(measurement)["deaths"] else ""
+        return "Triton or nginx died, see above" if died or _proxied(measurement)["deaths"] else ""
 
 
 _YES_NO: Final = ("no", "yes")
@@ -101,10 +102,11 @@ _FLOODS: Final = {
     "requests": "{attack}",
     "sent": "{requests:,}",
     "with a response": "{answered:,}",
+    "predictions failed": "{valid_failed} of {valid}",
     "seconds": "{seconds:.0f}",
     "most MB": "{memory_mb:.0f}",
     "log lines": "{log_lines}",
-    "Triton crashed": "{crashed}",
+    "crashed": "{crashed}",
 }
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
+from genderclient import Client, GenderClientError, Retry
 from perf.load.process_stats import pss_mb, sampled
 from server.edge.reverse_proxy import ReverseProxy
 from server.launch.process import Server
@@ -24,6 +25,8 @@ BODY: Final = 12 * 2**20
 PIECE: Final = bytes(2**16)
 CONNECTIONS: Final = 64
 TIMEOUT_S: Final = 2.0
+# Of a prediction during a flood, which takes the other core.
+VALID_S: Final = 5.0
 # The rate limit of nginx.conf.template, with bursts of one second's worth. nginx and Triton log one line each.
 HEALTH_PER_S: Final = 20
 LINES_EACH: Final = 2
@@ -53,8 +56,11 @@ def attacks() -> dict[str, Attack]:
     }
 
 
-def flood(server: Server, proxy: ReverseProxy, name: str, attack: Attack, count: int) -> Row:
-    """Send `count` requests from concurrent connections; return the memory and disk space that they took."""
+def flood(server: Server, proxy: ReverseProxy, token: str, name: str, attack: Attack, count: int) -> Row:
+    """Send `count` requests from concurrent connections, while a client with a token predicts.
+
+    Returns the memory and disk space that they took, and how many of the predictions failed.
+    """
 
     def send(_: int) -> bool:
         with suppress(OSError):
@@ -62,7 +68,13 @@ def flood(server: Server, proxy: ReverseProxy, name: str, attack: Attack, count:
         return False
 
     start, before_mb, before_lines = perf_counter(), _memory_mb(server, proxy), _log_lines(server, proxy)
-    with sampled(lambda: _memory_mb(server, proxy), SAMPLE_S) as memory, ThreadPoolExecutor(CONNECTIONS) as pool:
+    crashes = _crashes(proxy)
+    with (
+        Client(f"http://{proxy.http_url}", token=token, retry=Retry(attempts=1), timeout_s=VALID_S) as client,
+        sampled(lambda: _memory_mb(server, proxy), SAMPLE_S) as memory,
+        sampled(lambda: _is_served(client), SAMPLE_S) as served,
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+    ):
         answered = sum(pool.map(send, range(count)))
     return {
         "attack": name,
@@ -71,13 +83,15 @@ def flood(server: Server, proxy: ReverseProxy, name: str, attack: Attack, count:
         "memory_mb": round(max(memory) - before_mb, 1),
         "seconds": perf_counter() - start,
         "log_lines": _log_lines(server, proxy) - before_lines,
-        "died": server.process.poll() is not None,
+        "valid": len(served),
+        "valid_failed": served.count(False),
+        "died": server.process.poll() is not None or _crashes(proxy) > crashes,
     }
 
 
-def flood_all(server: Server, proxy: ReverseProxy, count: int) -> Iterator[Row]:
+def flood_all(server: Server, proxy: ReverseProxy, token: str, count: int) -> Iterator[Row]:
     for name, attack in attacks().items():
-        yield flood(server, proxy, name, attack, count)
+        yield flood(server, proxy, token, name, attack, count)
 
 
 def most_log_lines(seconds: float) -> float:
@@ -100,6 +114,17 @@ def _http2(frames: bytes, proxy: ReverseProxy) -> bytes:
         with suppress(ConnectionError, TimeoutError):
             connection.sendall(frames)
         return connection.recv(100)
+
+
+def _is_served(client: Client) -> bool:
+    with suppress(GenderClientError):
+        return bool(client.predict(nickname="小美"))
+    return False
+
+
+def _crashes(proxy: ReverseProxy) -> int:
+    """Return how many workers of nginx have crashed; nginx replaces them."""
+    return proxy.log().count("exited on signal")
 
 
 def _memory_mb(server: Server, proxy: ReverseProxy) -> float:

@@ -52,11 +52,10 @@ def _values(prediction: Prediction) -> Values:
 
 @dataclass
 class Tally:
-    """Counts of requests: `lost` after the SDK's retries by the error's name, `doubled` answers beyond the first."""
+    """Counts of requests: `lost` after the SDK's retries, by the error's name."""
 
     sent: int = 0
     lost: Counter[str] = field(default_factory=Counter)
-    doubled: int = 0
     wrong: int = 0
     retried: int = 0
     seconds: list[float] = field(default_factory=list)
@@ -80,15 +79,12 @@ class ModelTraffic:
 
     def run(self, client: Client) -> Tally:
         """Send users in random order, and compare every answer with the reference."""
-        tally, received = Tally(), Counter[int]()
+        tally = Tally()
         for scored in client.predict_many(
             self._paced_users(), concurrency=CONCURRENCY, ordered=False, model=self.model
         ):
-            received[scored.index] += 1
             self._count(scored, tally)
         tally.sent = len(self.order)
-        tally.doubled = sum(times - 1 for times in received.values())
-        tally.lost["never came back"] = tally.sent - len(received)
         return tally
 
     def _paced_users(self) -> Iterator[User]:

@@ -4,8 +4,8 @@ A run stops at the first input that raises anything but InvalidAvatar or Invalid
 takes more than ten seconds. The input is kept in `out/fuzz`; add it to `cases/`, and its name to the regression tests.
 """
 
+import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from server.launch.process import ROOT
+from server.launch.process import ROOT, end, spawn
 
 from .cases.valid_files import valid_files
 from .corpus import nicknames
@@ -54,10 +54,17 @@ def fuzz(modality: str, seconds: int, seed: int, artifacts: Path = ARTIFACTS) ->
         target = [sys.executable, "-m", "reliability.malformed.fuzz_target", modality, folder]
         # A shell in between, since Linux counts the memory of the parent at the fork as memory of the child.
         command = ["sh", "-c", '"$@"; exit $?', "sh", *target, *(f"-{name}={value}" for name, value in flags.items())]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace")
-    executed, covered = _EXECUTED.findall(done.stderr), _COVERAGE.findall(done.stderr)
+        log = Path(folder) / "log"
+        with log.open("wb") as written:
+            process = spawn(command, written, os.environ, ROOT)
+        try:
+            code = process.wait()
+        finally:
+            end(process, grace_s=0)
+        text = log.read_text(errors="replace")
+    executed, covered = _EXECUTED.findall(text), _COVERAGE.findall(text)
     coverage, kept = map(int, covered[-1]) if covered else (0, 0)
-    crash = "" if done.returncode == 0 else done.stderr[-3000:]
+    crash = "" if code == 0 else text[-3000:]
     return FuzzRun(modality, int(executed[-1]) if executed else 0, coverage, kept, crash)
 
 

@@ -71,7 +71,7 @@ class Monitoring(Experiment, Charted):
         sent = measurement.metadata["sent"]
         for counter, counted in measurement.metadata["counted"].items():
             wrong = [name for name, number in counted.items() if number != sent[name]]
-            figure = f"{len(wrong)} of {len(counted)} counts differ, of {sum(sent.values()):,} events"
+            figure = f"{len(wrong)} of {len(counted)} counts differ, of {sum(sent[name] for name in counted):,} events"
             yield Goal(f"Prometheus counts every event of the {counter}", figure, not wrong)
 
     def table(self, measurement: Measurement) -> str:

@@ -11,12 +11,15 @@ from reliability.attacks.poisoned_requests import poisoned_requests
 from reliability.attacks.unauthenticated import attacks, flood, most_log_lines
 from server.edge.access_policy import AccessPolicy
 from server.edge.reverse_proxy import ReverseProxy, find_nginx, running_reverse_proxy
-from tests.support.server.edge import write_edge_files
+from tests.support.server.edge import SHOP, write_edge_files
 from tests.support.tritonserver import Server
 
 needs_nginx = pytest.mark.skipif(find_nginx() is None, reason="nginx is not installed")
 POISONED = {"sent": 9, "rejected": 9, "refused": 0, "answered": 0, "lost": 0}
-FLOOD = {"attack": "a", "requests": 9, "answered": 9, "seconds": 1.0, "memory_mb": 1.0, "log_lines": 0, "died": False}
+FLOOD = {
+    **{"attack": "a", "requests": 9, "answered": 9, "seconds": 1.0, "memory_mb": 1.0, "log_lines": 0},
+    **{"valid": 5, "valid_failed": 0, "died": False},
+}
 
 
 def measurement(deaths: int = 0, **flood: object) -> Measurement:
@@ -48,8 +51,9 @@ def proxy(triton: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @needs_nginx
 @pytest.mark.parametrize("name", attacks())
 def test_flood_without_a_token_leaves_little(triton: Server, proxy: ReverseProxy, name: str) -> None:
-    row = flood(triton, proxy, name, attacks()[name], count=100)
-    assert (row["answered"], row["died"]) == (100, False)
+    row = flood(triton, proxy, SHOP, name, attacks()[name], count=100)
+    assert (row["answered"], row["valid_failed"], row["died"]) == (100, 0, False)
+    assert row["valid"] > 0
     assert row["memory_mb"] < 64
     assert row["log_lines"] <= most_log_lines(row["seconds"])
 
@@ -59,7 +63,7 @@ def test_flood_without_a_token_leaves_little(triton: Server, proxy: ReverseProxy
     [
         (measurement(), None),
         (measurement(deaths=1), 0),
-        (measurement(answered=0), 1),
+        (measurement(valid_failed=1), 1),
         (measurement(memory_mb=65.0), 2),
         (measurement(log_lines=81), 3),
     ],
