@@ -49,13 +49,17 @@ def listed_pictures(manifest: Path) -> Iterator[Picture]:
     try:
         with manifest.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise ManifestError(f"{manifest} cannot be read: {exc}") from exc
     if not rows or "picture" not in rows[0]:
-        columns = ", ".join(rows[0]) if rows else "no rows"
-        raise ManifestError(f"{manifest}: expected rows with the column picture, got {columns}")
+        found = f"{len(rows[0])} other columns" if rows else "no rows"
+        raise ManifestError(f"{manifest}: expected rows with the column picture, got {found}")
     ids = set[int]()
     for number, row in enumerate(rows):
+        if None in row:
+            raise ManifestError(
+                f"{manifest}: row {number}: expected as many values as columns; quote those with commas"
+            )
         try:
             own = int(row["id"]) if row.get("id") else None
             likes, shows = (float(row.get(name) or 0) for name in ("likes", "shows"))

@@ -1,6 +1,7 @@
 """Embed pictures with a published version of the picture encoder."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -58,7 +59,11 @@ class Encoder:
     def embed(self, rows: Iterable[Prepared]) -> Iterator[tuple[list[Picture], FloatsND]]:
         """Yield batches of pictures with their vectors."""
         for batch in batches(rows):
-            yield [each.picture for each in batch], self._vectors(np.stack([each.pixels for each in batch]))
+            # Without their files, which would fill the memory.
+            yield (
+                [replace(each.picture, encoded=b"") for each in batch],
+                self._vectors(np.stack([each.pixels for each in batch])),
+            )
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:

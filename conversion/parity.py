@@ -30,7 +30,7 @@ def check_parity(expected: Arrays, actual: Arrays, *names: str) -> float:
     Raises:
         ConversionError: It exceeds `MAX_DIFFERENCE`, or is NaN.
     """
-    largest = max(float(np.abs(expected[name] - actual[name]).max()) for name in names)
+    largest = float(np.max([np.abs(expected[name] - actual[name]).max() for name in names]))
     if not largest <= MAX_DIFFERENCE:
         raise ConversionError(
             f"{', '.join(names)}: expected outputs that differ by at most {MAX_DIFFERENCE:.0e}, got {largest:.2e}"

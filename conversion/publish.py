@@ -23,16 +23,18 @@ import pandas as pd
 from genderprep import PrepMismatch, prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE_SIZE
-from server.catalog import GATE, Catalog, CatalogError
+from server.catalog import GATE, Catalog
 from training.data.batches import Users
-from training.data.manifest import MAX_BAD_ROWS, Manifest, ManifestError
+from training.data.manifest import MAX_BAD_ROWS, Manifest
+from training.engine.errors import ConfigError
+from training.gender.calibrate import read_calibrated
+from training.gender.config import config_from
 from training.gender.model import load_model
-from training.report import read_run, write_report
-from training.trained_with import check_preprocessing
+from training.report import write_report
 
 from . import served
 from .convert import HELD_OUT_USERS, convert, measure, sample_users
-from .errors import ConversionError
+from .errors import FAILURES
 from .export import stamp
 from .foreign_preprocessing import prepare, preprocessing_of
 from .install import installing, new_version
@@ -68,8 +70,11 @@ def publish(
         ManifestError: The manifest cannot be used, or its test split is empty or lacks a label.
         FileNotFoundError: The run does not exist.
         FileExistsError: The version exists.
+        ConfigError: The run is one of another command, or has one tower only.
     """
-    report, catalog = read_run(run), Catalog(repository)
+    report, catalog = read_calibrated(run), Catalog(repository)
+    if not config_from(report["config"]).is_fused:
+        raise ConfigError(f"{run}: expected a model of avatar and nickname, got one tower; join both by fuse")
     _check_preprocessing(report, catalog)
     folder = new_version(catalog.model(model), version)
     config = report["config"]
@@ -107,7 +112,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         print(publish(args.run, args.data, args.model, args.repository, args.version, args.force, args.release))
-    except (PrepMismatch, ConversionError, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
+    except FAILURES as exc:
         raise SystemExit(f"publish: {exc}") from exc
 
 
@@ -115,7 +120,6 @@ def _check_preprocessing(report: dict[str, Any], catalog: Catalog) -> None:
     size = report["config"].get("image_size", IMAGE_SIZE)
     if size != IMAGE_SIZE:
         raise PrepMismatch(f"expected a model for {IMAGE_SIZE} pixels, got one trained at {size}; retrain it")
-    check_preprocessing(report)
     expected, preprocess = prep_digest(), catalog.model("preprocess")
     if expected not in {preprocess.parameter(key) for key in preprocess.config.parameters}:
         raise PrepMismatch(

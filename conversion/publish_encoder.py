@@ -22,12 +22,12 @@ import keras
 import numpy as np
 import onnx
 
-from genderprep import PrepMismatch, prep_digest
+from genderprep import prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, TOKENS
 from picturegallery.files import ENCODER_DIGEST
 from picturegallery.tensors import TITLE_VECTOR, VECTOR
-from server.catalog import EMBED, GATE, Catalog, CatalogError
+from server.catalog import EMBED, GATE, Catalog
 from training.arrays import Arrays
 from training.data.bad_rows import ManifestError
 from training.pretrain.pictures import Pictures, read_pictures
@@ -37,7 +37,7 @@ from training.trained_with import check_preprocessing
 
 from .encoder_gate import check_int8, compare_with_served
 from .encoder_model import serving_model
-from .errors import ConversionError
+from .errors import FAILURES
 from .export import stamp, to_onnx
 from .install import installing, new_version
 from .parity import check_parity, run_onnx
@@ -174,7 +174,7 @@ def main() -> None:
                 whiten=not args.no_whitening,
             )
         )
-    except (PrepMismatch, ConversionError, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
+    except FAILURES as exc:
         raise SystemExit(f"publish_encoder: {exc}") from exc
 
 

@@ -22,16 +22,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from genderprep import PrepMismatch, prep_digest
+from genderprep import prep_digest
 from genderprep.digest import METADATA_KEY
 from picturegallery.errors import GalleryError
 from picturegallery.files import ENCODER_DIGEST, Gallery, read_gallery, write_gallery
 from picturegallery.prerank import FILE as PRERANK
 from picturegallery.prerank import PreRank
-from server.catalog import EMBED, Catalog, CatalogError
-from training.data.bad_rows import ManifestError
+from server.catalog import EMBED, Catalog
 from training.report import write_report
 
+from .errors import FAILURES
 from .gallery_pictures import Picture, drawn_cards, listed_pictures
 from .gallery_screening import GalleryGate, Unsuitable, served_screener
 from .gallery_vectors import Encoder, Prepared, prepared
@@ -168,7 +168,7 @@ def main() -> None:
             unsuitable="drop" if args.drop_unsuitable else "force" if args.force else "refuse",
             sheet=args.sheet,
         )
-    except (GalleryError, PrepMismatch, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
+    except (GalleryError, *FAILURES) as exc:
         raise SystemExit(f"publish_gallery: {exc}") from exc
     gallery = read_gallery(folder)
     write_report(
@@ -200,7 +200,8 @@ def _joined(before: Gallery, new: Gallery) -> Gallery:
         np.concatenate([before.ids, new.ids]),
         before.titles + new.titles,
         np.concatenate([before.priors, new.priors]),
-        {**before.about, **new.about},
+        # The seeds of the pictures no longer follow each other.
+        {name: value for name, value in {**before.about, **new.about}.items() if name != "first_seed"},
     )
 
 

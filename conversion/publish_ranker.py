@@ -41,13 +41,12 @@ from picturegallery.ranking_inputs import (
     HISTORY_VECTORS,
     NOISE,
 )
-from server.catalog import GATE, RANK, Catalog, CatalogError
+from server.catalog import GATE, RANK, Catalog
 from training.arrays import Arrays, FloatsND
-from training.data.bad_rows import ManifestError
 from training.ranking.held_out import read_held_out
 from training.report import read_run, write_report
 
-from .errors import ConversionError
+from .errors import FAILURES, ConversionError
 from .export import read_metadata, stamp
 from .install import installing, new_version
 from .parity import check_parity, run_onnx
@@ -167,7 +166,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         print(publish_ranker(args.run, args.repository, args.version, args.temperature, args.force))
-    except (PrepMismatch, GalleryError, ConversionError, CatalogError, ManifestError, OSError) as exc:
+    except (GalleryError, *FAILURES) as exc:
         raise SystemExit(f"publish_ranker: {exc}") from exc
 
 

@@ -27,10 +27,10 @@ import onnx
 import pandas as pd
 from scipy.special import expit
 
-from genderprep import PrepMismatch, prep_digest
+from genderprep import prep_digest
 from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE, IMAGE_SIZE
-from server.catalog import GATE, SCREEN, Catalog, CatalogError
+from server.catalog import GATE, SCREEN, Catalog
 from training.arrays import Arrays, FloatsND, ImagesNSS3
 from training.curation.pictures import UNKNOWN, LabeledPictures, join_pictures, read_labeled_pictures
 from training.data.bad_rows import ManifestError
@@ -38,7 +38,7 @@ from training.pretrain.pictures import Pictures, read_pictures
 from training.report import read_run, write_report
 from training.trained_with import check_preprocessing
 
-from .errors import ConversionError
+from .errors import FAILURES, ConversionError
 from .export import stamp, to_onnx
 from .install import installing, new_version
 from .parity import check_parity, run_onnx
@@ -238,7 +238,7 @@ def main() -> None:
             version=args.version,
             force=args.force,
         )
-    except (PrepMismatch, ConversionError, CatalogError, ManifestError, FileNotFoundError, FileExistsError) as exc:
+    except FAILURES as exc:
         raise SystemExit(f"publish_screener: {exc}") from exc
     print(folder)
 

@@ -16,12 +16,13 @@ from typing import Final
 
 import onnx
 
-from genderprep import PrepMismatch, check_probes, prep_digest
+from genderprep import check_probes, prep_digest
 from genderprep.digest import METADATA_KEY
 from picturegallery.files import ABOUT
-from server.catalog import CONFIG, Catalog, CatalogError
+from server.catalog import CONFIG, Catalog
 from server.checksums import record
 
+from .errors import FAILURES
 from .export import read_metadata, stamp
 from .gradcam import EXPLAINS
 
@@ -40,21 +41,13 @@ def rebind(repository: Path, explanations: Path | None = None) -> None:
         PrepMismatch: The probe pictures come out otherwise than stored.
     """
     check_probes()
-    explained: dict[str, str] = {}
     for folder in _served_folders(Catalog(repository)):
         if folder.parent.name == PREPROCESS:
             _declare(repository, folder.name)
         elif (file := folder / "model.onnx").is_file():
-            before = sha256(file.read_bytes()).hexdigest()
-            _stamp(file, repository)
-            explained[before] = sha256(file.read_bytes()).hexdigest()
+            _rebind_model(file, repository, explanations)
         elif (file := folder / ABOUT).is_file():
             _replace(file, rf'("{METADATA_KEY}": ")[0-9a-f]{{64}}', repository)
-    if explanations is None:
-        return
-    for file in sorted(explanations.glob("*/*/model.onnx")):
-        if (source := read_metadata(file).get(EXPLAINS)) in explained:
-            _stamp(file, explanations, **{EXPLAINS: explained[source]})
 
 
 def _served_folders(catalog: Catalog) -> Iterator[Path]:
@@ -65,10 +58,26 @@ def _served_folders(catalog: Catalog) -> Iterator[Path]:
         yield model.folder / str(version if version > 0 else max(model.versions))
 
 
-def _stamp(file: Path, repository: Path, **metadata: str) -> None:
-    model = onnx.load(file)
+def _rebind_model(file: Path, repository: Path, explanations: Path | None) -> None:
+    """Rebind a model. What explains it comes first: so a repeated command finds it again after an interruption."""
+    new = _stamped(file)
+    before, after = (sha256(each.read_bytes()).hexdigest() for each in (file, new))
+    for each in sorted(explanations.glob("*/*/model.onnx")) if explanations else []:
+        if read_metadata(each).get(EXPLAINS) == before:
+            _install(_stamped(each, **{EXPLAINS: after}), each, each.parents[2])
+    _install(new, file, repository)
+
+
+def _stamped(file: Path, **metadata: str) -> Path:
+    """Write a model with the digest of this checkout beside the file, and return where."""
+    model, new = onnx.load(file), file.with_name(f".{file.name}")
     stamp(model, {METADATA_KEY: prep_digest(), **metadata})
-    onnx.save(model, file)
+    onnx.save(model, new)
+    return new
+
+
+def _install(new: Path, file: Path, repository: Path) -> None:
+    new.replace(file)
     record(file, file, repository)
 
 
@@ -91,7 +100,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         rebind(args.repository, args.explanations)
-    except (CatalogError, PrepMismatch) as exc:
+    except FAILURES as exc:
         raise SystemExit(f"rebind: {exc}") from exc
 
 

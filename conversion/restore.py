@@ -23,16 +23,18 @@ import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
+from genderprep.digest import METADATA_KEY
 from genderprep.tensors import IMAGE_SIZE
-from training.data.bad_rows import ManifestError
 from training.engine.batch_norm import adopt_batch_norm
 from training.gender.backbones import BACKBONES
 from training.gender.model import AVATAR_ONLY, build_avatar_model
 from training.gender.pictures import draw_batches, read_packed
 from training.gender.pretraining import SHARES
 from training.report import write_report
+from training.trained_with import check_preprocessing
 
-from .errors import ConversionError
+from .errors import FAILURES, ConversionError
+from .export import read_metadata
 from .graph import Graph
 from .image_layers import PADDING_LEVEL
 from .quantize import TOWER
@@ -173,16 +175,19 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="file of training.synthetic.pack_pictures, to train on")
     args = parser.parse_args()
     try:
-        model = restore(onnx.load(args.tower), args.backbone)
+        tower = onnx.load(args.tower)
+        digest = {METADATA_KEY: read_metadata(args.tower).get(METADATA_KEY, "")}
+        check_preprocessing(digest)
+        model = restore(tower, args.backbone)
         if args.pictures:
             make_trainable(model, args.pictures)
     except DecodeError as exc:
         raise SystemExit(f"restore: {args.tower} is no ONNX file; expected one of conversion.gradcam") from exc
-    except (ConversionError, ManifestError, FileNotFoundError) as exc:
+    except FAILURES as exc:
         raise SystemExit(f"restore: {exc}") from exc
     args.out.mkdir(parents=True, exist_ok=True)
     model.save(args.out / "model.keras")
-    write_report(args.out / "report.json", backbone=args.backbone, restored=str(args.tower))
+    write_report(args.out / "report.json", backbone=args.backbone, restored=str(args.tower), **digest)
     print(args.out / "model.keras")
 
 

@@ -84,7 +84,7 @@ def predicted(catalog: Catalog, table: pd.DataFrame) -> Iterator[tuple[str, Floa
     """Yield the label of each served backbone, such as `mobilenet 2`, and its P(female) for the rows."""
     for backbone in catalog.backbones():
         file, genderprep = str(catalog.served_onnx(backbone)), preprocessing_of(catalog, backbone)
-        chunks = [prepare(table.iloc[start : start + _CHUNK], genderprep) for start in range(0, len(table), _CHUNK)]
+        chunks = (prepare(table.iloc[start : start + _CHUNK], genderprep) for start in range(0, len(table), _CHUNK))
         p_female = np.concatenate([run_onnx(file, chunk)[PROBABILITIES][:, 1] for chunk in chunks])
         yield f"{backbone} {catalog.served_version(backbone)}", p_female
 

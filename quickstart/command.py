@@ -97,13 +97,17 @@ def run(users: list[SampleUser], picture: Path) -> None:
             client.wait_until_ready(model=ensemble.name)
         inferences = predict_samples(client, users, ensembles)
         gallery = DrawnGallery.read(REPOSITORY, Catalog(REPOSITORY).models()[RANK_MODEL].steps["gallery"])
-        # Users whose input was rejected have no cards.
-        answered = [of_user[0].user for of_user in inferences if of_user[0].prediction]
-        ranked = rank_cards(client, answered, gallery)
-        similar = find_similar_cards(client)
+        if gallery:
+            # Users whose input was rejected have no cards.
+            answered = [of_user[0].user for of_user in inferences if of_user[0].prediction]
+            ranked = rank_cards(client, answered, gallery)
+            similar = find_similar_cards(client)
     print_table(inferences)
     save_picture(inferences, picture)
     print(f"The same as a picture: {picture}")
+    if not gallery:
+        print("The gallery has pictures that were not drawn here, so no cards are shown.")
+        return
     cards = picture.with_name(f"{picture.stem}_cards{picture.suffix}")
     save_cards(ranked, gallery, cards)
     print(f"Cards for the first users, before and after three likes: {cards}")

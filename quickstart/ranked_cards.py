@@ -47,10 +47,12 @@ class DrawnGallery:
     size: int
 
     @classmethod
-    def read(cls, repository: Path, version: int) -> "DrawnGallery":
-        """Read what the publisher of a version recorded."""
+    def read(cls, repository: Path, version: int) -> "DrawnGallery | None":
+        """Read what the publisher of a version recorded; None if its pictures were not drawn."""
         folder = repository / "gallery" / str(version)
         about = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))
+        if "first_seed" not in about:
+            return None
         return cls(about["first_seed"], len(json.loads((folder / "titles.json").read_text(encoding="utf-8"))))
 
     def seed(self, picture: int) -> int:

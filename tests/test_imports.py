@@ -45,7 +45,10 @@ ARROWS: dict[str, set[str]] = {
     "figures": set(),
     "server": {"genderclient"},
     "training": {"figures", "genderprep"},
-    "conversion": {"figures", "genderprep", "picturegallery", "training", "server.catalog", "server.checksums"},
+    "conversion": {
+        *("figures", "genderprep", "picturegallery", "training"),
+        *("server.catalog", "server.checksums", "server.errors"),
+    },
     "perf": {"figures", "genderprep", "picturegallery", "genderclient", "server", "training"},
     "reliability": {"figures", "genderprep", "genderclient", "server", "training", "perf"},
     "quickstart": {"figures", "genderprep", "genderclient", "server", "training"},

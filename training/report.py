@@ -14,12 +14,13 @@ from typing import Any, Final
 
 import pandas as pd
 
+_REPORT: Final = "report.json"
 # Reported if they are installed: Keras runs on any one of the last three.
 _LIBRARIES: Final = ("keras", "numpy", "tensorflow-cpu", "torch", "jax")
 
 
 def write_report(file: Path, **results: Any) -> None:
-    """Write `results` to `file`; dataclasses become objects."""
+    """Write `results` to `file`, as a whole or not at all; dataclasses become objects."""
     content = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{os.cpu_count()} cores, {_processor()}{_gpu()}, {platform.system()} {platform.machine()}",
@@ -30,7 +31,15 @@ def write_report(file: Path, **results: Any) -> None:
         },
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    new = file.with_name(f"new_{file.name}")
+    new.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    new.replace(file)
+
+
+def start_run(out: Path) -> None:
+    """Create the folder of a run. A finished run there counts as unfinished from now on."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / _REPORT).unlink(missing_ok=True)
 
 
 def read_run(run: Path) -> dict[str, Any]:
@@ -39,7 +48,7 @@ def read_run(run: Path) -> dict[str, Any]:
     Raises:
         FileNotFoundError: The folder has no finished run.
     """
-    file = run / "report.json"
+    file = run / _REPORT
     if not file.is_file():
         raise FileNotFoundError(f"no finished run in {run}: expected report.json, which training.gender.train writes")
     report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

@@ -42,7 +42,10 @@ class Town:
 def build_town(gallery: Path, seed: int) -> Town:
     """Build a world over the cards of a gallery folder, which `gallery.json` says how to draw."""
     ids = np.load(gallery / "ids.npy")
-    first = json.loads((gallery / "gallery.json").read_text(encoding="utf-8"))["first_seed"]
+    about = json.loads((gallery / "gallery.json").read_text(encoding="utf-8"))
+    if "first_seed" not in about:
+        raise SystemExit(f"loop: {gallery} has pictures that were not drawn here; the town needs the shipped gallery")
+    first = about["first_seed"]
     cards = [compose_card(first + number) for number in range(len(ids))]
     # A cell without a card is left out of the world.
     present, cells = np.unique(

@@ -110,7 +110,8 @@ def test_manifest_may_have_long_titles_and_short_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("file\na.png\n", "expected rows with the column picture, got file"),
+        ("file\na.png\n", "expected rows with the column picture, got 1 other columns"),
+        ("picture,title\na,Hello, world\n", "row 0: expected as many values as columns; quote those with commas"),
         ("picture,id\na,x\n", "row 0: expected num"),
         ("picture,id\na,5\nb,5\n", "row 1: expected an id from 1 to .* that no other row has"),
         ("picture,id\na,99999999999999999999\n", "row 0: expected an id"),
@@ -118,7 +119,7 @@ def test_manifest_may_have_long_titles_and_short_rows(tmp_path: Path) -> None:
         ("picture,likes,shows\na,3,2\n", "row 0: expected at most as many likes as shows"),
         ("picture,likes,shows\na,nan,2\n", "row 0: expected at most as many likes as shows"),
     ],
-    ids=["columns", "number", "repeated", "huge", "zero", "likes", "nan"],
+    ids=["columns", "commas", "number", "repeated", "huge", "zero", "likes", "nan"],
 )
 def test_bad_manifest_is_refused(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "pictures.csv").write_text(text)

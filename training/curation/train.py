@@ -25,7 +25,7 @@ from genderprep import prep_digest
 
 from ..data.bad_rows import ManifestError
 from ..engine.errors import ConfigError
-from ..report import write_report
+from ..report import start_run, write_report
 from .fit import Schedule, mine
 from .multitask import build_network, with_heads
 from .network import Trunk
@@ -75,7 +75,7 @@ def run(manifests: Sequence[Path], out: Path, schedule: Schedule, start: Start, 
     if not len(pictures):
         raise ManifestError(f"{manifests[0]}: expected pictures of the split train, got none")
     *networks, loss = train(pictures, schedule, start, hard)
-    out.mkdir(parents=True, exist_ok=True)
+    start_run(out)
     for name, network in zip(("first", "second"), networks, strict=True):
         network.save(out / f"{name}.keras")
     report = {

@@ -22,7 +22,7 @@ from genderprep.tensors import IMAGE
 from ..data.bad_rows import ManifestError
 from ..engine.batch_norm import estimate_batch_norm
 from ..engine.errors import ConfigError
-from ..report import read_run, write_report
+from ..report import read_run, start_run, write_report
 from ..trained_with import check_preprocessing
 from .model import image_size, load_model
 from .pictures import draw_batches, read_packed
@@ -58,7 +58,7 @@ def average(runs: Sequence[Path], pictures: Path, out: Path) -> Path:
     train = read_packed(pictures, image_size(tower), "train")
     clean = draw_batches(train, SHARES, _BATCH, _BATCHES, seed=0, augmentation=None)
     estimate_batch_norm(tower, ({IMAGE: images} for images, _ in clean))
-    out.mkdir(parents=True, exist_ok=True)
+    start_run(out)
     tower.save(out / "model.keras")
     write_report(out / "report.json", backbone=backbones.pop(), prep_digest=prep_digest(), averaged=reports)
     return out / "model.keras"

@@ -27,6 +27,21 @@ from .features import Features
 from .model import load_model, main_logits
 
 
+def read_calibrated(run: Path) -> dict[str, Any]:
+    """Return the report of a run of `training.gender.train`, `train_text` or `fuse`.
+
+    Raises:
+        FileNotFoundError: The folder has no finished run.
+        ConfigError: The run is one of another command.
+        PrepMismatch: It was trained with another preprocessing.
+    """
+    report = read_run(run)
+    if "scaling" not in report or "config" not in report:
+        raise ConfigError(f"{run}: expected a run of training.gender.train or fuse, got one of another command")
+    check_preprocessing(report)
+    return report
+
+
 def calibrate(run: Path, config: Config, manifest: Manifest, pretrained: Mapping[str, str]) -> None:
     """Predict the validation split and write its calibration; see `write_calibrated`.
 
@@ -81,20 +96,13 @@ def main() -> None:
     add_label_map(parser)
     args = parser.parse_args()
     try:
-        report = read_run(args.run)
-        _check(args.run, report)
+        report = read_calibrated(args.run)
         config = config_from(report["config"]).with_label_map(args.label_map)
         config = replace(config, precision=args.precision or config.precision)
         rows = Manifest(args.data, config.max_bad_rows, config.label_map)
         calibrate(args.run, config, rows, report.get("pretrained", {}))
     except (ConfigError, ManifestError, PrepMismatch, FileNotFoundError) as exc:
         raise SystemExit(f"calibrate: {exc}") from exc
-
-
-def _check(run: Path, report: Mapping[str, Any]) -> None:
-    if "scaling" not in report:
-        raise ConfigError(f"{run}: expected a run of training.gender.train or fuse, got one of another command")
-    check_preprocessing(report)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from figures.save import dark, save
+from genderprep import PrepMismatch
 from genderprep.tensors import LABELS, WEIGHTS
 
 from ..arrays import BoolsN, FloatsN, FloatsN2
@@ -31,7 +32,9 @@ from ..evaluation.gradcam import overlay
 from ..evaluation.metrics import Summary, confusion, coverage_accuracy, expected_calibration_error, reliability
 from ..evaluation.platt import PlattScaling
 from ..evaluation.slices import by_slice, modalities
-from ..report import read_run, write_report
+from ..report import write_report
+from .calibrate import read_calibrated
+from .config import ConfigError
 from .explain import explain
 from .model import GENDER, image_size, load_model, main_logits
 
@@ -56,9 +59,11 @@ def evaluate(
     Raises:
         ManifestError: The manifest cannot be used, or has no rows in the split.
         FileNotFoundError: The folder has no finished run.
+        ConfigError: The run is one of another command.
+        PrepMismatch: It was trained with another preprocessing.
     """
-    report = read_run(run)
-    config = report.get("config", {})
+    report = read_calibrated(run)
+    config = report["config"]
     labels = {**config.get("label_map", {}), **(label_map or {})}
     rows = Manifest(manifest, config.get("max_bad_rows", MAX_BAD_ROWS), labels)
     model = load_model(run / "model.keras")
@@ -70,7 +75,7 @@ def evaluate(
         out / "evaluation.json",
         manifest=manifest.name,
         split=split,
-        config=report.get("config"),
+        config=config,
         slices=slices,
         answers=_decision_counts(users, p_female, unknown_below),
         bad_rows=rows.bad_rows.report(),
@@ -146,7 +151,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         print(pd.DataFrame(evaluate(args.run, args.data, args.split, args.out, args.label_map)).T.to_string())
-    except (ManifestError, FileNotFoundError) as exc:
+    except (ConfigError, ManifestError, PrepMismatch, FileNotFoundError) as exc:
         raise SystemExit(f"evaluate: {exc}") from exc
 
 

@@ -39,7 +39,7 @@ from ..engine.kept import kept
 from ..engine.variables import create_variables
 from ..evaluation.platt import Line, fit_platt
 from ..losses.distillation import GATE
-from ..report import read_run
+from ..report import read_run, start_run
 from ..trained_with import check_preprocessing
 from .build import Pretrained, digests, initialized
 from .calibrate import write_calibrated
@@ -152,7 +152,7 @@ def fuse(config: Config, data: Path, towers: Pretrained, out: Path) -> Path:
             check_preprocessing(read_run(tower.parent))
     keras.utils.set_random_seed(config.seed)
     model, _ = initialized(config, towers)
-    out.mkdir(parents=True, exist_ok=True)
+    start_run(out)
     seen, validation = _features(out, model, config, manifest, digests(towers))
     part = fused_part(model)
     _fit(part, seen, validation, Evidence(model, validation), config.seed, out / "history.csv")

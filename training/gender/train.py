@@ -28,6 +28,7 @@ from ..engine.devices import use_all_devices
 from ..engine.exclusive import exclusive
 from ..engine.resume import Checkpoint, check_finished_run
 from ..engine.variables import create_variables
+from ..report import start_run
 from .build import SCRATCH, Pretrained, build, digests
 from .calibrate import calibrate
 from .config import Config, ConfigError, load_config
@@ -50,6 +51,7 @@ def train(config: Config, manifest: Path, out: Path, pretrained: Pretrained = SC
     check_finished_run(out, run)
     out.mkdir(parents=True, exist_ok=True)
     with exclusive(out):
+        start_run(out)
         checkpoint = Checkpoint(out, run, _monitor(stream.heads), rows.bad_rows)
         checkpoint.restore(model)
         if len(checkpoint.history) < config.epochs:

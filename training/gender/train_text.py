@@ -27,7 +27,7 @@ from ..data.token_file import Nicknames, batches_by_length, read_token_file
 from ..engine.variables import create_variables
 from ..evaluation.metrics import summary, threshold_for
 from ..evaluation.platt import fit_platt
-from ..report import write_report
+from ..report import start_run, write_report
 from .build import build_text
 from .config import Config, ConfigError, load_config
 from .model import NICKNAME_ONLY, main_logits
@@ -51,7 +51,7 @@ def train_text(config: Config, data: Path, out: Path) -> Path:
     model = build_text(config, steps)
     create_variables(model, {TOKENS: held_out.tokens}, {NICKNAME_ONLY: held_out.p_female})
     history = model.fit(_batches(nicknames, config), steps_per_epoch=steps, shuffle=False, verbose=2).history
-    out.mkdir(parents=True, exist_ok=True)
+    start_run(out)
     # Without the optimizer, whose state is twice as large as the model.
     keras.Model(model.input, model.output, name=model.name).save(out / "model.keras")
     logits = main_logits(model.predict({TOKENS: held_out.tokens}, batch_size=1024, verbose=0))

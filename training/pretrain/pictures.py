@@ -1,12 +1,14 @@
 """Read pictures and titles from a manifest, through `genderprep`."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from genderprep import InvalidAvatar, prepare_image
+from genderprep import InvalidAvatar, prep_digest, prepare_image
 from genderprep.text import tokenize
 from genderprep.vocabulary import EMPTY, vocabulary
 
@@ -14,6 +16,7 @@ from ..arrays import BoolsN, FloatsSS3, ImagesNSS3, ImageSS3, IntsN, TokensNT
 from ..data.bad_rows import ManifestError
 from ..data.manifest import split_of
 from ..data.tables import read_text_columns
+from ..engine.kept import kept
 from .dual_encoder import TITLE_TOKENS
 
 
@@ -64,16 +67,18 @@ def read_pictures(manifest: Path, size: int) -> Pictures:
 
 
 def cached_pictures(manifest: Path, size: int, folder: Path) -> Pictures:
-    """Read a manifest as `read_pictures`, and keep the prepared pictures in `folder` until the manifest is newer."""
-    file = folder / f"{manifest.parent.name}_{manifest.stem}_{size}.npz"
-    if not file.is_file() or file.stat().st_mtime < manifest.stat().st_mtime:
+    """Read a manifest as `read_pictures`, and keep the prepared pictures in `folder` until the manifest changes."""
+
+    def read() -> dict[str, Any]:
         pictures = read_pictures(manifest, size)
-        folder.mkdir(parents=True, exist_ok=True)
         table = {f"table/{name}": pictures.table[name].to_numpy(str) for name in pictures.table}
-        np.savez(file, pixels=pictures.pixels, titles=pictures.titles, **table)
-    with np.load(file) as arrays:
-        table = {name.removeprefix("table/"): arrays[name] for name in arrays if name.startswith("table/")}
-        return Pictures(arrays["pixels"], arrays["titles"], pd.DataFrame(table, dtype=str))
+        return {"pixels": pictures.pixels, "titles": pictures.titles, **table}
+
+    digest = sha256(manifest.read_bytes()).hexdigest()
+    file = folder / f"{manifest.parent.name}_{manifest.stem}_{size}.npz"
+    arrays = kept(file, f"{manifest.resolve()} {digest} {prep_digest()}", read)
+    table = {name.removeprefix("table/"): arrays[name] for name in arrays if name.startswith("table/")}
+    return Pictures(arrays["pixels"], arrays["titles"], pd.DataFrame(table, dtype=str))
 
 
 def title_tokens(title: str) -> TokensNT:

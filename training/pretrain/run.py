@@ -95,6 +95,7 @@ def run(config: Config, manifest: Path, out: Path, weights: Path | None = None) 
         "manifest": manifest.name,
         "pictures": len(pictures),
         "weights": weights and weights.name,
+        "prep_digest": prep_digest(),
     }
     check_finished_run(out, about)
     if (out / "report.json").is_file():
@@ -110,7 +111,6 @@ def run(config: Config, manifest: Path, out: Path, weights: Path | None = None) 
     write_report(
         out / "report.json",
         **about,
-        prep_digest=prep_digest(),
         history=checkpoint.history,
         chance_loss=method.chance_loss,
     )

@@ -29,6 +29,10 @@ from .config import MAX_HISTORY
 EXPOSURES: Final = ("request_id", "user", "time", "pictures", "propensities")
 LIKES: Final = ("user", "picture", "time")
 USERS: Final = ("user", "probabilities")
+# What every file of impressions has; `embedding` is optional.
+IMPRESSIONS: Final = (*EXPOSURES, "liked", "history", "probabilities")
+# Later times, of the year 5138, are milliseconds.
+_LATEST_S: Final = 1e11
 # A user of whom nothing is stored.
 _UNKNOWN: Final = (0.5, 0.5)
 
@@ -55,10 +59,12 @@ class Joined:
 
 
 def read_log(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Read a log: a JSON Lines or Parquet file, or a folder of such files; `time` becomes UTC timestamps.
+    """Read a log: a JSON Lines or Parquet file, or a folder of such files.
+
+    `time`, Unix seconds or timestamps, becomes UTC timestamps in nanoseconds; `user` and `request_id` become text.
 
     Raises:
-        LogError: There is no file, a column is missing, or a time is no number.
+        LogError: There is no file, a column or a value is missing, or a time is no number of seconds.
     """
     files = sorted(path.glob("*.jsonl")) + sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     if not files or not files[0].is_file():
@@ -66,12 +72,23 @@ def read_log(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     log = pd.concat([_read(file) for file in files], ignore_index=True)
     if missing := [name for name in columns if name not in log]:
         raise LogError(f"{path}: expected the columns {', '.join(columns)}; {', '.join(missing)} missing")
-    if "time" in log and not isinstance(log["time"].dtype, pd.DatetimeTZDtype):
-        seconds = pd.to_numeric(log["time"], errors="coerce")
-        if seconds.isna().any():
-            raise LogError(f"{path}: expected Unix seconds in the column time")
-        log["time"] = pd.to_datetime(seconds, unit="s", utc=True)
+    if empty := [name for name in columns if log[name].isna().any()]:
+        raise LogError(f"{path}: expected a value in each row; {', '.join(empty)} lacks some")
+    if "time" in log:
+        log["time"] = _timestamps(path, log["time"])
+    for name in ("user", "request_id"):
+        if name in log:
+            log[name] = log[name].map(str, na_action="ignore").astype(object)
     return log
+
+
+def _timestamps(path: Path, times: "pd.Series[Any]") -> "pd.Series[Any]":
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        seconds = pd.to_numeric(times, errors="coerce")
+        if seconds.isna().any() or seconds.max() > _LATEST_S:
+            raise LogError(f"{path}: expected Unix seconds in the column time, not text or milliseconds")
+        times = pd.to_datetime(seconds, unit="s", utc=True)
+    return pd.to_datetime(times, utc=True).dt.as_unit("ns")
 
 
 def join(

@@ -31,11 +31,12 @@ from ..data.tables import read_array, read_arrays, read_parquet
 from ..engine.errors import ConfigError
 from ..evaluation.ranking import summary, user_auc
 from ..gender.config import import_config
-from ..report import write_report
+from ..report import start_run, write_report
 from .config import Config
 from .examples import Examples, examples_of
 from .fit import calibrate, fit, picture_table, predict_logits
 from .held_out import write_held_out
+from .impressions import IMPRESSIONS
 from .model import Ranker
 from .prerank import two_tower_model
 from .warm_start import set_weights, weights_of
@@ -91,6 +92,8 @@ def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path
     Raises:
         ConfigError: There are too few days, sessions or likes, or the weights do not fit.
     """
+    if impressions.empty:
+        raise ConfigError("expected impressions, got none")
     examples = examples_of(impressions, gallery.ids)
     last = examples.days == examples.days.max()
     past, held_out = examples.rows(~last), examples.rows(last)
@@ -101,7 +104,7 @@ def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path
     _check_last_day(calibration, measured)
     known = past.seen(len(gallery.ids))
     table = picture_table(gallery.vectors)
-    out.mkdir(parents=True, exist_ok=True)
+    start_run(out)
     keras.utils.set_random_seed(config.seed)
     ranker = Ranker(config, table.shape[1])
     model = ranker.training_model(table)
@@ -110,6 +113,7 @@ def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path
     losses = fit(model, config, past, known)
     calibrate(ranker, predict_logits(model, calibration, known), calibration)
     np.savez(out / "weights.npz", **weights_of(model))
+    (out / "ranker.keras").unlink(missing_ok=True)
     if not config.ids:
         ranker.served_model().save(out / "ranker.keras")
     prerank = _prerank(table, past, known, out)
@@ -139,7 +143,7 @@ def main() -> None:
     try:
         config, gallery = import_config(args.config, Config), read_gallery(args.gallery)
         warm = Warm(args.warm_start, args.warm_ids) if args.warm_start else None
-        print(train(config, read_parquet(args.impressions), gallery, args.out, warm))
+        print(train(config, read_parquet(args.impressions, *IMPRESSIONS), gallery, args.out, warm))
     except (ConfigError, ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
 

@@ -71,7 +71,10 @@ def test_rows_and_pairs_are_measured_over_common_seeds() -> None:
 def test_document_begins_with_what_is_not_reproduced() -> None:
     found = report(concat=[BEST] * 3, attention=[CONSTANT] * 3, FastText=[BEST] * 3)
     first = ablation_report.markdown(found).split("\n\n")[1]
-    assert first.startswith("**Not reproduced: concat against FastText; attention against concat.**")
+    assert first.split("\n")[:2] == [
+        "**Not reproduced, the direction is opposite: attention against concat.**",
+        "**Not reproduced, no difference is shown: concat against FastText.**",
+    ]
 
 
 def test_document_names_rows_with_one_seed_and_leaks() -> None:

@@ -24,7 +24,7 @@ from training.gender.build import Pretrained
 from training.gender.config import Config, ConfigError
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, predict_logits
-from training.gender.train import train
+from training.gender.train import is_trained, train
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.drawing import draw_portrait
 from training.synthetic.nicknames import builtin_names
@@ -180,6 +180,14 @@ def test_finished_run_restarts(nicknames: Path, run: Path) -> None:
     assert train(NICKNAME, nicknames, run) == run / "model.keras"
     assert epochs_of(run) == [0]
     assert (run / "model.keras").stat().st_mtime_ns > before
+
+
+def test_finished_run_that_is_trained_again_is_unfinished_until_the_end(nicknames: Path, tmp_path: Path) -> None:
+    train(NICKNAME, nicknames, tmp_path)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted):
+        interrupt_before_epoch(0, patch)
+        train(NICKNAME, nicknames, tmp_path)
+    assert not is_trained(NICKNAME, nicknames, tmp_path)
 
 
 def test_finished_run_is_not_overwritten_by_another(nicknames: Path, run: Path, tmp_path: Path) -> None:

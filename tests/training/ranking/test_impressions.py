@@ -117,8 +117,10 @@ def test_logs_of_several_days_are_one(tmp_path: Path) -> None:
     [
         ('{"user": "7"}\n', "request_id, time, pictures, propensities missing"),
         ("not json\n", "line 1: expected a JSON object"),
+        (json.dumps(EXPOSED[0] | {"time": 1.7e12}) + "\n", "not text or milliseconds"),
+        (json.dumps(EXPOSED[0] | {"user": None}) + "\n", "user lacks some"),
     ],
-    ids=["column", "json"],
+    ids=["column", "json", "milliseconds", "user"],
 )
 def test_unusable_logs_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "log.jsonl").write_text(text)
@@ -152,6 +154,31 @@ def test_unknown_pictures_of_a_history_do_not_take_the_places_of_known_ones(join
 def test_times_are_unix_seconds(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="expected Unix seconds in the column time"):
         log(tmp_path, "likes", [{**LIKED[0], "time": "2026-11-25T08:00:00Z"}], LIKES)
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Shanghai"])
+def test_timestamps_of_any_kind_join_those_of_the_sdk(tmp_path: Path, unit: Any, zone: str | None) -> None:
+    """The SDK logs fractions of seconds; a product's users may be numbers."""
+    exposed = [exposure("a", "7", DAY + 0.25, [1, 2])]
+    liked = pd.DataFrame([{"user": 7, "picture": 2, "time": DAY + 60}])
+    times = pd.to_datetime(liked["time"], unit="s", utc=True)
+    liked["time"] = (times.dt.tz_convert(zone) if zone else times.dt.tz_localize(None)).dt.as_unit(unit)
+    liked.to_parquet(tmp_path / "likes.parquet")
+    joined = join(
+        log(tmp_path, "exposures", exposed, EXPOSURES),
+        read_log(tmp_path / "likes.parquet", LIKES),
+        pd.DataFrame(STORED),
+    )
+    assert [each.tolist() for each in joined.impressions["liked"]] == [[False, True]]
+    assert (joined.unmatched, joined.unknown_users) == (0, 0)
+
+
+def test_whole_seconds_join_fractions(tmp_path: Path) -> None:
+    exposed = [exposure("a", "7", DAY + 0.25, [1, 2])]
+    liked = log(tmp_path, "likes", [{"user": 7, "picture": 1, "time": DAY + 60}], LIKES)
+    joined = join(log(tmp_path, "exposures", exposed, EXPOSURES), liked, pd.DataFrame(STORED))
+    assert [each.tolist() for each in joined.impressions["liked"]] == [[True, False]]
 
 
 def test_priors_count_earlier_days_only(tmp_path: Path) -> None:
