@@ -32,6 +32,8 @@ def read_samples(folder: Path) -> list[SampleUser]:
         samples = list(_read_table(table)) if table.is_file() else [_user(None, image) for image in _images(folder)]
     except UnicodeDecodeError:
         raise SamplesError(f"{table}: expected UTF-8; save it as CSV UTF-8") from None
+    except csv.Error as exc:
+        raise SamplesError(f"{table}: {exc}; check its quotes") from None
     if not samples:
         raise SamplesError(f"{folder} has neither images ({', '.join(IMAGE_SUFFIXES)}) nor rows in nicknames.csv")
     return samples
@@ -41,7 +43,8 @@ def _read_table(table: Path) -> Iterator[SampleUser]:
     with table.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
         if not set(reader.fieldnames or ()) >= COLUMNS:
-            raise SamplesError(f"{table}: expected the columns file,nickname, got {reader.fieldnames}")
+            missing = ", ".join(sorted(COLUMNS - set(reader.fieldnames or ())))
+            raise SamplesError(f"{table}: expected file,nickname as its first line; missing: {missing}")
         for number, row in enumerate(reader, start=2):
             image = table.parent / row["file"] if row["file"] else None
             if image and not image.is_file():

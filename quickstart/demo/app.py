@@ -100,8 +100,8 @@ class Demo:
 
     async def card(self, request: Request) -> Response:
         """The picture of one card."""
-        cards = self._rankings.cards if self._rankings else None
-        picture = await asyncio.to_thread(cards.jpeg, request.path_params["id"]) if cards else None
+        version, card = (request.path_params[name] for name in ("version", "id"))
+        picture = await asyncio.to_thread(self._rankings.jpeg, version, card)
         if picture is None:
             raise HTTPException(404)
         return Response(picture, media_type="image/jpeg")
@@ -143,7 +143,7 @@ def build_app(catalog: Catalog, grpc_url: str, hosts: Collection[str]) -> Starle
             Route("/api/examples", handler("examples")),
             Route("/api/answer", handler("answer"), methods=["POST"]),
             Route("/api/rank", handler("rank"), methods=["POST"]),
-            Route("/cards/{id:int}.jpg", handler("card")),
+            Route("/cards/{version:int}/{id:int}.jpg", handler("card")),
             Route("/examples/{index:int}.jpg", handler("example")),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
@@ -160,6 +160,8 @@ async def _bad_request(_: Request, error: Exception) -> Response:
 
 async def _failed(_: Request, error: Exception) -> Response:
     status, code = next(answer for kind, answer in ERRORS.items() if isinstance(error, kind))
+    if isinstance(error, InferenceServerException) and "DEADLINE_EXCEEDED" in str(error.status()):
+        status, code = ERRORS[DeadlineExceeded]
     return JSONResponse({"code": code, "detail": str(error)}, status)
 
 

@@ -12,6 +12,8 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 from genderprep.tensors import AVATAR, IMAGE, NICKNAME, PRESENT, TOKENS
 
+from .steps import TIMEOUT_S
+
 HEAT: Final = "HEAT"
 LOGIT: Final = "LOGIT"
 
@@ -49,7 +51,7 @@ async def explain(triton: InferenceServerClient, model: str, avatar: bytes, nick
         InferenceServerException: The server rejects an input, or cannot be reached.
     """
     inputs = [_input(AVATAR, avatar), _input(NICKNAME, nickname.encode())]
-    result = await triton.infer(model, inputs)
+    result = await triton.infer(model, inputs, client_timeout=TIMEOUT_S)
     heat, logit, pixels, tokens, present = (result.as_numpy(name)[0] for name in (HEAT, LOGIT, IMAGE, TOKENS, PRESENT))
     version = result.get_response().model_version
     return Explanation(version, heat.tolist(), float(logit[0]), _png(pixels), tokens.tolist(), *present.tolist())

@@ -21,6 +21,7 @@ class GalleryCards:
         """Read the version in `folder`. Pictures of a gallery that was not drawn have titles only."""
         ids = np.load(folder / "ids.npy").tolist()
         titles = json.loads((folder / "titles.json").read_text(encoding="utf-8"))
+        self.version = int(folder.name)
         about = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))
         self._titles: dict[int, str] = dict(zip(ids, titles, strict=True))
         self._seeds = (

@@ -1,9 +1,10 @@
 """The cards chosen for a user, and how liking some changes them."""
 
+from pathlib import Path
 from typing import Any, Final
 
 from genderclient import AsyncClient
-from server.catalog import GENDER, Catalog
+from server.catalog import GENDER, Catalog, Ensemble
 
 from .gallery_cards import GalleryCards
 from .requests import BadRequest, RankQuestion
@@ -21,13 +22,17 @@ class Rankings:
         by_backbone = {each.backbone: each for each in catalog.ensembles(RANK) if not each.is_canary and each.backbone}
         self._rank = {arm: by_backbone[name] for arm, name in backbones.items() if name in by_backbone}
         self._client = client
-        if self._rank:
-            version = next(iter(self._rank.values())).steps["gallery"]
-            self.cards = GalleryCards(catalog.model("gallery").folder / str(version))
+        galleries = {arm: _gallery_version(catalog, ensemble) for arm, ensemble in self._rank.items()}
+        cards = {version: GalleryCards(version) for version in galleries.values()}
+        self._cards = {arm: cards[version] for arm, version in galleries.items()}
 
     def __bool__(self) -> bool:
         """Whether the server ranks."""
         return bool(self._rank)
+
+    def jpeg(self, version: int, picture: int) -> bytes | None:
+        """The picture of a card, of a gallery version; None if no arm has that gallery, or it did not draw the card."""
+        return next((cards.jpeg(picture) for cards in self._cards.values() if cards.version == version), None)
 
     async def rank(self, question: RankQuestion, arm: str) -> dict[str, Any]:
         """Return the best cards of the gallery, best first.
@@ -47,13 +52,26 @@ class Rankings:
             personalize=question.personalize,
             model=self._rank[arm].name,
         )
+        gallery = self._cards[arm]
         cards = zip(ranking.pictures, ranking.scores, ranking.propensities, strict=True)
         return {
             "model": ranking.model,
             "version": ranking.version,
             "total_ms": 1000 * ranking.latency_s,
             "cards": [
-                {"id": picture, "title": self.cards.title(picture), "score": score, "propensity": propensity}
+                {
+                    # As text: JavaScript rounds numbers above 2^53.
+                    "id": str(picture),
+                    "picture": f"cards/{gallery.version}/{picture}.jpg",
+                    "title": gallery.title(picture),
+                    "score": score,
+                    "propensity": propensity,
+                }
                 for picture, score, propensity in cards
             ],
         }
+
+
+def _gallery_version(catalog: Catalog, ensemble: Ensemble) -> Path:
+    model, version = catalog.model("gallery"), ensemble.steps["gallery"]
+    return model.folder / str(version if version > 0 else max(model.versions))

@@ -88,11 +88,16 @@ def rank_question_of(fields: dict[str, Any]) -> RankQuestion:
         BadRequest: A field has another type than expected.
     """
     liked, personalize, seed = fields.get("liked", []), fields.get("personalize", True), fields.get("seed")
-    if not isinstance(liked, list) or not all(map(_is_natural, liked)):
-        raise BadRequest("request", "liked: expected a list of ids")
+    if not isinstance(liked, list) or not all(map(_is_id, liked)):
+        raise BadRequest("request", "liked: expected a list of ids, as text")
     if type(personalize) is not bool or not (seed is None or _is_natural(seed)):
         raise BadRequest("request", "expected personalize as true or false, and seed as 0 or more, or null")
-    return RankQuestion(question_of(fields), liked, personalize, seed)
+    return RankQuestion(question_of(fields), [*map(int, liked)], personalize, seed)
+
+
+def _is_id(value: object) -> bool:
+    """Whether a value is the text of an id. JavaScript rounds numbers above 2^53."""
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20 and int(value) < 2**63
 
 
 def _is_natural(value: object) -> bool:

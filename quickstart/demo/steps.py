@@ -7,6 +7,8 @@ from tritonclient.grpc.aio import InferenceServerClient
 
 T = TypeVar("T")
 
+# A server that does not answer must not hold up the users after this one.
+TIMEOUT_S: Final = 5.0
 _PARTS: Final = ("queue", "compute_input", "compute_infer", "compute_output")
 
 
@@ -24,7 +26,7 @@ async def timed(
 
 
 async def _nanoseconds(triton: InferenceServerClient, models: Collection[str]) -> Mapping[str, int]:
-    statistics: Any = await triton.get_inference_statistics()
+    statistics: Any = await triton.get_inference_statistics(client_timeout=TIMEOUT_S)
     totals = dict.fromkeys(models, 0)
     for each in statistics.model_stats:
         if each.name in totals:

@@ -58,8 +58,8 @@ def test_without_table_each_image_is_a_user(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("name,picture\n", r"expected the columns file,nickname"),
-        ("", r"expected the columns file,nickname"),
+        ("name,picture\n", r"expected file,nickname as its first line; missing: file, nickname"),
+        ("", r"expected file,nickname as its first line"),
         ("file,nickname\nlost.png,x\n", r"line 2: no image 'lost.png'"),
         ("file,nickname\n", r"neither images \(\.jpg, .*\) nor rows"),
     ],

@@ -32,6 +32,13 @@ def pack(avatar: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def _packed(identity: str, avatar: bytes) -> bytes:
+    try:
+        return pack(avatar)
+    except OSError:
+        raise ValueError(f"a picture of {identity} cannot be read; remove or replace it") from None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, nargs="+", required=True, help="folders of sources")
@@ -42,7 +49,10 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as exc:
         raise SystemExit(f"pack_pictures: {exc}") from exc
     with ThreadPoolExecutor() as pool:
-        table["avatar"] = list(pool.map(pack, table["avatar"]))
+        try:
+            table["avatar"] = list(pool.map(_packed, table["identity"], table["avatar"]))
+        except ValueError as exc:
+            raise SystemExit(f"pack_pictures: {exc}") from exc
     args.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_parquet(args.out, index=False)
     print(table.groupby(["source", "split"]).size().unstack(fill_value=0).to_string())

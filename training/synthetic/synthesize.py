@@ -24,8 +24,11 @@ def main() -> None:
     parser.add_argument("--names", type=Path, help="folder of name lists, see training/synthetic/nicknames.py")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    names = read_names(args.names) if args.names else builtin_names()
-    avatars = AvatarPool(read_folders(*args.images) if args.images else ())
+    try:
+        names = read_names(args.names) if args.names else builtin_names()
+        avatars = AvatarPool(read_folders(*args.images) if args.images else ())
+    except (OSError, ValueError) as exc:
+        raise SystemExit(f"synthesize: {exc}") from exc
     print(write_users(args.count, avatars, names, args.out, args.seed))
     print(write_nicknames(args.nicknames, names, args.out, args.seed))
 

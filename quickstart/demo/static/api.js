@@ -9,23 +9,24 @@ export class Failure extends Error {
   }
 }
 
-export const get = async (path) => (await request(path)).json();
+export const get = (path) => request(path, (response) => response.json());
 
-export const getPicture = async (path) => (await request(path)).blob();
+export const getPicture = (path) => request(path, (response) => response.blob());
 
-export async function post(path, fields) {
+export function post(path, fields) {
   const headers = { "content-type": "application/json" };
-  return (await request(path, { method: "POST", headers, body: JSON.stringify(fields) })).json();
+  return request(path, (response) => response.json(), { method: "POST", headers, body: JSON.stringify(fields) });
 }
 
-async function request(path, options) {
+/** Fetch and read a response; a connection may also be lost while its body arrives. */
+async function request(path, read, options) {
   let response;
   try {
     response = await fetch(path, options);
+    if (response.ok) return await read(response);
   } catch {
     throw new Failure("network");
   }
-  if (response.ok) return response;
   let failure = {};
   try {
     failure = await response.json();

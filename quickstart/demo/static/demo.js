@@ -92,6 +92,7 @@ async function predict() {
     Object.assign(state, { answer: await post("api/answer", question), nickname: question.nickname });
     await showAnswers(state.answer, state.nickname);
   });
+  if (state.failure) byId("status").textContent = "";
   if (state.health?.ranks && !state.failure) await ranking.ask();
 }
 

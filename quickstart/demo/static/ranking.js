@@ -52,7 +52,7 @@ export class Ranking {
 
   #item(card, place) {
     const picture = element("img");
-    Object.assign(picture, { src: `cards/${card.id}.jpg`, alt: "" });
+    Object.assign(picture, { src: card.picture, alt: "" });
     const notes = [text("score", { percent: percent(card.score) })];
     if (this.#ranked.explored) notes.push(text("propensity", { percent: percent(card.propensity) }));
     const moved = this.#moved(card.id, place);

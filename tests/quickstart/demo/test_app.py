@@ -96,15 +96,17 @@ def test_bad_requests_are_rejected_with_a_code(demo: str, fields: Any, status: i
     "fields",
     [
         {"liked": 7},
-        {"liked": ["1"]},
+        {"liked": [1]},
+        {"liked": ["1.5"]},
+        {"liked": ["99999999999999999999"]},
         {"liked": [True]},
-        {"liked": [-1]},
+        {"liked": ["-1"]},
         {"personalize": "yes"},
         {"seed": 0.5},
         {"seed": False},
         {"seed": 2**63},
     ],
-    ids=["number", "text", "true", "negative", "yes", "fraction", "false", "large seed"],
+    ids=["no list", "number", "fraction of one", "huge", "true", "negative", "yes", "fraction", "false", "large seed"],
 )
 def test_bad_questions_for_cards_are_rejected(fields: dict[str, Any]) -> None:
     with pytest.raises(BadRequest, match="expected"):
@@ -123,11 +125,12 @@ def test_cards_are_drawn_from_their_seeds() -> None:
 
 
 def test_foreign_pictures_have_titles_only(tmp_path: Path) -> None:
-    np.save(tmp_path / "ids.npy", np.array([7]))
-    (tmp_path / "titles.json").write_text('["sea"]')
-    (tmp_path / "gallery.json").write_text("{}")
-    cards = GalleryCards(tmp_path)
-    assert (cards.title(7), cards.jpeg(7)) == ("sea", None)
+    (folder := tmp_path / "3").mkdir()
+    np.save(folder / "ids.npy", np.array([7]))
+    (folder / "titles.json").write_text('["sea"]')
+    (folder / "gallery.json").write_text("{}")
+    cards = GalleryCards(folder)
+    assert (cards.version, cards.title(7), cards.jpeg(7)) == (3, "sea", None)
 
 
 # Prints the distributions of all modules that the page and its server have loaded.
