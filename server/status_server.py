@@ -38,7 +38,7 @@ class _Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._changed:
-            for oldest in self._connections[: len(self._connections) - MAX_CONNECTIONS + 1]:
+            for oldest in self._connections[: max(0, len(self._connections) - MAX_CONNECTIONS + 1)]:
                 with suppress(OSError):
                     oldest.shutdown(socket.SHUT_RDWR)
             # Its thread wakes up and closes it.

@@ -3,7 +3,8 @@
     "Bearer <token>" shop;
     "Bearer <token>" bulk-scoring;
 
-A token is hexadecimal, as `openssl rand -hex 32` prints it. nginx compares it without regard to case.
+`anybody` is no name: it stands for clients without a token. A token is hexadecimal, as `openssl rand -hex 32` prints
+it. nginx compares it without regard to case.
 """
 
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from server.errors import LaunchError
 
-_LINE = re.compile(r'"Bearer (?P<token>[0-9a-f]{32,128})" [a-z0-9-]+;')
+_LINE = re.compile(r'"Bearer (?P<token>[0-9a-f]{32,128})" (?!anybody;)[a-z0-9-]+;')
 
 
 def check_token_file(file: Path) -> None:
@@ -30,7 +31,9 @@ def check_token_file(file: Path) -> None:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise LaunchError(f'{file}, line {number}: expected  "Bearer <32 to 128 hexadecimal digits>" name;')
+            raise LaunchError(
+                f'{file}, line {number}: expected  "Bearer <32 to 128 hexadecimal digits>" name;  (not anybody)'
+            )
         if (first := seen.setdefault(match["token"], number)) != number:
             raise LaunchError(f"{file}, line {number}: same token as line {first}; give each client its own")
     if not seen:

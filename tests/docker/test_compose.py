@@ -50,11 +50,23 @@ def test_only_the_reverse_proxy_and_grafana_publish_ports_on_loopback() -> None:
         assert set(service(name)["networks"]) == {"triton"}
 
 
+def address_of(name: str) -> str:
+    """The fixed address, because nginx does not start with the name of a container that does not run."""
+    address: str = service(name)["networks"]["triton"]["ipv4_address"]
+    return address
+
+
+def test_log_goes_to_the_metrics_of_the_reverse_proxy() -> None:
+    assert service("reverse-proxy")["environment"]["LOG"].startswith(
+        f"syslog:server={address_of('edge-metrics')}:5514,"
+    )
+
+
 def test_reverse_proxy_admits_as_many_requests_as_both_tritons_can_handle() -> None:
     settings = service("reverse-proxy")["environment"]
     for variable, port in (("HTTP", 8000), ("GRPC", 8001)):
         assert [server.removeprefix("server ") for server in settings[variable].split("; ")] == [
-            f"{name}:{port} max_fails=3" for name in TRITONS
+            f"{address_of(name)}:{port} max_fails=3" for name in TRITONS
         ]
     assert int(settings["IN_FLIGHT"]) == len(TRITONS) * IN_FLIGHT
     assert set(settings) <= set(image("reverse-proxy").environment)

@@ -138,7 +138,10 @@ def test_reverse_proxy_stops_before_triton_within_the_grace_period() -> None:
     proxy, triton = (int(container(name)["lifecycle"]["preStop"]["exec"]["command"][1]) for name in names)
     drain = int(re.search(r"--exit-timeout-secs=(\d+)", (DOCKER / "triton.sh").read_text())[1])  # type: ignore[index]
     assert proxy < triton
-    assert triton + drain < pod("base")["terminationGracePeriodSeconds"]
+    grace = pod("base")["terminationGracePeriodSeconds"]
+    assert triton + drain < grace
+    metrics = int(container("edge-metrics")["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert max(proxy, triton + drain) < metrics < grace
 
 
 def test_overlays_change_only_the_source_of_the_models() -> None:
@@ -177,6 +180,9 @@ SERIES = {
     ("nv_inference_queue_duration_us", "busy", "densenet"): "0+450000x20",
     ("nv_inference_request_success", "busy", "preprocess"): "0+15x20",
     ("nv_inference_request_success", "busy", "densenet"): "0+15x20",
+    ("nv_inference_queue_duration_us", "stored", "ranker"): "0+150000x20",
+    ("nv_inference_request_success", "stored", "rank_embedding"): "0+150x20",
+    ("nv_inference_request_success", "stored", "preprocess"): "3x20",
     ("nv_inference_queue_duration_us", "idle", "preprocess"): "7x20",
     ("nv_inference_request_success", "idle", "preprocess"): "3x20",
 }
@@ -184,7 +190,7 @@ SERIES = {
 
 @needs_promtool
 def test_adapter_query_gives_the_mean_queue_time_of_a_request(tmp_path: Path) -> None:
-    """Two queues of 10 and 30 ms per request make 40 ms. An idle pod has 0."""
+    """Two queues of 10 and 30 ms per request make 40 ms. An idle pod has 0. Stored embeddings need no preprocessing."""
     query = adapter_rule()["metricsQuery"]
     query = query.replace("<<.LabelMatchers>>", 'namespace="gender"').replace("<<.GroupBy>>", "namespace, pod")
     rules = {"groups": [{"name": "adapter", "rules": [{"record": "waited", "expr": query}]}]}
@@ -194,7 +200,7 @@ def test_adapter_query_gives_the_mean_queue_time_of_a_request(tmp_path: Path) ->
     ]
     expected = [
         {"labels": f'waited{{namespace="gender", pod="{pod}"}}', "value": value}
-        for pod, value in (("busy", 40_000), ("idle", 0))
+        for pod, value in (("busy", 40_000), ("idle", 0), ("stored", 1_000))
     ]
     test = {"expr": "waited", "eval_time": "4m", "exp_samples": expected}
     tests = [{"interval": "15s", "input_series": series, "promql_expr_test": [test]}]

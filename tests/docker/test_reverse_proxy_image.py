@@ -91,6 +91,9 @@ def test_reload_revokes_a_token(grpc_url: str, files: EdgeFiles) -> None:
     wait_until(lambda: status().startswith("UNAUTHENTICATED"))
 
 
+TRITONS = ("triton-1", "triton-2")
+
+
 def test_server_that_hangs_gets_no_more_requests(triton: Server, files: EdgeFiles) -> None:
     """With the settings of compose.yaml. The second server accepts connections and never answers."""
     services = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]
@@ -100,10 +103,10 @@ def test_server_that_hangs_gets_no_more_requests(triton: Server, files: EdgeFile
         return grpc_status(url, "ModelInfer", infer_message(), bearer(SHOP), files.authority)
 
     with socket.create_server(("127.0.0.1", 0)) as hung:
-        servers = {"triton-1:8001": triton.grpc_url, "triton-2:8001": f"127.0.0.1:{hung.getsockname()[1]}"}
         grpc_server = composed["GRPC"]
-        for name, address in servers.items():
-            grpc_server = grpc_server.replace(name, address)
+        for name, address in zip(TRITONS, (triton.grpc_url, f"127.0.0.1:{hung.getsockname()[1]}"), strict=True):
+            fixed = services[name]["networks"]["triton"]["ipv4_address"]
+            grpc_server = grpc_server.replace(f"{fixed}:8001", address)
         with running_image(files, triton.http_url, grpc_server, READ_TIMEOUT=composed["READ_TIMEOUT"]) as url:
             wait_until(lambda: status() == "OK")
             statuses = [status() for _ in range(16)]

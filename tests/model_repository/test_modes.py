@@ -42,6 +42,12 @@ TABLE: dict[str, tuple[bytes, Color]] = {
     "gray, 4 bits": (raw_png(4, GREY, b"\x33" * 4), (51, 51, 51)),
     "gray, 8 bits": (raw_png(8, GREY, b"\x33" * 8), (51, 51, 51)),
     "gray, 16 bits": (raw_png(16, GREY, b"\x4d\xff" * 8), (77, 77, 77)),
+    "gray, 2 bits, transparent": (raw_png(2, GREY, b"\x55" * 2, chunk(b"tRNS", b"\x00\x01")), WHITE),
+    "gray, 4 bits, transparent": (raw_png(4, GREY, b"\x33" * 4, chunk(b"tRNS", b"\x00\x03")), WHITE),
+    "gray, 4 bits, another level transparent": (
+        raw_png(4, GREY, b"\x33" * 4, chunk(b"tRNS", b"\x00\x01")),
+        (51, 51, 51),
+    ),
     "gray, 8 bits, transparent": (raw_png(8, GREY, b"\x33" * 8, chunk(b"tRNS", b"\x00\x33")), WHITE),
     "gray, 16 bits, transparent": (raw_png(16, GREY, b"\x00\x07" * 8, chunk(b"tRNS", b"\x00\x07")), WHITE),
     "gray, 16 bits, another level transparent": (
@@ -56,6 +62,10 @@ TABLE: dict[str, tuple[bytes, Color]] = {
         WHITE,
     ),
     "RGB, 16 bits": (raw_png(16, RGB, b"\x0a\xff\x14\x00\x1e\x80" * 8), (10, 20, 30)),
+    "RGB, 16 bits, transparent": (
+        raw_png(16, RGB, b"\x0a\xff\x14\x00\x1e\x80" * 8, chunk(b"tRNS", b"\x0a\xff\x14\x00\x1e\x80")),
+        WHITE,
+    ),
     "RGBA, 8 bits": (raw_png(8, RGBA, b"\xc8\x64\x00\x33" * 8), (244, 224, 204)),
     "RGBA, 16 bits": (raw_png(16, RGBA, b"\xc8\x00\x64\x00\x00\x00\x00\x00" * 8), WHITE),
     "palette, 1 bit": (raw_png(1, PALETTE, b"\xff", palette(BLACK, (9, 8, 7))), (9, 8, 7)),

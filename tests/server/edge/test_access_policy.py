@@ -17,10 +17,11 @@ from tests.support.server.edge import SHOP, EdgeFiles
         ("", "lists no client"),
         ('# a\n"Bearer shop" shop;\n', r'line 2: expected  "Bearer <32 to 128 hexadecimal digits>" name;'),
         (f'"Bearer {SHOP}" shop', "line 1: expected"),
+        (f'"Bearer {SHOP}" anybody;', r"line 1: expected .* \(not anybody\)"),
         (f'"Bearer {SHOP}" shop;\n\n"Bearer {SHOP}" other;\n', "line 3: same token as line 1"),
         ("\xff", "UnicodeDecodeError"),
     ],
-    ids=["empty", "short token", "no semicolon", "repeated token", "not UTF-8"],
+    ids=["empty", "short token", "no semicolon", "no name", "repeated token", "not UTF-8"],
 )
 def test_malformed_token_file_is_rejected_without_quoting_it(tmp_path: Path, lines: str, expected: str) -> None:
     file = tmp_path / "clients"

@@ -1,6 +1,7 @@
 """What the supervisor reads from its command line and from a model repository, and what it rejects."""
 
 import http.client
+import select
 import shutil
 import socket
 import subprocess
@@ -126,6 +127,17 @@ def test_idle_connections_do_not_lock_out_a_probe() -> None:
         for _ in range(3):
             assert get(port, "/ready") == (200, "ready\n")
         assert len(list(Path("/proc/self/fd").iterdir())) <= before + len(idle) + status_server.MAX_CONNECTIONS + 4
+
+
+def test_connections_below_the_limit_stay_open() -> None:
+    with ExitStack() as stack, serve_status(SupervisorStatus(ready=True), "127.0.0.1", 0) as port:
+        address = ("127.0.0.1", port)
+        idle = [
+            stack.enter_context(socket.create_connection(address)) for _ in range(status_server.MAX_CONNECTIONS - 1)
+        ]
+        for _ in range(3):
+            assert get(port, "/ready") == (200, "ready\n")
+        assert select.select(idle, [], [], 0.2)[0] == []
 
 
 def test_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,6 +153,19 @@ QUICK: Final = [
         A,
         "The reverse proxy of a fails 3% of the requests",
     ),
+    Case(
+        "ReverseProxyErrors",
+        front(shop_200="0+97x20", shop_503="0+3x20"),
+        A,
+        "The reverse proxy of a fails 3% of the requests",
+    ),
+    Case(
+        "ReverseProxyErrors",
+        front(shop_200="0+90x20", shop_504="0+5x20", shop_503="0+5x20"),
+        A,
+        "The reverse proxy of a fails 10% of the requests",
+    ),
+    Case("ReverseProxyErrors", front(shop_200="0+97x20", **{"bulk-a_503": "0+300x20"})),
     Case("ReverseProxyErrors", front(shop_200="0+97x20", shop_429="0+30x20", _401="0+500x20")),
     Case("CertificateExpires", {EXPIRY: "605400x20"}, A, "The certificate of a expires in 7d 0h 0m 0s"),
     Case("CertificateExpires", {EXPIRY: "1300000x20"}),
@@ -179,14 +192,20 @@ QUICK: Final = [
     ),
     Case("ServerErrors", triton("0+300x20", "0+6x20", "0+12x20"), A, "a fails 2% of its requests"),
     Case("ServerErrors", triton("0+300x20", "0+1x20", "0+2x20")),
+    Case(
+        "ServerErrors",
+        triton("0+30x20", "0+1x20", "0+2x20")
+        | {'nv_inference_request_success{instance="a",model="rank_embedding"}': "0+3000x20"},
+    ),
     Case("ServerErrors", triton("0+300x20", rejections="0+200x20")),
     *(
         Case("ServerErrors", triton("0+300x20") | failed(ensemble, "OTHER", "0+200x20"))
         for ensemble in ("rank_mobilenet", "rank_embedding_canary", "embed", "similar_canary", "screen")
     ),
     Case("ServerErrors", triton("0+300x20") | failed("ranker", "CANCELED", "0+200x20")),
-    Case("QueueGrowing", {PENDING: "0+2x20"}, MOBILENET, "40 requests wait for mobilenet on a"),
+    Case("QueueGrowing", {PENDING: "0+4x20"}, MOBILENET, "80 requests wait for mobilenet on a"),
     Case("QueueGrowing", {PENDING: "0x15 40x2 0 40x3"}),
+    Case("QueueGrowing", {PENDING: "32x40"}),
     Case("LongWait", queue("0+60000000x20", "0+300x20"), MOBILENET, "Requests wait 200ms for mobilenet on a"),
     Case("LongWait", queue("0+15000000x20", "0+300x20")),
     Case("ServerRestarted", {RESTARTS: "0x10 1x10"}, A, "The supervisor on a restarted Triton"),
@@ -198,9 +217,16 @@ QUICK: Final = [
         "The supervisor on a restarted Triton 30 times in 15 minutes",
         at="20m",
     ),
-    Case("ServerKeepsCrashing", {RESTARTS: "0x10 1x10 2x20"}, at="20m"),
+    Case("ServerKeepsCrashing", {RESTARTS: "0x12 1x5 2x5 3x50"}, at="19m50s"),
+    Case(
+        "ServerKeepsCrashing",
+        {RESTARTS: "0x12 1x5 2x5 3x5 4x50"},
+        A,
+        "The supervisor on a restarted Triton 4 times in 15 minutes",
+        at="19m50s",
+    ),
     Case("ModelRevived", {REVIVALS: "0x5 1x5 2x5 4x5"}, MOBILENET, "mobilenet on a keeps dying"),
-    Case("ModelRevived", {REVIVALS: "0x10 1x10"}),
+    Case("ModelRevived", {REVIVALS: "0x5 1x5 2x150"}, at="59m50s"),
     Case("MemoryGrowing", memory("50+0.25x200"), A, "The memory of a will be full in four hours", "100m", "1m"),
     Case("MemoryGrowing", memory("50+0.05x200"), at="100m", step="1m"),
     Case(

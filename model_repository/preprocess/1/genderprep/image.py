@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, UnidentifiedImageErr
 from .errors import AvatarFault, InvalidAvatar
 from .limits import AVATAR_FORMATS, MAX_AVATAR_BYTES, MAX_AVATAR_PIXELS
 from .placeholder import is_placeholder
-from .rgb import TURNS, to_upright_rgb
+from .rgb import TURNS, scale_transparency, to_upright_rgb
 from .tensors import IMAGE_SIZE, RESIZE_FILTER
 
 Pixels = NDArray[np.uint8]  # [S, S, 3], RGB
@@ -90,6 +90,7 @@ def _fit(avatar: bytes, size: int) -> Image.Image:
     # JPEG only: decode at the smallest eighth that still leaves twice the pixels to resize from.
     image.draft(None, (2 * size, 2 * size))
     _check_color(image)
+    scale_transparency(image)
     image.load()
     return ImageOps.fit(to_upright_rgb(image, _orientation(image)), (size, size), method=_FILTER)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 # Larger pictures are rotated and converted band by band, to avoid three full copies.
 _BAND_PIXELS: Final = 10**6
@@ -22,6 +22,21 @@ TURNS: Final = {
 # Orientations whose first upright row is the last stored row or column.
 _FROM_THE_END: Final = (3, 4, 7, 8)
 _SIDEWAYS: Final = (5, 6, 7, 8)
+# The step between two grays of a PNG's raw mode, once decoded.
+_LEVEL_OF_GRAY: Final = {"L;2": 85, "L;4": 17}
+
+
+def scale_transparency(image: Image.Image) -> None:
+    """Scale the transparent color of a PNG as its decoder scales the pixels; call it before the picture is loaded.
+
+    Pillow leaves the color as the file has it, so that a gray of 2 or 4 bits or a color of 16 would match no pixel.
+    """
+    if isinstance(image, ImageFile.ImageFile) and image.tile and "transparency" in image.info:
+        raw_mode, color = image.tile[0].args, image.info["transparency"]
+        if raw_mode in _LEVEL_OF_GRAY:
+            image.info["transparency"] = color * _LEVEL_OF_GRAY[raw_mode]
+        elif raw_mode == "RGB;16B":
+            image.info["transparency"] = tuple(value >> 8 for value in color)
 
 
 def to_upright_rgb(image: Image.Image, orientation: int) -> Image.Image:
