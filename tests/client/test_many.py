@@ -151,42 +151,6 @@ def test_users_are_read_only_as_far_as_needed() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("ordered", [True, False])
-def test_results_do_not_wait_for_a_slow_source(ordered: bool) -> None:
-    server = SlowServer()
-    results: list[Scored] = []
-    seen: list[int] = []
-
-    def slow() -> Iterator[User]:
-        for number in range(1, 4):
-            yield User(nickname="1")
-            while server.answered < number:
-                time.sleep(0.001)
-            time.sleep(0.05)
-            seen.append(len(results))
-
-    async def slow_async() -> AsyncIterator[User]:
-        for number in range(1, 4):
-            yield User(nickname="1")
-            while server.answered < number:
-                await asyncio.sleep(0.001)
-            await asyncio.sleep(0.05)
-            seen.append(len(results))
-
-    async def collect() -> None:
-        async with AsyncClient(transport=AsyncFakeTransport(server.tasks)) as tasks:
-            async for scored in tasks.predict_many(slow_async(), ordered=ordered):
-                results.append(scored)
-
-    for scored in Client(transport=FakeTransport(server.sync)).predict_many(slow(), ordered=ordered):
-        results.append(scored)
-    assert all(delivered >= before for before, delivered in enumerate(seen)), seen
-    server.answered = 0
-    del results[:], seen[:]
-    asyncio.run(collect())
-    assert all(delivered >= before for before, delivered in enumerate(seen)), seen
-
-
 def test_empty_source_and_error_of_source(many: tuple[SlowServer, Many]) -> None:
     _, run = many
     assert run([]) == []

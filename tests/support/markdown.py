@@ -2,5 +2,6 @@
 
 
 def cells(markdown: str) -> list[list[str]]:
-    """Return the cells of every table row, without padding."""
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in markdown.splitlines() if line.startswith("|")]
+    """Return the cells of all tables, row by row, without padding; headings are rows, the rules below them are not."""
+    lines = [line for line in markdown.splitlines() if line.startswith("|") and not line.startswith("|--")]
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]

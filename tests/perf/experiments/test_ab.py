@@ -17,7 +17,7 @@ from perf.experiments.ab_analysis import analyze
 from perf.experiments.ab_report import verdict
 from perf.report.charts import draw
 from perf.report.experiment import Measurement, MeasurementError
-from tests.support.perf.tables import cells
+from tests.support.markdown import cells
 from tests.support.tritonserver import Server
 from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names

@@ -6,8 +6,8 @@ import pytest
 from perf.experiments.access_log import DIRECTIVE, LOGGED, NOT_LOGGED, AccessLog
 from perf.report.experiment import Measurement
 from server.edge.reverse_proxy import TEMPLATE, find_nginx
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 
 
 def test_log_can_be_replaced() -> None:

@@ -6,8 +6,8 @@ import pytest
 from perf.experiments.breakdown import Breakdown
 from perf.load.served import gender_ensembles
 from perf.report.experiment import Measurement
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 
 
 def test_parts_add_up_to_the_whole() -> None:

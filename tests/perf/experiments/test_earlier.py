@@ -5,8 +5,8 @@ import pytest
 
 from perf.experiments.earlier import EARLIER, PRESENT, Earlier
 from perf.report.experiment import Measurement, MeasurementError
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 
 
 def test_the_present_commit_is_served_beside_itself() -> None:

@@ -7,8 +7,8 @@ from perf.experiments import inference_check
 from perf.experiments.inference_check import CHECK, CHECKED, UNCHECKED, InferenceCheck
 from perf.report.experiment import Measurement
 from server.edge.reverse_proxy import TEMPLATE, find_nginx
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 
 
 def test_check_can_be_removed() -> None:

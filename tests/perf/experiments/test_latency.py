@@ -13,8 +13,8 @@ from perf.load import perf_analyzer
 from perf.load.perf_analyzer import PerfAnalyzerError, measure
 from perf.load.workload import SyntheticUser, perf_analyzer_data
 from perf.report.experiment import Measurement
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 from tests.support.tritonserver import Server
 
 FIGURES = ["per_s", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "cpu_ms"]

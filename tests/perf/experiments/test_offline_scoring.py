@@ -14,7 +14,7 @@ from perf.experiments.offline_scoring import (
     write_dataset,
 )
 from perf.report.experiment import Measurement
-from tests.support.perf.tables import cells
+from tests.support.markdown import cells
 from tests.support.tritonserver import Server
 
 

@@ -7,8 +7,8 @@ from perf.experiments import priority
 from perf.experiments.priority import ARMS, Priority
 from perf.report.experiment import Measurement
 from server.edge.reverse_proxy import find_nginx
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 
 
 @pytest.mark.skipif(find_nginx() is None, reason="there is no nginx on this machine")

@@ -11,8 +11,8 @@ from perf.experiments import response_cache
 from perf.experiments.response_cache import CACHE, CACHING, ResponseCache
 from perf.load.perf_analyzer import PROTOCOLS, successes
 from perf.report.experiment import Measurement
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 from tests.support.tritonserver import Server, running_gender_models
 
 

@@ -6,8 +6,8 @@ import pytest
 from perf.experiments import scaling
 from perf.experiments.scaling import Scaling, capacities
 from perf.report.experiment import Measurement
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 
 # Three rounds of one model; the best throughput is that of 8 clients, then twice that of 2.
 ROWS = pd.DataFrame(

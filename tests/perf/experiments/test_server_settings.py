@@ -9,8 +9,8 @@ from perf.experiments import server_settings
 from perf.experiments.server_settings import SHIPPED, Edit, ServerSettings, Variant, repository_of, variants
 from perf.load.served import gender_ensembles
 from perf.report.experiment import Measurement
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 from tests.support.tritonserver import ROOT
 
 VARIANTS = variants(tuple(gender_ensembles()))

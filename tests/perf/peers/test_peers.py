@@ -30,8 +30,8 @@ from perf.peers.serving import PeerError, running
 from perf.report.experiment import Measurement
 from server.catalog import Catalog
 from server.launch.process import free_ports
+from tests.support.markdown import cells
 from tests.support.perf.arguments import short
-from tests.support.perf.tables import cells
 from tests.support.tritonserver import ROOT, Server
 
 USER = SyntheticUser(b"\xff\xd8picture", "小美 & co")

@@ -1,7 +1,7 @@
 """Markdown tables."""
 
 from perf.report.markdown import table
-from tests.support.perf.tables import cells
+from tests.support.markdown import cells
 
 
 def test_table_formats_cells_and_leaves_missing_values_empty() -> None:

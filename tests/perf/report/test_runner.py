@@ -7,7 +7,7 @@ import pytest
 
 from perf.report.markdown import Document
 from perf.report.runner import main
-from tests.support.perf.tables import cells
+from tests.support.markdown import cells
 from tests.support.perf.toy_experiment import Toy
 
 DOCUMENT = Document("toys", "Toys", "TOYS.md", "All toys.", [Toy()])
