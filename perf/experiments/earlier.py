@@ -85,10 +85,11 @@ rounds; the ratio has its range."""
         return super().summarize(rows.rename(columns={"per_s_ratio": "ratio"}))
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
-        arms = self.summarize(measurement.rows)
+        arms, commit = self.summarize(measurement.rows), measurement.metadata["commit"]
+        earlier = "version 2" if commit == VERSION_2 else commit
         for arm in arms[(arms["model"] == GOAL_MODEL) & (arms["state"] == PRESENT)].to_dict("records"):
             if arm["clients"] in GOAL_CLIENTS:
-                text = f"{GOAL_MODEL}, {arm['clients']} clients: at least {GOAL_RATIO} times the answers of version 2"
+                text = f"{GOAL_MODEL}, {arm['clients']} clients: at least {GOAL_RATIO} times the answers of {earlier}"
                 rounds = f"{arm['ratio_low']:.2f} to {arm['ratio_high']:.2f} in the rounds"
                 yield Goal(text, f"{arm['ratio']:.2f} times ({rounds})", arm["ratio"] >= GOAL_RATIO)
 
