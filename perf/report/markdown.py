@@ -82,7 +82,7 @@ Written by `python -m {self.command} report`. Each experiment runs again with `p
 def _provenance(experiment: Experiment, measurement: Measurement) -> dict[str, Any]:
     about = {"load_average_before": None, "served": {}, **measurement.metadata}
     versions = sorted({str(version) for version in about["served"].values()})
-    served = f"version {', '.join(versions)}" if versions else "before version 5"
+    served = f"version {', '.join(versions)}" if versions else "not recorded"
     return {**about, "served": served, "title": experiment.title, "name": experiment.name}
 
 
