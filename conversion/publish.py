@@ -28,7 +28,6 @@ from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, Manifest
 from training.engine.errors import ConfigError
 from training.gender.calibrate import read_calibrated
-from training.gender.config import config_from
 from training.gender.model import load_model
 from training.report import write_report
 
@@ -73,9 +72,9 @@ def publish(
         ConfigError: The run is one of another command, or has one tower only.
     """
     report, catalog = read_calibrated(run), Catalog(repository)
-    if not config_from(report["config"]).is_fused:
-        raise ConfigError(f"{run}: expected a model of avatar and nickname, got one tower; join both by fuse")
     _check_preprocessing(report, catalog)
+    if not (report["config"].get("backbone") and report["config"].get("text", True)):
+        raise ConfigError(f"{run}: expected a model of avatar and nickname, got one tower; join both by fuse")
     folder = new_version(catalog.model(model), version)
     config = report["config"]
     users = Manifest(manifest, config.get("max_bad_rows", MAX_BAD_ROWS), config.get("label_map"))

@@ -36,7 +36,7 @@ def read_calibrated(run: Path) -> dict[str, Any]:
         PrepMismatch: It was trained with another preprocessing.
     """
     report = read_run(run)
-    if "scaling" not in report or "config" not in report:
+    if "scaling" not in report:
         raise ConfigError(f"{run}: expected a run of training.gender.train or fuse, got one of another command")
     check_preprocessing(report)
     return report

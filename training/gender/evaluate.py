@@ -63,7 +63,7 @@ def evaluate(
         PrepMismatch: It was trained with another preprocessing.
     """
     report = read_calibrated(run)
-    config = report["config"]
+    config = report.get("config", {})
     labels = {**config.get("label_map", {}), **(label_map or {})}
     rows = Manifest(manifest, config.get("max_bad_rows", MAX_BAD_ROWS), labels)
     model = load_model(run / "model.keras")

@@ -30,7 +30,7 @@ def write_logs(folder: Path, p_like: dict[str, float], arms: list[str]) -> argpa
     for name, rows in (("exposures", exposures), ("likes", likes)):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     files = {name: folder / f"{name}.jsonl" for name in ("exposures", "likes")}
-    return argparse.Namespace(**files, arms=None, weights=[1, 1])
+    return argparse.Namespace(**files, arms=None, weights=[1, 1], source="a simulation")
 
 
 def analyze(folder: Path, p_like: dict[str, float], arms: list[str]) -> Any:

@@ -21,7 +21,14 @@ def test_every_arm_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_table_has_medians_and_the_worst_round() -> None:
-    figures = {"model": "mobilenet", "arm": "job held back", "per_s": 50.0, "refused_per_s": 0.0, "job_per_s": 99.6}
+    figures = {
+        "model": "mobilenet",
+        "arm": "job held back",
+        "per_s": 50.0,
+        "refused_per_s": 0.0,
+        "job_per_s": 99.6,
+        "late_p99_ms": 1.5,
+    }
     rows = pd.DataFrame([{**figures, "p50_ms": 8.0, "p99_ms": p99_ms} for p99_ms in (20.0, 22.0, 30.0)])
-    expected = ["mobilenet", "job held back", "50", "0.0", "8.0", "22.0", "30.0", "100"]
+    expected = ["mobilenet", "job held back", "50", "0.0", "1.5", "8.0", "22.0", "30.0", "100"]
     assert cells(Priority().table(Measurement(rows, {})))[1] == expected
