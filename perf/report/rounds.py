@@ -71,7 +71,7 @@ def medians(rows: pd.DataFrame, by: Sequence[str], spread: Sequence[str] = ()) -
 def rotated(arms: Iterable[T], number: int) -> list[T]:
     """Return the arms in the order of a round: each round starts with another one, so that none is always first."""
     arms = list(arms)
-    start = number * (len(arms) // 2 + 1) % len(arms)
+    start = number % len(arms)
     return arms[start:] + arms[:start]
 
 

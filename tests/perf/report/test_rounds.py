@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from perf.report.rounds import compare, medians
+from perf.report.rounds import compare, medians, rotated
 
 # Three rounds; the second was slow for both arms.
 ROWS = pd.DataFrame(
@@ -23,3 +23,10 @@ def test_rows_are_compared_with_the_reference_of_their_round() -> None:
     served = medians(compared, by=["arm"]).set_index("arm").loc["served"]
     assert served["p50_ms_ratio"] == pytest.approx(1.6)  # of 1.5, 2 and 1.6
     assert served["p50_ms_difference"] == pytest.approx(1.2)  # of 1, 4 and 1.2
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 13])
+def test_each_round_starts_with_another_arm(count: int) -> None:
+    rounds = [rotated(range(count), number) for number in range(count)]
+    assert {arms[0] for arms in rounds} == set(range(count))
+    assert all(sorted(arms) == list(range(count)) for arms in rounds)
