@@ -28,6 +28,7 @@ from training.data.batches import Users
 from training.data.manifest import MAX_BAD_ROWS, Manifest
 from training.engine.errors import ConfigError
 from training.gender.calibrate import read_calibrated
+from training.gender.config import config_from
 from training.gender.model import load_model
 from training.report import write_report
 
@@ -73,7 +74,7 @@ def publish(
     """
     report, catalog = read_calibrated(run), Catalog(repository)
     _check_preprocessing(report, catalog)
-    if not (report["config"].get("backbone") and report["config"].get("text", True)):
+    if not config_from(report["config"]).is_fused:
         raise ConfigError(f"{run}: expected a model of avatar and nickname, got one tower; join both by fuse")
     folder = new_version(catalog.model(model), version)
     config = report["config"]

@@ -30,7 +30,7 @@ from training.gender.backbones import BACKBONES
 from training.gender.model import AVATAR_ONLY, build_avatar_model
 from training.gender.pictures import draw_batches, read_packed
 from training.gender.pretraining import SHARES
-from training.report import write_report
+from training.report import start_run, write_report
 from training.trained_with import check_preprocessing
 
 from .errors import FAILURES, ConversionError
@@ -185,7 +185,7 @@ def main() -> None:
         raise SystemExit(f"restore: {args.tower} is no ONNX file; expected one of conversion.gradcam") from exc
     except FAILURES as exc:
         raise SystemExit(f"restore: {exc}") from exc
-    args.out.mkdir(parents=True, exist_ok=True)
+    start_run(args.out)
     model.save(args.out / "model.keras")
     write_report(args.out / "report.json", backbone=args.backbone, restored=str(args.tower), **digest)
     print(args.out / "model.keras")

@@ -14,7 +14,7 @@ from ..load.process_stats import cpu_seconds
 from ..load.served import gender_ensembles, running_gender_models
 from ..load.workload import synthetic_users
 from ..report.experiment import Goal, Measurement
-from ..report.rounds import RoundsExperiment, Row, compare
+from ..report.rounds import RoundsExperiment, Row, compare, rotated
 
 MAX_MS: Final = 0.3
 MIN_KEPT: Final = 0.9
@@ -53,14 +53,14 @@ reverse proxies in front of one Triton take turns, one without this check. Value
                 name: stack.enter_context(running_reverse_proxy(server.http_url, server.grpc_url, template=file))
                 for name, file in ((UNCHECKED, template), (CHECKED, TEMPLATE))
             }
-            for number, model, clients, turn in product(range(args.rounds), ensembles, args.clients, range(2)):
-                name = (UNCHECKED, CHECKED)[(number + turn) % 2]
+            for number, model, clients in product(range(args.rounds), ensembles, args.clients):
                 requests = [triton_request(ensembles[model], user) for user in users]
-                before_s = cpu_seconds(proxies[name].process.pid)
-                figures = closed_loop(proxies[name].http_url, requests, clients, args.seconds)
-                nginx_s = cpu_seconds(proxies[name].process.pid) - before_s
-                figures["nginx_ms"] = 1000 * nginx_s / figures["answers"]
-                yield {"round": number, "model": model, "clients": clients, "arm": name, **figures}
+                for name in rotated(proxies, number):
+                    before_s = cpu_seconds(proxies[name].process.pid)
+                    figures = closed_loop(proxies[name].http_url, requests, clients, args.seconds)
+                    nginx_s = cpu_seconds(proxies[name].process.pid) - before_s
+                    figures["nginx_ms"] = 1000 * nginx_s / figures["answers"]
+                    yield {"round": number, "model": model, "clients": clients, "arm": name, **figures}
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
         rows, on = measurement.rows, ["model", "clients"]

@@ -106,16 +106,8 @@ class Loop:
                     logs = self.folder / "split"
                     arms = ("--arms", ENSEMBLE, value.CANARY, "--results", self.results)
                     about = ("--source", "the simulated town of quickstart.loop", "--seed", self.seed)
-                    run(
-                        "perf",
-                        "ab_ranking",
-                        "--exposures",
-                        logs / "exposures",
-                        "--likes",
-                        logs / "likes.jsonl",
-                        *arms,
-                        *about,
-                    )
+                    files = ("--exposures", logs / "exposures", "--likes", logs / "likes.jsonl")
+                    run("perf", "ab_ranking", *files, *arms, *about)
                 with self.timed("decision"):
                     self.rollout("promote" if self.is_promoted() else "end", server.grpc_url)
                 time.sleep(1)

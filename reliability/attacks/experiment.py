@@ -22,7 +22,7 @@ from server.launch.process import Server
 from ..malformed.live_target import LiveTarget
 from ..malformed.runner import dies
 from .poisoned_requests import poisoned_requests
-from .unauthenticated import Row, flood_all, most_log_lines
+from .unauthenticated import Row, crashes, flood_all, most_log_lines
 
 MAX_MB: Final = 64
 
@@ -123,7 +123,7 @@ def send_poisoned(seed: int, count: int, proxied: bool) -> Row:
             results["rejected" if _is_from_proxy(response.message) else response.result] += 1
             if response.result == "hung up" and dies(server):
                 break
-        deaths = int(server.process.poll() is not None) + proxy.log().count("exited on signal")
+        deaths = int(server.process.poll() is not None) + crashes(proxy)
     return {
         "front": proxied,
         "sent": results.total(),

@@ -68,7 +68,7 @@ def flood(server: Server, proxy: ReverseProxy, token: str, name: str, attack: At
         return False
 
     start, before_mb, before_lines = perf_counter(), _memory_mb(server, proxy), _log_lines(server, proxy)
-    crashes = _crashes(proxy)
+    crashed = crashes(proxy)
     with (
         Client(f"http://{proxy.http_url}", token=token, retry=Retry(attempts=1), timeout_s=VALID_S) as client,
         sampled(lambda: _memory_mb(server, proxy), SAMPLE_S) as memory,
@@ -85,7 +85,7 @@ def flood(server: Server, proxy: ReverseProxy, token: str, name: str, attack: At
         "log_lines": _log_lines(server, proxy) - before_lines,
         "valid": len(served),
         "valid_failed": served.count(False),
-        "died": server.process.poll() is not None or _crashes(proxy) > crashes,
+        "died": server.process.poll() is not None or crashes(proxy) > crashed,
     }
 
 
@@ -122,7 +122,7 @@ def _is_served(client: Client) -> bool:
     return False
 
 
-def _crashes(proxy: ReverseProxy) -> int:
+def crashes(proxy: ReverseProxy) -> int:
     """Return how many workers of nginx have crashed; nginx replaces them."""
     return proxy.log().count("exited on signal")
 
