@@ -22,6 +22,7 @@ from server.checksums import check_files
 from tests.support.training.stand_in import small_towers
 from tests.support.tritonserver import ROOT
 from training.data.manifest import ManifestError
+from training.engine.errors import ConfigError
 from training.evaluation.platt import PlattScaling
 from training.gender.config import Config
 from training.gender.train import train
@@ -148,6 +149,23 @@ def test_weights_of_another_preprocessing_are_rejected(
 ) -> None:
     change_report(run, **change)
     with pytest.raises(PrepMismatch, match=message):
+        publish(run, manifest, "mobilenet", repository)
+    assert files(repository) == CONFIGS
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config": {"backbone": "", "epochs": 1}}, "expected a model of avatar and nickname, got one tower"),
+        ({"scaling": None}, "expected a run of training.gender.train or fuse, got one of another command"),
+    ],
+)
+def test_runs_of_other_commands_are_rejected(
+    change: dict[str, Any], message: str, run: Path, manifest: Path, repository: Path
+) -> None:
+    report = json.loads((run / "report.json").read_text()) | change
+    (run / "report.json").write_text(json.dumps({name: value for name, value in report.items() if value is not None}))
+    with pytest.raises(ConfigError, match=message):
         publish(run, manifest, "mobilenet", repository)
     assert files(repository) == CONFIGS
 
