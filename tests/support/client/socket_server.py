@@ -53,28 +53,28 @@ def replies(reply: bytes) -> Talk:
 def drip_headers(connection: socket.socket) -> None:
     """Sends one byte every 50 ms."""
     connection.recv(2**16)
-    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 100:
+    for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 400:
         connection.sendall(bytes([byte]))
         time.sleep(0.05)
 
 
 def drip_body(connection: socket.socket) -> None:
     connection.recv(2**16)
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-    for _ in range(100):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n")
+    for _ in range(400):
         connection.sendall(b".")
         time.sleep(0.05)
 
 
 def read_slowly(connection: socket.socket) -> None:
     """Reads 8 KiB every 50 ms, so that no single write of the client takes long."""
-    for _ in range(100):
+    for _ in range(400):
         connection.recv(2**13)
         time.sleep(0.05)
 
 
 def respond_never(connection: socket.socket) -> None:
-    time.sleep(3)
+    time.sleep(20)
 
 
 def http_reply(code: int, body: bytes, header: bytes = b"") -> bytes:
