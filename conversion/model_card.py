@@ -6,7 +6,7 @@ python -m conversion.model_card
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -53,7 +53,12 @@ def documents() -> dict[Path, str]:
     ablation = _result("ablation")
     return {
         ROOT / "MODEL_CARD.md": card(
-            reports, ablation, _result("versions")["sets"], published["picture_encoder"], published["screener"]
+            reports,
+            ablation,
+            _result("versions")["sets"],
+            _result("graph_latency")["rows"],
+            published["picture_encoder"],
+            published["screener"],
         ),
         RESULTS / "ablation.md": ablation_report.markdown(ablation),
         RESULTS / "ams.md": ams_report.document(_result("ams")),
@@ -82,6 +87,7 @@ def card(
     reports: Reports,
     ablation: Mapping[str, Any],
     sets: Mapping[str, version_tables.Set],
+    costs: Sequence[Mapping[str, Any]],
     encoder: Mapping[str, Any],
     screener: Mapping[str, Any],
 ) -> str:
@@ -91,13 +97,17 @@ def card(
         reports: Those of the gender models.
         ablation: The content of `ablation.json`.
         sets: The sets of `versions.json`.
+        costs: The rows of `graph_latency.json`.
         encoder: The report of the picture encoder.
         screener: The report of the screener.
     """
     configs = [report["training"]["config"] for report in reports.values()]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         files=_listed(
-            [*(f"publish_{name}" for name in (*reports, "picture_encoder", "screener")), "versions", "ablation"]
+            [
+                *(f"publish_{name}" for name in (*reports, "picture_encoder", "screener")),
+                *("versions", "graph_latency", "ablation"),
+            ]
         ),
         unknown_below=max(report["unknown_below"] for report in reports.values()),
         precision=f"{min(config['precision'] for config in configs):.0%}",
@@ -105,6 +115,7 @@ def card(
         measured=table(reports),
         decided=decided(reports),
         versions=version_tables.comparison(sets),
+        cost=version_tables.cost(costs),
         fairness=version_tables.fairness(sets["pictures"]),
         gaps=version_tables.recall_gaps(sets["pictures"]),
         ablation=ablation_report.table(ablation),

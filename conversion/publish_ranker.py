@@ -172,7 +172,7 @@ def main() -> None:
 
 def _comparison(catalog: Catalog, new: onnx.ModelProto, run: Path, encoder: str) -> dict[str, Any] | None:
     """Compare with the served ranker; None if there is none, or if it ranks the vectors of another encoder."""
-    served = [each.steps[RANKER] for each in catalog.ensembles(RANK) if not each.is_canary]
+    served = [each.steps[RANKER] for each in catalog.stable_ensembles(RANK)]
     if not served or not catalog.model(RANKER).versions:
         return None
     version = max(served) if max(served) > 0 else catalog.model(RANKER).versions[-1]

@@ -52,7 +52,7 @@ def rebind(repository: Path, explanations: Path | None = None) -> None:
 
 def _served_folders(catalog: Catalog) -> Iterator[Path]:
     """Yield the folder of each version that a stable ensemble serves."""
-    steps = {step for ensemble in catalog.ensembles() if not ensemble.is_canary for step in ensemble.steps.items()}
+    steps = {step for ensemble in catalog.stable_ensembles() for step in ensemble.steps.items()}
     for name, version in sorted(steps):
         model = catalog.model(name)
         yield model.folder / str(version if version > 0 else max(model.versions))

@@ -143,4 +143,4 @@ def _usage(ports: Sequence[int]) -> str:
 
 
 def gender_ensembles() -> list[Ensemble]:
-    return [ensemble for ensemble in Catalog(REPOSITORY).ensembles(GENDER) if not ensemble.is_canary]
+    return Catalog(REPOSITORY).stable_ensembles(GENDER)

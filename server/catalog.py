@@ -108,9 +108,13 @@ class Catalog:
         )
         return sorted((each for each in ensembles if role in (None, each.role)), key=lambda each: each.name)
 
+    def stable_ensembles(self, role: str | None = None) -> list[Ensemble]:
+        """`ensembles` without the canaries."""
+        return [each for each in self.ensembles(role) if not each.is_canary]
+
     def backbones(self, role: str = GENDER) -> list[str]:
         """Backbones that a stable ensemble of this role serves, in alphabetical order."""
-        return sorted(each.backbone for each in self.ensembles(role) if each.backbone and not each.is_canary)
+        return sorted(each.backbone for each in self.stable_ensembles(role) if each.backbone)
 
     def ensemble(self, backbone: str, role: str = GENDER) -> Ensemble:
         """The stable ensemble of a backbone.
@@ -118,8 +122,8 @@ class Catalog:
         Raises:
             CatalogError: No ensemble of this role has that backbone.
         """
-        for each in self.ensembles(role):
-            if each.backbone == backbone and not each.is_canary:
+        for each in self.stable_ensembles(role):
+            if each.backbone == backbone:
                 return each
         known = ", ".join(self.backbones(role)) or "none"
         raise CatalogError(f"expected a backbone with an ensemble of role {role!r} ({known}), got {backbone!r}")

@@ -22,7 +22,7 @@ class Answers:
     """Asks the models of a catalog, one user at a time, so that the measured steps are those of this user."""
 
     def __init__(self, catalog: Catalog, client: AsyncClient, triton: InferenceServerClient) -> None:
-        self._gender = {each.name: each for each in catalog.ensembles(GENDER) if not each.is_canary}
+        self._gender = {each.name: each for each in catalog.stable_ensembles(GENDER)}
         self._explain = {each.backbone: each for each in catalog.ensembles(EXPLAIN)}
         self._client, self._triton = client, triton
         self._experiment = Experiment(EXPERIMENT, dict.fromkeys(self._gender, 1.0))

@@ -19,7 +19,7 @@ class Rankings:
 
     def __init__(self, catalog: Catalog, client: AsyncClient) -> None:
         backbones = {each.name: each.backbone for each in catalog.ensembles(GENDER)}
-        by_backbone = {each.backbone: each for each in catalog.ensembles(RANK) if not each.is_canary and each.backbone}
+        by_backbone = {each.backbone: each for each in catalog.stable_ensembles(RANK) if each.backbone}
         self._rank = {arm: by_backbone[name] for arm, name in backbones.items() if name in by_backbone}
         self._client = client
         galleries = {arm: _gallery_version(catalog, ensemble) for arm, ensemble in self._rank.items()}

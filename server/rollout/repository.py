@@ -34,8 +34,7 @@ class Repository:
 
     def stable_ensembles(self) -> list[Ensemble]:
         """The ensembles that are no canaries, those of the role gender first."""
-        stable = [each for each in self.catalog.ensembles() if not each.is_canary]
-        return sorted(stable, key=lambda each: each.role != GENDER)
+        return sorted(self.catalog.stable_ensembles(), key=lambda each: each.role != GENDER)
 
     def ensemble(self, name: str) -> Ensemble:
         """The stable ensemble of this name or backbone. Raises CatalogError if there is none."""

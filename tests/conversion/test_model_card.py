@@ -121,8 +121,11 @@ def test_card_fills_template() -> None:
             "photos": {"good_pictures": 600, "false_refusals": 0.01, "found": {"error_page": absent}},
         }
     }
-    text = card(reports, ablation, {"pictures": SET}, encoder, screener)
+    times = {"before_ms": 7.469, "after_ms": 4.372, "ratio": 0.585, "ratio_low": 0.55, "ratio_high": 0.61}
+    costs = [{"backbone": "one", "batch": 4, "before_version": "2", "after_version": "3", **times}]
+    text = card(reports, ablation, {"pictures": SET}, costs, encoder, screener)
     rows = cells(text)
+    assert ["one 3 against 2", "4", "7.47", "4.37", "0.58 (0.55 to 0.61)"] in rows
     assert ["one", "0.6", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
     assert ["concat", "67 %", "80.0% (80.0% to 95.0%)", "92.0%"] in [row[:4] for row in rows]
     assert ["official portraits, US", "MIT"] in [row[:2] for row in rows]

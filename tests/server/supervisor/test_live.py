@@ -25,7 +25,7 @@ from tests.support.server.onnx_models import unary_config, write_unary
 from training.synthetic.sample_users import sample_users
 
 CONCURRENCY = 48
-MODELS = [each.name for each in Catalog(ROOT / "model_repository").ensembles(GENDER) if not each.is_canary]
+MODELS = [each.name for each in Catalog(ROOT / "model_repository").stable_ensembles(GENDER)]
 LOCKED = "--grpc-restricted-protocol=model-repository:admin-key=secret"
 # It takes AVATAR and NICKNAME, but a gender request to it fails: X is missing.
 RANK_ENSEMBLE = """
