@@ -172,15 +172,15 @@ def main() -> None:
 
 def _comparison(catalog: Catalog, new: onnx.ModelProto, run: Path, encoder: str) -> dict[str, Any] | None:
     """Compare with the served ranker; None if there is none, or if it ranks the vectors of another encoder."""
-    served = [each.steps[RANKER] for each in catalog.stable_ensembles(RANK)]
-    if not served or not catalog.model(RANKER).versions:
+    ensembles = catalog.stable_ensembles(RANK)
+    if not ensembles or not catalog.model(RANKER).versions:
         return None
-    version = max(served) if max(served) > 0 else catalog.model(RANKER).versions[-1]
-    file = on_disk(catalog.model(RANKER).folder / str(version) / "model.onnx")
+    served = max((catalog.step_folder(each.name, RANKER) for each in ensembles), key=lambda folder: int(folder.name))
+    file = on_disk(served / "model.onnx")
     if read_metadata(file)[ENCODER_DIGEST] != encoder:
         return None
     compared = compare_rankers(str(file), new.SerializeToString(), *read_held_out(run))
-    return {"version": version, **compared}
+    return {"version": int(served.name), **compared}
 
 
 def _vectors(report: dict[str, Any], catalog: Catalog) -> FloatsND:

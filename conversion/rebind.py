@@ -9,7 +9,6 @@ the checksums; `make test` then compares the answers of the served models with s
 
 import argparse
 import re
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -50,12 +49,10 @@ def rebind(repository: Path, explanations: Path | None = None) -> None:
             _replace(file, rf'("{METADATA_KEY}": ")[0-9a-f]{{64}}', repository)
 
 
-def _served_folders(catalog: Catalog) -> Iterator[Path]:
-    """Yield the folder of each version that a stable ensemble serves."""
-    steps = {step for ensemble in catalog.stable_ensembles() for step in ensemble.steps.items()}
-    for name, version in sorted(steps):
-        model = catalog.model(name)
-        yield model.folder / str(version if version > 0 else max(model.versions))
+def _served_folders(catalog: Catalog) -> list[Path]:
+    """Return the folder of each version that a stable ensemble serves."""
+    ensembles = catalog.stable_ensembles()
+    return sorted({catalog.step_folder(ensemble.name, model) for ensemble in ensembles for model in ensemble.steps})
 
 
 def _rebind_model(file: Path, repository: Path, explanations: Path | None) -> None:

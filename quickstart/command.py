@@ -82,8 +82,9 @@ def main() -> None:
 def run(users: list[SampleUser], picture: Path) -> None:
     """Predict the users with every backbone, print a table and write a picture."""
     # Imported here, so that `make serve` starts without the drawing libraries.
+    from .gallery_cards import GalleryCards
     from .picture import save_picture
-    from .ranked_cards import RANK_MODEL, DrawnGallery, rank_cards, save_cards
+    from .ranked_cards import RANK_MODEL, rank_cards, save_cards
     from .similar_cards import find_similar_cards, save_similar_cards
     from .table import print_table
 
@@ -96,8 +97,8 @@ def run(users: list[SampleUser], picture: Path) -> None:
             # Triton's health endpoint is green before a model can answer.
             client.wait_until_ready(model=ensemble.name)
         inferences = predict_samples(client, users, ensembles)
-        gallery = DrawnGallery.read(REPOSITORY, Catalog(REPOSITORY).models()[RANK_MODEL].steps["gallery"])
-        if gallery:
+        gallery = GalleryCards(Catalog(REPOSITORY).step_folder(RANK_MODEL, "gallery"))
+        if gallery.are_drawn:
             # Users whose input was rejected have no cards.
             answered = [of_user[0].user for of_user in inferences if of_user[0].prediction]
             ranked = rank_cards(client, answered, gallery)
@@ -105,7 +106,7 @@ def run(users: list[SampleUser], picture: Path) -> None:
     print_table(inferences)
     save_picture(inferences, picture)
     print(f"The same as a picture: {picture}")
-    if not gallery:
+    if not gallery.are_drawn:
         print("The gallery has pictures that were not drawn here, so no cards are shown.")
         return
     cards = picture.with_name(f"{picture.stem}_cards{picture.suffix}")

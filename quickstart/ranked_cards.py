@@ -1,6 +1,5 @@
 """Greeting cards for three users, before and after they liked three, as a picture."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +14,10 @@ from figures.fonts import readable
 from figures.save import save
 from genderclient import Client
 from training.synthetic.card_themes import THEMES
-from training.synthetic.cards import compose_card, draw_card
+from training.synthetic.cards import draw_card
 from training.synthetic.sample_users import SampleUser
 
+from .gallery_cards import GalleryCards
 from .picture import MARGIN, WIDTH, read_avatar
 
 RANK_MODEL: Final = "rank_mobilenet"
@@ -39,37 +39,7 @@ class RankedCards:
     with_history: Sequence[int]
 
 
-@dataclass(frozen=True)
-class DrawnGallery:
-    """A gallery of cards drawn from the seeds `first_seed`, `first_seed` + 1, …, with the ids 1, 2, …"""
-
-    first_seed: int
-    size: int
-
-    @classmethod
-    def read(cls, repository: Path, version: int) -> "DrawnGallery | None":
-        """Read what the publisher of a version recorded; None if its pictures were not drawn."""
-        folder = repository / "gallery" / str(version)
-        about = json.loads((folder / "gallery.json").read_text(encoding="utf-8"))
-        if "first_seed" not in about:
-            return None
-        return cls(about["first_seed"], len(json.loads((folder / "titles.json").read_text(encoding="utf-8"))))
-
-    def seed(self, picture: int) -> int:
-        """The seed of a card."""
-        return self.first_seed + picture - 1
-
-    def theme(self, picture: int) -> str:
-        """What a card shows."""
-        return compose_card(self.seed(picture)).theme
-
-    def of_theme(self, theme: str, count: int) -> list[int]:
-        """The first cards with a theme."""
-        cards = (picture for picture in range(1, self.size + 1) if self.theme(picture) == theme)
-        return [picture for picture, _ in zip(cards, range(count), strict=False)]
-
-
-def rank_cards(client: Client, users: Sequence[SampleUser], gallery: DrawnGallery) -> list[RankedCards]:
+def rank_cards(client: Client, users: Sequence[SampleUser], gallery: GalleryCards) -> list[RankedCards]:
     """Choose cards for the first users, without a history and with one.
 
     Each history has cards of one theme, which no other history has and the first list lacks. Themes differ in how much
@@ -79,31 +49,31 @@ def rank_cards(client: Client, users: Sequence[SampleUser], gallery: DrawnGaller
     ranked = []
     for user in users[:USERS]:
         ranked.append(_rank_for(client, user, gallery, sorted(themes)))
-        themes -= {gallery.theme(picture) for picture in ranked[-1].liked}
+        themes -= {gallery.card(picture).theme for picture in ranked[-1].liked}
     return ranked
 
 
-def _rank_for(client: Client, user: SampleUser, gallery: DrawnGallery, themes: Sequence[str]) -> RankedCards:
+def _rank_for(client: Client, user: SampleUser, gallery: GalleryCards, themes: Sequence[str]) -> RankedCards:
     rank = partial(client.rank, nickname=user.nickname, avatar=user.avatar, k=CARDS, model=RANK_MODEL)
     without_history = rank().pictures
-    shown = {gallery.theme(picture) for picture in without_history}
+    shown = {gallery.card(picture).theme for picture in without_history}
     lists = []
     for theme in themes:
         if theme not in shown:
             liked = gallery.of_theme(theme, LIKED)
-            others = [picture for picture in range(1, gallery.size + 1) if picture not in liked]
+            others = [picture for picture in gallery.ids if picture not in liked]
             with_history = rank(liked=liked, among=others).pictures
-            lists.append(([gallery.theme(picture) for picture in with_history].count(theme), liked, with_history))
+            lists.append(([gallery.card(picture).theme for picture in with_history].count(theme), liked, with_history))
     _, liked, with_history = max(lists)
     return RankedCards(user, without_history, liked, with_history)
 
 
-def save_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery, file: Path) -> None:
+def save_cards(ranked: Sequence[RankedCards], gallery: GalleryCards, file: Path) -> None:
     """Draw avatars, chosen and liked cards into a PNG file and its dark variant."""
     save(partial(draw_ranked_cards, ranked, gallery), file)
 
 
-def draw_ranked_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery) -> Figure:
+def draw_ranked_cards(ranked: Sequence[RankedCards], gallery: GalleryCards) -> Figure:
     """Draw two rows for each user: the first cards, and those liked with the next cards."""
     canvas = Canvas(WIDTH, HEADER + ROW * 2 * len(ranked))
     canvas.text(MARGIN, 22, "Cards before and after three likes  点赞前后挑选的图片", TITLE)
@@ -118,7 +88,7 @@ def draw_ranked_cards(ranked: Sequence[RankedCards], gallery: DrawnGallery) -> F
     return canvas.figure
 
 
-def _draw_row(canvas: Canvas, x: float, y: float, caption: str, pictures: Sequence[int], gallery: DrawnGallery) -> None:
+def _draw_row(canvas: Canvas, x: float, y: float, caption: str, pictures: Sequence[int], gallery: GalleryCards) -> None:
     canvas.text(x, y, caption, SMALL, style.theme().muted)
     for index, picture in enumerate(pictures):
-        canvas.image(x + (CARD + GAP) * index, y + CAPTION, CARD, draw_card(compose_card(gallery.seed(picture))))
+        canvas.image(x + (CARD + GAP) * index, y + CAPTION, CARD, draw_card(gallery.card(picture)))

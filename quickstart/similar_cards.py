@@ -15,10 +15,10 @@ from figures.save import save
 from figures.style import theme
 from genderclient import Client
 from server.launch.process import ROOT
-from training.synthetic.cards import compose_card, draw_card
+from training.synthetic.cards import Card, compose_card, draw_card
 
+from .gallery_cards import GalleryCards
 from .picture import MARGIN, WIDTH
-from .ranked_cards import DrawnGallery
 
 # Written by `python -m conversion.untrained_neighbors`, because an encoder before training is not served.
 BEFORE: Final = ROOT / "results" / "untrained_neighbors.json"
@@ -45,12 +45,12 @@ def find_similar_cards(client: Client) -> SimilarCards:
     return SimilarCards(stored["query_seed"], stored["pictures"], neighbors.pictures)
 
 
-def save_similar_cards(similar: SimilarCards, gallery: DrawnGallery, file: Path) -> None:
+def save_similar_cards(similar: SimilarCards, gallery: GalleryCards, file: Path) -> None:
     """Draw the card and its neighbors into a PNG file and its dark variant."""
     save(partial(draw_similar_cards, similar, gallery), file)
 
 
-def draw_similar_cards(similar: SimilarCards, gallery: DrawnGallery) -> Figure:
+def draw_similar_cards(similar: SimilarCards, gallery: GalleryCards) -> Figure:
     """Draw the card and its neighbors, in one row by each encoder."""
     canvas = Canvas(WIDTH, HEADER + 2 * ROW)
     canvas.text(MARGIN, 22, "A card and the most similar ones  一张图片和与它最相似的图片", TITLE)
@@ -59,10 +59,10 @@ def draw_similar_cards(similar: SimilarCards, gallery: DrawnGallery) -> Figure:
         y = HEADER + ROW * index
         canvas.text(NEIGHBORS_X, y, caption, SMALL, theme().muted)
         for place, picture in enumerate(pictures):
-            _draw(canvas, NEIGHBORS_X + (CARD + GAP) * place, y, gallery.seed(picture))
-    _draw(canvas, MARGIN, HEADER + ROW / 2, similar.seed)
+            _draw(canvas, NEIGHBORS_X + (CARD + GAP) * place, y, gallery.card(picture))
+    _draw(canvas, MARGIN, HEADER + ROW / 2, compose_card(similar.seed))
     return canvas.figure
 
 
-def _draw(canvas: Canvas, x: float, y: float, seed: int) -> None:
-    canvas.image(x, y + CAPTION, CARD, draw_card(compose_card(seed)))
+def _draw(canvas: Canvas, x: float, y: float, card: Card) -> None:
+    canvas.image(x, y + CAPTION, CARD, draw_card(card))

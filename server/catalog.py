@@ -128,6 +128,17 @@ class Catalog:
         known = ", ".join(self.backbones(role)) or "none"
         raise CatalogError(f"expected a backbone with an ensemble of role {role!r} ({known}), got {backbone!r}")
 
+    def step_folder(self, ensemble: str, model: str) -> Path:
+        """The folder of the version of a model that an ensemble serves.
+
+        Raises:
+            CatalogError: There is no such model, or the ensemble serves the latest version and none is on disk.
+        """
+        step, version = self.model(model), self.model(ensemble).steps[model]
+        if version <= 0 and not step.versions:
+            raise CatalogError(f"{model} has no version on disk, and {ensemble} serves the latest; publish a version")
+        return step.folder / str(version if version > 0 else step.versions[-1])
+
     def served_version(self, backbone: str, role: str = GENDER) -> int:
         """The version of a backbone's weights that its stable ensemble serves.
 
@@ -135,18 +146,11 @@ class Catalog:
             CatalogError: No ensemble of this role has that backbone, or it serves the latest version and none is on
                 disk.
         """
-        ensemble = self.ensemble(backbone, role)
-        if (version := ensemble.steps[backbone]) > 0:
-            return version
-        if not (versions := self.model(backbone).versions):
-            raise CatalogError(
-                f"{backbone} has no version on disk, and {ensemble.name} serves the latest; publish a version"
-            )
-        return versions[-1]
+        return int(self.step_folder(self.ensemble(backbone, role).name, backbone).name)
 
     def served_onnx(self, backbone: str, role: str = GENDER) -> Path:
         """The ONNX file of the version that a backbone's stable ensemble serves."""
-        return self.model(backbone).folder / str(self.served_version(backbone, role)) / "model.onnx"
+        return self.step_folder(self.ensemble(backbone, role).name, backbone) / "model.onnx"
 
 
 def parse_config(text: str, source: object) -> Any:

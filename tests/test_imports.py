@@ -51,7 +51,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "perf": {"figures", "genderprep", "picturegallery", "genderclient", "server", "training"},
     "reliability": {"figures", "genderprep", "genderclient", "server", "training", "perf"},
-    "quickstart": {"figures", "genderprep", "genderclient", "server", "training"},
+    "quickstart": {"figures", "genderprep", "picturegallery", "genderclient", "server", "training"},
     "release": set(),
 }
 # Folders of training that every task shares.

@@ -1,12 +1,11 @@
 """The cards chosen for a user, and how liking some changes them."""
 
-from pathlib import Path
 from typing import Any, Final
 
 from genderclient import AsyncClient
-from server.catalog import GENDER, Catalog, Ensemble
+from server.catalog import GENDER, Catalog
 
-from .gallery_cards import GalleryCards
+from ..gallery_cards import GalleryCards
 from .requests import BadRequest, RankQuestion
 
 RANK: Final = "rank"
@@ -22,7 +21,7 @@ class Rankings:
         by_backbone = {each.backbone: each for each in catalog.stable_ensembles(RANK) if each.backbone}
         self._rank = {arm: by_backbone[name] for arm, name in backbones.items() if name in by_backbone}
         self._client = client
-        galleries = {arm: _gallery_version(catalog, ensemble) for arm, ensemble in self._rank.items()}
+        galleries = {arm: catalog.step_folder(ensemble.name, "gallery") for arm, ensemble in self._rank.items()}
         cards = {version: GalleryCards(version) for version in galleries.values()}
         self._cards = {arm: cards[version] for arm, version in galleries.items()}
 
@@ -70,8 +69,3 @@ class Rankings:
                 for picture, score, propensity in cards
             ],
         }
-
-
-def _gallery_version(catalog: Catalog, ensemble: Ensemble) -> Path:
-    model, version = catalog.model("gallery"), ensemble.steps["gallery"]
-    return model.folder / str(version if version > 0 else max(model.versions))

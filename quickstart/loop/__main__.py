@@ -85,8 +85,7 @@ class Loop:
             CommandFailed: A command of the loop failed.
         """
         shutil.copytree(ROOT / "model_repository", self.repository)
-        version = Catalog(self.repository).model(ENSEMBLE).steps["gallery"]
-        gallery = self.repository / "gallery" / str(version)
+        gallery = Catalog(self.repository).step_folder(ENSEMBLE, "gallery")
         town = build_town(gallery, self.seed)
         with running_triton(self.repository, *SERVER_FLAGS, timeout_s=300) as server:
             url = f"grpc://{server.grpc_url}"
@@ -162,9 +161,7 @@ class Loop:
 
         The lists of the old one at twice its temperature are near those that were shown.
         """
-        catalog = Catalog(ROOT / "model_repository")
-        version = catalog.model(ENSEMBLE).steps["ranker"]
-        published = onnx.load(catalog.model("ranker").folder / str(version) / "model.onnx")
+        published = onnx.load(Catalog(ROOT / "model_repository").step_folder(ENSEMBLE, "ranker") / "model.onnx")
         (temperature,) = (float(each.value) for each in published.metadata_props if each.key == "temperature")
         # Lists depend on drawn priors too; with a seed, the scores are those of the exploration.
         return {

@@ -1,16 +1,16 @@
 """A preference world over the pictures of a served gallery, in which the truth is known."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from training.arrays import FloatsNK, IntsN, IntsNK
-from training.synthetic.cards import compose_card
 from training.synthetic.preference_pictures import Stock
 from training.synthetic.preference_sessions import Profiles, Sessions, draw_profiles, draw_sessions
 from training.synthetic.preferences import World, cells_of, draw_world
+
+from ..gallery_cards import GalleryCards
 
 # Each visit offers so many pictures, drawn by popularity; the ranker shows the best of them.
 CANDIDATES = 20
@@ -39,14 +39,12 @@ class Town:
         return np.searchsorted(self.stock.ids, ids)
 
 
-def build_town(gallery: Path, seed: int) -> Town:
+def build_town(folder: Path, seed: int) -> Town:
     """Build a world over the cards of a gallery folder, which `gallery.json` says how to draw."""
-    ids = np.load(gallery / "ids.npy")
-    about = json.loads((gallery / "gallery.json").read_text(encoding="utf-8"))
-    if "first_seed" not in about:
-        raise SystemExit(f"loop: {gallery} has pictures that were not drawn here; the town needs the shipped gallery")
-    first = about["first_seed"]
-    cards = [compose_card(first + number) for number in range(len(ids))]
+    gallery = GalleryCards(folder)
+    if not gallery.are_drawn:
+        raise SystemExit(f"loop: {folder} has pictures that were not drawn here; the town needs the shipped gallery")
+    cards, ids = [gallery.card(picture) for picture in gallery.ids], np.array(gallery.ids)
     # A cell without a card is left out of the world.
     present, cells = np.unique(
         cells_of([card.theme for card in cards], [card.style for card in cards]), return_inverse=True

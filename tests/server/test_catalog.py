@@ -62,12 +62,15 @@ def test_backbones_are_those_of_stable_ensembles(write: Write, tmp_path: Path) -
 
 
 def test_stable_ensemble_is_not_its_canary(write: Write, tmp_path: Path) -> None:
+    net = write("net", versions=(1, 2))
     write("gender_net", ensemble(("net", 1)))
     write("gender_net_canary", ensemble(("net", 2)))
     catalog = Catalog(tmp_path)
     assert [each.name for each in catalog.ensembles() if each.is_canary] == ["gender_net_canary"]
     assert catalog.ensemble("net").name == "gender_net"
+    assert [each.name for each in catalog.stable_ensembles()] == ["gender_net"]
     assert catalog.served_version("net") == 1
+    assert catalog.step_folder("gender_net_canary", "net") == net / "2"
 
 
 @pytest.mark.parametrize(("step", "version"), [(2, 2), (-1, 10)])

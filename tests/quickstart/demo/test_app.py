@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from quickstart.demo.gallery_cards import SIDE, GalleryCards
+from picturegallery.files import ENCODER_DIGEST, Gallery, write_gallery
 from quickstart.demo.requests import BadRequest, rank_question_of
+from quickstart.gallery_cards import SIDE, GalleryCards
 from server.catalog import Catalog
 from tests.support.tritonserver import ROOT
 
@@ -126,11 +127,10 @@ def test_cards_are_drawn_from_their_seeds() -> None:
 
 def test_foreign_pictures_have_titles_only(tmp_path: Path) -> None:
     (folder := tmp_path / "3").mkdir()
-    np.save(folder / "ids.npy", np.array([7]))
-    (folder / "titles.json").write_text('["sea"]')
-    (folder / "gallery.json").write_text("{}")
+    vector, priors = np.ones((1, 4), np.float16), np.ones((1, 2), np.float32)
+    write_gallery(Gallery(vector, np.array([7]), ["sea"], priors, {ENCODER_DIGEST: "0"}), folder)
     cards = GalleryCards(folder)
-    assert (cards.version, cards.title(7), cards.jpeg(7)) == (3, "sea", None)
+    assert (cards.version, cards.title(7), cards.jpeg(7), cards.are_drawn) == (3, "sea", None, False)
 
 
 # Prints the distributions of all modules that the page and its server have loaded.
