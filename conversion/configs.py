@@ -14,6 +14,7 @@ from genderprep.tensors import EMBEDDING_SIZE, IMAGE_SIZE, LABELS, MAX_TOKENS
 from server.catalog import CONFIG, RANK, Catalog, CatalogError
 from server.checksums import record
 
+from .errors import FAILURES
 from .ranking_head import LIST_SIZE
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -106,7 +107,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         write_configs(args.repository, args.add)
-    except CatalogError as exc:
+    except FAILURES as exc:
         raise SystemExit(f"configs: {exc}") from exc
 
 

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT
-from server.catalog import CONFIG, Catalog, CatalogError
+from server.catalog import CONFIG, Catalog
 from server.checksums import record
 from training.gender.model import AVATAR_ONLY, load_model
 from training.gender.tower_teacher import LOGIT as LOGIT
 from training.report import read_run
 
 from .configs import filled
-from .errors import ConversionError
+from .errors import FAILURES, ConversionError
 from .export import read_metadata, stamp
 from .graph import Graph, Tensor
 from .quantize import TOWER
@@ -142,7 +142,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         print(publish(args.run, args.model, args.repository, args.out))
-    except (CatalogError, ConversionError, FileNotFoundError) as exc:
+    except FAILURES as exc:
         raise SystemExit(f"gradcam: {exc}") from exc
 
 

@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 
 from genderprep.tensors import IMAGE, IMAGE_SIZE, MAX_TOKENS, PRESENT, TOKENS
 from training.data.labels import add_label_map
-from training.data.manifest import ManifestError
 from training.evaluation.platt import PlattScaling
 from training.gender.build import Pretrained
-from training.gender.config import Config, ConfigError, load_config
+from training.gender.config import Config, load_config
 from training.gender.evaluate import evaluate
 from training.gender.model import load_model, serving_model
 from training.gender.train import is_trained, train
 from training.report import markdown_table, write_report
 
+from .errors import FAILURES
 from .export import to_onnx
 
 ROOT: Final = Path(__file__).parent.parent
@@ -114,7 +114,7 @@ def main() -> None:
         config = replace(config, epochs=args.epochs or config.epochs).with_label_map(args.label_map)
         pretrained = Pretrained(imagenet=args.imagenet, text=args.text)
         report(config, args.sizes, args.data, args.out, pretrained, ROOT / "results")
-    except (ManifestError, ConfigError, FileNotFoundError) as exc:
+    except FAILURES as exc:
         raise SystemExit(f"image_size: {exc}") from exc
 
 

@@ -176,18 +176,18 @@ def main() -> None:
     args = parser.parse_args()
     try:
         tower = onnx.load(args.tower)
-        digest = {METADATA_KEY: read_metadata(args.tower).get(METADATA_KEY, "")}
+        digest = {METADATA_KEY: read_metadata(args.tower).get(METADATA_KEY, "none")}
         check_preprocessing(digest)
         model = restore(tower, args.backbone)
         if args.pictures:
             make_trainable(model, args.pictures)
+        start_run(args.out)
+        model.save(args.out / "model.keras")
+        write_report(args.out / "report.json", backbone=args.backbone, restored=str(args.tower), **digest)
     except DecodeError as exc:
         raise SystemExit(f"restore: {args.tower} is no ONNX file; expected one of conversion.gradcam") from exc
     except FAILURES as exc:
         raise SystemExit(f"restore: {exc}") from exc
-    start_run(args.out)
-    model.save(args.out / "model.keras")
-    write_report(args.out / "report.json", backbone=args.backbone, restored=str(args.tower), **digest)
     print(args.out / "model.keras")
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from genderprep.tensors import PROBABILITIES
 from server.catalog import Catalog, CatalogError
@@ -26,6 +27,7 @@ from training.evaluation.intervals import identities_of
 from training.evaluation.trust import doubt, trust
 from training.report import write_report
 
+from .errors import FAILURES
 from .foreign_preprocessing import prepare, preprocessing_of
 from .parity import run_onnx
 
@@ -55,10 +57,11 @@ def measure(repositories: list[Path], sets: Mapping[str, Path], results: Path) -
     for name, file in sets.items():
         table = held_out(file)
         predictions = {label: p for repository in repositories for label, p in predicted(Catalog(repository), table)}
-        measured[name] = {
+        by_group = {
             group: {label: measures(table[rows], p[rows]) for label, p in predictions.items()}
             for group, rows in groups(table).items()
         }
+        measured[name] = {group: by_label for group, by_label in by_group.items() if any(by_label.values())}
     write_report(results / "versions.json", sets=measured)
     return measured
 
@@ -90,28 +93,32 @@ def predicted(catalog: Catalog, table: pd.DataFrame) -> Iterator[tuple[str, Floa
 
 
 def groups(table: pd.DataFrame) -> dict[str, BoolsN]:
-    """Return the rows of each group that is large enough: all, by set, source and pattern, and photos by people."""
+    """Return the rows of each group: all, by set, source and pattern, and photos by people."""
     members = {"all": np.ones(len(table), np.bool_)}
     photos = table["kind"] == "photo" if "kind" in table else pd.Series(True, table.index)
     for column in (column for column in (*_GROUPED_BY, *_PEOPLE) if column in table):
         values = table[column].where(photos, "") if column in _PEOPLE else table[column]
         members |= {f"{column} {value}": (values == value).to_numpy() for value in sorted({*values} - {""})}
-    identities = identities_of(table)
-    return {
-        name: rows
-        for name, rows in members.items()
-        if rows.sum() >= MIN_ROWS and len({*identities[rows]}) >= MIN_IDENTITIES
-    }
+    return members
 
 
 def measures(table: pd.DataFrame, p_female: FloatsN) -> dict[str, Any]:
-    """Return how far P(female) can be trusted where the gender is known, and how much it doubts where none is shown."""
-    known = (table["gender"] != "").to_numpy()
-    results = {} if known.all() else {"neutral": doubt(p_female[~known])}
+    """Return how far P(female) can be trusted where the gender is known, and how much it doubts where none is shown.
+
+    Each is measured on at least `MIN_ROWS` rows, of `MIN_IDENTITIES` people or drawings.
+    """
+    known, identities = (table["gender"] != "").to_numpy(), identities_of(table)
     female = (table["gender"][known] == "female").to_numpy(float)
-    if len({*female}) == 2:
-        results |= trust(female, p_female[known], identities_of(table[known]))
+    results = {}
+    if _are_enough(identities[~known]):
+        results["neutral"] = doubt(p_female[~known])
+    if _are_enough(identities[known]) and len({*female}) == 2:
+        results |= trust(female, p_female[known], identities[known])
     return results
+
+
+def _are_enough(identities: NDArray[Any]) -> bool:
+    return len(identities) >= MIN_ROWS and len({*identities}) >= MIN_IDENTITIES
 
 
 def main() -> None:
@@ -125,7 +132,7 @@ def main() -> None:
     sets = {name: Path(file) for name, _, file in (each.partition("=") for each in args.set)}
     try:
         measure(args.repository, sets, args.results)
-    except (CatalogError, ManifestError, FileNotFoundError) as exc:
+    except FAILURES as exc:
         raise SystemExit(f"versions: {exc}") from exc
 
 

@@ -132,9 +132,12 @@ class Catalog:
         """The folder of the version of a model that an ensemble serves.
 
         Raises:
-            CatalogError: There is no such model, or the ensemble serves the latest version and none is on disk.
+            CatalogError: There is no such model or step, or the ensemble serves the latest version and none is on disk.
         """
-        step, version = self.model(model), self.model(ensemble).steps[model]
+        step, steps = self.model(model), self.model(ensemble).steps
+        if model not in steps:
+            raise CatalogError(f"expected a step {model} in {ensemble}, which has {', '.join(steps) or 'none'}")
+        version = steps[model]
         if version <= 0 and not step.versions:
             raise CatalogError(f"{model} has no version on disk, and {ensemble} serves the latest; publish a version")
         return step.folder / str(version if version > 0 else step.versions[-1])

@@ -42,7 +42,7 @@ class RankingAB(Experiment):
 
     def measure(self, args: Any) -> Measurement:
         try:
-            exposures = read_log(args.exposures, (*EXPOSURES, "arm"))
+            exposures = read_log(args.exposures, EXPOSURES, nullable=("arm",))
             likes = read_log(args.likes, LIKES)
             lists = likes_a_list(exposures, likes)
         except LogError as exc:

@@ -21,9 +21,9 @@ class Rankings:
         by_backbone = {each.backbone: each for each in catalog.stable_ensembles(RANK) if each.backbone}
         self._rank = {arm: by_backbone[name] for arm, name in backbones.items() if name in by_backbone}
         self._client = client
-        galleries = {arm: catalog.step_folder(ensemble.name, "gallery") for arm, ensemble in self._rank.items()}
-        cards = {version: GalleryCards(version) for version in galleries.values()}
-        self._cards = {arm: cards[version] for arm, version in galleries.items()}
+        folders = {arm: catalog.step_folder(ensemble.name, "gallery") for arm, ensemble in self._rank.items()}
+        cards = {folder: GalleryCards(folder) for folder in {*folders.values()}}
+        self._cards = {arm: cards[folder] for arm, folder in folders.items()}
 
     def __bool__(self) -> bool:
         """Whether the server ranks."""

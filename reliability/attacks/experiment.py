@@ -59,7 +59,8 @@ class Attacks(Experiment):
         yield Goal(text, f"{poisoned['deaths']} deaths in {poisoned['sent']:,}", not poisoned["deaths"])
         valid, failed = (sum(row[name] for row in floods) for name in ("valid", "valid_failed"))
         text = "a client with a token is answered during every flood, and no process crashes"
-        yield Goal(text, f"{failed} of {valid:,} failed", not failed and not any(row["died"] for row in floods))
+        endured = all(row["valid"] and not row["died"] for row in floods)
+        yield Goal(text, f"{failed} of {valid:,} failed", endured and not failed)
         memory_mb = max(row["memory_mb"] for row in floods)
         text = f"nginx and Triton grow by at most {MAX_MB} MB under requests without a token"
         yield Goal(text, f"{memory_mb:.0f} MB", memory_mb <= MAX_MB)

@@ -59,7 +59,7 @@ def attacks() -> dict[str, Attack]:
 def flood(server: Server, proxy: ReverseProxy, token: str, name: str, attack: Attack, count: int) -> Row:
     """Send `count` requests from concurrent connections, while a client with a token predicts.
 
-    Returns the memory and disk space that they took, and how many of the predictions failed.
+    Returns the memory and disk space that they took, how many predictions ended meanwhile, and how many failed.
     """
 
     def send(_: int) -> bool:
@@ -83,7 +83,8 @@ def flood(server: Server, proxy: ReverseProxy, token: str, name: str, attack: At
         "memory_mb": round(max(memory) - before_mb, 1),
         "seconds": perf_counter() - start,
         "log_lines": _log_lines(server, proxy) - before_lines,
-        "valid": len(served),
+        # Without the first, before the flood, and the last, after it.
+        "valid": len(served) - 2,
         "valid_failed": served.count(False),
         "died": server.process.poll() is not None or crashes(proxy) > crashed,
     }

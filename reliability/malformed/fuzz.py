@@ -40,8 +40,10 @@ def fuzz(modality: str, seconds: int, seed: int, artifacts: Path = ARTIFACTS) ->
     """Fuzz `avatar` or `nickname` in a child process, since libFuzzer exits the process it runs in."""
     artifacts.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
+        log, corpus = Path(folder) / "log", Path(folder) / "corpus"
+        corpus.mkdir()
         for number, content in enumerate(_initial_corpus(modality)):
-            (Path(folder) / str(number)).write_bytes(content)
+            (corpus / str(number)).write_bytes(content)
         flags = {
             "max_total_time": seconds,
             "seed": seed,
@@ -51,10 +53,9 @@ def fuzz(modality: str, seconds: int, seed: int, artifacts: Path = ARTIFACTS) ->
             "print_final_stats": 1,
             "artifact_prefix": f"{artifacts}/{modality}-",
         }
-        target = [sys.executable, "-m", "reliability.malformed.fuzz_target", modality, folder]
+        target = [sys.executable, "-m", "reliability.malformed.fuzz_target", modality, str(corpus)]
         # A shell in between, since Linux counts the memory of the parent at the fork as memory of the child.
         command = ["sh", "-c", '"$@"; exit $?', "sh", *target, *(f"-{name}={value}" for name, value in flags.items())]
-        log = Path(folder) / "log"
         with log.open("wb") as written:
             process = spawn(command, written, os.environ, ROOT)
         try:

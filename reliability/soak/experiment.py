@@ -25,7 +25,7 @@ EVERY_S: Final = 5.0
 RESOURCE_BOUND: Final = 0.05
 LATENCY_BOUND: Final = 0.25
 FLAT: Final = "flat"
-FALLS: Final = "falls"
+NOT_GROWING: Final = "does not grow"
 COUNTS: Final = ("descriptors", "threads")
 LATENCIES: Final = ("p50_ms", "p99_ms")
 ENDS: Final = ("answered", "refused", "failed")
@@ -66,7 +66,7 @@ class Soak(Experiment, Charted):
             worst = rows.sort_values("growth_high").iloc[-1]
             text = f"{kind}: the second half, over the length of the run, grows by at most {worst['bound']:.0%}"
             figure = f"at most {worst['growth_high']:+.1%} ({_label(worst['series'])})"
-            yield Goal(text, figure, bool(rows["verdict"].isin((FLAT, FALLS)).all()))
+            yield Goal(text, figure, bool(rows["verdict"].isin((FLAT, NOT_GROWING)).all()))
         sent, failed = sum(about[name] for name in ENDS), about["failed"]
         figure = f"{failed} of {sent:,}" + (f": {about['failures']}" if failed else "")
         yield Goal("no valid request fails", figure, failed == 0 and about["answered"] > 0)
@@ -81,7 +81,7 @@ were answered, and {about["refused"]:,} with broken avatars were refused.
 
 Growth is the Theil–Sen slope of the second half with its 95% interval, over the length of the run, as a share of the
 level, which is the median of that half. A series is flat if the whole interval is within the bound, upwards and
-downwards, and grows if the whole interval is above it. One that falls may mean that the machine was busier at first.
+downwards; does not grow if only its upper end is, as after a busier start; and grows if the whole interval is above it.
 Memory is anonymous memory, in which leaks show, of each part of the server and of the process that runs the SDK; shared
 memory is what the server has mapped of /dev/shm.
 
@@ -143,7 +143,7 @@ def _summary(rows: pd.DataFrame, name: str) -> dict[str, Any]:
 def verdict(slope: Slope, bound: float) -> str:
     """Classify a slope by its interval."""
     if slope.high <= bound:
-        return FLAT if slope.low >= -bound else FALLS
+        return FLAT if slope.low >= -bound else NOT_GROWING
     return "grows" if slope.low > bound else "too noisy"
 
 

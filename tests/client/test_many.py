@@ -218,7 +218,7 @@ def test_ids_are_ignored_without_an_experiment(many: tuple[SlowServer, Many]) ->
     assert [scored.error for scored in predict_many([User(nickname="1", id="7")], concurrency=1)] == [None]
 
 
-def test_requests_of_tasks_leave_before_the_next_user_is_read() -> None:
+def test_tasks_begin_before_the_next_user_is_read() -> None:
     sent: list[InferenceRequest] = []
     before: list[int] = []
 

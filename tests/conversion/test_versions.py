@@ -58,6 +58,14 @@ def test_each_repository_prepares_as_it_serves(repositories: list[Path], users: 
     np.testing.assert_array_equal(old[TOKENS], expected.tokens)
 
 
+def test_few_identities_of_a_gender_have_no_figures_beside_many_drawings_of_none(users: pd.DataFrame) -> None:
+    known = users["gender"].fillna("") != ""
+    identity = np.where(known, np.arange(len(users)) % 8, np.arange(len(users))).astype(str)
+    table = users.fillna({"gender": ""}).assign(identity=identity)
+    assert versions.measures(table, np.full(len(table), 0.4)).keys() == {"neutral"}
+    assert "auc" in versions.measures(table.assign(identity=""), np.full(len(table), 0.4))
+
+
 def test_command_measures_all_versions(
     repositories: list[Path], users: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def test_backbones_are_those_of_stable_ensembles(write: Write, tmp_path: Path) -
 
 def test_stable_ensemble_is_not_its_canary(write: Write, tmp_path: Path) -> None:
     net = write("net", versions=(1, 2))
+    write("other")
     write("gender_net", ensemble(("net", 1)))
     write("gender_net_canary", ensemble(("net", 2)))
     catalog = Catalog(tmp_path)
@@ -71,6 +72,8 @@ def test_stable_ensemble_is_not_its_canary(write: Write, tmp_path: Path) -> None
     assert [each.name for each in catalog.stable_ensembles()] == ["gender_net"]
     assert catalog.served_version("net") == 1
     assert catalog.step_folder("gender_net_canary", "net") == net / "2"
+    with pytest.raises(CatalogError, match="expected a step other in gender_net, which has"):
+        catalog.step_folder("gender_net", "other")
 
 
 @pytest.mark.parametrize(("step", "version"), [(2, 2), (-1, 10)])

@@ -13,7 +13,7 @@ from figures.markdown import picture
 from figures.style import WIDTH, theme
 
 from ..report import interval, markdown_table
-from .ablation_results import NO_DIFFERENCE, OPPOSITE_DIRECTION, SAME_DIRECTION
+from .ablation_results import NO_DIFFERENCE, OPPOSITE_DIRECTION, SAME_DIRECTION, UNDECIDED
 
 _COLUMNS: Final = ("", "article", "accuracy", "of the ceiling", "determinable users", "AUC", "ECE", "epochs", "seeds")
 
@@ -39,11 +39,11 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 {markdown_table(map(_claim, report["claims"]), ("claim", "article", "here, 95% interval", "seeds", "verdict"))}
 
-A direction is shown if the interval, over several seeds, excludes 0. The article's sizes cannot be compared: its users
-have another ceiling. It trained FastText on 15 million users and its other models on 3 million, so its first difference
-is also one of data; here, all rows have the same users, and the models of both towers as many epochs. Concat and
-attention have a loss of each tower and inputs that are dropped at random, which help concat most; the row "concat, one
-loss, no dropped inputs" is without.
+A direction is shown if the interval, over several seeds, excludes 0. If it contains the article's difference, too, the
+data is too little to decide. The article's sizes cannot be compared: its users have another ceiling. It trained
+FastText on 15 million users and its other models on 3 million, so its first difference is also one of data; here, all
+rows have the same users, and the models of both towers as many epochs. Concat and attention have a loss of each tower
+and inputs that are dropped at random; the row "concat, one loss, no dropped inputs" is without.
 
 Not finished in the time of this run: {"; ".join(unfinished) or "none"}.
 Not trained: {"; ".join(report["not_trained"]) or "none"}.
@@ -106,6 +106,7 @@ def _verdicts(claims: Sequence[Mapping[str, Any]]) -> str:
     sentences = (
         (OPPOSITE_DIRECTION, "Not reproduced, the direction is opposite"),
         (NO_DIFFERENCE, "Not reproduced, no difference is shown"),
+        (UNDECIDED, "Undecided, with 0 and the article's difference in the interval, or with one seed"),
         (SAME_DIRECTION, "The same direction"),
     )
     lines = []

@@ -18,6 +18,7 @@ Predictions = Mapping[str, Mapping[int, FloatsN]]
 SAME_DIRECTION: Final = "same direction"
 OPPOSITE_DIRECTION: Final = "opposite direction"
 NO_DIFFERENCE: Final = "no difference shown"
+UNDECIDED: Final = "undecided"
 
 
 def content(users: GroundTruth, finished: Finished) -> dict[str, Any]:
@@ -45,11 +46,14 @@ def content(users: GroundTruth, finished: Finished) -> dict[str, Any]:
 def verdict(article: float, pair: Mapping[str, Any]) -> str:
     """Compare the direction of a measured difference in accuracy with the article's.
 
-    A direction is shown if the interval, over several seeds, excludes 0. The article's sizes cannot be compared: its
-    accuracies are those of other users, with another ceiling.
+    A direction is shown if the interval, over several seeds, excludes 0. If it contains both 0 and the article's
+    difference, the data is too little to decide. The sizes are not compared otherwise: the article's accuracies are
+    those of other users, with another ceiling.
     """
     found = Estimate(pair["difference"], pair["difference_low"], pair["difference_high"])
-    if len(pair["seeds"]) == 1 or not found.excludes_zero:
+    if len(pair["seeds"]) == 1 or (not found.excludes_zero and found.low <= article <= found.high):
+        return UNDECIDED
+    if not found.excludes_zero:
         return NO_DIFFERENCE
     return SAME_DIRECTION if found.value * article > 0 else OPPOSITE_DIRECTION
 

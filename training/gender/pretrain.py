@@ -30,7 +30,7 @@ from ..data.bad_rows import ManifestError
 from ..engine.batch_norm import estimate_batch_norm, lower_batch_norm_momentum
 from ..engine.errors import ConfigError
 from ..engine.imagenet import load_imagenet
-from ..report import write_report
+from ..report import start_run, write_report
 from .backbones import BACKBONES
 from .config import import_config
 from .model import AVATAR_ONLY, build_avatar_model, load_model
@@ -80,7 +80,7 @@ def pretrain(
     # Created in the first step, they would make TensorFlow trace it twice.
     optimizer.build(model.trainable_variables)
     batches = draw_batches(train, config.shares, config.batch, config.steps, config.seed, config.augmentation)
-    out.mkdir(parents=True, exist_ok=True)
+    start_run(out)
 
     def save(steps: int) -> None:
         _save(model, backbone, config.image_size, out / "model.keras")

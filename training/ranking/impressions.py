@@ -58,10 +58,15 @@ class Joined:
     unknown_users: int
 
 
-def read_log(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_log(path: Path, columns: tuple[str, ...], nullable: tuple[str, ...] = ()) -> pd.DataFrame:
     """Read a log: a JSON Lines or Parquet file, or a folder of such files.
 
     `time`, Unix seconds or timestamps, becomes UTC timestamps in nanoseconds; `user` and `request_id` become text.
+
+    Args:
+        path: The file or folder.
+        columns: Columns with a value in each row.
+        nullable: Columns that may lack some values.
 
     Raises:
         LogError: There is no file, a column or a value is missing, or a time is no number of seconds.
@@ -70,23 +75,19 @@ def read_log(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not files or not files[0].is_file():
         raise LogError(f"{path}: expected a .jsonl or .parquet file, or a folder of them")
     log = pd.concat([_read(file) for file in files], ignore_index=True)
-    if missing := [name for name in columns if name not in log]:
-        raise LogError(f"{path}: expected the columns {', '.join(columns)}; {', '.join(missing)} missing")
+    expected = (*columns, *nullable)
+    if missing := [name for name in expected if name not in log]:
+        raise LogError(f"{path}: expected the columns {', '.join(expected)}; {', '.join(missing)} missing")
     if empty := [name for name in columns if log[name].isna().any()]:
         raise LogError(f"{path}: expected a value in each row; {', '.join(empty)} lacks some")
-    if "time" in log:
-        log["time"] = _timestamps(path, log["time"])
-    for name in ("user", "request_id"):
-        if name in log:
-            log[name] = log[name].map(str, na_action="ignore").astype(object)
     return log
 
 
-def _timestamps(path: Path, times: "pd.Series[Any]") -> "pd.Series[Any]":
+def _timestamps(file: Path, times: "pd.Series[Any]") -> "pd.Series[Any]":
     if not pd.api.types.is_datetime64_any_dtype(times):
         seconds = pd.to_numeric(times, errors="coerce")
         if seconds.isna().any() or seconds.max() > _LATEST_S:
-            raise LogError(f"{path}: expected Unix seconds in the column time, not text or milliseconds")
+            raise LogError(f"{file}: expected Unix seconds in the column time, not text or milliseconds")
         times = pd.to_datetime(seconds, unit="s", utc=True)
     return pd.to_datetime(times, utc=True).dt.as_unit("ns")
 
@@ -142,13 +143,26 @@ def main() -> None:
 
 
 def _read(file: Path) -> pd.DataFrame:
-    if file.suffix == ".parquet":
-        return read_parquet(file)
+    log = read_parquet(file) if file.suffix == ".parquet" else _read_lines(file)
+    if "time" in log and log["time"].notna().all():
+        log["time"] = _timestamps(file, log["time"])
+    for name in ("user", "request_id"):
+        if name in log:
+            log[name] = log[name].map(_text, na_action="ignore").astype(object)
+    return log
+
+
+def _read_lines(file: Path) -> pd.DataFrame:
     try:
         # Without dtype, pandas would turn users that are digits into numbers.
         return pd.read_json(file, lines=True, dtype=False, convert_dates=False)
     except ValueError:
         raise LogError(f"{file}, line {_first_bad_line(file)}: expected a JSON object; delete a cut line") from None
+
+
+def _text(value: object) -> str:
+    """A user or request as text. A column of numbers that once lacked one holds 7 as 7.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _first_bad_line(file: Path) -> int:

@@ -35,7 +35,7 @@ def pack(avatar: bytes) -> bytes:
 def _packed(identity: str, avatar: bytes) -> bytes:
     try:
         return pack(avatar)
-    except OSError:
+    except Exception:  # on damaged bytes, decoders raise errors of any type
         raise ValueError(f"a picture of {identity} cannot be read; remove or replace it") from None
 
 

@@ -163,7 +163,7 @@ async def ask_in_tasks(
         async for item in _as_async(items):
             in_flight.append(asyncio.create_task(attempt(index, item)))
             index += 1
-            await asyncio.sleep(0)  # the request leaves before the next item is read
+            await asyncio.sleep(0)  # the task begins before the next item is read
             while len(in_flight) >= concurrency or (in_flight and _has_result(in_flight, ordered)):
                 yield await _take_task_result(in_flight, ordered)
         while in_flight:

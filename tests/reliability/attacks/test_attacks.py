@@ -53,7 +53,6 @@ def proxy(triton: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_flood_without_a_token_leaves_little(triton: Server, proxy: ReverseProxy, name: str) -> None:
     row = flood(triton, proxy, SHOP, name, attacks()[name], count=100)
     assert (row["answered"], row["valid_failed"], row["died"]) == (100, 0, False)
-    assert row["valid"] > 0
     assert row["memory_mb"] < 64
     assert row["log_lines"] <= most_log_lines(row["seconds"])
 
@@ -64,6 +63,7 @@ def test_flood_without_a_token_leaves_little(triton: Server, proxy: ReverseProxy
         (measurement(), None),
         (measurement(deaths=1), 0),
         (measurement(valid_failed=1), 1),
+        (measurement(valid=0), 1),
         (measurement(memory_mb=65.0), 2),
         (measurement(log_lines=81), 3),
     ],

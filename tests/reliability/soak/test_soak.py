@@ -9,8 +9,9 @@ import pytest
 
 from perf.load.workload import synthetic_users
 from perf.report.experiment import Measurement, MeasurementError
+from perf.report.trend import Slope
 from reliability.soak import load
-from reliability.soak.experiment import Soak, summarize
+from reliability.soak.experiment import Soak, summarize, verdict
 from tests.support.tritonserver import Server
 
 ENDS = {"answered": 20_000, "refused": 1_000, "failed": 0, "failures": ""}
@@ -47,6 +48,20 @@ def test_soak_does_not_begin_if_requests_fail(triton: Server) -> None:
 def test_flat_series_meet_every_goal() -> None:
     assert met(measurement()) == [True] * 5
     assert set(summarize(measurement().rows)["verdict"]) == {"flat"}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.1, 0.1, "flat"),
+        (-0.6, 0.2, "does not grow"),
+        (-0.6, -0.4, "does not grow"),
+        (0.3, 0.4, "grows"),
+        (0.1, 0.4, "too noisy"),
+    ],
+)
+def test_verdict_is_that_of_the_interval(low: float, high: float, expected: str) -> None:
+    assert verdict(Slope((low + high) / 2, low, high), bound=0.25) == expected
 
 
 @pytest.mark.parametrize(

@@ -131,11 +131,13 @@ def test_idle_connections_do_not_lock_out_a_probe() -> None:
 
 def test_connections_below_the_limit_stay_open() -> None:
     with ExitStack() as stack, serve_status(SupervisorStatus(ready=True), "127.0.0.1", 0) as port:
-        address = ("127.0.0.1", port)
+        # An answer ends before the server has let go of its connection.
+        probes = 3
         idle = [
-            stack.enter_context(socket.create_connection(address)) for _ in range(status_server.MAX_CONNECTIONS - 1)
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            for _ in range(status_server.MAX_CONNECTIONS - probes)
         ]
-        for _ in range(3):
+        for _ in range(probes):
             assert get(port, "/ready") == (200, "ready\n")
         assert select.select(idle, [], [], 0.2)[0] == []
 

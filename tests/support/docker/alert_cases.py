@@ -166,6 +166,12 @@ QUICK: Final = [
         "The reverse proxy of a fails 10% of the requests",
     ),
     Case("ReverseProxyErrors", front(shop_200="0+97x20", **{"bulk-a_503": "0+300x20"})),
+    Case(
+        "ReverseProxyErrors",
+        front(shop_200="0+97x20", shop_502="0+3x20", **{"bulk-a_503": "0+300x20"}),
+        A,
+        "The reverse proxy of a fails 3% of the requests",
+    ),
     Case("ReverseProxyErrors", front(shop_200="0+97x20", shop_429="0+30x20", _401="0+500x20")),
     Case("CertificateExpires", {EXPIRY: "605400x20"}, A, "The certificate of a expires in 7d 0h 0m 0s"),
     Case("CertificateExpires", {EXPIRY: "1300000x20"}),

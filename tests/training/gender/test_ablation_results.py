@@ -47,7 +47,8 @@ def pair(low: float, value: float, high: float, seeds: int = 3) -> dict[str, Any
         (-0.07, pair(-0.09, -0.05, -0.01), "same direction"),
         (0.16, pair(-0.01, 0.01, 0.03), "no difference shown"),
         (-0.07, pair(0.02, 0.04, 0.06), "opposite direction"),
-        (0.16, pair(0.01, 0.02, 0.03, seeds=1), "no difference shown"),
+        (0.02, pair(-0.01, 0.01, 0.03), "undecided"),
+        (0.16, pair(0.01, 0.02, 0.03, seeds=1), "undecided"),
     ],
 )
 def test_verdict(article: float, measured: dict[str, Any], expected: str) -> None:

@@ -174,6 +174,27 @@ def test_timestamps_of_any_kind_join_those_of_the_sdk(tmp_path: Path, unit: Any,
     assert (joined.unmatched, joined.unknown_users) == (0, 0)
 
 
+def test_files_of_one_log_may_have_times_and_users_of_different_kinds(tmp_path: Path) -> None:
+    (folder := tmp_path / "likes").mkdir()
+    times = pd.to_datetime(pd.Series([DAY + 60.0]), unit="s", utc=True)
+    for name, user, zone in (("a", 7, "UTC"), ("b", 7.0, "Asia/Shanghai"), ("c", "7", None)):
+        time = times.dt.tz_convert(zone) if zone else times.dt.tz_localize(None)
+        pd.DataFrame({"user": [user], "picture": [2], "time": time}).to_parquet(folder / f"{name}.parquet")
+    (folder / "d.jsonl").write_text(json.dumps(like("7", 2, DAY + 60.5)) + "\n")
+    likes = read_log(folder, LIKES)
+    assert likes["user"].tolist() == ["7"] * 4
+    assert likes["time"].max() - likes["time"].min() == pd.Timedelta("500ms")
+
+
+def test_column_that_may_lack_values_must_exist(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    rows = [row | {"arm": arm} for row, arm in zip(EXPOSED, (None, "one", "two"), strict=True)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_log(file, EXPOSURES, nullable=("arm",))["arm"].tolist() == [None, "one", "two"]
+    with pytest.raises(LogError, match=r"propensities, bucket; bucket missing"):
+        read_log(file, EXPOSURES, nullable=("bucket",))
+
+
 def test_whole_seconds_join_fractions(tmp_path: Path) -> None:
     exposed = [exposure("a", "7", DAY + 0.25, [1, 2])]
     liked = log(tmp_path, "likes", [{"user": 7, "picture": 1, "time": DAY + 60}], LIKES)
