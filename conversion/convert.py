@@ -9,7 +9,7 @@ import onnx
 import pandas as pd
 
 from genderprep.tensors import IMAGE, IMAGE_SIZE, PRESENT, PROBABILITIES, TOKENS
-from training.arrays import FloatsN1, FloatsN2
+from training.arrays import BoolsN, FloatsN1, FloatsN2
 from training.data.batches import Users
 from training.data.manifest import Manifest
 from training.data.stream import sample
@@ -85,8 +85,14 @@ def calibrate(model: onnx.ModelProto, users: Users, prior_female: float) -> Plat
     return scaling
 
 
-def measure(converted: Converted, table: pd.DataFrame, users: Users) -> dict[str, Any]:
+def measure(converted: Converted, table: pd.DataFrame, users: Users, unseen_source: BoolsN) -> dict[str, Any]:
     """Return what is measured on held-out `users`, who are the rows of `table`.
+
+    Args:
+        converted: A converted model.
+        table: Rows of the manifest.
+        users: The same rows, prepared.
+        unseen_source: Which of them have a source of which `convert` had no users.
 
     Raises:
         ConversionError: int8 deviates too far from fp32.
@@ -98,11 +104,20 @@ def measure(converted: Converted, table: pd.DataFrame, users: Users) -> dict[str
     return {
         "scaling": converted.scaling,
         "parity_max_difference": converted.parity,
-        **check_int8(users, fp32, int8, converted.unknown_below),
+        **check_int8(users, fp32, int8, converted.unknown_below, unseen_source),
         "fp32_bytes": converted.fp32.ByteSize(),
         "int8_bytes": converted.int8.ByteSize(),
         **measure_test(table, users, int8, converted.unknown_below),
     }
+
+
+def unseen_sources(manifest: Manifest, table: pd.DataFrame) -> BoolsN:
+    """Return which rows of `table` have a source without train and validation rows in the manifest."""
+    seen: set[str] = set()
+    for split in ("train", "validation"):
+        for rows in manifest.tables(split, columns=("source",)):
+            seen |= {*rows["source"]}
+    return (~table["source"].isin(seen)).to_numpy()
 
 
 def sample_users(manifest: Manifest, split: str, count: int) -> tuple[pd.DataFrame, Users]:

@@ -114,6 +114,7 @@ def card(
         data=_data(),
         measured=table(reports),
         decided=decided(reports),
+        unseen_sources=unseen_sources(reports),
         versions=version_tables.comparison(sets),
         cost=version_tables.cost(costs),
         fairness=version_tables.fairness(sets["pictures"]),
@@ -136,13 +137,25 @@ def table(reports: Reports) -> str:
 
 
 def decided(reports: Reports) -> str:
-    """Return a Markdown table with one row per model: its threshold, with coverage and accuracy there."""
+    """Return a Markdown table with the threshold of each model: by present inputs, coverage and accuracy there."""
     rows = []
     for name, report in reports.items():
-        share, metrics = report["int8_test_decided"]["share"], report["int8_test_decided"]["summary"]
-        shares = (f"{metrics[key]:.1%}" if metrics else "" for key in ("accuracy", "recall_female", "recall_male"))
-        rows.append((name, str(report["unknown_below"]), f"{share:.1%}", *shares))
-    columns = ("", "unknown below", "decided", "correct", "recall of women", "recall of men")
+        for pattern, each in report["int8_test_decided"].items():
+            metrics = each["summary"]
+            shares = (f"{metrics[key]:.1%}" if metrics else "" for key in ("accuracy", "recall_female", "recall_male"))
+            rows.append((name, str(report["unknown_below"]), pattern, f"{each['share']:.1%}", *shares))
+    columns = ("", "unknown below", "users with", "decided", "correct", "recall of women", "recall of men")
+    return markdown_table(rows, columns)
+
+
+def unseen_sources(reports: Reports) -> str:
+    """Return a Markdown table of fp32 and int8 on users of sources that quantization and calibration did not see."""
+    rows = []
+    for name, report in reports.items():
+        each = report["unseen_sources"]
+        figures = (f"{each[kind][key]:.3f}" for key in ("auc", "log_loss") for kind in ("fp32", "int8"))
+        rows.append((name, str(each["int8"]["users"]), *figures, f"{each['int8_flips']:.1%}"))
+    columns = ("", "users", "AUC, fp32", "AUC, int8", "log loss, fp32", "log loss, int8", "decisions changed")
     return markdown_table(rows, columns)
 
 
@@ -205,10 +218,11 @@ def _ceiling(metrics: Mapping[str, Any]) -> str:
 def _accuracy(metrics: Mapping[str, Any] | None) -> str:
     if metrics is None:
         return "no such users"
+    name = "expected_accuracy" if "expected_accuracy" in metrics else "accuracy"
+    accuracy, low, high = (metrics[f"{name}{end}"] for end in ("", "_low", "_high"))
     # Resamples of a few identities may all be alike, which is no narrow interval.
-    is_narrow = metrics["accuracy_low"] == metrics["accuracy_high"]
-    interval = "no interval" if is_narrow else "{accuracy_low:.1%} to {accuracy_high:.1%}".format(**metrics)
-    return f"{metrics['accuracy']:.1%} ({interval}, {metrics['users']} users)"
+    interval = "no interval" if low == high else f"{low:.1%} to {high:.1%}"
+    return f"{accuracy:.1%} ({interval}, {metrics['users']} users)"
 
 
 if __name__ == "__main__":

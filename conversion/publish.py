@@ -33,7 +33,7 @@ from training.gender.model import load_model
 from training.report import write_report
 
 from . import served
-from .convert import HELD_OUT_USERS, convert, measure, sample_users
+from .convert import HELD_OUT_USERS, convert, measure, sample_users, unseen_sources
 from .errors import FAILURES
 from .export import stamp
 from .foreign_preprocessing import prepare, preprocessing_of
@@ -85,7 +85,7 @@ def publish(
     table, held_out = sample_users(users, "test", HELD_OUT_USERS)
     comparison = _comparison(Catalog(release) if release else catalog, model, converted.int8, table, held_out)
     gate = verdict(comparison, force, f"{len(held_out)} users")
-    measured = {"comparison": comparison, **measure(converted, table, held_out)}
+    measured = {"comparison": comparison, **measure(converted, table, held_out, unseen_sources(users, table))}
     metadata = {METADATA_KEY: prep_digest(), "backbone": config["backbone"], "trained": report["date"]}
     stamp(converted.int8, {**metadata, GATE: gate})
     with installing(folder) as staging:

@@ -12,7 +12,15 @@ def report(seed: int, **slices: dict[str, Any]) -> dict[str, Any]:
         "training": {"config": {"seed": seed, "precision": 0.95}},
         "int8_test": slices,
         "unknown_below": 0.5 + seed / 10,
-        "int8_test_decided": {"share": 0.7, "summary": metrics(0.961)},
+        "int8_test_decided": {
+            "all": {"share": 0.7, "summary": metrics(0.961)},
+            "both": {"share": 0.0, "summary": None},
+        },
+        "unseen_sources": {
+            "fp32": {"users": 9, "auc": 0.95, "log_loss": 0.3},
+            "int8": {"users": 9, "auc": 0.94, "log_loss": 0.31},
+            "int8_flips": 0.02,
+        },
         "int8_flips": 0.0078,
         "int8_likelier_changed": 0.0149,
         "parity_max_difference": 1.6e-6,
@@ -87,6 +95,12 @@ def test_gaps_are_the_groups_whose_interval_excludes_zero() -> None:
     assert "women less often than men in: no group;" in recall_gaps(groups)
 
 
+def test_accuracy_is_scored_by_the_posterior_if_there_is_one() -> None:
+    scored = {"expected_accuracy": 0.83, "expected_accuracy_low": 0.81, "expected_accuracy_high": 0.85}
+    one = report(1, all=metrics(0.9, ceiling=0.87, **scored))
+    assert ["accuracy, all", "87.0%", "83.0% (81.0% to 85.0%, 40 users)"] in cells(table({"one": one}))
+
+
 def test_equal_resamples_are_no_interval() -> None:
     one = report(1, all=metrics(0.9), few=metrics(1.0, accuracy_low=1.0, accuracy_high=1.0))
     assert ["accuracy, few", "", "100.0% (no interval, 40 users)"] in cells(table({"one": one}))
@@ -107,7 +121,7 @@ def test_table_includes_slices_that_one_model_lacks() -> None:
 
 
 def test_card_fills_template() -> None:
-    measured = metrics(0.8, share_of_ceiling=0.92, determinable_accuracy=0.93)
+    measured = metrics(0.8, share_of_ceiling=0.92, determinable_accuracy=0.93, new_nickname_accuracy=0.7)
     row = {"article": "67 %", "epochs": 3, "seeds": [1], "accuracy_by_seed": [0.8], **measured}
     ablation = {"rows": {"concat": row}}
     reports = {"one": report(1, all=metrics(0.9)), "other": report(2, all=metrics(0.91))}
@@ -126,7 +140,9 @@ def test_card_fills_template() -> None:
     text = card(reports, ablation, {"pictures": SET}, costs, encoder, screener)
     rows = cells(text)
     assert ["one 3 against 2", "4", "7.47", "4.37", "0.58 (0.55 to 0.61)"] in rows
-    assert ["one", "0.6", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
+    assert ["one", "0.6", "all", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
+    assert ["one", "0.6", "both", "0.0%"] in [row[:4] for row in rows]
+    assert ["one", "9", "0.950", "0.940", "0.300", "0.310", "2.0%"] in rows
     assert ["concat", "67 %", "80.0% (80.0% to 95.0%)", "92.0%"] in [row[:4] for row in rows]
     assert ["official portraits, US", "MIT"] in [row[:2] for row in rows]
     assert ["theme", "0.500", "0.490"] in rows

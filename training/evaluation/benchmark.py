@@ -1,6 +1,6 @@
 """Compare models with the best accuracy that is possible on synthetic users, and with each other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,19 @@ FloatsSN = NDArray[np.floating[Any]]
 class GroundTruth:
     """Labels and exact posteriors P(female | inputs) of synthetic users, [N] each.
 
-    A user is determinable if avatar or nickname carries a signal, correct or misleading. `identities` numbers who or
-    what the avatars show.
+    A user is determinable if avatar or nickname carries a signal, correct or misleading. A nickname is new if no train
+    row has it. `identities` numbers who or what the avatars show.
     """
 
     female: BoolsN
     posterior: FloatsN
     determinable: BoolsN
+    new_nickname: BoolsN
     identities: IntsN
+
+    def rows(self, members: BoolsN) -> "GroundTruth":
+        """Return some of the users."""
+        return GroundTruth(*(getattr(self, field.name)[members] for field in fields(self)))
 
     @property
     def ceiling(self) -> float:
@@ -59,7 +64,7 @@ def measure(truth: GroundTruth, p_female: FloatsSN) -> Summary:
     for the decisions of any seed, by three standard deviations: the model knows something that its inputs do not
     contain.
     """
-    correct, determinable = expected_correct(truth.posterior, p_female), truth.determinable
+    correct, determinable, new = expected_correct(truth.posterior, p_female), truth.determinable, truth.new_nickname
     accuracy = _mean(correct, truth.identities)
     labels = truth.female.astype(float)
     of_labels = ((p_female >= 0.5) == truth.female).mean(axis=1)
@@ -72,6 +77,8 @@ def measure(truth: GroundTruth, p_female: FloatsSN) -> Summary:
         "share_of_ceiling": round(accuracy.value / truth.ceiling, 4),
         "determinable_users": int(determinable.sum()),
         **_mean(correct[:, determinable], truth.identities[determinable]).rounded("determinable_accuracy"),
+        "new_nicknames": int(new.sum()),
+        "new_nickname_accuracy": round(float(correct[:, new].mean()), 4) if new.any() else None,
         "auc": round(float(np.mean([auc(labels, each) for each in p_female])), 4),
         "ece": round(float(np.mean([expected_calibration_error(labels, each) for each in p_female])), 4),
         "leak": bool(np.any(of_labels > correct.mean(axis=1) + 3 * deviation)),

@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 from figures.save import save
 from genderprep import prep_digest
 
-from ..arrays import FloatsN
+from ..arrays import BoolsN, FloatsN
 from ..data.manifest import Manifest, ManifestError, read_manifest
 from ..engine.exclusive import end_with_parent
 from ..engine.predict import predict_split
@@ -33,6 +33,7 @@ from ..evaluation.benchmark import GroundTruth
 from ..evaluation.intervals import identities_of
 from ..evaluation.platt import PlattScaling
 from ..report import read_run, write_report
+from ..synthetic.pictures import TRAIN_ONLY
 from . import ablation_report, ablation_results
 from .ablation_rows import ROWS, Row, with_dependencies
 from .build import Pretrained
@@ -113,24 +114,27 @@ class Study:
                 )
         return found
 
-    def users(self) -> GroundTruth:
-        """Return the test users.
+    def users(self) -> tuple[GroundTruth, BoolsN]:
+        """Return the test users, and which of them are scored: those without a picture of a source for training only.
 
         Raises:
             ManifestError: The manifest lacks the columns of synthetic users.
         """
-        table = read_manifest(self.manifest)
-        table = table[table["split"] == "test"]
+        users = read_manifest(self.manifest)
+        table, trained = (users[users["split"] == split] for split in ("test", "train"))
         if missing := [column for column in ("posterior", "stratum", "identity") if column not in table]:
             raise ManifestError(
                 f"{self.manifest}: no column {', '.join(missing)}; use a manifest of training.synthetic.synthesize"
             )
-        return GroundTruth(
+        nicknames = table["nickname"]
+        truth = GroundTruth(
             female=(table["gender"] == "female").to_numpy(),
             posterior=table["posterior"].to_numpy(float),
             determinable=(table["stratum"] != "neither").to_numpy(),
+            new_nickname=((nicknames != "") & ~nicknames.isin(trained["nickname"])).to_numpy(),
             identities=identities_of(table),
         )
+        return truth, (~table["source"].isin(TRAIN_ONLY)).to_numpy()
 
     def _pretrained(self, run: Run) -> Pretrained:
         row, seed = run
@@ -182,12 +186,12 @@ def ablate(study: Study, rows: Iterable[Row], results: Path, jobs: int = 1) -> l
         ManifestError: The manifest lacks the columns of synthetic users.
         ConfigError: There is a run of another config.
     """
-    users = study.users()
+    users, scored = study.users()
     for run in runs_of(ROWS):
         study.is_trained(run)
     failed = train_all(study, runs_of(rows), jobs)
     finished = {row: by_seed for row in ROWS if (by_seed := study.finished(row))}
-    report = ablation_results.content(users, finished)
+    report = ablation_results.content(users, scored, finished)
     write_report(results / "ablation.json", manifest=study.manifest.name, **report)
     (results / "ablation.md").write_text(ablation_report.markdown(report), encoding="utf-8")
     save(partial(ablation_report.chart, report), results / "ablation.png")

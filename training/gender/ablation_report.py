@@ -15,7 +15,18 @@ from figures.style import WIDTH, theme
 from ..report import interval, markdown_table
 from .ablation_results import NO_DIFFERENCE, OPPOSITE_DIRECTION, SAME_DIRECTION, UNDECIDED
 
-_COLUMNS: Final = ("", "article", "accuracy", "of the ceiling", "determinable users", "AUC", "ECE", "epochs", "seeds")
+_COLUMNS: Final = (
+    "",
+    "article",
+    "accuracy",
+    "of the ceiling",
+    "determinable users",
+    "new nicknames",
+    "AUC",
+    "ECE",
+    "epochs",
+    "seeds",
+)
 
 
 def table(report: Mapping[str, Any]) -> str:
@@ -59,7 +70,8 @@ Every model of the article's story, trained on users of `training.synthetic.synt
 from a text tower that was pretrained on the same nicknames, with the same seed. Accuracy is that of
 {report["users"]:,} test users, scored by the exact posterior of each user instead of the drawn gender. The ceiling, the
 best possible accuracy, is {report["ceiling"]:.1%}. Determinable users are those whose avatar or nickname carries
-evidence; their column shows the accuracy among them.
+evidence; their column shows the accuracy among them. New nicknames are the {report["new_nicknames"]:,} that no train
+user has; many of the others are short and common. Users with a picture of a source for training only are left out.
 
 {picture("Accuracy of every row, with its interval, and the ceiling", "ablation.png")}
 
@@ -140,6 +152,7 @@ def _line(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         interval(row, "accuracy", ".1%"),
         f"{row['share_of_ceiling']:.1%}",
         f"{row['determinable_accuracy']:.1%}",
+        "" if row["new_nickname_accuracy"] is None else f"{row['new_nickname_accuracy']:.1%}",
         f"{row['auc']:.3f}",
         f"{row['ece']:.3f}",
         str(row["epochs"]),

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ..arrays import FloatsN
+from ..arrays import BoolsN, FloatsN
 from ..evaluation.benchmark import FloatsSN, GroundTruth, compare, measure
 from ..evaluation.intervals import Estimate
 from .ablation_rows import CLAIMS, PAIRS, ROWS, Row
@@ -21,16 +21,24 @@ NO_DIFFERENCE: Final = "no difference shown"
 UNDECIDED: Final = "undecided"
 
 
-def content(users: GroundTruth, finished: Finished) -> dict[str, Any]:
-    """Return the metrics of all finished rows, the comparisons between them, and where and when they were trained."""
+def content(users: GroundTruth, scored: BoolsN, finished: Finished) -> dict[str, Any]:
+    """Return the metrics of all finished rows, the comparisons between them, and where and when they were trained.
+
+    Args:
+        users: The users of the stored predictions.
+        scored: Which of them count.
+        finished: What is stored of the runs.
+    """
+    users = users.rows(scored)
     predictions = {
-        row.name: {seed: np.array(run["p_female"]) for seed, run in by_seed.items()}
+        row.name: {seed: np.array(run["p_female"])[scored] for seed, run in by_seed.items()}
         for row, by_seed in finished.items()
     }
     return {
         "trained": _trained(finished),
         "users": len(users.female),
         "identities": len(np.unique(users.identities)),
+        "new_nicknames": int(users.new_nickname.sum()),
         "ceiling": round(users.ceiling, 4),
         "rows": {row.name: _row(row, users, predictions[row.name]) for row in finished},
         "not_trained": [row.name for row in ROWS if row not in finished],

@@ -8,7 +8,7 @@ the columns `avatar, gender, source, identity, kind, origin, age, split`; an emp
 none. The nicknames are those of `training.synthetic.open_nicknames`, with the columns `nickname, p_female, split`.
 
 A user's gender decides how likely each picture and each nickname is; given the gender, they are independent. `p_female`
-is the probability of the gender given both.
+is the probability of the gender given both. Training takes it as soft label; as `posterior`, evaluation scores by it.
 """
 
 import argparse
@@ -54,6 +54,7 @@ def compose(pictures: pd.DataFrame, nicknames: pd.DataFrame, count: int, rng: Ge
         }
     )
     users.loc[~patterns[:, 0], _COPIED] = ["nicknames", "", "", "", ""]
+    users["posterior"] = users["p_female"]
     users["avatar"] = users["avatar"].where(patterns[:, 0], b"")
     users["nickname"] = users["nickname"].where(patterns[:, 1], "")
     return users

@@ -2,7 +2,8 @@ r"""Pack the real pictures of all sources into one small Parquet file, which `tr
 
     python -m training.synthetic.pack_pictures --images IMAGES AVATARS --out runs/pictures.parquet
 
-Each row has the columns of `training.synthetic.pictures`; the pictures are WebP of at most 144 pixels.
+Each row has the columns of `training.synthetic.pictures`. Pictures of more than 144 pixels become smaller WebP; others
+stay as they are, because compressing them once more would show less than users send.
 """
 
 import argparse
@@ -21,12 +22,14 @@ _QUALITY: Final = 75
 
 
 def pack(avatar: bytes) -> bytes:
-    """Return a picture as WebP of at most `SIDE` pixels on its shorter side."""
+    """Return a picture with at most `SIDE` pixels on its shorter side: a larger one as WebP, another unchanged."""
     with Image.open(BytesIO(avatar)) as image:
+        image.load()
         scale = SIDE / min(image.size)
+        if scale >= 1:
+            return avatar
         small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        if scale < 1:
-            small = small.resize([round(scale * side) for side in image.size], Image.Resampling.LANCZOS)
+        small = small.resize([round(scale * side) for side in image.size], Image.Resampling.LANCZOS)
     buffer = BytesIO()
     small.save(buffer, "WEBP", quality=_QUALITY, method=2)
     return buffer.getvalue()

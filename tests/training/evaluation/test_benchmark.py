@@ -13,6 +13,7 @@ FOUR = GroundTruth(
     female=np.array([True, False, True, False]),
     posterior=np.array([1.0, 0.2, 0.5, 0.5]),
     determinable=np.array([True, True, False, False]),
+    new_nickname=np.array([True, False, True, False]),
     identities=np.arange(4),
 )
 
@@ -27,7 +28,7 @@ def population(count: int) -> GroundTruth:
         )
         rows.append((gender == "female", posterior(avatar, nickname), stratum.name != "neither"))
     female, known, determinable = (np.array(column) for column in zip(*rows, strict=True))
-    return GroundTruth(female, known, determinable, np.arange(count))
+    return GroundTruth(female, known, determinable, np.ones(count, bool), np.arange(count))
 
 
 def test_ceiling_follows_from_the_posteriors() -> None:
@@ -41,6 +42,7 @@ def test_accuracy_is_scored_by_posteriors() -> None:
     metrics = measure(FOUR, np.array([[0.9, 0.1, 0.1, 0.9]]))
     assert (metrics["users"], metrics["accuracy"], metrics["label_accuracy"]) == (4, 0.7, 0.5)
     assert (metrics["determinable_users"], metrics["determinable_accuracy"]) == (2, 0.9)
+    assert (metrics["new_nicknames"], metrics["new_nickname_accuracy"]) == (2, 0.75)
     assert metrics["share_of_ceiling"] == 1
     assert not metrics["leak"]
 

@@ -16,6 +16,7 @@ USERS = GroundTruth(
     female=np.array([True, False] * 50),
     posterior=np.array([0.9, 0.1] * 25 + [0.5] * 50),
     determinable=np.array([True] * 50 + [False] * 50),
+    new_nickname=np.ones(100, bool),
     identities=np.arange(100),
 )
 BEST = np.array([0.9, 0.1] * 25 + [0.4] * 50)
@@ -28,6 +29,7 @@ def report(**rows: list[FloatsN]) -> dict[str, Any]:
     run = {"date": "2026-01-01", "machine": "one", "versions": {"keras": "3"}, "prep_digest": "abc"}
     return content(
         USERS,
+        np.ones(100, bool),
         {
             row: {seed: {**run, "p_female": p.tolist()} for seed, p in enumerate(rows[row.name], 1)}
             for row in ROWS
@@ -67,6 +69,14 @@ def test_rows_and_pairs_are_measured_over_common_seeds() -> None:
     assert claims["attention", "concat"]["verdict"] == "same direction"
     assert claims["concat", "FastText"]["seeds"] == [1, 2]
     assert "text tower alone" in found["not_trained"]
+
+
+def test_users_that_are_not_scored_are_left_out() -> None:
+    run = {"date": "2026-01-01", "machine": "one", "versions": {}, "prep_digest": "abc", "p_female": BEST.tolist()}
+    (row,) = (row for row in ROWS if row.name == "attention")
+    found = content(USERS, np.arange(100) < 50, {row: {1: run}})
+    assert (found["users"], found["ceiling"], found["rows"]["attention"]["users"]) == (50, 0.9, 50)
+    assert found["rows"]["attention"]["accuracy"] == 0.9
 
 
 def test_document_begins_with_what_is_not_reproduced() -> None:

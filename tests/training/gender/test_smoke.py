@@ -32,7 +32,7 @@ def test_fusion_beats_single_towers_without_leak(tmp_path: Path) -> None:
     study = Study(write_users(500, AvatarPool(), builtin_names(), tmp_path, seed=5), tmp_path / "runs", imagenet={})
     for row in (TEXT, IMAGE, BOTH):
         study.train(Run(row, 1))
-    users = study.users()
+    users, _ = study.users()
     p_female = {row.name: np.array([study.finished(row)[1]["p_female"]]) for row in (TEXT, IMAGE, BOTH)}
     metrics = {name: measure(users, p) for name, p in p_female.items()}
     assert not any(result["leak"] for result in metrics.values())

@@ -116,10 +116,15 @@ def test_design_of_an_emoji(names: tuple[str, ...], design: str) -> None:
     assert {design_of(name) for name in names} == {design}
 
 
-def test_packed_picture_is_small_and_keeps_transparency() -> None:
-    with Image.open(BytesIO(pack(png(side=300)))) as photo, Image.open(BytesIO(pack(png(mode="RGBA")))) as drawing:
+def test_large_picture_is_packed_smaller_and_keeps_transparency() -> None:
+    large = pack(png(side=300)), pack(png(side=300, mode="RGBA"))
+    with Image.open(BytesIO(large[0])) as photo, Image.open(BytesIO(large[1])) as drawing:
         assert (photo.format, photo.size, photo.mode) == ("WEBP", (SIDE, SIDE), "RGB")
-        assert (drawing.size, drawing.mode) == ((8, 8), "RGBA")
+        assert (drawing.size, drawing.mode) == ((SIDE, SIDE), "RGBA")
+
+
+def test_small_picture_is_packed_unchanged() -> None:
+    assert pack(png()) == png()
 
 
 def without_columns(folder: Path) -> None:
