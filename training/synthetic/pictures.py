@@ -39,6 +39,8 @@ Row = dict[str, Any]
 def read_pictures(*folders: Path) -> pd.DataFrame:
     """Read the sources below some folders, but for the pictures of no split; the result has `COLUMNS`.
 
+    A file under two names counts once, so that it cannot be in two splits.
+
     Raises:
         FileNotFoundError: A folder has no source.
         ValueError: A column of a source is missing.
@@ -46,7 +48,7 @@ def read_pictures(*folders: Path) -> pd.DataFrame:
     rows = [row for folder in folders for row in _sources(folder)]
     table = pd.DataFrame(rows, columns=[name for name in COLUMNS if name != "split"])
     table = table.fillna("").assign(split=table["identity"].map(picture_split))
-    return table[table["split"] != ""].reset_index(drop=True)
+    return table[table["split"] != ""].drop_duplicates("avatar", ignore_index=True)
 
 
 def picture_split(identity: str) -> str:
