@@ -33,7 +33,7 @@ def preprocess(avatar: bytes, nickname: str) -> Tensors:
 def open_network(file: str) -> onnxruntime.InferenceSession:
     """Load an ONNX file into ONNX Runtime, on one thread as Triton serves it."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 

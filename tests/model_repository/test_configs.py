@@ -105,7 +105,7 @@ ONNX_TYPES = {
 }
 PARAMETERS = {
     "preprocess": {f"{METADATA_KEY}_1": prep_digest()},
-    **{model: {"intra_op_thread_count": "1", "inter_op_thread_count": "1"} for model in ONNX_MODELS},
+    **{model: {"intra_op_thread_count": "1"} for model in ONNX_MODELS},
     **{f"gender_{backbone}": {"role": "gender", "backbone": backbone} for backbone in BACKBONES},
     **{f"rank_{backbone}": {"role": "rank", "backbone": backbone} for backbone in BACKBONES},
     "rank_embedding": {"role": "rank"},
