@@ -28,7 +28,7 @@ from tests.support.inference import (
 )
 from tests.support.pictures import encode, png_of_size
 from tests.support.tritonserver import ROOT, Server, running_triton
-from training.synthetic.drawing import draw_default_avatar, draw_portrait
+from training.synthetic.drawing import draw_default_avatar, draw_portrait, draw_scene
 
 ENSEMBLES = ("gender_densenet", "gender_mobilenet")
 SHAPES = {"PROBABILITIES": (2,), "WEIGHTS": (2,), "EMBEDDING": (EMBEDDING_SIZE,)}
@@ -94,6 +94,18 @@ def test_probabilities_and_weights_sum_to_one(caller: Caller, model: str) -> Non
     for name in ("PROBABILITIES", "WEIGHTS"):
         np.testing.assert_allclose(answer[name].sum(axis=1), 1, atol=1e-5)
         assert ((answer[name] > 0) & (answer[name] < 1)).all()
+
+
+@pytest.mark.parametrize("model", ENSEMBLES)
+def test_a_face_beats_a_sentence_and_a_clear_name_a_landscape(caller: Caller, model: str) -> None:
+    sentence, names = "今天天气不错".encode(), ("李国强".encode(), "王美丽".encode())
+    scene = encode(draw_scene(1), "JPEG")
+    answer = caller.infer(model, users(*((portrait, sentence) for portrait in PORTRAITS), *((scene, n) for n in names)))
+    of_avatars = answer["WEIGHTS"][:, 0]
+    assert (of_avatars[: len(PORTRAITS)] > 0.6).all()
+    assert (of_avatars[len(PORTRAITS) :] < 0.2).all()
+    male, female = answer["PROBABILITIES"][len(PORTRAITS) :, 1]
+    assert male < 0.2 < 0.8 < female
 
 
 @pytest.mark.parametrize("model", ENSEMBLES)
