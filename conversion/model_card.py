@@ -22,13 +22,13 @@ from training.ranking import ablation_report as ranking_report
 from training.ranking.ams import report as ams_report
 from training.report import markdown_table
 
-from . import image_size, version_tables
+from . import image_size, tower_tables, version_tables
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "results"
 TEMPLATE: Final = Path(__file__).parent / "MODEL_CARD.template.md"
 
-# Of `conversion.publish`, by model name.
+# By model name.
 Reports = Mapping[str, Mapping[str, Any]]
 
 _MEASURES: Final[dict[str, Callable[[Any], str]]] = {
@@ -50,13 +50,14 @@ def documents() -> dict[Path, str]:
     published = {file.stem.removeprefix("publish_"): _result(file.stem) for file in RESULTS.glob("publish_*.json")}
     # The others are about pictures.
     reports = {name: report for name, report in sorted(published.items()) if "int8_test" in report}
-    ablation = _result("ablation")
+    ablation, towers = _result("ablation"), {name: _result(f"avatars_{name}") for name in reports}
     return {
         ROOT / "MODEL_CARD.md": card(
             reports,
             ablation,
             _result("versions")["sets"],
             _result("graph_latency")["rows"],
+            towers,
             published["picture_encoder"],
             published["screener"],
         ),
@@ -88,6 +89,7 @@ def card(
     ablation: Mapping[str, Any],
     sets: Mapping[str, version_tables.Set],
     costs: Sequence[Mapping[str, Any]],
+    towers: Reports,
     encoder: Mapping[str, Any],
     screener: Mapping[str, Any],
 ) -> str:
@@ -98,6 +100,7 @@ def card(
         ablation: The content of `ablation.json`.
         sets: The sets of `versions.json`.
         costs: The rows of `graph_latency.json`.
+        towers: The reports of the image towers, by model.
         encoder: The report of the picture encoder.
         screener: The report of the screener.
     """
@@ -106,6 +109,7 @@ def card(
         files=_listed(
             [
                 *(f"publish_{name}" for name in (*reports, "picture_encoder", "screener")),
+                *(f"avatars_{name}" for name in reports),
                 *("versions", "graph_latency", "ablation"),
             ]
         ),
@@ -118,6 +122,7 @@ def card(
         versions=version_tables.comparison(sets),
         cost=version_tables.cost(costs),
         fairness=version_tables.fairness(sets["pictures"]),
+        faces=tower_tables.faces(towers),
         gaps=version_tables.recall_gaps(sets["pictures"]),
         ablation=ablation_report.table(ablation),
         pictures=pictures(encoder),

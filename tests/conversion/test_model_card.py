@@ -51,6 +51,7 @@ def trusted(auc: float) -> dict[str, Any]:
 
 
 FLOWERS = {"neutral": {"users": 60, "mean": 0.48, "spread": 0.071, "confidence": 0.55}}
+FACES = ("source faces_fairface", "East and South-East Asian", "origin East Asian")
 SET = {
     "all": {"one 2": trusted(0.9), "one 3": trusted(0.95), "other 1": trusted(0.8)},
     "source faces": {"one 2": trusted(0.91), "one 3": trusted(0.96), "other 1": trusted(0.81)},
@@ -137,11 +138,15 @@ def test_card_fills_template() -> None:
     }
     times = {"before_ms": 7.469, "after_ms": 4.372, "ratio": 0.585, "ratio_low": 0.55, "ratio_high": 0.61}
     costs = [{"backbone": "one", "batch": 4, "before_version": "2", "after_version": "3", **times}]
-    text = card(reports, ablation, {"pictures": SET}, costs, encoder, screener)
+    face = {"users": 9, "auc": 0.93, "recall_female": 0.9, "recall_male": 0.81}
+    views = {view: dict.fromkeys(FACES, face) for view in ("clean", "small", "blurred")}
+    towers = {name: {"metrics": views} for name in reports}
+    text = card(reports, ablation, {"pictures": SET}, costs, towers, encoder, screener)
     rows = cells(text)
     assert ["one 3 against 2", "4", "7.47", "4.37", "0.58 (0.55 to 0.61)"] in rows
     assert ["one", "0.6", "all", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
     assert ["one", "0.6", "both", "0.0%"] in [row[:4] for row in rows]
+    assert ["small", "East Asian (9)", "0.930", "90% / 81%", "0.930", "90% / 81%"] in rows
     assert ["one", "9", "0.950", "0.940", "0.300", "0.310", "2.0%"] in rows
     assert ["concat", "67 %", "80.0% (80.0% to 95.0%)", "92.0%"] in [row[:4] for row in rows]
     assert ["official portraits, US", "MIT"] in [row[:2] for row in rows]
