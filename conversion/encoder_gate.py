@@ -6,6 +6,7 @@ import pandas as pd
 
 from picturegallery.tensors import VECTOR
 from training.arrays import Arrays, FloatsND
+from training.pretrain.measures import LABELS
 from training.pretrain.neighbors import label_consistency, recall_at
 
 from .errors import ConversionError
@@ -16,7 +17,6 @@ MAX_CONSISTENCY_LOSS: Final = 0.01
 # How much worse than the served version a new version may be.
 MAX_LOSS: Final = 0.02
 _K: Final = 10
-_LABELS: Final = ("theme", "style")
 
 
 def check_int8(fp32: Arrays, int8: Arrays, table: pd.DataFrame) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def check_int8(fp32: Arrays, int8: Arrays, table: pd.DataFrame) -> dict[str, Any
     cosines = (fp32[VECTOR] * int8[VECTOR]).sum(axis=1)
     consistency = {
         label: [label_consistency(each[VECTOR], table[label].to_numpy(), _K).value for each in (fp32, int8)]
-        for label in _LABELS
+        for label in LABELS
         if label in table
     }
     losses = {label: before - after for label, (before, after) in consistency.items()}
@@ -68,7 +68,7 @@ def quality(vectors: FloatsND, table: pd.DataFrame) -> dict[str, float]:
     cards = table["card"].to_numpy() if "card" in table else None
     values = {
         f"{label}@{_K}": label_consistency(vectors, table[label].to_numpy(), _K, cards).value
-        for label in _LABELS
+        for label in LABELS
         if label in table
     }
     if cards is not None and len(set(cards)) < len(cards):

@@ -10,9 +10,8 @@ from genderprep.tensors import MAX_TOKENS
 from training.layers import AttentionFusion, Calibration, ConcatFusion, HandFeatures
 
 from .graph import Graph, Tensor
-from .writers import activated, values, writes
+from .writers import MASKED_SCORE, activated, values, writes
 
-_MASKED_SCORE = np.array(-1e9, np.float32)
 # The constant of the graph that holds slope and offset for each presence pattern.
 CALIBRATION = "calibration"
 
@@ -48,7 +47,7 @@ def attention_fusion(graph: Graph, layer: Any, name: str, inputs: list[Tensor]) 
         graph.add("Gemm", pair, weights, bias, name=f"{name}/hidden"),
     )
     scores = dense(graph, layer.score, f"{name}/scores", hidden)
-    masked = graph.add("Where", inputs[2], scores, _MASKED_SCORE, name=f"{name}/masked")
+    masked = graph.add("Where", inputs[2], scores, MASKED_SCORE, name=f"{name}/masked")
     shares = graph.add("Softmax", masked, name=f"{name}/shares", axis=1)
     shares = graph.add("Mul", shares, present, name=f"{name}/weights")
     parts = zip((avatar, nickname), graph.split(shares, 2, f"{name}/weight"), strict=True)

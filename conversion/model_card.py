@@ -6,7 +6,7 @@ python -m conversion.model_card
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -22,7 +22,8 @@ from training.ranking import ablation_report as ranking_report
 from training.ranking.ams import report as ams_report
 from training.report import markdown_table
 
-from . import image_size, tower_tables, version_tables
+from . import card_goals, image_size, tower_tables, version_tables
+from .card_goals import Measured
 
 ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = ROOT / "results"
@@ -50,17 +51,16 @@ def documents() -> dict[Path, str]:
     published = {file.stem.removeprefix("publish_"): _result(file.stem) for file in RESULTS.glob("publish_*.json")}
     # The others are about pictures.
     reports = {name: report for name, report in sorted(published.items()) if "int8_test" in report}
-    ablation, towers = _result("ablation"), {name: _result(f"avatars_{name}") for name in reports}
+    ablation = _result("ablation")
+    measured = Measured(
+        published=reports,
+        sets=_result("versions")["sets"],
+        costs=_result("graph_latency")["rows"],
+        towers={name: _result(f"avatars_{name}")["metrics"] for name in reports},
+        nicknames=_result("nicknames")["models"],
+    )
     return {
-        ROOT / "MODEL_CARD.md": card(
-            reports,
-            ablation,
-            _result("versions")["sets"],
-            _result("graph_latency")["rows"],
-            towers,
-            published["picture_encoder"],
-            published["screener"],
-        ),
+        ROOT / "MODEL_CARD.md": card(measured, ablation, published["picture_encoder"], published["screener"]),
         RESULTS / "ablation.md": ablation_report.markdown(ablation),
         RESULTS / "ams.md": ams_report.document(_result("ams")),
         RESULTS / "ranking.md": ranking_report.markdown(_result("ranking")),
@@ -85,32 +85,24 @@ def plots() -> dict[Path, Callable[[], Figure]]:
 
 
 def card(
-    reports: Reports,
-    ablation: Mapping[str, Any],
-    sets: Mapping[str, version_tables.Set],
-    costs: Sequence[Mapping[str, Any]],
-    towers: Reports,
-    encoder: Mapping[str, Any],
-    screener: Mapping[str, Any],
+    measured: Measured, ablation: Mapping[str, Any], encoder: Mapping[str, Any], screener: Mapping[str, Any]
 ) -> str:
     """Return the model card.
 
     Args:
-        reports: Those of the gender models.
+        measured: What was measured of the gender models.
         ablation: The content of `ablation.json`.
-        sets: The sets of `versions.json`.
-        costs: The rows of `graph_latency.json`.
-        towers: The reports of the image towers, by model.
         encoder: The report of the picture encoder.
         screener: The report of the screener.
     """
+    reports, sets = measured.published, measured.sets
     configs = [report["training"]["config"] for report in reports.values()]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         files=_listed(
             [
                 *(f"publish_{name}" for name in (*reports, "picture_encoder", "screener")),
                 *(f"avatars_{name}" for name in reports),
-                *("versions", "graph_latency", "ablation"),
+                *("versions", "nicknames", "graph_latency", "ablation"),
             ]
         ),
         unknown_below=max(report["unknown_below"] for report in reports.values()),
@@ -119,10 +111,11 @@ def card(
         measured=table(reports),
         decided=decided(reports),
         unseen_sources=unseen_sources(reports),
+        goals=card_goals.table(measured),
         versions=version_tables.comparison(sets),
-        cost=version_tables.cost(costs),
+        cost=version_tables.cost(measured.costs),
         fairness=version_tables.fairness(sets["pictures"]),
-        faces=tower_tables.faces(towers),
+        faces=tower_tables.faces(measured.towers),
         gaps=version_tables.recall_gaps(sets["pictures"]),
         ablation=ablation_report.table(ablation),
         pictures=pictures(encoder),

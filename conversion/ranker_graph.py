@@ -88,7 +88,7 @@ def _layers(model: keras.Model) -> dict[str, Any]:
     rows = 5 * layers["compressor"].units[-1] + 1 + 2 + layers["embedding_projection"].units
     if first.kernel.shape[0] != rows:
         raise ConversionError(
-            f"expected a ranker with priors, products and gender, so {rows} features, got {first.kernel.shape[0]}"
+            f"expected a ranker with products and gender, so {rows} features, got {first.kernel.shape[0]}"
         )
     return layers
 

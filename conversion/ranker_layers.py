@@ -1,6 +1,6 @@
 """Write the Keras layers of the ranker as ONNX nodes. Items and queries are `[B, T, D]` and `[B, K, D]`."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +9,7 @@ from training.layers import AttentivePooling, ChannelPReLU, Compressor, TasteMix
 from training.layers.taste_mixture import LEAST
 
 from .graph import Graph, Tensor
-from .writers import values, writes
-
-_MASKED_SCORE: Final = np.array(-1e9, np.float32)
+from .writers import MASKED_SCORE, values, writes
 
 
 def linear(
@@ -74,7 +72,7 @@ def attentive_pooling(graph: Graph, layer: Any, name: str, inputs: list[Tensor])
     )
     is_item = graph.add("Unsqueeze", mask, np.array([1]), name=f"{name}/is_item")
     # One addition to a row instead of a choice for each pair.
-    shared = graph.add("Where", is_item, shared, _MASKED_SCORE, name=f"{name}/masked")
+    shared = graph.add("Where", is_item, shared, MASKED_SCORE, name=f"{name}/masked")
     shares = graph.add("Softmax", graph.add("Add", scores, shared, name=f"{name}/sum"), name=f"{name}/shares", axis=-1)
     pooled = graph.add("MatMul", shares, items, name=f"{name}/pooled")
     some = graph.add("ReduceMax", graph.as_float(mask, f"{name}/mask"), name=f"{name}/some", axes=[1], keepdims=1)

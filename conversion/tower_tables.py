@@ -13,19 +13,19 @@ _GROUPS: Final = {
 }
 
 
-def faces(reports: Mapping[str, Mapping[str, Any]]) -> str:
+def faces(towers: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a table of the image towers on FairFace photos, as they are, with small faces and blurred.
 
     Args:
-        reports: Those of `training.gender.evaluate_tower`, by model.
+        towers: The metrics of `training.gender.evaluate_tower`, by model.
     """
     rows = []
     for view, how in _VIEWS.items():
         for group, who in _GROUPS.items():
-            of_models = [report["metrics"][view][group] for report in reports.values()]
+            of_models = [metrics[view][group] for metrics in towers.values()]
             cells = [cell for each in of_models for cell in (f"{each['auc']:.3f}", _recalls(each))]
             rows.append((how, f"{who} ({of_models[0]['users']})", *cells))
-    columns = [title for model in reports for title in (f"{model}: AUC", f"{model}: recall of women / men")]
+    columns = [title for model in towers for title in (f"{model}: AUC", f"{model}: recall of women / men")]
     return markdown_table(rows, ("", "photos", *columns))
 
 

@@ -25,26 +25,25 @@ from training.report import write_report
 from .gallery_pictures import drawn_cards
 
 ROOT: Final = Path(__file__).parent.parent
-# A card that is not in the gallery.
+# Seed of a card that is not in the gallery.
 QUERY_SEED: Final = 30_000
 NEIGHBORS: Final = 5
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--query-seed", type=int, default=QUERY_SEED, help="seed of the card (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the weights (default: %(default)s)")
     args = parser.parse_args()
     repository = ROOT / "model_repository"
     version = Catalog(repository).served_version("gallery", SIMILAR)
     gallery = read_gallery(repository / "gallery" / str(version))
     rows, _ = ExactSearch(untrained_vectors(gallery.about["first_seed"], len(gallery), args.seed)).nearest(
-        untrained_vectors(args.query_seed, 1, args.seed)[0], NEIGHBORS
+        untrained_vectors(QUERY_SEED, 1, args.seed)[0], NEIGHBORS
     )
     write_report(
         ROOT / "results" / "untrained_neighbors.json",
         seed=args.seed,
-        query_seed=args.query_seed,
+        query_seed=QUERY_SEED,
         gallery_version=version,
         pictures=gallery.ids[rows].tolist(),
     )

@@ -14,6 +14,8 @@ from .graph import Graph, Tensor
 # Graph, layer, the name of its output, its inputs → its outputs.
 Writer = Callable[..., Any]
 WRITERS: Final[dict[type, Writer]] = {}
+# The score of an input that is missing, before a softmax.
+MASKED_SCORE: Final = np.array(-1e9, np.float32)
 
 
 def writes(*layers: type) -> Callable[[Writer], Writer]:

@@ -1,5 +1,6 @@
 from typing import Any
 
+from conversion.card_goals import Measured
 from conversion.model_card import card, table
 from conversion.version_tables import comparison, fairness, recall_gaps
 from tests.support.markdown import cells
@@ -140,8 +141,8 @@ def test_card_fills_template() -> None:
     costs = [{"backbone": "one", "batch": 4, "before_version": "2", "after_version": "3", **times}]
     face = {"users": 9, "auc": 0.93, "recall_female": 0.9, "recall_male": 0.81}
     views = {view: dict.fromkeys(FACES, face) for view in ("clean", "small", "blurred")}
-    towers = {name: {"metrics": views} for name in reports}
-    text = card(reports, ablation, {"pictures": SET}, costs, towers, encoder, screener)
+    results = Measured({"pictures": SET}, costs, dict.fromkeys(reports, views), {}, reports)
+    text = card(results, ablation, encoder, screener)
     rows = cells(text)
     assert ["one 3 against 2", "4", "7.47", "4.37", "0.58 (0.55 to 0.61)"] in rows
     assert ["one", "0.6", "all", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
