@@ -10,7 +10,6 @@
 # make soak    run half an hour at 60% load; check that memory, handles and latency stay flat
 # make peers   install FastAPI, LitServe, BentoML, MLServer and Ray Serve, and compare Triton with them
 # make reliability   run all reliability experiments (an hour), write results/RELIABILITY.md; needs nginx, Prometheus
-# make faults  inject faults into one of two replicas under load
 # make load    simulate a day of the product in two minutes, write out/load.html
 # make docs    build the documentation site in out/docs
 # make docker-check  run the images' install steps in clean environments, then their commands; needs Python 3.12
@@ -40,7 +39,7 @@ METRICS_PORT ?= 8002
 READY_PORT ?= 8003
 DEMO_PORT ?= 8080
 
-.PHONY: help run serve demo test environments wheel perf perf-tools soak peers reliability faults load docs docker-check check sbom audit lock clean release
+.PHONY: help run serve demo test environments wheel perf perf-tools soak peers reliability load docs docker-check check sbom audit lock clean release
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -106,9 +105,6 @@ PEERS := $(patsubst requirements/peers/%.in,.venv/peers/%.stamp,$(wildcard requi
 peers: .venv/dev.stamp $(PEERS)
 	@$(IN_VENV)/python -m perf peers
 	@$(IN_VENV)/python -m perf report
-
-faults: .venv/dev.stamp
-	@$(IN_VENV)/python -m reliability faults
 
 load: .venv/dev.stamp
 	@$(IN_VENV)/python -m perf.load

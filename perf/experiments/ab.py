@@ -4,7 +4,6 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
@@ -52,8 +51,6 @@ class AB(Experiment, Charted):
         parser.add_argument("--users", type=positive, default=1000, help="number of synthetic users")
         parser.add_argument("--url", help="a running server; by default the command starts one")
         parser.add_argument("--arms", nargs=2, metavar="ENSEMBLE", help="the first two gender ensembles by default")
-        parser.add_argument("--margin", type=float, default=0.01, help="accuracy that speed may cost, as a share")
-        parser.add_argument("--threads", type=positive, default=1, help="concurrent users")
 
     def measure(self, args: Any) -> Measurement:
         arms = args.arms or list(gender_ensembles().values())[:2]
@@ -66,7 +63,7 @@ class AB(Experiment, Charted):
                 client = stack.enter_context(Client(url))
             except ValueError as exc:
                 raise MeasurementError(f"--url: {exc}") from exc
-            rows = shadow(client, users, file.parent, arms, args.seed, args.threads)
+            rows = shadow(client, users, file.parent, arms, args.seed)
         analysis = analyze(rows, arms, args.seed)
         source = args.data.name if args.data else "synthetic"
         return Measurement(pd.DataFrame(), {**analysis, "data": source})
@@ -104,9 +101,7 @@ def read_users(file: Path) -> pd.DataFrame:
     return users[["nickname", "avatar", "gender"]]
 
 
-def shadow(
-    client: Client, users: pd.DataFrame, folder: Path, arms: Sequence[str], seed: int, threads: int
-) -> pd.DataFrame:
+def shadow(client: Client, users: pd.DataFrame, folder: Path, arms: Sequence[str], seed: int) -> pd.DataFrame:
     """Send every user to both arms in random order; returns one row per user.
 
     Columns: `gender`; `first`, the index of the arm that was asked first; and for arm i `p_female_i` (NaN if it
@@ -123,8 +118,7 @@ def shadow(
         answers = [_predict(client, index, arms[index], avatar, user["nickname"]) for index in order]
         return {"gender": user["gender"], "first": order[0], **answers[0], **answers[1]}
 
-    with ThreadPoolExecutor(threads) as pool:
-        return pd.DataFrame(list(pool.map(both, range(len(users)))))
+    return pd.DataFrame([both(row) for row in range(len(users))])
 
 
 def _predict(client: Client, index: int, model: str, avatar: bytes | None, nickname: str) -> dict[str, Any]:

@@ -24,10 +24,12 @@ from ..report.statistics import sample_ratio_p
 ALARM: Final = 0.001
 # Above this p-value, a difference in failures counts as chance.
 CHANCE: Final = 0.01
+# Accuracy that speed may cost, as a share.
+MARGIN: Final = 0.01
 # What the article reports of DenseNet121 and MobileNetV2 on 8 cores.
 ARTICLE: Final = ("the article", "85 ms", "25 ms", "-0.8 points of accuracy")
 
-# What `ab_analysis.analyze` returns, and the options `margin` and `data` of the run.
+# What `ab_analysis.analyze` returns, and `data`, where the users come from.
 Analysis = Mapping[str, Any]
 
 _PAGE: Final = Template("""<!doctype html>
@@ -76,17 +78,17 @@ def _by_accuracy_alone(analysis: Analysis) -> str:
 
 
 def _by_speed_and_accuracy(analysis: Analysis, fast: int, speed: str) -> str:
-    arms, margin = analysis["arms"], analysis["margin"]
+    arms = analysis["arms"]
     gain, low, high = (analysis["accuracy"][key] for key in ("difference", "low", "high"))
     if not fast:
         gain, low, high = -gain, -high, -low
     interval = f"{100 * gain:+.1f} points of accuracy, {100 * low:+.1f} to {100 * high:+.1f}"
-    allowed = f"{100 * margin:g} points less are allowed"
-    if low >= -margin:
+    allowed = f"{100 * MARGIN:g} points less are allowed"
+    if low >= -MARGIN:
         return f"Choose {arms[fast]}: {speed}, and its accuracy is not too much lower ({interval}; {allowed})."
-    if high < -margin:
+    if high < -MARGIN:
         return f"Choose {arms[1 - fast]}: {arms[fast]} costs too much ({interval}; {allowed}), though {speed}."
-    needed = ceil(analysis["labelled"] * ((gain - low) / (gain + margin)) ** 2) if gain > -margin else None
+    needed = ceil(analysis["labelled"] * ((gain - low) / (gain + MARGIN)) ** 2) if gain > -MARGIN else None
     users = f"about {needed}" if needed else "more"
     return f"Undecided: {arms[fast]} may cost too much ({interval}; {allowed}); measure {users} users."
 

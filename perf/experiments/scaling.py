@@ -56,7 +56,7 @@ class Scaling(RoundsExperiment, Charted):
         with running_gender_models() as server:
             for model, ensemble in gender_ensembles().items():
                 requests = [triton_request(ensemble, user) for user in users]
-                scored += ({"model": model, **row} for row in score_users(server, requests, SCORED))
+                scored += ({"model": model, **row} for row in score_users(server, requests))
         return Measurement(rows, {"scored": records(pd.DataFrame(scored).round(1))})
 
     def measure_rounds(self, args: Any) -> Iterator[Row]:
@@ -117,10 +117,10 @@ What this machine does at {BUSY:.0%} of its highest throughput, and what ten mil
         return figure
 
 
-def score_users(server: Server, requests: Sequence[Request], counts: Sequence[int]) -> Iterator[Row]:
+def score_users(server: Server, requests: Sequence[Request]) -> Iterator[Row]:
     """Answer more and more users; yields the seconds since the first, and the memory of each process, MB."""
     start, done = perf_counter(), 0.0
-    for count in counts:
+    for count in SCORED:
         while done < count:
             seconds = min(2.0, (count - done) / 200)
             done += closed_loop(server.http_url, requests, CONCURRENCY, seconds)["answers"]

@@ -13,6 +13,10 @@ from perf.report.markdown import table
 from .drill import run
 from .faults import all_faults
 
+# Requests a second of each model, and the seconds of load before each fault.
+PER_S: Final = 15.0
+BEFORE_S: Final = 3.0
+
 
 class Faults(Experiment):
     """Inject faults, one after the other, into one of two supervised replicas under constant load. Takes ten minutes.
@@ -25,13 +29,11 @@ class Faults(Experiment):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--only", nargs="+", choices=[fault.name for fault in all_faults()], metavar="FAULT")
-        parser.add_argument("--per-s", type=float, default=15.0, help="requests a second of each model")
-        parser.add_argument("--before-s", type=float, default=3.0, help="seconds of load before each fault")
 
     def measure(self, args: Any) -> Measurement:
         faults = [fault for fault in all_faults() if not args.only or fault.name in args.only]
-        results = run(faults, args.per_s, args.seed, args.before_s)
-        return Measurement(pd.DataFrame(), {"drills": [asdict(result) for result in results]})
+        results = run(faults, PER_S, args.seed, BEFORE_S)
+        return Measurement(pd.DataFrame(), {"per_s": PER_S, "drills": [asdict(result) for result in results]})
 
     def goals(self, measurement: Measurement) -> Iterator[Goal]:
         for drill in measurement.metadata["drills"]:
@@ -42,7 +44,7 @@ class Faults(Experiment):
 
     def table(self, measurement: Measurement) -> str:
         drills = measurement.metadata["drills"]
-        actions = [f"- {each['fault']}: {_actions(each) or each['not_run'] or 'none'}" for each in drills]
+        actions = [f"- {each['fault']}: {'; '.join(each['actions']) or each['not_run'] or 'none'}" for each in drills]
         return f"""\
 Two replicas served {measurement.metadata["per_s"]:g} requests a second of each model through the SDK, with its
 retries; the faults hit one of them. Lost: the SDK raised an error. Wrong: another answer than before the
@@ -72,8 +74,3 @@ _COLUMNS: Final = {
 
 def _lost(drill: dict[str, Any]) -> str:
     return ", ".join(f"{count} {error}" for error, count in drill["lost"].items()) or "0"
-
-
-def _actions(drill: dict[str, Any]) -> str:
-    # Older result files call the actions `said`.
-    return "; ".join(drill.get("actions", drill.get("said", [])))

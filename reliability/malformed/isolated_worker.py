@@ -36,8 +36,7 @@ class CaseResult:
 class Worker:
     """A process that prepares one input at a time. It is replaced after an input that killed it or timed out."""
 
-    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
-        self._timeout_s = timeout_s
+    def __init__(self) -> None:
         self._start()
 
     def prepare(self, modality: str, content: bytes) -> CaseResult:
@@ -45,7 +44,7 @@ class Worker:
         start = perf_counter()
         try:
             self._pipe.send((modality, content))
-            if self._pipe.poll(self._timeout_s):
+            if self._pipe.poll(TIMEOUT_S):
                 result: CaseResult = self._pipe.recv()
                 return result
             return self._replace("hangs", start)

@@ -155,6 +155,6 @@ def _counts(prometheus: Prometheus) -> dict[str, Counts]:
 
 
 def _series(prometheus: Prometheus, phase: LoadPhase, start_s: float, end_s: float) -> pd.DataFrame:
-    rows = pd.DataFrame({name: prometheus.over_time(query, start_s, end_s, step_s=1) for name, query in SERIES.items()})
+    rows = pd.DataFrame({name: prometheus.over_time(query, start_s, end_s) for name, query in SERIES.items()})
     rows.insert(0, "phase", phase.name)
     return rows

@@ -23,6 +23,8 @@ from server.launch.process import ROOT, free_ports
 CONFIG: Final = ROOT / "docker" / "prometheus" / "prometheus.yml"
 READY_S: Final = 20.0
 POLL_S: Final = 0.1
+# Between two scrapes, and between two values over time.
+STEP_S: Final = 1
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class Prometheus:
         result = self._get("query", query=expression)["result"]
         return sum(float(series["value"][1]) for series in result)
 
-    def over_time(self, expression: str, start_s: float, end_s: float, step_s: float) -> "pd.Series[float]":
+    def over_time(self, expression: str, start_s: float, end_s: float) -> "pd.Series[float]":
         """Evaluate PromQL of one series over time, and return its values by time."""
-        times = {"start": start_s, "end": end_s, "step": step_s}
+        times = {"start": start_s, "end": end_s, "step": STEP_S}
         result = self._get("query_range", query=expression, **times)["result"]
         values = {float(moment): float(value) for series in result for moment, value in series["values"]}
         return pd.Series(values, dtype=float)
@@ -67,7 +69,7 @@ class Prometheus:
 
 
 @contextmanager
-def running_prometheus(targets: Mapping[str, list[str]], scrape_s: int = 1) -> Iterator[Prometheus]:
+def running_prometheus(targets: Mapping[str, list[str]]) -> Iterator[Prometheus]:
     """Scrape `targets` (`host:port` by job name) and evaluate the rules. Jobs without targets are left out.
 
     Raises:
@@ -78,7 +80,7 @@ def running_prometheus(targets: Mapping[str, list[str]], scrape_s: int = 1) -> I
         raise LaunchError("Prometheus is not installed; on Debian: apt-get install prometheus")
     with tempfile.TemporaryDirectory() as name:
         folder, (port,) = Path(name), free_ports(1)
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(_config(targets, scrape_s)))
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(_config(targets)))
         address = f"127.0.0.1:{port}"
         flags = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data")
         with (folder / "log").open("wb") as log:
@@ -91,9 +93,9 @@ def running_prometheus(targets: Mapping[str, list[str]], scrape_s: int = 1) -> I
             process.wait()
 
 
-def _config(targets: Mapping[str, list[str]], scrape_s: int) -> dict[str, Any]:
+def _config(targets: Mapping[str, list[str]]) -> dict[str, Any]:
     config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
-    config["global"] = dict.fromkeys(("scrape_interval", "evaluation_interval"), f"{scrape_s}s")
+    config["global"] = dict.fromkeys(("scrape_interval", "evaluation_interval"), f"{STEP_S}s")
     config["rule_files"] = [str(CONFIG.parent / file) for file in config["rule_files"]]
     config["scrape_configs"] = [
         {"job_name": job["job_name"], "static_configs": [{"targets": targets[job["job_name"]]}]}

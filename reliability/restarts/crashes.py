@@ -9,6 +9,7 @@ from typing import Any, Final
 import psutil
 
 from perf.load.served import gender_ensembles
+from server.launch import shared_memory
 from server.supervisor.snapshot import DEFAULTS
 
 from ..faults.load import Reference, differ, load_users, reference_values
@@ -26,7 +27,6 @@ SUPERVISORS: Final = {
     DEFAULTS.max_pause_s: "server.supervisor",
 }
 NOTICE_S: Final = 10.0
-SHARED_MEMORY: Final = Path("/dev/shm")
 CACHE: Final = "cache"
 SAMPLES, SAMPLE_S = 20, 0.1
 
@@ -120,4 +120,4 @@ def _family(replica: Replica) -> list[psutil.Process]:
 def _regions(replica: Replica) -> int:
     """The files in shared memory of all servers of this supervisor."""
     assert replica.process
-    return len(list(SHARED_MEMORY.glob(f"triton_{replica.process.pid}_*")))
+    return len(list(shared_memory.FOLDER.glob(f"triton_{replica.process.pid}_*")))

@@ -13,6 +13,7 @@ from opencc import OpenCC
 from genderprep.markup import CHAT_CODES_FILE
 from genderprep.vocabulary import vocabulary
 from training.synthetic.nicknames import Names, builtin_names
+from training.synthetic.spelling import FULL_WIDTH, SMALL_CAPITALS
 
 
 class Pair(NamedTuple):
@@ -23,8 +24,6 @@ class Pair(NamedTuple):
     canonical: str
 
 
-_SMALL_CAPITALS: Final = str.maketrans("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ")
-_FULL_WIDTH: Final = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(33, 127)})
 _TONES: Final = str.maketrans("aeiou", "ǎéīòǔ")
 _SENTINELS: Final = ("微信用户", "微信用戶", "WeChat User", "wechat user", "WeChatUser", "ＷｅＣｈａｔ Ｕｓｅｒ")
 LOOKALIKES: Final = (
@@ -62,8 +61,8 @@ EMOJI_MARKUP: Final[dict[str, Callable[[str], str]]] = {
 LATIN: Final[dict[str, Callable[[str], str]]] = {
     "upper case": str.upper,
     "accents": lambda name: name.translate(_TONES),
-    "small capitals": lambda name: name.translate(_SMALL_CAPITALS),
-    "full width": lambda name: name.translate(_FULL_WIDTH),
+    "small capitals": lambda name: name.translate(SMALL_CAPITALS),
+    "full width": lambda name: name.translate(FULL_WIDTH),
 }
 
 

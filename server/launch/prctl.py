@@ -10,6 +10,7 @@ from typing import Final
 _SET_PARENT_DEATH_SIGNAL: Final = 1
 _SET_CHILD_SUBREAPER: Final = 36
 _LIBC: Final = ctypes.CDLL(None)
+_TIMEOUT_S: Final = 1.0
 _POLL_S: Final = 0.01
 
 
@@ -25,9 +26,9 @@ def adopt_orphans() -> None:
     _LIBC.prctl(_SET_CHILD_SUBREAPER, 1)
 
 
-def reap_group(group: int, timeout_s: float = 1.0) -> None:
+def reap_group(group: int) -> None:
     """Remove the zombies of killed children in this process group; those of other parents are not touched."""
-    deadline_s = time.monotonic() + timeout_s
+    deadline_s = time.monotonic() + _TIMEOUT_S
     with suppress(ChildProcessError):
         while time.monotonic() < deadline_s:
             if os.waitpid(-group, os.WNOHANG) == (0, 0):

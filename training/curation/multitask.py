@@ -3,11 +3,9 @@
 A label is 1, 0 or `UNLABELED`; a head learns from the pictures that are labeled for its attribute.
 """
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import keras
-import numpy as np
 from keras import ops
 
 from ..arrays import FloatsNK, Shape, TensorB, TensorBK
@@ -56,20 +54,18 @@ def cross_entropies(logits: TensorBK, labels: TensorBK) -> TensorBK:
     return known * losses
 
 
-def multitask_losses(logits: TensorBK, labels: TensorBK, weights: Sequence[float] | None = None) -> TensorB:
-    """Return the share of each picture in Σ_t w_t Σ_i m_it L_it / Σ_i m_it, times B, so that its mean is that sum.
+def multitask_losses(logits: TensorBK, labels: TensorBK) -> TensorB:
+    """Return the share of each picture in Σ_t Σ_i m_it L_it / Σ_i m_it, times B, so that its mean is that sum.
 
-    m_it is 1 if picture i is labeled for attribute t. If all are, the loss of a picture is Σ_t w_t L_it.
+    m_it is 1 if picture i is labeled for attribute t. If all are, the loss of a picture is Σ_t L_it.
 
     Args:
         logits: `[B, T]`.
         labels: 1, 0 or `UNLABELED`, `[B, T]`.
-        weights: w_t `[T]`; by default 1.
     """
     known = ops.sum(ops.cast(labels != UNLABELED, logits.dtype), axis=0)
     share = ops.cast(ops.shape(logits)[0], logits.dtype) / ops.maximum(known, 1.0)
-    scale = share if weights is None else share * np.asarray(weights, np.float32)
-    return ops.sum(scale * cross_entropies(logits, labels), axis=1)
+    return ops.sum(share * cross_entropies(logits, labels), axis=1)
 
 
 class Supervised(keras.Model):

@@ -52,27 +52,21 @@ class LabeledPictures:
         return self.rows((self.table["split"] == name).to_numpy())
 
 
-def read_labeled_pictures(manifest: Path, size: int = SIZE, positive: str | None = None) -> LabeledPictures:
+def read_labeled_pictures(manifest: Path, size: int = SIZE) -> LabeledPictures:
     """Read pictures as they are served, and their labels.
 
     A manifest has the column `picture`, a path relative to it, and a column for each attribute that it labels, with 1,
-    0 or nothing. Any set of labeled pictures can be used instead: with `positive`, the pictures whose column `label`
-    has this value are `unsuitable`, and the others are not.
+    0 or nothing.
 
     Args:
         manifest: A CSV file, such as that of `training.synthetic.draw_defects`.
         size: S, the side of the pictures in pixels; it divides 128.
-        positive: The label that is to be found.
 
     Raises:
         ManifestError: A column or a picture is missing or unreadable, or a label is neither 1, 0 nor empty.
     """
     pictures = read_pictures(manifest, size)
     table = pictures.table
-    if positive is not None:
-        if positive not in set(table.get("label", ())):
-            raise ManifestError(f"{manifest}: expected rows with the given label in a column label, got none")
-        table = table.assign(unsuitable=np.where(table["label"] == positive, "1", "0"))
     if not {*ATTRIBUTES} & {*table}:
         raise ManifestError(f"{manifest}: expected a column for at least one of {', '.join(ATTRIBUTES)}")
     return LabeledPictures(pictures.pixels, _labels(table, manifest), ATTRIBUTES, table)

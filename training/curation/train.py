@@ -33,6 +33,8 @@ from .pictures import SIZE, LabeledPictures, join_pictures, read_labeled_picture
 from .pretrained import pretrained_trunk
 
 CASCADED: Final = "unsuitable"
+# The sizes of networks that start from nothing.
+_SMALL: Final = Trunk(width=16), Trunk(width=24)
 # Peak learning rates of a training from nothing, and from ImageNet.
 _FROM_NOTHING, _FINE_TUNING = 2e-3, 1e-3
 
@@ -106,14 +108,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--weights", type=Path, help="npz of ImageNet weights of MobileNetV2 to start from")
     parser.add_argument("--steps", type=int, default=2200, help="batches of 64 pictures")
-    parser.add_argument("--width", type=int, default=16, help="channels of the first network's first stage")
-    parser.add_argument("--second-width", type=int, default=24, help="those of the second network")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     schedule = Schedule(args.steps, learning_rate=_FINE_TUNING if args.weights else _FROM_NOTHING, seed=args.seed)
-    start = args.weights or (Trunk(width=args.width), Trunk(width=args.second_width))
     try:
-        print(run(args.data, args.out, schedule, start))
+        print(run(args.data, args.out, schedule, args.weights or _SMALL))
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
 

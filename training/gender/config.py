@@ -34,7 +34,7 @@ class Config:
         mean_over_padding: Whether the text tower averages padding too, as the article does.
         ngrams: Whether hashed n-grams join the transformer's features; the article has none.
         max_ngram: None for the transformer. Else the text tower, alone, is that of FastText: its longest n-gram in
-            graphemes, or 0 to make the whole nickname one feature.
+            graphemes.
         fusion: `attention` or `concat`; needs both towers.
         mask_loss: The article's mask loss, or None.
         distillation: How a student learns from the model of `--teacher`.

@@ -2,9 +2,8 @@
 
     python -m training.gender.fasttext --data runs/data/nicknames.csv --out runs/fasttext
 
-A linear layer turns the mean embedding of a nickname's hashed n-grams into the logit of P(female). With `--raw` the
-whole nickname is one feature, which is what FastText's defaults make of names without spaces: the model memorizes
-nicknames and does not generalize to new ones. Writes a run like `training.gender.train`, and evaluates it.
+A linear layer turns the mean embedding of a nickname's hashed n-grams into the logit of P(female). Writes a run like
+`training.gender.train`, and evaluates it.
 """
 
 import argparse
@@ -36,13 +35,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="manifest: CSV, JSONL, Parquet or a folder of Parquet")
     parser.add_argument("--out", type=Path, required=True, help="folder for the run")
-    parser.add_argument("--raw", action="store_true", help="use the whole nickname as one feature")
     parser.add_argument("--seed", type=int, default=1)
     add_label_map(parser)
     args = parser.parse_args()
     try:
-        config = replace(CONFIG, seed=args.seed, max_ngram=0 if args.raw else CONFIG.max_ngram)
-        train(config.with_label_map(args.label_map), args.data, args.out)
+        config = replace(CONFIG, seed=args.seed).with_label_map(args.label_map)
+        train(config, args.data, args.out)
         print(pd.DataFrame(evaluate(args.out, args.data, "test")).T.to_string())
     except (ManifestError, ConfigError, FileNotFoundError) as exc:
         raise SystemExit(f"fasttext: {exc}") from exc

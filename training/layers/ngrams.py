@@ -23,7 +23,7 @@ class HashedNgrams(keras.layers.Layer):
     Args:
         vocabulary_size: Token ids are below it.
         buckets: Number of buckets, at most 2¹⁸.
-        max_n: Length of the longest n-gram; 0 makes the whole sequence one feature.
+        max_n: Length of the longest n-gram.
     """
 
     def __init__(self, vocabulary_size: int, buckets: int, max_n: int = 3, **kwargs: Any) -> None:
@@ -38,8 +38,6 @@ class HashedNgrams(keras.layers.Layer):
         position = ops.arange(tokens.shape[1] + 2, dtype="int32")[None, :]
         marked = ops.pad(ops.cast(tokens, "int32"), [[0, 0], [1, 1]])
         marked = ops.where(position == 0, start, ops.where(position == length + 1, end, marked))
-        if not self.max_n:
-            return 1 + self._hash(marked, marked.shape[1])
         ngrams = []
         for n in range(1, self.max_n + 1):
             last = position[:, n - 1 :]
@@ -50,7 +48,7 @@ class HashedNgrams(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         steps = (input_shape[1] or 0) + 2
-        return (input_shape[0], sum(steps + 1 - n for n in range(1, self.max_n + 1)) or 1)
+        return (input_shape[0], sum(steps + 1 - n for n in range(1, self.max_n + 1)))
 
     def get_config(self) -> dict[str, Any]:
         own = {"vocabulary_size": self.vocabulary_size, "buckets": self.buckets, "max_n": self.max_n}

@@ -27,10 +27,12 @@ from genderprep import prep_digest
 from ..data.bad_rows import BadRows, ManifestError
 from ..engine.errors import ConfigError
 from ..engine.resume import Checkpoint, check_finished_run
+from ..engine.schedules import warmed_cosine
 from ..gender.config import import_config
 from ..optimizers.lr_multiplier_adamw import LRMultiplierAdamW, lr_multipliers
 from ..report import write_report
 from .collapse import CollapseError, CollapseGuard, embed
+from .measures import LABELS
 from .methods import METHODS, Config, Pretraining, build
 from .moco import mean_loss
 from .neighbors import label_consistency
@@ -56,10 +58,10 @@ class CpuClock(keras.callbacks.Callback):
 class LabelWatch(keras.callbacks.Callback):
     """Logs the label consistency of held-out pictures at K = 10 after each epoch, as `theme_consistency` and so on."""
 
-    def __init__(self, encoder: keras.Model, pictures: Pictures, labels: tuple[str, ...] = ("theme", "style")) -> None:
+    def __init__(self, encoder: keras.Model, pictures: Pictures) -> None:
         super().__init__()
         self._encoder, self._pictures = encoder, pictures
-        self._labels = [label for label in labels if label in pictures.table]
+        self._labels = [label for label in LABELS if label in pictures.table]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         embeddings = embed(self._encoder, self._pictures.pixels)
@@ -148,11 +150,7 @@ def main() -> None:
 
 
 def _compile(method: Pretraining, config: Config, steps: int) -> None:
-    total = config.epochs * steps
-    warm_up = max(1, round(_WARM_UP * total))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
-    )
+    schedule = warmed_cosine(config.learning_rate, config.epochs * steps, _WARM_UP)
     multipliers = lr_multipliers(method.model, {config.pretrained_lr_multiplier: method.pretrained})
     optimizer = LRMultiplierAdamW(schedule, weight_decay=config.weight_decay, lr_multipliers=multipliers)
     method.model.compile(optimizer, loss=mean_loss)

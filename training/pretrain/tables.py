@@ -47,6 +47,7 @@ from .real_pictures import measure_collections
 from .rows import METHODS, SERVED, Cards, Row, rows, trunk
 from .tables_markdown import describe
 
+BATCH: Final = 64
 _LABELED: Final = 10
 
 Values = dict[str, FloatsND]
@@ -97,12 +98,11 @@ def main() -> None:
     parser.add_argument("--real", type=Path, nargs="+", default=[], help="manifests of pictures that were not drawn")
     parser.add_argument("--size", type=int, default=64, help="pixels; default: %(default)s")
     parser.add_argument("--epochs", type=int, default=8, help="default: %(default)s")
-    parser.add_argument("--batch", type=int, default=64, help="default: %(default)s")
     parser.add_argument("--methods", nargs="*", choices=METHODS.values(), default=list(METHODS.values()))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="default: 1 2 3")
     args = parser.parse_args()
     width = 1.0 if args.imagenet else 0.5
-    config = Config("", size=args.size, epochs=args.epochs, batch=args.batch, width=width)
+    config = Config("", size=args.size, epochs=args.epochs, batch=BATCH, width=width)
     cards = Cards(args.data, args.test, args.out / "pictures")
     try:
         table = list(rows(config, args.methods, tuple(args.seeds), cards, args.out, args.imagenet, args.served))

@@ -18,7 +18,8 @@ from .examples import Examples, examples_of
 from .fit import picture_table
 from .world import Setting, exact_vectors, read_profiles, setting_of
 
-_WORLD: Final = 1
+# Seed of the world and of its sessions.
+WORLD: Final = 1
 # Sessions of the last day: a quarter of them calibrates, the others measure.
 TEST: Final = 6_000
 
@@ -82,9 +83,9 @@ def prepare(
     cards: pd.DataFrame, vectors: FloatsND, imagenet: FloatsND | None, profiles: Path | None, sizes: tuple[int, int]
 ) -> Data:
     """Draw the world and its sessions: `sizes` are those of training and of the last day."""
-    setting = setting_of(cards, vectors, _WORLD, profiles=read_profiles(profiles) if profiles else None)
+    setting = setting_of(cards, vectors, WORLD, profiles=read_profiles(profiles) if profiles else None)
     rows = np.searchsorted(cards["id"].to_numpy(), setting.stock.ids)
-    sessions = setting.sessions(*sizes, seed=_WORLD)
+    sessions = setting.sessions(*sizes, seed=WORLD)
     examples = examples_of(impressions_of(sessions, setting.stock, setting.profiles), setting.stock.ids)
     return Data(setting, None if imagenet is None else imagenet[rows], sessions, examples)
 

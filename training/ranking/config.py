@@ -1,7 +1,7 @@
 """The configuration of a ranker. A config file returns one from `get_config()`."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from ..engine.errors import ConfigError
 
@@ -20,7 +20,6 @@ class Config:
         candidate_picture: Whether the candidate's vector is an input.
         history_pictures: Whether the vectors of liked pictures are an input.
         gender: Whether PROBABILITIES and EMBEDDING are inputs.
-        priors: Whether the share of likes among the earlier shows of a candidate is an input.
         products: Whether the MLP also gets the products of candidates and pooled histories, not in the article.
         tastes: Latent tastes of a `TasteMixture`, not in the article; 0 for none.
         pooling: How vectors of liked pictures are pooled, one of `POOLINGS`.
@@ -39,7 +38,6 @@ class Config:
     candidate_picture: bool = True
     history_pictures: bool = True
     gender: bool = True
-    priors: bool = True
     products: bool = True
     tastes: int = 0
     pooling: str = "multi_query"
@@ -59,10 +57,3 @@ class Config:
             raise ConfigError("expected ids or candidate_picture: without both, all candidates have the same score")
         if self.tastes and not (self.candidate_picture and self.history_pictures):
             raise ConfigError("expected candidate_picture and history_pictures: tastes are read from both")
-
-
-def config_from(values: dict[str, Any]) -> Config:
-    """Restore a config from the values in `report.json`."""
-    lists = {field.name for field in fields(Config) if isinstance(field.default, tuple)}
-    restored: dict[str, Any] = {name: tuple(value) if name in lists else value for name, value in values.items()}
-    return Config(**restored)

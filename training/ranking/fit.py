@@ -5,6 +5,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from ..arrays import BoolsN, FloatsND, FloatsNK
+from ..engine.schedules import warmed_cosine
 from ..losses.masked_cross_entropy import PADDING, masked_cross_entropy
 from .config import Config
 from .examples import Examples, batches
@@ -19,10 +20,7 @@ def fit(model: keras.Model, config: Config, examples: Examples, known: BoolsN) -
     """Train a model of sessions on all epochs, and return the mean loss of each in nats."""
     steps = len(examples) // config.batch
     total = config.epochs * steps
-    warm_up = max(1, round(_WARM_UP * total))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, total - warm_up), warmup_target=config.learning_rate, warmup_steps=warm_up
-    )
+    schedule = warmed_cosine(config.learning_rate, total, _WARM_UP)
     # Other backends compile as they do by default: JAX always, PyTorch never.
     jit_compile = total > _COMPILED_STEPS if keras.backend.backend() == "tensorflow" else "auto"
     model.compile(keras.optimizers.Adam(schedule), loss=masked_cross_entropy, jit_compile=jit_compile)

@@ -22,15 +22,16 @@ from ..engine.errors import ConfigError
 from ..pretrain.collapse import embed
 from ..pretrain.encoder import imagenet_encoder
 from ..pretrain.whitening import Whitening
+from .ablation_data import WORLD
 from .world import chosen_cards, read_cards
 
 _SIZE: Final = 64
 _DIMS: Final = 32
 
 
-def imagenet_vectors(cards: pd.DataFrame, folder: Path, weights: Path, seed: int = 1) -> FloatsND:
+def imagenet_vectors(cards: pd.DataFrame, folder: Path, weights: Path) -> FloatsND:
     """Return the vectors [N, 32] of the cards of a world; `cards` has the columns picture and split."""
-    rows = chosen_cards(cards, seed)
+    rows = chosen_cards(cards, WORLD)
     pixels: ImagesNSS3 = np.stack(
         [prepare_image((folder / picture).read_bytes(), _SIZE)[0] for picture in cards["picture"].iloc[rows]]
     )

@@ -10,7 +10,7 @@ r"""Join the logs of a product to impressions: what was shown, and what of it wa
 
 An impression has the columns `request_id`, `user`, `time`, `pictures`, `propensities`, `liked`, `history` (what the
 user had liked before, newest first) and the user's columns. A like counts for the list of its `request_id`; without
-one, for the last list that showed the picture to this user, if it is not older than `--within`.
+one, for the last list that showed the picture to this user, if it is not older than a day.
 """
 
 import argparse
@@ -33,6 +33,8 @@ USERS: Final = ("user", "probabilities")
 IMPRESSIONS: Final = (*EXPOSURES, "liked", "history", "probabilities")
 # Later times, of the year 5138, are milliseconds.
 _LATEST_S: Final = 1e11
+# The longest time from an exposure to its like.
+_WITHIN: Final = pd.Timedelta(days=1)
 # A user of whom nothing is stored.
 _UNKNOWN: Final = (0.5, 0.5)
 
@@ -47,7 +49,8 @@ class Joined:
 
     Args:
         impressions: One row for each shown list.
-        unmatched: Likes of a picture that no list within the time showed to the user. They still belong to histories.
+        unmatched: Likes of a picture that no list showed to the user in the day before. They still belong to
+            histories.
         repeated: Exposures with the `request_id` of an earlier one, which are dropped.
         unknown_users: Lists shown to users of whom nothing is stored.
     """
@@ -92,16 +95,13 @@ def _timestamps(file: Path, times: "pd.Series[Any]") -> "pd.Series[Any]":
     return pd.to_datetime(times, utc=True).dt.as_unit("ns")
 
 
-def join(
-    exposures: pd.DataFrame, likes: pd.DataFrame, users: pd.DataFrame, within: pd.Timedelta | None = None
-) -> Joined:
+def join(exposures: pd.DataFrame, likes: pd.DataFrame, users: pd.DataFrame) -> Joined:
     """Join exposures, likes and stored users to impressions, in the order of time.
 
     Args:
         exposures: The columns `EXPOSURES`.
         likes: The columns `LIKES`, and optionally `request_id`.
         users: The columns `USERS`, and optionally `embedding`.
-        within: The longest time from an exposure to its like; by default one day.
 
     Raises:
         LogError: A list has another number of propensities than pictures.
@@ -109,7 +109,7 @@ def join(
     if not (exposures["pictures"].map(len) == exposures["propensities"].map(len)).all():
         raise LogError("expected one propensity for each shown picture; a list has another number of them")
     shown = exposures.sort_values("time", kind="stable").drop_duplicates("request_id").reset_index(drop=True)
-    liked, unmatched = _liked(shown, likes, within or pd.Timedelta(days=1))
+    liked, unmatched = _liked(shown, likes)
     stored = users.drop_duplicates("user", keep="last").set_index("user")
     features = stored.reindex(shown["user"]).reset_index(drop=True)
     unknown = features["probabilities"].isna()
@@ -127,11 +127,10 @@ def main() -> None:
     parser.add_argument("--likes", type=Path, required=True, help="the product's log of likes")
     parser.add_argument("--users", type=Path, required=True, help="Parquet with user, probabilities, embedding")
     parser.add_argument("--out", type=Path, required=True, help="Parquet file of the impressions")
-    parser.add_argument("--within", type=pd.Timedelta, default="1D", help="from exposure to like; default: %(default)s")
     args = parser.parse_args()
     try:
         exposures, likes = read_log(args.exposures, EXPOSURES), read_log(args.likes, LIKES)
-        joined = join(exposures, likes, read_log(args.users, USERS), pd.Timedelta(args.within))
+        joined = join(exposures, likes, read_log(args.users, USERS))
     except (LogError, ManifestError) as exc:
         raise SystemExit(f"impressions: {exc}") from exc
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -177,7 +176,7 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _liked(shown: pd.DataFrame, likes: pd.DataFrame, within: pd.Timedelta) -> tuple[list[Any], int]:
+def _liked(shown: pd.DataFrame, likes: pd.DataFrame) -> tuple[list[Any], int]:
     """Return for each list which of its pictures were liked, and the number of likes without a list."""
     places = shown[["request_id", "user", "time", "pictures"]].explode("pictures")
     # A list without pictures has no place.
@@ -193,7 +192,7 @@ def _liked(shown: pd.DataFrame, likes: pd.DataFrame, within: pd.Timedelta) -> tu
         places[["user", "picture", "time", "row", "place"]],
         on="time",
         by=["user", "picture"],
-        tolerance=within,
+        tolerance=_WITHIN,
     ).dropna(subset="row")
     lengths = shown["pictures"].map(len).to_numpy()
     starts = np.cumsum(lengths) - lengths

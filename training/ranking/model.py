@@ -157,8 +157,7 @@ class Ranker:
             parts.append(pooled)
             if self.config.products and self.config.candidate_picture and self.config.pooling != "concat":
                 parts.append(pooled * ops.tile(candidates, (1, 1, pooled.shape[-1] // candidates.shape[-1])))
-        if self.config.priors:
-            parts.append(log_odds(priors, LEAST)[..., None])
+        parts.append(log_odds(priors, LEAST)[..., None])
         first = parts[0]
         x = ops.concatenate([first, *(_spread(part, first) for part in (*parts[1:], user[:, None]))], axis=-1)
         for dense, activation in zip(self.dense, self.activations, strict=True):

@@ -16,7 +16,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -56,13 +56,6 @@ class Gallery:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Warm(NamedTuple):
-    """`weights.npz` of an earlier run, and whether its id embeddings are used too."""
-
-    weights: Path
-    with_ids: bool = False
-
-
 def read_gallery(folder: Path) -> Gallery:
     """Read `vectors.npy`, `ids.npy` and, if there is one, `gallery.json`.
 
@@ -79,7 +72,7 @@ def read_gallery(folder: Path) -> Gallery:
     return Gallery(vectors.astype(np.float32), ids, metadata)
 
 
-def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path, warm: Warm | None = None) -> Path:
+def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path, warm: Path | None = None) -> Path:
     """Train a ranker and a pre-ranker, write the run to `out`, and return the folder.
 
     Args:
@@ -87,7 +80,7 @@ def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path
         impressions: In the form of `training.ranking.impressions`, of at least two days.
         gallery: The vectors of all pictures.
         out: Folder of the run.
-        warm: What to start from.
+        warm: `weights.npz` of an earlier run, to start from all but its id embeddings.
 
     Raises:
         ConfigError: There are too few days, sessions or likes, or the weights do not fit.
@@ -109,7 +102,7 @@ def train(config: Config, impressions: pd.DataFrame, gallery: Gallery, out: Path
     ranker = Ranker(config, table.shape[1])
     model = ranker.training_model(table)
     if warm is not None:
-        set_weights(model, read_arrays(warm.weights), warm.with_ids)
+        set_weights(model, read_arrays(warm), with_ids=False)
     losses = fit(model, config, past, known)
     calibrate(ranker, predict_logits(model, calibration, known), calibration)
     np.savez(out / "weights.npz", **weights_of(model))
@@ -138,12 +131,10 @@ def main() -> None:
     parser.add_argument("--gallery", type=Path, required=True, help="folder with vectors.npy and ids.npy")
     parser.add_argument("--out", type=Path, required=True, help="folder for the run")
     parser.add_argument("--warm-start", type=Path, help="weights.npz of yesterday's run, of the same gallery")
-    parser.add_argument("--warm-ids", action="store_true", help="start from yesterday's id embeddings too")
     args = parser.parse_args()
     try:
         config, gallery = import_config(args.config, Config), read_gallery(args.gallery)
-        warm = Warm(args.warm_start, args.warm_ids) if args.warm_start else None
-        print(train(config, read_parquet(args.impressions, *IMPRESSIONS), gallery, args.out, warm))
+        print(train(config, read_parquet(args.impressions, *IMPRESSIONS), gallery, args.out, args.warm_start))
     except (ConfigError, ManifestError, FileNotFoundError) as exc:
         raise SystemExit(f"train: {exc}") from exc
 

@@ -60,22 +60,19 @@ class Setting:
         return past.joined(new)
 
 
-def setting_of(
-    cards: pd.DataFrame, vectors: FloatsND, seed: int, strength: float = 0.5, profiles: Profiles | None = None
-) -> Setting:
+def setting_of(cards: pd.DataFrame, vectors: FloatsND, seed: int, profiles: Profiles | None = None) -> Setting:
     """Choose cards and publish them in a world.
 
     Args:
         cards: The columns id, theme, style and split; the last day's pictures are of the split `test`.
         vectors: The vectors of the cards, [N, D].
         seed: Of the choice and of the world.
-        strength: How much the gender tells about the taste.
         profiles: Of users; by default surrogates.
     """
     rows, split = chosen_cards(cards, seed), cards["split"].to_numpy()
     cells = cells_of(*(cards[name].iloc[rows].tolist() for name in ("theme", "style")))
     stock = publish(cards["id"].to_numpy()[rows], cells, split[rows] == "test", DAYS, WINDOW, seed)
-    return Setting(draw_world(seed, strength), stock, vectors[rows], profiles or draw_profiles(2000, seed))
+    return Setting(draw_world(seed), stock, vectors[rows], profiles or draw_profiles(2000, seed))
 
 
 def chosen_cards(cards: pd.DataFrame, seed: int) -> IntsN:
@@ -109,9 +106,9 @@ def read_cards(manifest: Path) -> pd.DataFrame:
     return cards
 
 
-def exact_vectors(cells: IntsN, size: int = 32, seed: int = 0) -> FloatsND:
+def exact_vectors(cells: IntsN, size: int = 32) -> FloatsND:
     """Return unit vectors [P, size] that tell theme and style exactly: random directions of both, added."""
-    rng = np.random.default_rng((seed, 23))
+    rng = np.random.default_rng((0, 23))
     names = np.array(CELLS)[cells]
     parts = [
         rng.normal(size=(len(kinds), size))[numbers]

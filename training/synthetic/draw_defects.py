@@ -10,6 +10,7 @@ import argparse
 import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from PIL import Image, ImageDraw
 
@@ -17,6 +18,10 @@ from .cards import font
 from .defect_drawing import draw, to_jpeg
 from .defect_motifs import MOTIFS
 from .defects import ATTRIBUTES, P_HARMLESS, Picture, compose, row_of
+
+# Pictures in a row of the contact sheet, and their side.
+_COLUMNS: Final = 10
+_SIDE: Final = 128
 
 
 def write_pictures(pictures: Iterable[Picture], out: Path) -> Path:
@@ -40,15 +45,15 @@ def write_images(pictures: Iterable[tuple[Picture, Image.Image]], out: Path) -> 
     return manifest
 
 
-def contact_sheet(columns: int = 10, side: int = 128) -> Image.Image:
+def contact_sheet() -> Image.Image:
     """Draw pictures of each attribute, each motif and pictures without defects, one row for each."""
     rows = [*ATTRIBUTES, "none", *MOTIFS]
-    sheet = Image.new("RGB", ((columns + 1) * side, len(rows) * side), "white")
+    sheet = Image.new("RGB", ((_COLUMNS + 1) * _SIDE, len(rows) * _SIDE), "white")
     pen = ImageDraw.Draw(sheet)
     for top, name in enumerate(rows):
-        pen.text((6, (top + 0.4) * side), name, "black", font(14))
-        for left, picture in zip(range(1, columns + 1), _examples(name), strict=False):
-            sheet.paste(draw(picture).resize((side, side), Image.Resampling.BOX), (left * side, top * side))
+        pen.text((6, (top + 0.4) * _SIDE), name, "black", font(14))
+        for left, picture in zip(range(1, _COLUMNS + 1), _examples(name), strict=False):
+            sheet.paste(draw(picture).resize((_SIDE, _SIDE), Image.Resampling.BOX), (left * _SIDE, top * _SIDE))
     return sheet
 
 

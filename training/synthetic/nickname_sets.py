@@ -39,24 +39,24 @@ def nickname_sets(manifest: Manifest) -> pd.DataFrame:
     sets = {
         "names": test[test["source"].isin(NAMES)],
         "other nicknames": test[~test["source"].isin(NAMES)],
-        "random words": _neutral(random_phrases(PHRASES, Random(0))),
-        "foreign words": _neutral(foreign_phrases(PHRASES, Random(0))),
+        "random words": _neutral(random_phrases(Random(0))),
+        "foreign words": _neutral(foreign_phrases(Random(0))),
         "census": pd.DataFrame(names, columns=["nickname", "gender"]),
     }
     every = pd.concat([table.assign(set=name) for name, table in sets.items()], ignore_index=True)
     return every[["nickname", "gender", "p_female", "set"]]
 
 
-def random_phrases(count: int, rng: Random) -> list[str]:
-    """Return phrases of one to six random words of the test split."""
+def random_phrases(rng: Random) -> list[str]:
+    """Return `PHRASES` phrases of one to six random words of the test split."""
     words = [word for word in chinese_words() if part_split(word) == "test"]
-    return ["".join(rng.choices(words, k=rng.randint(1, 6))) for _ in range(count)]
+    return ["".join(rng.choices(words, k=rng.randint(1, 6))) for _ in range(PHRASES)]
 
 
-def foreign_phrases(count: int, rng: Random) -> list[str]:
-    """Return phrases of one to three words of the test split, each of one language; all languages are as likely."""
+def foreign_phrases(rng: Random) -> list[str]:
+    """Return as many phrases of one to three words of it, each of one language; all languages are as likely."""
     words = [[word for word in every if part_split(word) == "test"] for every in foreign_words().values()]
-    languages = rng.choices([every for every in words if every], k=count)
+    languages = rng.choices([every for every in words if every], k=PHRASES)
     return [" ".join(rng.choices(every, k=rng.randint(1, 3))) for every in languages]
 
 

@@ -9,6 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from genderprep.tensors import EMBEDDING_SIZE
+
 from ..arrays import BoolsN, BoolsNK, FloatsN, FloatsND, FloatsNK, IntsN, IntsNK
 from .preference_pictures import Stock
 from .preferences import World
@@ -67,15 +69,15 @@ class Sessions:
         return replace(self, **{name: np.concatenate([a, vars(other)[name]]) for name, a in vars(self).items()})
 
 
-def draw_profiles(count: int, seed: int, size: int = 256) -> Profiles:
+def draw_profiles(count: int, seed: int) -> Profiles:
     """Draw surrogates of the gender model's outputs: a third of the users tells nothing, the others more or less.
 
     The embedding is noise around a direction, as far along it as the logit of P(female).
     """
     rng = np.random.default_rng((seed, 19))
     logits = rng.choice((-1, 1), count) * np.abs(rng.normal(1.5, 1.5, count)) * (rng.random(count) > 1 / 3)
-    direction = rng.normal(size=size) / np.sqrt(size)
-    embeddings = np.outer(logits, direction) + rng.normal(0, 0.3, (count, size))
+    direction = rng.normal(size=EMBEDDING_SIZE) / np.sqrt(EMBEDDING_SIZE)
+    embeddings = np.outer(logits, direction) + rng.normal(0, 0.3, (count, EMBEDDING_SIZE))
     return Profiles(1 / (1 + np.exp(-logits)), embeddings.astype(np.float32))
 
 

@@ -49,25 +49,24 @@ class World:
         return share
 
 
-def draw_world(seed: int, strength: float = 0.5, types: int = TYPES) -> World:
+def draw_world(seed: int, strength: float = 0.5) -> World:
     """Draw a world.
 
     Args:
         seed: Determines all tables.
         strength: How much the gender tells about the type; 0 for nothing. Each type is preferred by one gender: its
             P(type | gender) is exp(±strength · a), normalized, with a between 0.5 and 1.5.
-        types: T.
     """
     rng = np.random.default_rng((seed, 17))
-    lean = np.where(np.arange(types) % 2, 1, -1) * rng.uniform(0.5, 1.5, types)
+    lean = np.where(np.arange(TYPES) % 2, 1, -1) * rng.uniform(0.5, 1.5, TYPES)
     p_type = softmax(np.outer([-strength, strength], lean), axis=1)
-    theme, style = (rng.normal(0, spread, (types, size)) for spread, size in _taste_sizes())
+    theme, style = (rng.normal(0, spread, (TYPES, size)) for spread, size in _taste_sizes())
     logits = (
         _MEAN
         + rng.normal(0, _APPEAL, len(CELLS))
         + np.repeat(theme, len(STYLES), axis=1)
         + np.tile(style, len(THEMES))
-        + rng.normal(0, _CELL_TASTE, (types, len(CELLS)))
+        + rng.normal(0, _CELL_TASTE, (TYPES, len(CELLS)))
     )
     p_like = expit(logits)
     exposure = p_like.mean(axis=0) ** _POPULARITY

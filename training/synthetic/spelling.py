@@ -9,8 +9,8 @@ import emoji
 import regex
 from opencc import OpenCC
 
-_SMALL_CAPITALS: Final = str.maketrans("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ")
-_FULL_WIDTH: Final = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(33, 127)})
+SMALL_CAPITALS: Final = str.maketrans("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ")
+FULL_WIDTH: Final = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(33, 127)})
 _ACCENTS: Final = str.maketrans("aeiouc", "áèîõüç")
 _EMOJI: Final = regex.compile(r"\p{Extended_Pictographic}\ufe0f?")
 _TRADITIONAL: Final = OpenCC("s2t")
@@ -30,7 +30,7 @@ def _escapes(text: str) -> str:
 
 SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (
     *(_TRADITIONAL.convert, str.upper, str.title),
-    *(lambda text: text.translate(_SMALL_CAPITALS), lambda text: text.translate(_FULL_WIDTH)),
+    *(lambda text: text.translate(SMALL_CAPITALS), lambda text: text.translate(FULL_WIDTH)),
     *(lambda text: text.translate(_ACCENTS), emoji.demojize, _span, _references, _escapes),
 )
 

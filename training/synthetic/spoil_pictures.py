@@ -23,6 +23,10 @@ from .defects import P_HARMLESS, PHOTO, Picture, compose
 from .draw_defects import write_images
 from .pictures import read_pictures
 
+# Photos of each source and split, and copies of each photo.
+_MOST, _COPIES = 1000, 2
+# Shares of copies with an unsuitable and with a harmless motif drawn on them.
+_UNSUITABLE, _HARMLESS = 0.1, 0.1
 # Photos have these kinds; drawn robots and patterns tell no gender either.
 _KINDS: Final = ("photo", "neutral")
 _DRAWN: Final = ("neutral_dicebear",)
@@ -77,17 +81,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, nargs="+", required=True, help="folders of sources")
     parser.add_argument("--out", type=Path, required=True, help="folder for defects.csv and pictures/")
-    parser.add_argument("--most", type=int, default=1000, help="photos of each source and split; default: %(default)s")
-    parser.add_argument("--copies", type=int, default=2, help="of each photo; default: %(default)s")
-    parser.add_argument("--unsuitable", type=float, default=0.1, help="share with an unsuitable motif drawn on it")
-    parser.add_argument("--harmless", type=float, default=0.1, help="share with a harmless one")
     args = parser.parse_args()
     try:
-        photos = choose_photos(read_pictures(*args.images), args.most)
+        photos = choose_photos(read_pictures(*args.images), _MOST)
     except (FileNotFoundError, ValueError) as exc:
         raise SystemExit(f"spoil_pictures: {exc}") from exc
     print(photos.groupby(["source", "split"]).size().unstack(fill_value=0).to_string())
-    print(write_images(spoil_photos(photos, args.copies, args.unsuitable, args.harmless), args.out))
+    print(write_images(spoil_photos(photos, _COPIES, _UNSUITABLE, _HARMLESS), args.out))
 
 
 def _square(avatar: bytes) -> Image.Image:

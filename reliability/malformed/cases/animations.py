@@ -13,7 +13,7 @@ SMALLEST_GIF_FRAME = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\0"
 WEBP_FRAME_BYTES = 50
 
 
-def cases(seed: int) -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     frame = encode.gif_frame(8, 8, encode.lzw_zeros(64))
     count = SIZE // len(SMALLEST_GIF_FRAME)
     must_answer = {

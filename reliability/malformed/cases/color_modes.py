@@ -20,7 +20,7 @@ SIZES = ((1, 1), (1, 64), (64, 1), (7, 13), (64, 64), (1, 5000), (5000, 1))
 PILLOW_MODES = ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr", "I;16", "PA")
 
 
-def cases(seed: int) -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     yield from cases_of("modes", _png() | _pillow_modes() | _jpeg(), Expected.ANSWER)
 
 

@@ -49,7 +49,7 @@ HEADS = {
 }
 
 
-def cases(seed: int) -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     jpeg, png, gif = (valid_files()[name] for name in ("JPEG", "PNG", "GIF"))
     icon = struct.pack("<HHHBBBBHHII", 0, 1, 1, 48, 48, 0, 0, 1, 32, len(png), 22) + png
     yield from cases_of("other formats", _written_by_pillow() | HEADS | {"ICO around PNG": icon}, Expected.REFUSAL)

@@ -12,7 +12,7 @@ from .valid_files import valid_files
 SIZE = 10_000_000
 
 
-def cases(seed: int) -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     yield from cases_of("many segments", _jpeg() | _png() | _gif() | _webp())
 
 

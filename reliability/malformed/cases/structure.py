@@ -15,7 +15,7 @@ PNG_KINDS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"iCCP", b"ac
 RLE_CODES = (b"\x00\x02\xff\xff", b"\x00\x00", b"\x00\xff" + bytes(255), b"\xff\x01", b"\x00\x01")
 
 
-def cases(seed: int) -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     for format_cases in (_jpeg_coding, _jpeg_order, _png, _gif, _webp, _bmp):
         yield from format_cases()
 

@@ -16,7 +16,7 @@ from perf.experiments.ab import AB, UsersError, read_users, shadow
 from perf.experiments.ab_analysis import analyze
 from perf.experiments.ab_report import verdict
 from perf.report.charts import draw
-from perf.report.experiment import Measurement, MeasurementError
+from perf.report.experiment import MeasurementError
 from tests.support.markdown import cells
 from tests.support.tritonserver import Server
 from training.synthetic.avatars import AvatarPool
@@ -46,9 +46,9 @@ def write_csv(file: Path, *rows: list[str]) -> Path:
 
 def test_every_user_is_sent_to_both_arms_in_random_order(client: Client, tmp_path: Path) -> None:
     users = read_users(write_users(40, AvatarPool(), builtin_names(), tmp_path, seed=1))
-    rows = shadow(client, users, tmp_path, ARMS, seed=1, threads=2)
+    rows = shadow(client, users, tmp_path, ARMS, seed=1)
     assert rows["gender"].tolist() == users["gender"].tolist()
-    assert (rows["first"] == shadow(client, users, tmp_path, ARMS, seed=1, threads=1)["first"]).all()
+    assert (rows["first"] == shadow(client, users, tmp_path, ARMS, seed=1)["first"]).all()
     assert {0, 1} == set(rows["first"])
     for index, arm in enumerate(ARMS):
         user = users.iloc[7]
@@ -60,11 +60,10 @@ def test_every_user_is_sent_to_both_arms_in_random_order(client: Client, tmp_pat
 
 def test_report_of_a_given_table_and_server(url: str, tmp_path: Path) -> None:
     file = write_csv(tmp_path / "users.csv", HEADER, ["小美", "", "female"], ["婷婷", "", "female"])
-    args = argparse.Namespace(data=file, url=url, arms=None, seed=1, threads=1)
+    args = argparse.Namespace(data=file, url=url, arms=None, seed=1)
     measured = AB().measure(args)
     assert (measured.metadata["labelled"], measured.metadata["data"]) == (2, "users.csv")
-    measurement = Measurement(measured.rows, {**measured.metadata, "margin": 0.01})
-    AB().write(measurement, tmp_path / "results")
+    AB().write(measured, tmp_path / "results")
     stored = AB().read(tmp_path / "results")
     draw(AB(), stored, tmp_path / "results")
     # Labels of one gender have an accuracy but no AUC.
@@ -78,7 +77,7 @@ def test_report_of_a_given_table_and_server(url: str, tmp_path: Path) -> None:
 def test_failed_users_are_counted_but_not_compared(client: Client, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     users = read_users(write_csv(tmp_path / "users.csv", HEADER[:2], ["a", "broken.jpg"], ["小美", ""]))
-    result = analyze(shadow(client, users, tmp_path, ARMS, seed=1, threads=1), ARMS, seed=1)
+    result = analyze(shadow(client, users, tmp_path, ARMS, seed=1), ARMS, seed=1)
     assert result["failed"] == {arm: {"InvalidAvatar": 1} for arm in ARMS}
     assert result["agreement"] in (0, 1)
     assert "accuracy" not in result
@@ -106,7 +105,7 @@ def test_missing_table_of_users_is_an_error(tmp_path: Path) -> None:
 def test_invalid_url_is_an_error(tmp_path: Path) -> None:
     file = write_csv(tmp_path / "users.csv", HEADER, ["小美", "", "female"])
     with pytest.raises(MeasurementError, match=r"--url: .*"):
-        AB().measure(argparse.Namespace(data=file, url="nowhere", arms=None, seed=1, threads=1))
+        AB().measure(argparse.Namespace(data=file, url="nowhere", arms=None, seed=1))
 
 
 def test_analysis_of_known_users() -> None:
@@ -138,7 +137,6 @@ def analysis(**changes: Any) -> dict[str, Any]:
         "sample_ratio_p": 1.0,
         "agreement": 0.95,
         "labelled": 1000,
-        "margin": 0.01,
         "latency_ms": {"p50": {"values": [20.0, 10.0], "difference": -10.0, "low": -11.0, "high": -9.0}},
         "accuracy": {"difference": -0.002, "low": -0.006, "high": 0.002},
     }

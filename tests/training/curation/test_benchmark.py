@@ -41,16 +41,6 @@ def test_rows_and_splits(pool: LabeledPictures) -> None:
     assert len(pool.split("test")) == 24 and len(pool.split("train")) == 0
 
 
-def test_anyone_s_labels_can_be_the_judge(manifest: Path) -> None:
-    table = pd.read_csv(manifest, dtype=str).assign(label=["insect", "flower", "tree"] * 8)
-    file = manifest.with_name("own.csv")
-    table[["picture", "label", "split"]].to_csv(file, index=False)
-    read = read_labeled_pictures(file, 32, positive="insect")
-    assert read.of("unsuitable").tolist() == [1, 0, 0] * 8
-    assert (read.of("blurred") == -1).all()
-    assert read.pixels.shape == (24, 32, 32, 3)
-
-
 def test_manifests_that_cannot_be_used(manifest: Path) -> None:
     table, file = pd.read_csv(manifest, dtype=str, keep_default_na=False).head(3), manifest.with_name("bad.csv")
     table.assign(collage=["1", "maybe", ""]).to_csv(file, index=False)
@@ -59,8 +49,6 @@ def test_manifests_that_cannot_be_used(manifest: Path) -> None:
     table[["picture"]].to_csv(file, index=False)
     with pytest.raises(ManifestError, match="expected a column for at least one of blurred, "):
         read_labeled_pictures(file)
-    with pytest.raises(ManifestError, match="in a column label, got none"):
-        read_labeled_pictures(file, positive="insect")
 
 
 def test_the_oracle_counts_what_it_is_asked() -> None:

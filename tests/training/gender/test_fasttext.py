@@ -12,16 +12,11 @@ from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_nicknames
 
 
-def test_ngrams_generalize_better_than_whole_nicknames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ngrams_generalize_to_new_nicknames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.gender.evaluate.draw", lambda *_: {})
     manifest = write_nicknames(3000, builtin_names(), tmp_path, seed=1)
-    accuracy = {}
-    for max_ngram in (3, 0):
-        run = tmp_path / str(max_ngram)
-        train(replace(command.CONFIG, max_ngram=max_ngram), manifest, run)
-        accuracy[max_ngram] = {split: evaluate(run, manifest, split)["all"]["accuracy"] for split in ("train", "test")}
-    assert accuracy[0]["train"] > 0.7
-    assert accuracy[3]["test"] > accuracy[0]["test"] + 0.1
+    train(command.CONFIG, manifest, tmp_path / "run")
+    assert evaluate(tmp_path / "run", manifest, "test")["all"]["accuracy"] > 0.7
 
 
 def test_fasttext_command_writes_evaluated_run(
@@ -29,11 +24,11 @@ def test_fasttext_command_writes_evaluated_run(
 ) -> None:
     manifest = write_nicknames(200, builtin_names(), tmp_path, seed=1)
     monkeypatch.setattr(command, "CONFIG", replace(command.CONFIG, epochs=1))
-    arguments = ["--data", str(manifest), "--out", str(tmp_path / "run"), "--seed", "3", "--raw"]
+    arguments = ["--data", str(manifest), "--out", str(tmp_path / "run"), "--seed", "3"]
     monkeypatch.setattr(sys, "argv", ["fasttext", *arguments])
     command.main()
     config = json.loads((tmp_path / "run" / "report.json").read_text())["config"]
-    assert (config["seed"], config["max_ngram"]) == (3, 0)
+    assert (config["seed"], config["max_ngram"]) == (3, 3)
     evaluation = json.loads((tmp_path / "run" / "evaluation_test" / "evaluation.json").read_text())
     assert str(evaluation["slices"]["all"]["accuracy"]) in capsys.readouterr().out
 

@@ -1,7 +1,6 @@
 """Image towers train on pictures of all kinds, teach each other, and end in time."""
 
 import math
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from PIL import Image
 
 from genderprep.tensors import IMAGE
-from tests.support.training.stand_in import small_towers
 from training.data.bad_rows import ManifestError
 from training.gender.average import average
 from training.gender.config import ConfigError, import_config
@@ -23,16 +21,10 @@ from training.gender.pretrain import pretrain
 from training.gender.pretraining import Pretraining
 from training.report import read_run
 
-pytestmark = pytest.mark.usefixtures("eager")
+pytestmark = pytest.mark.usefixtures("eager", "towers")
 
 CONFIG = Pretraining(pictures=96, batch=16, image_size=32)
 KINDS = ("photo", "photo", "cartoon", "neutral")
-
-
-@pytest.fixture(autouse=True)
-def towers() -> Iterator[None]:
-    with small_towers():
-        yield
 
 
 @pytest.fixture

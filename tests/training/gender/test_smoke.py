@@ -1,13 +1,11 @@
 """The article's claim on small stand-in towers. `training.gender.ablate` measures the real ones."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support.training.stand_in import small_towers
 from training.evaluation.benchmark import measure
 from training.gender.ablate import Run, Study
 from training.gender.ablation_rows import Row
@@ -16,16 +14,12 @@ from training.synthetic.avatars import AvatarPool
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_users
 
+pytestmark = pytest.mark.usefixtures("towers")
+
 SMALL = Config(backbone="mobilenetv2", epochs=8, learning_rate=5e-3, image_size=32)
 TEXT = Row("text", replace(SMALL, backbone=""))
 IMAGE = Row("image", replace(SMALL, text=False))
 BOTH = Row("both", SMALL, text="text")
-
-
-@pytest.fixture(autouse=True)
-def towers() -> Iterator[None]:
-    with small_towers():
-        yield
 
 
 def test_fusion_beats_single_towers_without_leak(tmp_path: Path) -> None:

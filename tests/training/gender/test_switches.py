@@ -1,7 +1,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,6 @@ from conversion.export import to_onnx
 from conversion.parity import check_parity, run_onnx
 from genderprep.tensors import EMBEDDING, EMBEDDING_SIZE, IMAGE, MAX_TOKENS, PROBABILITIES, TOKENS, WEIGHTS
 from tests.support.training.eager import eagerly
-from tests.support.training.stand_in import small_towers
 from training.data.batches import Users, prepare_users
 from training.data.manifest import read_manifest, write_manifest
 from training.evaluation.platt import PlattScaling
@@ -29,6 +28,8 @@ from training.gender.train import train
 from training.losses.late_mask import LateMask
 from training.optimizers.gc_adamw import GCAdamW
 
+pytestmark = pytest.mark.usefixtures("towers")
+
 CBAM: dict[str, Any] = {"backbone": "densenet121", "cbam": True}
 CONCAT: dict[str, Any] = {"fusion": "concat"}
 HAND: dict[str, Any] = {"hand_features": True}
@@ -39,7 +40,6 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "cbam": CBAM,
     "image alone": {"text": False},
     "n-grams": {"backbone": "", "max_ngram": 3},
-    "whole nickname": {"backbone": "", "max_ngram": 0},
 }
 CENTRALIZED = {
     name: values["gradient_centralization"] for name, values in SWITCHES.items() if "gradient_centralization" in values
@@ -49,12 +49,6 @@ import pathlib, sys, training.gender.model as model
 for file in sys.argv[1:]:
     print(model.load_model(pathlib.Path(file)).name)
 """
-
-
-@pytest.fixture(autouse=True)
-def towers() -> Iterator[None]:
-    with small_towers():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,19 +30,13 @@ from training.synthetic.drawing import draw_portrait
 from training.synthetic.nicknames import builtin_names
 from training.synthetic.users import write_nicknames, write_users
 
-pytestmark = pytest.mark.usefixtures("eager")
+pytestmark = pytest.mark.usefixtures("eager", "towers")
 
 NICKNAME = Config(backbone="", epochs=1, batch=16)
 
 
 class Interrupted(Exception):
     """Simulates a crash."""
-
-
-@pytest.fixture(autouse=True)
-def towers() -> Iterator[None]:
-    with small_towers():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -43,12 +43,6 @@ def test_ids_depend_on_order_and_ends() -> None:
     assert not set(first[first > 0]) <= set(longer)
 
 
-def test_whole_sequence_is_one_feature() -> None:
-    ids = np.asarray(HashedNgrams(VOCABULARY, 2**18, max_n=0)(tokens([7, 8], [7, 8], [8, 7])))
-    assert ids.shape == (3, 1)
-    assert ids[0] == ids[1] != ids[2]
-
-
 def test_ids_stay_within_buckets() -> None:
     ids = np.asarray(HashedNgrams(VOCABULARY, 16)(tokens(*np.random.default_rng(0).integers(1, 100, (50, 6)).tolist())))
     assert set(ids.ravel()) == set(range(17))

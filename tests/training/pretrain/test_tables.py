@@ -78,10 +78,10 @@ def test_report(small_encoder: None, tmp_path: Path, monkeypatch: pytest.MonkeyP
         "results": tmp_path / "results",
         "size": 16,
         "epochs": 1,
-        "batch": 8,
         "seeds": 1,
         "methods": "dual_encoder",
     }
+    monkeypatch.setattr(tables, "BATCH", 8)
     monkeypatch.setattr(sys, "argv", ["tables", *(f"--{name}={value}" for name, value in options.items())])
     tables.main()
     report = json.loads((tmp_path / "results/pictures.json").read_text())

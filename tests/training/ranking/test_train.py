@@ -78,7 +78,7 @@ def test_warm_start_of_another_model_is_refused(
     gallery = training.Gallery(setting.vectors, setting.stock.ids)
     wider = replace(SMALL, compressor=(32, 8))
     with pytest.raises(ConfigError, match=r"warm start: expected .* of shape .*, got"):
-        training.train(wider, impressions, gallery, tmp_path, training.Warm(run / "weights.npz"))
+        training.train(wider, impressions, gallery, tmp_path, run / "weights.npz")
 
 
 def test_a_learned_ranking_is_between_chance_and_the_ceiling(setting: Setting) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from . import towers
 from .compression import Compression
@@ -11,6 +12,9 @@ from .peer import LocalPeer, Peer
 from .servers import ModelServer, Shard
 from .trainer import Trainer
 from .workers import AmsWorker, RawWorker, SampleWorker
+
+# Of the compressor's first parameters.
+_SEED: Final = 0
 
 PeerMaker = Callable[..., Peer]
 
@@ -37,7 +41,6 @@ class Job:
         compression: The compressor.
         servers: Number of servers.
         deduplicate: Ask for each picture of a batch once.
-        seed: Of the compressor's first parameters.
     """
 
     layout: Layout
@@ -46,7 +49,6 @@ class Job:
     compression: Compression
     servers: int = 3
     deduplicate: bool = True
-    seed: int = 0
 
     def start(self, make: PeerMaker = LocalPeer) -> Trainer:
         """Start all parts, by default in this process.
@@ -62,7 +64,7 @@ class Job:
     def _server(self, make: PeerMaker, index: int) -> Peer:
         name = f"server {index}"
         if self.layout == Layout.AMS:
-            return make(name, ModelServer, name, self.compression, self.seed, self.file, index, self.servers)
+            return make(name, ModelServer, name, self.compression, _SEED, self.file, index, self.servers)
         return make(name, Shard, self.file, index, self.servers)
 
     def _worker(self, make: PeerMaker, index: int, file: Path, servers: Sequence[Peer]) -> Peer:
@@ -71,6 +73,6 @@ class Job:
             case Layout.AMS:
                 return make(name, AmsWorker, name, file, self.deduplicate, servers)
             case Layout.RAW:
-                return make(name, RawWorker, name, file, self.deduplicate, self.compression, self.seed, servers)
+                return make(name, RawWorker, name, file, self.deduplicate, self.compression, _SEED, servers)
             case Layout.SAMPLES:
-                return make(name, SampleWorker, name, file, self.compression, self.seed, self.file)
+                return make(name, SampleWorker, name, file, self.compression, _SEED, self.file)
