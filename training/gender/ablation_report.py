@@ -54,7 +54,8 @@ A direction is shown if the interval, over several seeds, excludes 0. If it cont
 data is too little to decide. The article's sizes cannot be compared: its users have another ceiling. It trained
 FastText on 15 million users and its other models on 3 million, so its first difference is also one of data; here, all
 rows have the same users, and the models of both towers as many epochs. Concat and attention have a loss of each tower
-and inputs that are dropped at random; the row "concat, one loss, no dropped inputs" is without.
+and inputs that are dropped at random; the row "concat, one loss, no dropped inputs" is without. The published models
+are trained on other users and are no rows here: the [model card](../MODEL_CARD.md) has them beside version 2.
 
 Not finished in the time of this run: {"; ".join(unfinished) or "none"}.
 Not trained: {"; ".join(report["not_trained"]) or "none"}.

@@ -36,6 +36,7 @@ from ..data.augmentation import Augmentation
 from ..data.labels import add_label_map
 from ..data.manifest import Manifest, ManifestError
 from ..engine.kept import kept
+from ..engine.schedules import warmed_cosine
 from ..engine.variables import create_variables
 from ..evaluation.platt import Line, fit_platt
 from ..losses.distillation import GATE
@@ -51,6 +52,7 @@ BATCH: Final = 1024
 STEPS: Final = 2000
 EPOCHS: Final = 10
 LEARNING_RATE: Final = 2e-3
+_WARM_UP: Final = 0.05
 # Weight of the loss of the fusion weights; that of the logit is 1.
 GATE_LOSS: Final = 0.3
 # Shares of the drawn users with both modalities, the avatar only, and the nickname only.
@@ -190,10 +192,7 @@ def _features(
 def _fit(
     part: keras.Model, train: Features, validation: Features, evidence: Evidence, seed: int, history: Path
 ) -> None:
-    warmup = STEPS // 20
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, STEPS - warmup, warmup_target=LEARNING_RATE, warmup_steps=warmup
-    )
+    schedule = warmed_cosine(LEARNING_RATE, STEPS, _WARM_UP)
     losses = {GENDER: keras.losses.BinaryCrossentropy(from_logits=True), GATE: keras.losses.CategoricalCrossentropy()}
     part.compile(keras.optimizers.AdamW(schedule, WEIGHT_DECAY), losses, loss_weights={GENDER: 1.0, GATE: GATE_LOSS})
     known = np.stack([evidence(validation.avatar, 0), evidence(validation.nickname, 1)], axis=1)
