@@ -92,8 +92,8 @@ throughput relative to {FASTAPI} in the same round have their range. Memory is t
             yield Goal(text, figure, throughput >= GOAL_RATIO and cpu <= 1)
         for model, later_ms in _later_ms(measurement.rows):
             text = f"{model}, one client: p50 within {GOAL_LATER_MS} ms of {FASTAPI}"
-            rounds = f"{min(later_ms):+.1f} to {max(later_ms):+.1f} in the rounds"
-            yield Goal(text, f"{median(later_ms):+.1f} ms ({rounds})", median(later_ms) <= GOAL_LATER_MS)
+            rounds = f"{min(later_ms):+.2f} to {max(later_ms):+.2f} in the rounds"
+            yield Goal(text, f"{median(later_ms):+.2f} ms ({rounds})", median(later_ms) <= GOAL_LATER_MS)
 
     def chart(self, measurement: Measurement) -> Figure:
         arms = self.summarize(measurement.rows).sort_values("peer", kind="stable")
