@@ -9,7 +9,7 @@ README = (DOCKER / "README.md").read_text(encoding="utf-8")
 
 
 def test_documented_release_layout_exists_in_the_model_repository() -> None:
-    paths = re.findall(r"^ {6}(\w+/\S+)", README, re.MULTILINE)
+    paths = re.findall(r"^ {8}(\w+/\S+)", README, re.MULTILINE)
     assert any("<version>" in path for path in paths)
     for path in paths:
         assert list((ROOT / "model_repository").glob(path.replace("<version>", "[0-9]*"))), path
