@@ -56,7 +56,7 @@ def documents() -> dict[Path, str]:
         published=reports,
         sets=_result("versions")["sets"],
         costs=_result("graph_latency")["rows"],
-        towers={name: _result(f"avatars_{name}")["metrics"] for name in reports},
+        towers={name: _result(f"avatars_{name}")["metrics"] for name in reports if _has_result(f"avatars_{name}")},
         nicknames=_result("nicknames")["models"],
     )
     return {
@@ -101,7 +101,7 @@ def card(
         files=_listed(
             [
                 *(f"publish_{name}" for name in (*reports, "picture_encoder", "screener")),
-                *(f"avatars_{name}" for name in reports),
+                *(f"avatars_{name}" for name in measured.towers),
                 *("versions", "nicknames", "graph_latency", "ablation"),
             ]
         ),
@@ -149,8 +149,10 @@ def decided(reports: Reports) -> str:
 def unseen_sources(reports: Reports) -> str:
     """Return a Markdown table of fp32 and int8 on users of sources that quantization and calibration did not see."""
     rows = []
+    # A manifest may have the same sources in all splits.
     for name, report in reports.items():
-        each = report["unseen_sources"]
+        if not (each := report.get("unseen_sources")):
+            continue
         figures = (f"{each[kind][key]:.3f}" for key in ("auc", "log_loss") for kind in ("fp32", "int8"))
         rows.append((name, str(each["int8"]["users"]), *figures, f"{each['int8_flips']:.1%}"))
     columns = ("", "users", "AUC, fp32", "AUC, int8", "log loss, fp32", "log loss, int8", "decisions changed")
@@ -191,6 +193,10 @@ def main() -> None:
     for file, draw in plots().items():
         save(draw, file)
         print(file)
+
+
+def _has_result(name: str) -> bool:
+    return (RESULTS / f"{name}.json").is_file()
 
 
 def _result(name: str) -> dict[str, Any]:

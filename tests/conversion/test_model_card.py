@@ -141,13 +141,15 @@ def test_card_fills_template() -> None:
     costs = [{"backbone": "one", "batch": 4, "before_version": "2", "after_version": "3", **times}]
     face = {"users": 9, "auc": 0.93, "recall_female": 0.9, "recall_male": 0.81}
     views = {view: dict.fromkeys(FACES, face) for view in ("clean", "small", "blurred")}
-    results = Measured({"pictures": SET}, costs, dict.fromkeys(reports, views), {}, reports)
+    # The other model's image tower was not measured, and its manifest has no unseen source.
+    del reports["other"]["unseen_sources"]
+    results = Measured({"pictures": SET}, costs, {"one": views}, {}, reports)
     text = card(results, ablation, encoder, screener)
     rows = cells(text)
     assert ["one 3 against 2", "4", "7.47", "4.37", "0.58 (0.55 to 0.61)"] in rows
     assert ["one", "0.6", "all", "70.0%", "96.1%", "91.0%", "93.0%"] in rows
     assert ["one", "0.6", "both", "0.0%"] in [row[:4] for row in rows]
-    assert ["small", "East Asian (9)", "0.930", "90% / 81%", "0.930", "90% / 81%"] in rows
+    assert ["small", "East Asian (9)", "0.930", "90% / 81%"] in rows
     assert ["one", "9", "0.950", "0.940", "0.300", "0.310", "2.0%"] in rows
     assert ["concat", "67 %", "80.0% (80.0% to 95.0%)", "92.0%"] in [row[:4] for row in rows]
     assert ["official portraits, US", "MIT"] in [row[:2] for row in rows]
