@@ -63,7 +63,7 @@ class Goal:
 
     def is_met(self, figure: float, model: str) -> bool:
         """Whether the rounded figure, which the table shows, keeps the bound."""
-        shown, bound = (float(format(value, self.style).rstrip("%")) for value in (figure, self.bounds[model]))
+        shown, bound = (float(format(value, self.style)) for value in (figure, self.bounds[model]))
         return shown >= bound if self.is_lower else shown <= bound
 
 

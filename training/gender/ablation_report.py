@@ -72,7 +72,7 @@ from a text tower that was pretrained on the same nicknames, with the same seed.
 {report["users"]:,} test users, scored by the exact posterior of each user instead of the drawn gender. The ceiling, the
 best possible accuracy, is {report["ceiling"]:.1%}. Determinable users are those whose avatar or nickname carries
 evidence; their column shows the accuracy among them. New nicknames are the {report["new_nicknames"]:,} that no train
-user has; many of the others are short and common. Users with a picture of a source for training only are left out.
+user has. Users with a picture of a source for training only are left out.
 
 {picture("Accuracy of every row, with its interval, and the ceiling", "ablation.png")}
 
