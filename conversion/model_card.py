@@ -153,8 +153,10 @@ def unseen_sources(reports: Reports) -> str:
     for name, report in reports.items():
         if not (each := report.get("unseen_sources")):
             continue
-        figures = (f"{each[kind][key]:.3f}" for key in ("auc", "log_loss") for kind in ("fp32", "int8"))
-        rows.append((name, str(each["int8"]["users"]), *figures, f"{each['int8_flips']:.1%}"))
+        figures = (each[kind][key] for key in ("auc", "log_loss") for kind in ("fp32", "int8"))
+        # Users of one gender have no AUC.
+        cells = ("" if figure is None else f"{figure:.3f}" for figure in figures)
+        rows.append((name, str(each["int8"]["users"]), *cells, f"{each['int8_flips']:.1%}"))
     columns = ("", "users", "AUC, fp32", "AUC, int8", "log loss, fp32", "log loss, int8", "decisions changed")
     return markdown_table(rows, columns)
 

@@ -1,7 +1,7 @@
 from typing import Any
 
 from conversion.card_goals import Measured
-from conversion.model_card import card, table
+from conversion.model_card import card, table, unseen_sources
 from conversion.version_tables import comparison, fairness, recall_gaps
 from tests.support.markdown import cells
 
@@ -101,6 +101,12 @@ def test_accuracy_is_scored_by_the_posterior_if_there_is_one() -> None:
     scored = {"expected_accuracy": 0.83, "expected_accuracy_low": 0.81, "expected_accuracy_high": 0.85}
     one = report(1, all=metrics(0.9, ceiling=0.87, **scored))
     assert ["accuracy, all", "87.0%", "83.0% (81.0% to 85.0%, 40 users)"] in cells(table({"one": one}))
+
+
+def test_users_of_one_gender_have_no_auc() -> None:
+    figures = {"users": 9, "auc": None, "log_loss": 0.3}
+    report_of_one = {"unseen_sources": {"fp32": figures, "int8": figures, "int8_flips": 0.02}}
+    assert ["one", "9", "", "", "0.300", "0.300", "2.0%"] in cells(unseen_sources({"one": report_of_one}))
 
 
 def test_equal_resamples_are_no_interval() -> None:
